@@ -1,0 +1,5 @@
+"""The ``microgesture`` command behind every rule."""
+
+
+def main() -> int:
+    return 0

@@ -1,0 +1,131 @@
+"""The clips table: one row for each labelled segment of a recording, and all that later stages know of a corpus."""
+
+import hashlib
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from .errors import InputError
+from .files import replacing
+
+SPLITS = ("train", "val", "test")
+
+SCHEMA = pa.schema(
+    [
+        ("clip_id", pa.string()),  # unique in the corpus
+        ("corpus", pa.string()),
+        ("recording", pa.string()),  # the source recording; clips of one recording always share a shard
+        ("start", pa.int32()),  # first frame in the recording, from 0
+        ("end", pa.int32()),  # last frame in the recording, included
+        ("n_frames", pa.int32()),  # end - start + 1
+        ("subject", pa.string()),  # null where the release does not say
+        ("split", pa.string()),  # train, val or test
+        ("label", pa.int32()),  # index into the classes; null where unknown, always null in test
+        ("video", pa.string()),  # path relative to the corpus root; null where there is none
+        ("video_start", pa.int32()),  # the clip's first frame in that file: 0 in a pre-cut clip
+        ("skeleton", pa.string()),  # path relative to the corpus root; null where there is none
+        ("skeleton_start", pa.int32()),  # the clip's first row in that file
+        ("fps", pa.float32()),
+        ("width", pa.int32()),  # of the video in pixels; null where unknown
+        ("height", pa.int32()),
+        ("shard", pa.int32()),
+        ("status", pa.string()),  # ok or quarantined
+        ("reason", pa.string()),  # why it is quarantined, in words; null where it is not
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Clips:
+    """The clips of one corpus (columns as in ``SCHEMA``, one row a clip) and the names of its classes.
+
+    ``classes[label]`` is the class's name. ``targets[label]`` is what a submission writes for it.
+    """
+
+    table: pd.DataFrame
+    classes: tuple[str, ...]
+    targets: tuple[str, ...]
+
+    @property
+    def usable(self) -> pd.DataFrame:
+        """The rows that are not quarantined."""
+        return self.table[self.table.status == "ok"]
+
+    def with_table(self, table: pd.DataFrame) -> "Clips":
+        """The same classes over another table."""
+        return Clips(table, self.classes, self.targets)
+
+
+def shard_of(recording: str, shards: int) -> int:
+    """The shard of a recording: a stable hash, so that adding a recording moves no other one."""
+    return int(hashlib.sha256(recording.encode()).hexdigest()[:8], 16) % shards
+
+
+def natural_key(clip_id: str) -> tuple:
+    """Sort key that orders the numbers inside ids by value: ``0054_2`` before ``0054_10``."""
+    return tuple((1, int(part), "") if part.isdigit() else (0, 0, part) for part in re.split(r"(\d+)", clip_id))
+
+
+def write_clips(path: Path | str, clips: Clips) -> None:
+    """Write a clips table as Parquet, the class names in its metadata."""
+    table = pa.Table.from_pandas(clips.table[SCHEMA.names], schema=SCHEMA, preserve_index=False)
+    names = json.dumps({"classes": clips.classes, "targets": clips.targets}, ensure_ascii=False)
+    with replacing(path) as temporary:
+        pq.write_table(table.replace_schema_metadata({"microgesture": names}), temporary)
+
+
+def read_clips(path: Path | str) -> Clips:
+    """Read a clips table; raises ``InputError`` if the file is something else."""
+    stored = pq.read_table(path)
+    if not stored.schema.remove_metadata().equals(SCHEMA):
+        raise InputError(f"{path} is no clips table of this version; delete it and run again")
+    names = json.loads(stored.schema.metadata[b"microgesture"])
+    table = stored.to_pandas(integer_object_nulls=False)
+    for column in ("label", "width", "height"):
+        table[column] = table[column].astype("Int32")
+    return Clips(table, tuple(names["classes"]), tuple(names["targets"]))
+
+
+def quarantine(table: pd.DataFrame, reasons: dict[str, str]) -> pd.DataFrame:
+    """The table with the named clips quarantined; a clip that already was keeps its first reason."""
+    table = table.copy()
+    new = table.clip_id.isin(list(reasons)) & (table.status == "ok")
+    table.loc[new, "reason"] = table.clip_id[new].map(reasons)
+    table.loc[new, "status"] = "quarantined"
+    return table
+
+
+def refuse_shared_subjects(table: pd.DataFrame, corpus: str) -> None:
+    """Raise ``InputError`` if a subject is in test and also in train or val: such a score says nothing of new people."""
+    test = set(table.subject[table.split == "test"].dropna())
+    seen = set(table.subject[table.split != "test"].dropna())
+    if shared := sorted(test & seen):
+        raise InputError(
+            f"corpus '{corpus}': subject {shared[0]} is in test and in train or val ({len(shared)} such subjects). "
+            f"Move the subject to one side, or set corpora.{corpus}.allow_shared_subjects: true"
+        )
+
+
+def refuse_many_quarantined(table: pd.DataFrame, corpus: str, limit: float) -> None:
+    """Raise ``InputError`` with every reason if more than the share ``limit`` (0 to 1) of the clips is quarantined."""
+    bad = table[table.status != "ok"]
+    if len(bad) > limit * len(table):
+        listed = "\n".join(f"  {row.clip_id}: {row.reason}" for row in bad.itertuples())
+        raise InputError(
+            f"corpus '{corpus}': {len(bad)} of {len(table)} clips are unusable, more than max_quarantined = {limit:.1%}. "
+            f"Mend the files, or raise max_quarantined:\n{listed}"
+        )
+
+
+def class_counts(labels: Sequence[int], classes: int) -> list[int]:
+    """How many clips each class has."""
+    counts = [0] * classes
+    for label in labels:
+        counts[int(label)] += 1
+    return counts

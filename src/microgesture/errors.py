@@ -1,0 +1,15 @@
+"""The two ways in which input can be wrong: as a whole, or in one clip."""
+
+
+class InputError(Exception):
+    """The user's files or settings make no sense as a whole: the run stops before it does any work.
+
+    The message names the file, the row, the value and what to do.
+    """
+
+
+class UnusableClip(Exception):
+    """One clip cannot be used; it is quarantined with this message as its reason, and the run goes on.
+
+    The message names the file, the row or frame, and the value.
+    """
