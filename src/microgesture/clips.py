@@ -102,7 +102,7 @@ def quarantine(table: pd.DataFrame, reasons: dict[str, str]) -> pd.DataFrame:
 
 
 def refuse_shared_subjects(table: pd.DataFrame, corpus: str) -> None:
-    """Raise ``InputError`` if a subject is in test and also in train or val: such a score says nothing of new people."""
+    """Raise ``InputError`` if a subject is in test and also in train or val: a score must speak of new people."""
     test = set(table.subject[table.split == "test"].dropna())
     seen = set(table.subject[table.split != "test"].dropna())
     if shared := sorted(test & seen):
@@ -118,8 +118,8 @@ def refuse_many_quarantined(table: pd.DataFrame, corpus: str, limit: float) -> N
     if len(bad) > limit * len(table):
         listed = "\n".join(f"  {row.clip_id}: {row.reason}" for row in bad.itertuples())
         raise InputError(
-            f"corpus '{corpus}': {len(bad)} of {len(table)} clips are unusable, more than max_quarantined = {limit:.1%}. "
-            f"Mend the files, or raise max_quarantined:\n{listed}"
+            f"corpus '{corpus}': {len(bad)} of {len(table)} clips are unusable, more than the {limit:.1%} of "
+            f"max_quarantined; mend the files or raise it:\n{listed}"
         )
 
 

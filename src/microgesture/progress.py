@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 def progress(items: Iterable[T], title: str, total: int, unit: str = "clip") -> Iterator[T]:
-    """Pass the items on under a bar named ``title``; without a terminal print only how many there were, and how fast."""
+    """Pass the items on under a bar named ``title``; without a terminal print one line at the end instead."""
     started = time.monotonic()
     done = 0
     with tqdm(items, desc=title, total=total, unit=unit, disable=not sys.stderr.isatty(), dynamic_ncols=True) as bar:

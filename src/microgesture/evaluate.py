@@ -1,0 +1,38 @@
+"""Comparing a submission with true labels, which no stage of the pipeline reads."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from .errors import InputError
+
+
+def evaluate(submission: Path, truth: Path, id_column: str, label_column: str, by: str | None = None) -> pd.DataFrame:
+    """Accuracy and balanced accuracy of a submission, one row over all clips and one for each value of column ``by``.
+
+    ``truth`` is a CSV that names clips in ``id_column`` and their classes, written as in the submission, in
+    ``label_column``; clips that were not handed in are passed over. Raises ``InputError`` if a column or the label of a
+    submitted clip is missing.
+    """
+    handed_in = pd.read_csv(submission, dtype=str).set_axis(["clip", "predicted"], axis=1)
+    known = pd.read_csv(truth, dtype=str)
+    for column in [id_column, label_column, *([by] if by else [])]:
+        if column not in known:
+            raise InputError(f"{truth} has no column '{column}', only {', '.join(known.columns)}")
+    table = handed_in.merge(known, how="left", left_on="clip", right_on=id_column, validate="1:1")
+    unknown = table.clip[table[label_column].isna()]
+    if len(unknown):
+        raise InputError(f"{truth} has no label for {len(unknown)} submitted clips, the first is {unknown.iloc[0]}")
+    table["correct"] = table.predicted == table[label_column]
+    groups = [("all", table), *(table.groupby(by) if by else ())]
+    return pd.DataFrame([{"clips of": name, **_measure(group, label_column)} for name, group in groups])
+
+
+def _measure(table: pd.DataFrame, label_column: str) -> dict[str, float | int]:
+    by_class = table.groupby(label_column).correct.mean()
+    return {
+        "clips": len(table),
+        "classes": len(by_class),
+        "accuracy": round(float(table.correct.mean()), 4),
+        "balanced_accuracy": round(float(by_class.mean()), 4),
+    }

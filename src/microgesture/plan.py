@@ -1,0 +1,189 @@
+"""What each job of the workflow depends on: its own settings, its code and, through their stamps, everything upstream.
+
+A rule's ``params`` are the two strings that a ``Step`` holds. The settings make a changed value rerun exactly the jobs
+that use it; the stamp makes every job after it rerun too, even if the run failed half-way in between.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .config import Config, Stream, load_config
+from .corpora import provides
+from .errors import InputError
+from .stamps import code_digest
+
+SOURCE = Path(__file__).resolve().parent.parent
+HEATMAPS = ("joint", "limb")
+VIDEOS = ("rgb", "taylor", "flow", "depth")
+# Progress bars and error classes have no part in any result.
+WITHOUT_EFFECT = ("microgesture.progress", "microgesture.errors")
+READERS = {"miga", "ma52", "manifest"}
+
+
+@dataclass(frozen=True)
+class Step:
+    """One kind of job: ``settings`` as canonical JSON, and ``stamp``, a digest of all that its output depends on."""
+
+    settings: str
+    stamp: str
+
+
+class Plan:
+    """The steps of a configuration; raises ``InputError`` if it makes no sense or asks a corpus for what it lacks."""
+
+    def __init__(self, raw: dict[str, Any], results: str = "results") -> None:
+        self.config: Config = load_config(raw)
+        self.results = results
+        self._steps: dict[tuple[str, str], Step] = {}
+        self._refuse_missing_inputs()
+        for corpus in self.config.corpora:
+            self._plan_corpus(corpus)
+        for stream in self._in_order_of_init():
+            self._plan_stream(stream)
+        for ensemble in self.config.ensembles:
+            self._plan_ensemble(ensemble)
+        self._plan_submission()
+
+    def step(self, stage: str, name: str) -> Step:
+        """The step of a stage for the corpus, stream or ensemble ``name``."""
+        return self._steps[stage, name]
+
+    @property
+    def shards(self) -> list[str]:
+        """The names of the shards of every corpus."""
+        return [f"{shard:04d}" for shard in range(self.config.shards)]
+
+    def root(self, corpus: str) -> str:
+        """The folder a corpus is read from."""
+        settings = self.config.corpora[corpus]
+        return settings.root if settings.demo is None else f"{self.results}/demo/{corpus}"
+
+    def provides(self, corpus: str) -> frozenset[str]:
+        """What a corpus has: ``video``, ``keypoints`` or both."""
+        settings = self.config.corpora[corpus]
+        return provides(settings.format, Path(self.root(corpus)), **_reader_options(settings))
+
+    def store(self, stream: str) -> str:
+        """The kind of shard that a stream is trained on: ``keypoints`` or a kind of video."""
+        wanted = self.config.streams[stream].input
+        return "keypoints" if wanted in HEATMAPS else wanted
+
+    def kinds(self, corpus: str) -> list[str]:
+        """The kinds of shard that some stream, or another kind that one needs, wants of a corpus."""
+        wanted = {self.store(name) for name, stream in self.config.streams.items() if stream.corpus == corpus}
+        if wanted & {"taylor", "flow"}:
+            wanted.add("rgb")
+        if wanted & {"rgb", "depth"} and "keypoints" in self.provides(corpus):
+            wanted.add("keypoints")
+        return [kind for kind in ("keypoints", *VIDEOS) if kind in wanted]
+
+    def _refuse_missing_inputs(self) -> None:
+        for name, stream in self.config.streams.items():
+            needed = self._needed_from_corpus(stream)
+            if needed not in self.provides(stream.corpus):
+                raise InputError(
+                    f"stream '{name}' needs {needed}, but corpus '{stream.corpus}' "
+                    f"({self.root(stream.corpus)}) has none; remove the stream from the configuration"
+                )
+
+    def _needed_from_corpus(self, stream: Stream) -> str:
+        from_skeleton = stream.input in HEATMAPS or (
+            stream.input == "depth" and self.config.depth.backend == "skeleton"
+        )
+        return "keypoints" if from_skeleton else "video"
+
+    def _in_order_of_init(self) -> list[str]:
+        ordered: list[str] = []
+
+        def add(name: str) -> None:
+            init = self.config.streams[name].init
+            if init is not None:
+                add(init)
+            if name not in ordered:
+                ordered.append(name)
+
+        for name in self.config.streams:
+            add(name)
+        return ordered
+
+    def _plan_corpus(self, name: str) -> None:
+        config, corpus = self.config, self.config.corpora[name]
+        if corpus.demo is not None:
+            layout = {"layout": corpus.format, **corpus.demo.model_dump(mode="json")}
+            self._add("demo", name, layout, ["microgesture.demo.corpus"], [])
+        listed = {
+            "corpus": name,
+            "format": corpus.format,
+            "root": self.root(name),
+            "shards": config.shards,
+            "max_quarantined": config.max_quarantined,
+            "options": _reader_options(corpus),
+        }
+        other_readers = [f"microgesture.corpora.{reader}" for reader in READERS - {corpus.format}]
+        drawn = [("demo", name)] if corpus.demo else []
+        self._add("clips", name, listed, ["microgesture.corpora"], drawn, without=other_readers)
+
+        skeletons = [("clips", name)]
+        keypoints = []
+        if "keypoints" in self.provides(name):
+            self._add("skeletons", name, {"root": self.root(name)}, ["microgesture.skeletons"], skeletons)
+            keypoints = [("keypoints", name)]
+            selection = config.keypoints.model_dump(mode="json")
+            self._add("keypoints", name, selection, ["microgesture.keypoints"], [("skeletons", name)])
+            depth = {**config.depth.model_dump(mode="json"), **config.rgb.model_dump(mode="json"), **selection}
+            self._add("depth", name, depth, ["microgesture.modalities.depth"], keypoints)
+        if "video" in self.provides(name):
+            rgb = {"root": self.root(name), **config.rgb.model_dump(mode="json")}
+            self._add("rgb", name, rgb, ["microgesture.modalities.rgb"], [("clips", name), *keypoints])
+            for kind in ("taylor", "flow"):
+                settings = getattr(config, kind).model_dump(mode="json")
+                self._add(kind, name, settings, [f"microgesture.modalities.{kind}"], [("rgb", name)])
+
+    def _plan_stream(self, name: str) -> None:
+        config, stream = self.config, self.config.streams[name]
+        settings = {
+            "stream": name,
+            "input": stream.input,
+            "selection": config.keypoints.selection if stream.input in HEATMAPS else None,
+            "network": stream.network.model_dump(mode="json"),
+            "recipe": config.recipes[stream.recipe].model_dump(mode="json"),
+            "seed": config.seed,
+            "max_quarantined": config.max_quarantined,
+        }
+        data = [("clips", stream.corpus), (self.store(name), stream.corpus)]
+        network = f"microgesture.networks.{stream.network.name}"
+        init = [("train", stream.init)] if stream.init is not None else []
+        self._add("train", name, settings, ["microgesture.train", network], [*data, *init])
+        self._add("predict", name, settings, ["microgesture.predict", network], [*data, ("train", name)])
+
+    def _plan_ensemble(self, name: str) -> None:
+        ensemble = self.config.ensembles[name]
+        scores = [("predict", stream) for stream in ensemble.streams]
+        self._add("ensemble", name, ensemble.model_dump(mode="json"), ["microgesture.ensemble"], scores)
+
+    def _plan_submission(self) -> None:
+        settings = self.config.submission.model_dump(mode="json")
+        ensemble = [("ensemble", self.config.submission.ensemble)]
+        self._add("submission", "submission", settings, ["microgesture.submission"], ensemble)
+
+    def _add(
+        self,
+        stage: str,
+        name: str,
+        settings: dict[str, Any],
+        modules: list[str],
+        upstream: Iterable[tuple[str, str]],
+        without: Iterable[str] = (),
+    ) -> None:
+        canonical = json.dumps(settings, sort_keys=True)
+        code = code_digest(SOURCE, modules, without={*WITHOUT_EFFECT, *without})
+        parts = json.dumps([stage, name, canonical, code, [self._steps[step].stamp for step in upstream]])
+        self._steps[stage, name] = Step(canonical, hashlib.sha256(parts.encode()).hexdigest()[:12])
+
+
+def _reader_options(corpus: Any) -> dict[str, Any]:
+    return corpus.model_dump(mode="json", exclude={"format", "root", "demo"})
