@@ -1,5 +1,300 @@
-"""The ``microgesture`` command behind every rule."""
+"""The ``microgesture`` command behind every rule: each stage is a subcommand, and its ``--help`` its documentation."""
+
+import logging
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import click
+import typer
+
+from . import steps
+from .config import Ensemble, FlowSettings, KeypointSettings, Submission, TaylorSettings, schema_json
+from .errors import InputError
+from .settings import Settings
+
+app = typer.Typer(
+    help="Micro-gesture recognition, stage by stage. The workflow calls these commands; so can you.",
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+
+File = Annotated[Path, typer.Option(exists=True, dir_okay=False)]
+Files = Annotated[list[Path], typer.Argument(exists=True, dir_okay=False)]
+OptionalFile = Annotated[Path | None, typer.Option(exists=True, dir_okay=False)]
+Output = Annotated[Path, typer.Option()]
+SettingsText = Annotated[str, typer.Option("--settings", help="settings as JSON; the keys are listed below")]
+ShardNumber = Annotated[int, typer.Option(help="number of the shard")]
+Stamp = Annotated[str, typer.Option(help="work in progress is kept under this name, to go on from after a kill")]
+Threads = Annotated[int, typer.Option(min=1, help="CPU threads")]
+Device = Annotated[str, typer.Option(envvar="MICROGESTURE_DEVICE", help="auto, cpu or cuda")]
 
 
-def main() -> int:
-    return 0
+def _documented(settings: type[Settings]) -> str:
+    """The settings of a stage as the closing part of its help."""
+    lines = [f"**{name}**: {field.description or ''}" for name, field in settings.model_fields.items()]
+    return "Settings:\n\n" + "\n\n".join(lines)
+
+
+def _stage(name: str, settings: type[Settings] | None = None) -> Callable:
+    return app.command(name, epilog=_documented(settings) if settings else None)
+
+
+def _scratch(output: Path, stamp: str) -> Path:
+    """Where work in progress lies: by stamp, so that nothing made under other settings is ever gone on from."""
+    folder = output.parent / ".scratch" / output.stem
+    for other in folder.glob("*"):
+        if other.name != stamp:
+            shutil.rmtree(other)
+    return folder / stamp
+
+
+@app.callback()
+def _log_to(
+    log: Annotated[Path | None, typer.Option(help="file that the messages go to, besides the terminal")] = None,
+):
+    handlers: list[logging.Handler] = [logging.StreamHandler()]
+    handlers[0].setLevel(logging.WARNING)
+    if log is not None:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        handlers.append(logging.FileHandler(log, mode="w", encoding="utf-8"))
+    logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=handlers, force=True)
+
+
+@_stage("demo", steps.DemoStep)
+def demo(
+    settings: SettingsText,
+    root: Output,
+    truth: Output,
+    output: Output,
+    workers: Annotated[int, typer.Option(min=1)] = 1,
+) -> None:
+    """Draw a corpus of articulated figures in the file layout of a release."""
+    from .demo.corpus import make_demo
+    from .files import write_json
+
+    step = steps.parse_step(steps.DemoStep, settings)
+    files = make_demo(root, truth=truth, workers=workers, **step.model_dump())
+    write_json(output, [path.relative_to(root).as_posix() for path in files])
+
+
+@_stage("clips", steps.ClipsStep)
+def clips(settings: SettingsText, output: Output) -> None:
+    """List the clips of a corpus: one row each, with where it lies and whether it can be used."""
+    from .clips import refuse_many_quarantined, write_clips
+    from .corpora import list_clips
+
+    step = steps.parse_step(steps.ClipsStep, settings)
+    listed = list_clips(step.corpus, step.format, Path(step.root), step.shards, **step.options)
+    refuse_many_quarantined(listed.table, step.corpus, step.max_quarantined)
+    write_clips(output, listed)
+
+
+@_stage("skeletons", steps.SkeletonStep)
+def skeletons(settings: SettingsText, clips: File, shard: ShardNumber, output: Output, stamp: Stamp = "hand") -> None:
+    """Read the skeleton files of a shard's recordings once."""
+    from .clips import read_clips
+    from .skeletons import read_skeletons
+
+    step = steps.parse_step(steps.SkeletonStep, settings)
+    read_skeletons(read_clips(clips), shard, Path(step.root), output, _scratch(output, stamp))
+
+
+@_stage("keypoints", KeypointSettings)
+def keypoints(
+    clips: File,
+    shard: ShardNumber,
+    skeletons: File,
+    output: Output,
+    settings: SettingsText = "{}",
+    stamp: Stamp = "hand",
+) -> None:
+    """Cut the clips out of their recordings' skeletons and keep the chosen joints."""
+    from .clips import read_clips
+    from .keypoints import select_keypoints
+
+    step = steps.parse_step(KeypointSettings, settings)
+    select_keypoints(read_clips(clips), shard, skeletons, output, _scratch(output, stamp), **step.model_dump())
+
+
+@_stage("rgb", steps.RgbStep)
+def rgb(
+    settings: SettingsText,
+    clips: File,
+    shard: ShardNumber,
+    output: Output,
+    keypoints: OptionalFile = None,
+    stamp: Stamp = "hand",
+) -> None:
+    """Decode each video once and cut its clips out, to the person where there are keypoints."""
+    from .clips import read_clips
+    from .modalities.rgb import make_rgb
+
+    step = steps.parse_step(steps.RgbStep, settings)
+    scratch = _scratch(output, stamp)
+    make_rgb(read_clips(clips), shard, Path(step.root), keypoints, output, scratch, step.size, step.margin)
+
+
+@_stage("taylor", TaylorSettings)
+def taylor(rgb: File, output: Output, settings: SettingsText = "{}", stamp: Stamp = "hand") -> None:
+    """Make the Taylor videos of a shard: displacement, velocity and acceleration as three channels."""
+    from .modalities.taylor import make_taylor
+
+    make_taylor(rgb, output, _scratch(output, stamp), **steps.parse_step(TaylorSettings, settings).model_dump())
+
+
+@_stage("flow", FlowSettings)
+def flow(rgb: File, output: Output, settings: SettingsText = "{}", stamp: Stamp = "hand") -> None:
+    """Make the optical flow of a shard, in 1/32 pixel."""
+    from .modalities.flow import make_flow
+
+    make_flow(rgb, output, _scratch(output, stamp), **steps.parse_step(FlowSettings, settings).model_dump())
+
+
+@_stage("depth", steps.DepthStep)
+def depth(
+    clips: File,
+    shard: ShardNumber,
+    output: Output,
+    keypoints: OptionalFile = None,
+    settings: SettingsText = "{}",
+    stamp: Stamp = "hand",
+) -> None:
+    """Make the relative depth of a shard, in the same frames as rgb."""
+    from .clips import read_clips
+    from .modalities.depth import make_depth
+
+    step = steps.parse_step(steps.DepthStep, settings).model_dump()
+    folder = Path(step.pop("folder")) if step["folder"] else step.pop("folder")
+    make_depth(read_clips(clips), shard, keypoints, output, _scratch(output, stamp), folder=folder, **step)
+
+
+@_stage("train", steps.TrainStep)
+def train(
+    settings: SettingsText,
+    clips: File,
+    shards: Files,
+    model: Output,
+    card: Output,
+    init: OptionalFile = None,
+    stamp: Stamp = "hand",
+    device: Device = "auto",
+    threads: Threads = 1,
+) -> None:
+    """Train one stream; a killed training goes on from its last epoch."""
+    from .clips import read_clips
+    from .networks import build
+    from .train import train as train_stream
+
+    step = steps.parse_step(steps.TrainStep, settings)
+    train_stream(read_clips(clips), shards, step, build, model, card, _scratch(model, stamp), device, threads, init)
+
+
+@_stage("predict", steps.TrainStep)
+def predict(
+    settings: SettingsText,
+    clips: File,
+    shards: Files,
+    model: File,
+    val: Output,
+    test: Output,
+    device: Device = "auto",
+    threads: Threads = 1,
+) -> None:
+    """Score the validation and the test clips with a trained stream."""
+    from .clips import read_clips
+    from .networks import build
+    from .predict import predict as predict_stream
+
+    step = steps.parse_step(steps.TrainStep, settings)
+    predict_stream(read_clips(clips), shards, model, step, build, {"val": val, "test": test}, device, threads)
+
+
+@_stage("ensemble", Ensemble)
+def ensemble(
+    settings: SettingsText,
+    name: Annotated[str, typer.Option()],
+    clips: File,
+    scores: Files,
+    fusion: Output,
+    summary: Output,
+    val_output: Output,
+    test_output: Output,
+) -> None:
+    """Fit temperatures and weights on the validation split and join the streams.
+
+    The scores of a stream and a split are the file <stream>/<split>.parquet.
+    """
+    from .clips import read_clips
+    from .ensemble import run_ensemble
+
+    step = steps.parse_step(Ensemble, settings)
+    found = {(path.parent.name, path.stem): path for path in scores}
+    files = {stream: {split: found[stream, split] for split in ("val", "test")} for stream in step.streams}
+    outputs = {"val": val_output, "test": test_output}
+    run_ensemble(name, read_clips(clips), files, outputs, fusion, summary, step.weights, step.calibrate)
+
+
+@_stage("submission", Submission)
+def submission(settings: SettingsText, clips: File, predictions: File, output: Output) -> None:
+    """Write the file that is handed in: every test clip once, in order."""
+    from .clips import read_clips
+    from .submission import write_submission
+
+    step = steps.parse_step(Submission, settings)
+    write_submission(predictions, read_clips(clips), output, Path(step.sample) if step.sample else None)
+
+
+@_stage("quarantine")
+def quarantine(files: Files, output: Output) -> None:
+    """List every clip that some stage could not use: the files are clips tables and shards."""
+    from .quarantine import list_quarantine
+
+    list_quarantine(files, output)
+
+
+@_stage("summary")
+def summary(summary: File, submission: File, quarantine: File) -> None:
+    """Print the table of streams and ensemble."""
+    from .summary import print_summary
+
+    print_summary(summary, submission, quarantine)
+
+
+@_stage("evaluate")
+def evaluate(
+    submission: File,
+    truth: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="CSV with the true labels")],
+    id_column: Annotated[str, typer.Option(help="its column of clip ids")] = "Id",
+    label_column: Annotated[str, typer.Option(help="its column of classes, written as in the submission")] = "Target",
+    by: Annotated[str | None, typer.Option(help="also for each value of this column, such as the subject")] = None,
+) -> None:
+    """Compare a submission with true labels, which no stage of the workflow reads."""
+    from .evaluate import evaluate as compare
+
+    typer.echo(compare(submission, truth, id_column, label_column, by).to_string(index=False))
+
+
+@_stage("schema")
+def schema() -> None:
+    """Print the JSON schema of the configuration."""
+    typer.echo(schema_json(), nl=False)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command; an ``InputError`` becomes one sentence and exit code 1."""
+    try:
+        result: Any = app(arguments, standalone_mode=False, prog_name="microgesture")
+    except InputError as error:
+        logging.getLogger(__name__).error("microgesture: %s", error)
+        return 1
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        print("microgesture: interrupted", file=sys.stderr)
+        return 130
+    return result if isinstance(result, int) else 0

@@ -14,11 +14,13 @@ from typing import Any
 from .config import Config, Stream, load_config
 from .corpora import provides
 from .errors import InputError
+from .settings import Settings
 from .stamps import code_digest
+from .steps import ClipsStep, DemoStep, DepthStep, RgbStep, SkeletonStep, TrainStep
 
 SOURCE = Path(__file__).resolve().parent.parent
 HEATMAPS = ("joint", "limb")
-VIDEOS = ("rgb", "taylor", "flow", "depth")
+KINDS = ("keypoints", "rgb", "taylor", "flow", "depth")
 # Progress bars and error classes have no part in any result.
 WITHOUT_EFFECT = ("microgesture.progress", "microgesture.errors")
 READERS = {"miga", "ma52", "manifest"}
@@ -57,6 +59,11 @@ class Plan:
         """The names of the shards of every corpus."""
         return [f"{shard:04d}" for shard in range(self.config.shards)]
 
+    @property
+    def scored(self) -> list[str]:
+        """The streams that some ensemble wants scores of."""
+        return [name for name in self.config.streams if any(name in e.streams for e in self.config.ensembles.values())]
+
     def root(self, corpus: str) -> str:
         """The folder a corpus is read from."""
         settings = self.config.corpora[corpus]
@@ -79,7 +86,7 @@ class Plan:
             wanted.add("rgb")
         if wanted & {"rgb", "depth"} and "keypoints" in self.provides(corpus):
             wanted.add("keypoints")
-        return [kind for kind in ("keypoints", *VIDEOS) if kind in wanted]
+        return [kind for kind in KINDS if kind in wanted]
 
     def _refuse_missing_inputs(self) -> None:
         for name, stream in self.config.streams.items():
@@ -113,73 +120,72 @@ class Plan:
     def _plan_corpus(self, name: str) -> None:
         config, corpus = self.config, self.config.corpora[name]
         if corpus.demo is not None:
-            layout = {"layout": corpus.format, **corpus.demo.model_dump(mode="json")}
-            self._add("demo", name, layout, ["microgesture.demo.corpus"], [])
-        listed = {
-            "corpus": name,
-            "format": corpus.format,
-            "root": self.root(name),
-            "shards": config.shards,
-            "max_quarantined": config.max_quarantined,
-            "options": _reader_options(corpus),
-        }
+            drawing = DemoStep(layout=corpus.format, **corpus.demo.model_dump())
+            self._add("demo", name, drawing, ["microgesture.demo.corpus"], [])
+        root = self.root(name)
+        listing = ClipsStep(
+            corpus=name,
+            format=corpus.format,
+            root=root,
+            shards=config.shards,
+            max_quarantined=config.max_quarantined,
+            options=_reader_options(corpus),
+        )
         other_readers = [f"microgesture.corpora.{reader}" for reader in READERS - {corpus.format}]
         drawn = [("demo", name)] if corpus.demo else []
-        self._add("clips", name, listed, ["microgesture.corpora"], drawn, without=other_readers)
+        self._add("clips", name, listing, ["microgesture.corpora"], drawn, without=other_readers)
 
-        skeletons = [("clips", name)]
-        keypoints = []
+        rgb, selection = config.rgb.model_dump(), config.keypoints.model_dump()
+        box = clips = [("clips", name)]
         if "keypoints" in self.provides(name):
-            self._add("skeletons", name, {"root": self.root(name)}, ["microgesture.skeletons"], skeletons)
-            keypoints = [("keypoints", name)]
-            selection = config.keypoints.model_dump(mode="json")
-            self._add("keypoints", name, selection, ["microgesture.keypoints"], [("skeletons", name)])
-            depth = {**config.depth.model_dump(mode="json"), **config.rgb.model_dump(mode="json"), **selection}
-            self._add("depth", name, depth, ["microgesture.modalities.depth"], keypoints)
+            self._add("skeletons", name, SkeletonStep(root=root), ["microgesture.skeletons"], clips)
+            self._add("keypoints", name, config.keypoints, ["microgesture.keypoints"], [("skeletons", name)])
+            box = [("keypoints", name)]
         if "video" in self.provides(name):
-            rgb = {"root": self.root(name), **config.rgb.model_dump(mode="json")}
-            self._add("rgb", name, rgb, ["microgesture.modalities.rgb"], [("clips", name), *keypoints])
-            for kind in ("taylor", "flow"):
-                settings = getattr(config, kind).model_dump(mode="json")
-                self._add(kind, name, settings, [f"microgesture.modalities.{kind}"], [("rgb", name)])
+            self._add("rgb", name, RgbStep(root=root, **rgb), ["microgesture.modalities.rgb"], [*clips, *box])
+            self._add("taylor", name, config.taylor, ["microgesture.modalities.taylor"], [("rgb", name)])
+            self._add("flow", name, config.flow, ["microgesture.modalities.flow"], [("rgb", name)])
+        depth = DepthStep(**config.depth.model_dump(), **rgb, **selection)
+        self._add("depth", name, depth, ["microgesture.modalities.depth"], [*clips, *box])
 
     def _plan_stream(self, name: str) -> None:
-        config, stream = self.config, self.config.streams[name]
-        settings = {
-            "stream": name,
-            "input": stream.input,
-            "selection": config.keypoints.selection if stream.input in HEATMAPS else None,
-            "network": stream.network.model_dump(mode="json"),
-            "recipe": config.recipes[stream.recipe].model_dump(mode="json"),
-            "seed": config.seed,
-            "max_quarantined": config.max_quarantined,
-        }
+        stream = self.config.streams[name]
+        step = TrainStep(
+            stream=name,
+            input=stream.input,
+            selection=self.config.keypoints.selection if stream.input in HEATMAPS else None,
+            network=stream.network,
+            recipe=self.config.recipes[stream.recipe],
+            seed=self.config.seed,
+            max_quarantined=self.config.max_quarantined,
+        )
         data = [("clips", stream.corpus), (self.store(name), stream.corpus)]
         network = f"microgesture.networks.{stream.network.name}"
         init = [("train", stream.init)] if stream.init is not None else []
-        self._add("train", name, settings, ["microgesture.train", network], [*data, *init])
-        self._add("predict", name, settings, ["microgesture.predict", network], [*data, ("train", name)])
+        self._add("train", name, step, ["microgesture.train", network], [*data, *init])
+        self._add("predict", name, step, ["microgesture.predict", network], [*data, ("train", name)])
 
     def _plan_ensemble(self, name: str) -> None:
         ensemble = self.config.ensembles[name]
+        clips = ("clips", self.config.streams[ensemble.streams[0]].corpus)
         scores = [("predict", stream) for stream in ensemble.streams]
-        self._add("ensemble", name, ensemble.model_dump(mode="json"), ["microgesture.ensemble"], scores)
+        self._add("ensemble", name, ensemble, ["microgesture.ensemble"], [clips, *scores])
 
     def _plan_submission(self) -> None:
-        settings = self.config.submission.model_dump(mode="json")
-        ensemble = [("ensemble", self.config.submission.ensemble)]
-        self._add("submission", "submission", settings, ["microgesture.submission"], ensemble)
+        submission = self.config.submission
+        ensemble = [("ensemble", submission.ensemble)]
+        self._add("submission", submission.ensemble, submission, ["microgesture.submission"], ensemble)
 
     def _add(
         self,
         stage: str,
         name: str,
-        settings: dict[str, Any],
+        settings: Settings,
         modules: list[str],
         upstream: Iterable[tuple[str, str]],
         without: Iterable[str] = (),
     ) -> None:
-        canonical = json.dumps(settings, sort_keys=True)
+        canonical = json.dumps(settings.model_dump(mode="json"), sort_keys=True)
         code = code_digest(SOURCE, modules, without={*WITHOUT_EFFECT, *without})
         parts = json.dumps([stage, name, canonical, code, [self._steps[step].stamp for step in upstream]])
         self._steps[stage, name] = Step(canonical, hashlib.sha256(parts.encode()).hexdigest()[:12])

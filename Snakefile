@@ -1,0 +1,33 @@
+# Micro-gesture recognition: from a corpus of videos and keypoints to results/submission.csv.
+# `snakemake --cores 8 results/submission.csv` runs everything; each stage is a target by its own name.
+
+from snakemake.utils import min_version
+
+min_version("9.27")
+
+
+# A configuration given with --configfile stands for itself; the demo's is only the default.
+if not workflow.config_settings.configfiles:
+
+    configfile: "config.yaml"
+
+
+container: "docker://python:3.11-slim"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/corpus.smk"
+include: "workflow/rules/keypoints.smk"
+include: "workflow/rules/videos.smk"
+include: "workflow/rules/streams.smk"
+include: "workflow/rules/ensemble.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        "results/submission.csv",
+
+
+onsuccess:
+    show_summary()

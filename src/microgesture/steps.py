@@ -1,0 +1,65 @@
+"""What the command line hands to each stage: the contract between the plan and the commands behind the rules."""
+
+from typing import Any, Literal
+
+from pydantic import Field, ValidationError
+
+from .config import DemoSettings, DepthSettings, KeypointSettings, Modality, RgbSettings
+from .errors import InputError
+from .networks.settings import NetworkSettings
+from .recipe import Recipe
+from .settings import Settings
+
+
+class DemoStep(DemoSettings):
+    """A corpus to draw."""
+
+    layout: Literal["miga", "ma52"] = Field(description="the release whose files to imitate")
+
+
+class ClipsStep(Settings):
+    """A corpus to list."""
+
+    corpus: str
+    format: Literal["miga", "ma52", "manifest"]
+    root: str = Field(description="folder of the corpus")
+    shards: int = Field(ge=1)
+    max_quarantined: float = Field(ge=0, le=1)
+    options: dict[str, Any] = Field({}, description="the reader's own settings")
+
+
+class SkeletonStep(Settings):
+    """Skeleton files to read."""
+
+    root: str = Field(description="folder of the corpus")
+
+
+class RgbStep(RgbSettings):
+    """Clips to cut out of the videos of a corpus."""
+
+    root: str = Field(description="folder of the corpus")
+
+
+class DepthStep(DepthSettings, RgbSettings, KeypointSettings):
+    """Depth to make in the same frames as rgb."""
+
+
+class TrainStep(Settings):
+    """A stream to train, or to predict with."""
+
+    stream: str
+    input: Modality
+    selection: Literal["22", "36", "68"] | None = Field(description="of keypoints; null for videos")
+    network: NetworkSettings
+    recipe: Recipe
+    seed: int
+    max_quarantined: float = Field(ge=0, le=1)
+
+
+def parse_step(step: type[Settings], text: str) -> Any:
+    """Read a step's settings from JSON; raises ``InputError`` that names each wrong key."""
+    try:
+        return step.model_validate_json(text)
+    except ValidationError as error:
+        problems = "; ".join(f"{'.'.join(map(str, p['loc'])) or 'settings'}: {p['msg']}" for p in error.errors())
+        raise InputError(f"--settings: {problems}") from None

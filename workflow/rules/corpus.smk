@@ -1,0 +1,60 @@
+# REQUIRED INPUTS: the corpora that the configuration names, or nothing for a drawn one.
+# OUTPUTS: results/clips/<corpus>.parquet, one row a clip; results/quarantine.csv, what could not be used and why.
+
+
+rule clips:
+    input:
+        expand("results/clips/{corpus}.parquet", corpus=plan.config.corpora),
+
+
+rule draw_demo:
+    output:
+        files="results/demo/{corpus}.json",
+        truth="results/demo/{corpus}_test_labels.csv",
+    log:
+        "results/logs/demo/{corpus}.log",
+    threads: 2
+    params:
+        settings=settings("demo", "corpus"),
+        stamp=stamp("demo", "corpus"),
+    message:
+        "Drawing the demo corpus {wildcards.corpus}"
+    shell:
+        "microgesture --log {log:q} demo --settings {params.settings:q} --root results/demo/{wildcards.corpus}"
+        " --truth {output.truth} --output {output.files} --workers {threads}"
+
+
+rule list_clips:
+    input:
+        lambda wildcards: (
+            f"results/demo/{wildcards.corpus}.json"
+            if plan.config.corpora[wildcards.corpus].demo
+            else []
+        ),
+    output:
+        "results/clips/{corpus}.parquet",
+    log:
+        "results/logs/clips/{corpus}.log",
+    params:
+        settings=settings("clips", "corpus"),
+        stamp=stamp("clips", "corpus"),
+    message:
+        "Listing the clips of {wildcards.corpus}"
+    shell:
+        "microgesture --log {log:q} clips --settings {params.settings:q} --output {output}"
+
+
+rule list_quarantine:
+    input:
+        clips=expand("results/clips/{corpus}.parquet", corpus=plan.config.corpora),
+        shards=[path for kind in ("skeletons", *KINDS) for path in all_shards(kind)],
+    output:
+        "results/quarantine.csv",
+    log:
+        "results/logs/quarantine.log",
+    params:
+        stamp=[plan.step("clips", corpus).stamp for corpus in plan.config.corpora],
+    message:
+        "Listing what could not be used"
+    shell:
+        "microgesture --log {log:q} quarantine --output {output} {input}"

@@ -1,0 +1,66 @@
+# REQUIRED INPUTS: results/scores/<stream>/<split>.parquet of the ensemble's streams.
+# OUTPUTS: results/ensembles/<ensemble>/{fusion.json,summary.csv,val.parquet,test.parquet}; results/submission.csv.
+
+
+def ensemble_clips(ensemble):
+    """The clips table of the corpus that the ensemble's streams share."""
+    first = plan.config.ensembles[ensemble].streams[0]
+    return f"results/clips/{plan.config.streams[first].corpus}.parquet"
+
+
+def ensemble_scores(split):
+    """The scores of the ensemble's streams, in the order of the configuration."""
+    return lambda wildcards: expand(
+        "results/scores/{stream}/{split}.parquet",
+        stream=plan.config.ensembles[wildcards.ensemble].streams,
+        split=split,
+    )
+
+
+rule ensemble:
+    input:
+        expand(
+            "results/ensembles/{ensemble}/fusion.json", ensemble=plan.config.ensembles
+        ),
+
+
+rule fuse_streams:
+    input:
+        clips=lambda wildcards: ensemble_clips(wildcards.ensemble),
+        val=ensemble_scores("val"),
+        test=ensemble_scores("test"),
+    output:
+        fusion="results/ensembles/{ensemble}/fusion.json",
+        summary="results/ensembles/{ensemble}/summary.csv",
+        val="results/ensembles/{ensemble}/val.parquet",
+        test="results/ensembles/{ensemble}/test.parquet",
+    log:
+        "results/logs/ensembles/{ensemble}.log",
+    params:
+        settings=settings("ensemble", "ensemble"),
+        stamp=stamp("ensemble", "ensemble"),
+    message:
+        "Calibrating and joining the streams of {wildcards.ensemble}"
+    shell:
+        "microgesture --log {log:q} ensemble --settings {params.settings:q} --name {wildcards.ensemble}"
+        " --clips {input.clips} --fusion {output.fusion} --summary {output.summary}"
+        " --val-output {output.val} --test-output {output.test} {input.val} {input.test}"
+
+
+rule write_submission:
+    input:
+        clips=ensemble_clips(plan.config.submission.ensemble),
+        test=f"results/ensembles/{plan.config.submission.ensemble}/test.parquet",
+        quarantine="results/quarantine.csv",
+    output:
+        "results/submission.csv",
+    log:
+        "results/logs/submission.log",
+    params:
+        settings=plan.step("submission", plan.config.submission.ensemble).settings,
+        stamp=plan.step("submission", plan.config.submission.ensemble).stamp,
+    message:
+        "Writing the submission"
+    shell:
+        "microgesture --log {log:q} submission --settings {params.settings:q} --clips {input.clips}"
+        " --predictions {input.test} --output {output}"

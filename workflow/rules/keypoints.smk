@@ -1,0 +1,42 @@
+# REQUIRED INPUTS: results/clips/<corpus>.parquet and the skeleton files it names.
+# OUTPUTS: results/skeletons/<corpus>/<shard>.arrow, whole recordings as read; results/keypoints/..., clips and chosen joints.
+
+
+rule keypoints:
+    input:
+        all_shards("keypoints"),
+
+
+rule read_skeletons:
+    input:
+        "results/clips/{corpus}.parquet",
+    output:
+        "results/skeletons/{corpus}/{shard}.arrow",
+    log:
+        "results/logs/skeletons/{corpus}/{shard}.log",
+    params:
+        settings=settings("skeletons", "corpus"),
+        stamp=stamp("skeletons", "corpus"),
+    message:
+        "Reading the skeleton files of {wildcards.corpus}, shard {wildcards.shard}"
+    shell:
+        "microgesture --log {log:q} skeletons --settings {params.settings:q} --clips {input} --shard {wildcards.shard}"
+        " --output {output} --stamp {params.stamp}"
+
+
+rule select_keypoints:
+    input:
+        clips="results/clips/{corpus}.parquet",
+        skeletons="results/skeletons/{corpus}/{shard}.arrow",
+    output:
+        "results/keypoints/{corpus}/{shard}.arrow",
+    log:
+        "results/logs/keypoints/{corpus}/{shard}.log",
+    params:
+        settings=settings("keypoints", "corpus"),
+        stamp=stamp("keypoints", "corpus"),
+    message:
+        "Selecting the keypoints of {wildcards.corpus}, shard {wildcards.shard}"
+    shell:
+        "microgesture --log {log:q} keypoints --settings {params.settings:q} --clips {input.clips}"
+        " --shard {wildcards.shard} --skeletons {input.skeletons} --output {output} --stamp {params.stamp}"

@@ -1,0 +1,114 @@
+# REQUIRED INPUTS: results/clips/<corpus>.parquet and the videos it names; results/keypoints/... where there are any.
+# OUTPUTS: results/{rgb,taylor,flow,depth}/<corpus>/<shard>.arrow, the same frames seen in four ways.
+
+
+rule rgb:
+    input:
+        all_shards("rgb"),
+
+
+rule taylor:
+    input:
+        all_shards("taylor"),
+
+
+rule flow:
+    input:
+        all_shards("flow"),
+
+
+rule depth:
+    input:
+        all_shards("depth"),
+
+
+def keypoints_if_any(wildcards):
+    """The keypoints that say where the person is; none for a corpus of videos alone."""
+    known = "keypoints" in plan.kinds(wildcards.corpus)
+    return (
+        f"results/keypoints/{wildcards.corpus}/{wildcards.shard}.arrow" if known else []
+    )
+
+
+rule make_rgb:
+    input:
+        clips="results/clips/{corpus}.parquet",
+        keypoints=keypoints_if_any,
+    output:
+        "results/rgb/{corpus}/{shard}.arrow",
+    log:
+        "results/logs/rgb/{corpus}/{shard}.log",
+    resources:
+        mem_mb=2000,
+    params:
+        settings=settings("rgb", "corpus"),
+        stamp=stamp("rgb", "corpus"),
+        keypoints=lambda wildcards, input: (
+            f"--keypoints {input.keypoints}" if input.keypoints else ""
+        ),
+    message:
+        "Cutting the clips of {wildcards.corpus}, shard {wildcards.shard}, out of their videos"
+    shell:
+        "microgesture --log {log:q} rgb --settings {params.settings:q} --clips {input.clips} --shard {wildcards.shard}"
+        " {params.keypoints} --output {output} --stamp {params.stamp}"
+
+
+rule make_taylor:
+    input:
+        "results/rgb/{corpus}/{shard}.arrow",
+    output:
+        "results/taylor/{corpus}/{shard}.arrow",
+    log:
+        "results/logs/taylor/{corpus}/{shard}.log",
+    resources:
+        mem_mb=2000,
+    params:
+        settings=settings("taylor", "corpus"),
+        stamp=stamp("taylor", "corpus"),
+    message:
+        "Making the Taylor videos of {wildcards.corpus}, shard {wildcards.shard}"
+    shell:
+        "microgesture --log {log:q} taylor --settings {params.settings:q} --rgb {input} --output {output}"
+        " --stamp {params.stamp}"
+
+
+rule make_flow:
+    input:
+        "results/rgb/{corpus}/{shard}.arrow",
+    output:
+        "results/flow/{corpus}/{shard}.arrow",
+    log:
+        "results/logs/flow/{corpus}/{shard}.log",
+    resources:
+        mem_mb=2000,
+    params:
+        settings=settings("flow", "corpus"),
+        stamp=stamp("flow", "corpus"),
+    message:
+        "Making the optical flow of {wildcards.corpus}, shard {wildcards.shard}"
+    shell:
+        "microgesture --log {log:q} flow --settings {params.settings:q} --rgb {input} --output {output}"
+        " --stamp {params.stamp}"
+
+
+rule make_depth:
+    input:
+        clips="results/clips/{corpus}.parquet",
+        keypoints=keypoints_if_any,
+    output:
+        "results/depth/{corpus}/{shard}.arrow",
+    log:
+        "results/logs/depth/{corpus}/{shard}.log",
+    resources:
+        mem_mb=2000,
+    params:
+        settings=settings("depth", "corpus"),
+        stamp=stamp("depth", "corpus"),
+        keypoints=lambda wildcards, input: (
+            f"--keypoints {input.keypoints}" if input.keypoints else ""
+        ),
+    message:
+        "Making the depth of {wildcards.corpus}, shard {wildcards.shard}"
+    shell:
+        "microgesture --log {log:q} depth --settings {params.settings:q} --clips {input.clips} --shard {wildcards.shard}"
+        " {params.keypoints} --output {output} --stamp {params.stamp}"
