@@ -1,0 +1,233 @@
+"""Who is in the demo and how they are filmed: subjects, rooms, cameras, and how a person moves when nothing happens."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from .drawing import Colour, Look, Room, draw, shade
+from .figure import LEFT_HAND, RIGHT_HAND, Build, Camera, Pose, keypoints, solve
+from .gestures import rest
+
+_SKINS = ((255, 219, 186), (241, 194, 153), (224, 172, 125), (198, 140, 95), (150, 98, 64), (105, 68, 46))
+_HAIRS = ((28, 22, 20), (58, 38, 26), (110, 72, 40), (196, 156, 92), (150, 60, 32), (150, 148, 146))
+_SHIRTS = (
+    (38, 62, 112), (126, 30, 40), (232, 230, 224), (42, 44, 50), (52, 104, 76), (214, 168, 58), (94, 66, 128),
+    (62, 132, 150), (190, 98, 60), (128, 130, 136),
+)  # fmt: skip
+_WALLS = ((92, 112, 140), (176, 170, 158), (60, 66, 78), (120, 138, 118), (150, 108, 92), (196, 200, 206), (44, 74, 96))
+_DESKS = ((134, 94, 60), (84, 56, 38), (186, 178, 166), (58, 62, 70), (172, 132, 88))
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One person: proportions and looks, the same in all recordings."""
+
+    build: Build
+    look: Look
+
+
+@dataclass(frozen=True)
+class Framing:
+    """How close a corpus films: ``scale`` is the range of a shoulder's width as a part of the frame's width, and
+    ``neck`` the range of the shoulders' height as a part of the frame's height."""
+
+    scale: tuple[float, float]
+    neck: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Recording:
+    """One sitting of one subject before one camera."""
+
+    subject: Subject
+    room: Room
+    camera: Camera
+
+
+def draw_subject(rng: np.random.Generator) -> Subject:
+    """Make up a person."""
+    build = Build(
+        upper_arm=rng.uniform(0.74, 0.87),
+        forearm=rng.uniform(0.63, 0.74),
+        hand=rng.uniform(0.42, 0.5),
+        neck=rng.uniform(0.57, 0.67),
+        head=rng.uniform(0.9, 1.1),
+        head_width=rng.uniform(0.92, 1.08),
+    )
+    shirt = _pick(rng, _SHIRTS)
+    style = ("short", "short", "long", "bun", "bald")[rng.integers(5)]
+    look = Look(
+        skin=_jitter(rng, _pick(rng, _SKINS), 8),
+        hair=_jitter(rng, _pick(rng, _HAIRS), 8),
+        shirt=_jitter(rng, shirt, 14),
+        trim=_pick(rng, [colour for colour in _SHIRTS if colour != shirt]),
+        hair_style=style,
+        collar=("round", "open", "suit")[rng.integers(3)],
+        long_sleeves=bool(rng.random() < 0.65),
+        stripes=bool(rng.random() < 0.25),
+        beard=bool(style in ("short", "bald") and rng.random() < 0.4),
+        glasses=bool(rng.random() < 0.3),
+        girth=rng.uniform(0.88, 1.15),
+    )
+    return Subject(build, look)
+
+
+def draw_recording(rng: np.random.Generator, subject: Subject, frame: tuple[int, int], framing: Framing) -> Recording:
+    """Seat a subject in a made-up room before a camera; ``frame`` is (width, height) in pixels."""
+    width, height = frame
+    camera = Camera(
+        scale=float(width * rng.uniform(*framing.scale)),
+        centre=(float(width * rng.uniform(0.46, 0.54)), float(height * rng.uniform(*framing.neck))),
+        yaw=float(rng.uniform(-0.2, 0.2)),
+    )
+    horizon = int(camera.centre[1] + 0.9 * camera.scale)
+    back_HWC = _draw_wall(rng, width, height)
+    desk_HWC = _draw_desk(rng, back_HWC, horizon, camera)
+    return Recording(subject, Room(back_HWC, desk_HWC, _draw_light(rng, width, height), horizon), camera)
+
+
+def idle(rng: np.random.Generator, frames: int, fps: float) -> Pose:
+    """The pose between gestures: hands on the desk, with sway, glances, blinks and restless fingers."""
+    seconds_T = np.arange(frames) / fps
+    pose = rest(frames, spread=rng.uniform(0.2, 0.45), forward=rng.uniform(0.45, 0.65))
+    pose.wrists_T23 += 0.03 * rng.normal(size=(1, 2, 3))
+    pose.lean_T3 += 0.022 * _wander(rng, seconds_T, 3)
+    pose.head_T3 += np.array([0.05, 0.11, 0.04]) * _wander(rng, seconds_T, 3)
+    pose.shoulders_T2 += 0.008 * _wander(rng, seconds_T, 2)
+    pose.wrists_T23 += 0.012 * _wander(rng, seconds_T, 6).reshape(-1, 2, 3)
+    pose.curls_T25 += 0.08 * _wander(rng, seconds_T, 10).reshape(-1, 2, 5)
+    pose.brows_T += 0.008 * _wander(rng, seconds_T, 1)[:, 0]
+    for blink in np.flatnonzero(rng.random(frames) < 0.3 / fps):
+        pose.eyes_T[blink : blink + 3] = 0
+    return pose
+
+
+def film(recording: Recording, pose: Pose, frame: tuple[int, int]) -> tuple[list[np.ndarray], np.ndarray]:
+    """Draw a pose of T frames: the pictures, uint8 (H, W, 3) RGB each, and the true keypoints (T, 137, 3)."""
+    projected_TN3 = recording.camera.project(solve(recording.subject.build, pose))
+    scale, look, room = recording.camera.scale, recording.subject.look, recording.room
+    pictures = [draw(room, look, points_N3, scale) for points_N3 in projected_TN3]
+    return pictures, keypoints(projected_TN3, *frame)
+
+
+def observe(rng: np.random.Generator, true_TVC: np.ndarray, shoulder: float) -> np.ndarray:
+    """What a pose estimator would have seen of the true keypoints (T, V, 3): noise, dropouts, and a confidence for each.
+
+    ``shoulder`` is the shoulder width in pixels. Noise is 1 to 1.5 % of it where the estimator is sure and more where
+    it is not; hands go missing for some frames at a time, single joints and now and then the whole person for one.
+    """
+    frames, joints = true_TVC.shape[:2]
+    doubt_TV = rng.beta(1.3, 6.0, size=(frames, joints))
+    for hand in (LEFT_HAND, RIGHT_HAND):
+        doubt_TV[:, hand : hand + 21] += 0.12
+    sigma_TV = shoulder * (0.009 + 0.025 * doubt_TV)
+    noise_TV2 = rng.normal(size=(frames, joints, 2))
+    # Estimators err alike in neighbouring frames.
+    for frame in range(1, frames):
+        noise_TV2[frame] = 0.6 * noise_TV2[frame - 1] + 0.8 * noise_TV2[frame]
+    seen_TVC = true_TVC.copy()
+    seen_TVC[..., :2] += noise_TV2 * sigma_TV[..., None]
+    seen_TVC[..., 2] = np.clip(0.95 - doubt_TV, 0.05, 1)
+    missing_TV = (rng.random((frames, joints)) < 0.02) | (true_TVC[..., 2] == 0)
+    for hand in (LEFT_HAND, RIGHT_HAND):
+        for start in np.flatnonzero(rng.random(frames) < 0.012):
+            missing_TV[start : start + int(rng.integers(2, 12)), hand : hand + 21] = True
+    missing_TV[rng.random(frames) < 0.003] = True
+    seen_TVC[missing_TV] = 0
+    return np.round(seen_TVC, 3)
+
+
+def _wander(rng: np.random.Generator, seconds_T: np.ndarray, channels: int) -> np.ndarray:
+    """Smooth random movement, (T, channels), of unit variance: three slow sines each."""
+    hertz = rng.uniform(0.08, 0.6, size=(3, channels))
+    start = rng.uniform(0, 2 * np.pi, size=(3, channels))
+    return np.sin(2 * np.pi * hertz * seconds_T[:, None, None] + start).sum(axis=1) / np.sqrt(1.5)
+
+
+def _pick(rng: np.random.Generator, colours: list[Colour] | tuple[Colour, ...]) -> Colour:
+    return colours[rng.integers(len(colours))]
+
+
+def _jitter(rng: np.random.Generator, colour: Colour, spread: float) -> Colour:
+    return tuple(int(np.clip(value + rng.normal() * spread, 0, 255)) for value in colour)
+
+
+def _draw_wall(rng: np.random.Generator, width: int, height: int) -> np.ndarray:
+    """A wall with a gradient and sponsors' boards, a window, a bookshelf or a curtain on it."""
+    wall = _jitter(rng, _pick(rng, _WALLS), 10)
+    ramp = np.linspace(1.1, 0.85, height)[:, None, None] * np.linspace(*rng.uniform(0.85, 1.1, 2), width)[None, :, None]
+    back = np.clip(np.array(wall) * ramp, 0, 255).astype(np.uint8)
+    kind = rng.integers(4)
+    if kind == 0:
+        step = width / rng.uniform(4, 6)
+        tints = [_jitter(rng, _pick(rng, _SHIRTS), 15) for _ in range(2)]
+        for row in range(int(height / step * 1.6) + 1):
+            for column in range(int(width / step) + 2):
+                x, y = (column - 0.5 * (row % 2)) * step, row * step * 0.62
+                corner = (int(x + 0.2 * step), int(y + 0.2 * step)), (int(x + 0.85 * step), int(y + 0.45 * step))
+                cv2.rectangle(back, *corner, shade(wall, 1.25), -1)
+                inner = (corner[0][0] + 3, corner[0][1] + 3), (corner[1][0] - 3, corner[1][1] - 3)
+                cv2.rectangle(back, *inner, tints[(row + column) % 2], -1)
+    elif kind == 1:
+        left, right = sorted(rng.uniform(0, width, 2))
+        right = max(right, left + width / 4)
+        cv2.rectangle(back, (int(left), 0), (int(right), int(0.55 * height)), (214, 226, 236), -1)
+        for share in (0, 0.5, 1):
+            x = int(left + share * (right - left))
+            cv2.line(back, (x, 0), (x, int(0.55 * height)), shade(wall, 0.6), 3)
+        cv2.line(back, (int(left), int(0.55 * height)), (int(right), int(0.55 * height)), shade(wall, 0.6), 3)
+    elif kind == 2:
+        for row in range(5):
+            y = int(height * (0.02 + 0.17 * row))
+            x = int(rng.uniform(0, 8))
+            while x < width:
+                book = int(rng.uniform(0.018, 0.035) * width)
+                top = y + int(rng.uniform(0, 0.05) * height)
+                cv2.rectangle(
+                    back, (x, top), (x + book - 2, y + int(0.14 * height)), _jitter(rng, _pick(rng, _SHIRTS), 30), -1
+                )
+                x += book
+            cv2.line(back, (0, y + int(0.15 * height)), (width, y + int(0.15 * height)), (70, 48, 34), 3)
+        back = cv2.addWeighted(back, 0.55, np.full_like(back, wall), 0.45, 0)
+    else:
+        fold = 1 + 0.12 * np.sin(np.arange(width) / width * 2 * np.pi * rng.uniform(8, 16))
+        back = np.clip(back * fold[None, :, None], 0, 255).astype(np.uint8)
+    return cv2.GaussianBlur(back, (0, 0), 1.2)
+
+
+def _draw_desk(rng: np.random.Generator, back_HWC: np.ndarray, horizon: int, camera: Camera) -> np.ndarray:
+    """The desk's top and front, and what stands at its far ends: a bottle, a cup, a name plate."""
+    height, width = back_HWC.shape[:2]
+    wood = _jitter(rng, _pick(rng, _DESKS), 10)
+    desk = back_HWC.copy()
+    front = int(horizon + 0.42 * camera.scale)
+    rows = np.arange(horizon, height)
+    tone = np.where(rows < front, 1.0 + 0.25 * (rows - horizon) / max(front - horizon, 1), 0.62)
+    grain = 1 + 0.03 * rng.normal(size=(len(rows), 1))
+    desk[horizon:] = np.clip(np.array(wood) * (tone[:, None] * grain)[..., None], 0, 255).astype(np.uint8)
+    cv2.line(desk, (0, horizon), (width, horizon), shade(wood, 0.6), 2)
+    cv2.line(desk, (0, front), (width, front), shade(wood, 1.35), 2)
+    for sign in (-1, 1):
+        if rng.random() < 0.5:
+            x = int(camera.centre[0] + sign * rng.uniform(1.25, 1.7) * camera.scale)
+            top, size = horizon + int(0.1 * camera.scale), camera.scale
+            colour = _jitter(rng, _pick(rng, _SHIRTS), 20)
+            cv2.rectangle(desk, (x - int(0.09 * size), top), (x + int(0.09 * size), top + int(0.2 * size)), colour, -1)
+            cv2.rectangle(
+                desk, (x - int(0.09 * size), top), (x - int(0.04 * size), top + int(0.2 * size)), shade(colour, 1.3), -1
+            )
+            cv2.ellipse(
+                desk, (x, top), (int(0.09 * size), int(0.03 * size)), 0, 0, 360, shade(colour, 0.6), -1, cv2.LINE_AA
+            )
+    return desk
+
+
+def _draw_light(rng: np.random.Generator, width: int, height: int) -> np.ndarray:
+    """Light from one side, warm or cold, bright or dim, darker in the corners: uint8 (H, W, 3), 200 is neutral."""
+    x, y = np.meshgrid(np.linspace(-1, 1, width), np.linspace(-1, 1, height))
+    direction = rng.uniform(-0.18, 0.18)
+    light = rng.uniform(0.75, 1.12) * (1 + direction * x - 0.1 * (x**2 + y**2))
+    warmth = rng.uniform(-0.07, 0.07)
+    tint = np.array([1 + warmth, 1.0, 1 - warmth])
+    return np.clip(200 * light[..., None] * tint, 0, 255).astype(np.uint8)
