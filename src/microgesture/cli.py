@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import click
 import typer
+from rich.markup import escape
 
 from . import steps
 from .config import Ensemble, FlowSettings, KeypointSettings, Submission, TaylorSettings, schema_json
@@ -35,7 +36,10 @@ Device = Annotated[str, typer.Option(envvar="MICROGESTURE_DEVICE", help="auto, c
 
 def _documented(settings: type[Settings]) -> str:
     """The settings of a stage as the closing part of its help."""
-    lines = [f"**{name}**: {field.description or ''}" for name, field in settings.model_fields.items()]
+    lines = []
+    for name, field in settings.model_fields.items():
+        default = "required" if field.is_required() else f"default {field.get_default(call_default_factory=True)!r}"
+        lines.append(f"[bold]{name}[/bold] ({escape(default)}): {escape(field.description or '')}")
     return "Settings:\n\n" + "\n\n".join(lines)
 
 

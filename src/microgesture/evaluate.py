@@ -20,7 +20,7 @@ def evaluate(submission: Path, truth: Path, id_column: str, label_column: str, b
         if column not in known:
             raise InputError(f"{truth} has no column '{column}', only {', '.join(known.columns)}")
     table = handed_in.merge(known, how="left", left_on="clip", right_on=id_column, validate="1:1")
-    unknown = table.clip[table[label_column].isna()]
+    unknown = table["clip"][table[label_column].isna()]
     if len(unknown):
         raise InputError(f"{truth} has no label for {len(unknown)} submitted clips, the first is {unknown.iloc[0]}")
     table["correct"] = table.predicted == table[label_column]

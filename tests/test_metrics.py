@@ -1,0 +1,22 @@
+import numpy as np
+from sklearn.metrics import balanced_accuracy_score, f1_score, top_k_accuracy_score
+
+from microgesture.metrics import measure
+
+
+def test_metrics_agree_with_scikit_learn():
+    generator = np.random.default_rng(0)
+    probabilities_NK = generator.dirichlet(np.ones(8), 200)
+    labels_N = generator.integers(0, 8, 200)
+    probabilities_NK[np.arange(120), labels_N[:120]] += 1
+    metrics = measure(probabilities_NK, labels_N)
+    predicted_N = probabilities_NK.argmax(1)
+    assert metrics.accuracy == (predicted_N == labels_N).mean()
+    assert np.isclose(metrics.balanced_accuracy, balanced_accuracy_score(labels_N, predicted_N))
+    assert np.isclose(metrics.macro_f1, f1_score(labels_N, predicted_N, average="macro"))
+    assert np.isclose(metrics.top5, top_k_accuracy_score(labels_N, probabilities_NK, k=5))
+
+
+def test_classes_that_do_not_occur_do_not_count():
+    probabilities_NK = np.eye(32)[[0, 1, 31]]
+    assert measure(probabilities_NK, np.array([0, 1, 1])).balanced_accuracy == 0.75

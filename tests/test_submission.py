@@ -1,0 +1,52 @@
+import pandas as pd
+import pytest
+
+from microgesture.clips import Clips
+from microgesture.errors import InputError
+from microgesture.evaluate import evaluate
+from microgesture.submission import follow_sample, submission_table
+
+
+def clips_named(ids):
+    table = pd.DataFrame({"clip_id": ids, "split": "test"})
+    return Clips(table, ("turtle neck", "bulging face"), ("0", "1"))
+
+
+def test_every_test_clip_once_by_video_then_number():
+    clips = clips_named(["0054_10", "0453_2", "0054_2", "0054_0"])
+    table = submission_table(clips, {"0054_10": 0, "0054_2": 1, "0453_2": 1, "0054_0": 0})
+    assert list(table.columns) == ["Id", "Target"]
+    assert list(table.Id) == ["0054_0", "0054_2", "0054_10", "0453_2"]
+    assert list(table.Target) == ["0", "1", "0", "1"]
+
+
+def test_a_clip_without_prediction_is_named():
+    with pytest.raises(InputError, match="0054_1"):
+        submission_table(clips_named(["0054_0", "0054_1"]), {"0054_0": 0})
+
+
+def test_the_sample_gives_order_and_names(tmp_path):
+    table = pd.DataFrame({"Id": ["a", "b"], "Target": ["0", "1"]})
+    sample = pd.DataFrame({"clip": ["b", "a"], "class": ["0", "0"]})
+    followed = follow_sample(table, sample, tmp_path / "sample.csv")
+    assert followed.to_dict("list") == {"clip": ["b", "a"], "class": ["1", "0"]}
+
+
+@pytest.mark.parametrize(("ids", "named"), [(["a", "c"], "c"), (["a"], "b"), (["a", "b", "b"], "twice")])
+def test_a_sample_with_other_ids_is_refused(tmp_path, ids, named):
+    table = pd.DataFrame({"Id": ["a", "b"], "Target": ["0", "1"]})
+    sample = pd.DataFrame({"Id": ids, "Target": "0"})
+    with pytest.raises(InputError, match=named):
+        follow_sample(table, sample, tmp_path / "sample.csv")
+
+
+def test_evaluation_against_true_labels(tmp_path):
+    (tmp_path / "submission.csv").write_text("Id,Target\na,x\nb,x\nc,y\nd,x\n")
+    (tmp_path / "truth.csv").write_text("clip_id,label,subject\na,x,s1\nb,x,s1\nc,x,s2\nd,y,s2\ne,y,s3\n")
+    table = evaluate(tmp_path / "submission.csv", tmp_path / "truth.csv", "clip_id", "label", "subject")
+    table = table.set_index("clips of")
+    assert table.accuracy.to_dict() == {"all": 0.5, "s1": 1.0, "s2": 0.0}
+    assert table.balanced_accuracy["all"] == round((2 / 3 + 0) / 2, 4)
+    (tmp_path / "short.csv").write_text("clip_id,label\na,x\n")
+    with pytest.raises(InputError, match="3 submitted clips, the first is b"):
+        evaluate(tmp_path / "submission.csv", tmp_path / "short.csv", "clip_id", "label")
