@@ -1,0 +1,169 @@
+"""Corpora: every release format becomes one clips table, and nothing after it knows where a clip came from."""
+
+import difflib
+import inspect
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import ModuleType
+
+import pandas as pd
+
+from ..clips import SCHEMA, Clips, refuse_shared_subjects, shard_of
+from ..errors import InputError, UnusableClip
+from ..progress import progress
+from ..skeletons import skeleton_length
+from ..video import VideoInfo, probe
+from . import ma52, manifest, miga
+from .listing import Listing, Row, kinds_in_every_split
+
+FORMATS: dict[str, ModuleType] = {"miga": miga, "ma52": ma52, "manifest": manifest}
+
+Measure = int | VideoInfo | UnusableClip  # frames of a skeleton file, a video's own account of itself, or why neither
+
+
+def list_clips(
+    corpus: str,
+    format: str,
+    root: Path | str,
+    shards: int,
+    *,
+    end_tolerance: int = 5,
+    allow_shared_subjects: bool = False,
+    **options: object,
+) -> Clips:
+    """The clips table of a corpus in one of ``FORMATS``, whose ``read`` takes the ``options``; ``root`` is its folder.
+
+    A clip is quarantined, with the reason, if its declaration makes no sense, if it lacks a kind of file that every
+    split has, if its video is none, or if it ends more than ``end_tolerance`` frames after its video (up to that, its
+    end is moved). Raises ``InputError`` if the corpus as a whole makes no sense: nothing found, two clips of one id, no
+    training clip, or a subject both in test and elsewhere (unless ``allow_shared_subjects``).
+    """
+    root = Path(root)
+    listing = _read(format, root, options)
+    _refuse_duplicates(listing.rows, corpus)
+    if not any(row.split == "train" for row in listing.rows):
+        raise InputError(f"corpus '{corpus}': no clip of {root} is in the train split; check its folders or lists")
+    if not allow_shared_subjects:
+        people = pd.DataFrame({"subject": [r.subject for r in listing.rows], "split": [r.split for r in listing.rows]})
+        refuse_shared_subjects(people, corpus)
+    _refuse_missing_sources(listing.rows, root)
+    folder = root.parent if root.is_file() else root
+    measured = _measure(listing.rows, folder, corpus)
+    for row in listing.rows:
+        _fit(row, measured, end_tolerance)
+    return Clips(_table(listing.rows, corpus, shards, measured), listing.classes, listing.targets)
+
+
+def provides(format: str, root: Path | str, **options: object) -> frozenset[str]:
+    """Which of "video" and "keypoints" the corpus has, found out without opening one; raises ``InputError``."""
+    return _call(format, "provides", Path(root), options)
+
+
+def _read(format: str, root: Path, options: dict) -> Listing:
+    return _call(format, "read", root, options)
+
+
+def _call(format: str, name: str, root: Path, options: dict) -> Listing | frozenset[str]:
+    if format not in FORMATS:
+        raise InputError(f"format '{format}' is unknown; the formats are {', '.join(FORMATS)}")
+    function = getattr(FORMATS[format], name)
+    known = [option for option in inspect.signature(function).parameters if option != "root"]
+    for option in options:
+        if option not in known:
+            near = difflib.get_close_matches(option, known, 1)
+            hint = f"; did you mean '{near[0]}'?" if near else f"; it has {', '.join(known) or 'none'}"
+            raise InputError(f"format '{format}' has no option '{option}'{hint}")
+    if not root.exists():
+        raise InputError(f"{root}: no such folder; set root to where the corpus lies")
+    return function(root, **options)
+
+
+def _refuse_duplicates(rows: Iterable[Row], corpus: str) -> None:
+    seen: dict[str, Row] = {}
+    for row in rows:
+        if first := seen.get(row.clip_id):
+            raise InputError(
+                f"corpus '{corpus}': clip id '{row.clip_id}' is declared twice, "
+                f"in {first.declared} and in {row.declared}; every clip needs an id of its own"
+            )
+        seen[row.clip_id] = row
+
+
+def _refuse_missing_sources(rows: list[Row], root: Path) -> None:
+    provided = kinds_in_every_split(rows)
+    for row in rows:
+        for kind, path in (("video", row.video), ("keypoints", row.skeleton)):
+            if path is None and (kind in provided or not provided):
+                wanted = row.expected.get(kind, f"a file in column {kind}")
+                row.refuse(f"no {kind} under {root}: expected {wanted}")
+
+
+def _measure(rows: list[Row], folder: Path, corpus: str) -> dict[str, Measure]:
+    """What each file says of itself, by its path: every video once, and skeletons where nothing else tells a length."""
+    files: dict[str, bool] = {}  # whether the length must be counted
+    for row in rows:
+        if row.reason is None and (row.video or row.end is None):
+            path = row.video or row.skeleton
+            files[path] = files.get(path, False) or row.end is None
+    if not files:
+        return {}
+    videos = {row.video for row in rows}
+
+    def measure(path: str) -> Measure:
+        try:
+            return probe(folder / path, count=files[path]) if path in videos else skeleton_length(folder / path)
+        except UnusableClip as reason:
+            return reason
+
+    with ThreadPoolExecutor(8) as pool:
+        results = progress(pool.map(measure, files), f"files {corpus}", len(files), "file")
+        return dict(zip(files, results, strict=True))
+
+
+def _fit(row: Row, measured: dict[str, Measure], end_tolerance: int) -> None:
+    """Set an end that is still open, and move or refuse one that lies beyond the file."""
+    path = row.video or row.skeleton
+    measure = measured.get(path)
+    if row.reason or measure is None:
+        return
+    if isinstance(measure, UnusableClip):
+        row.refuse(str(measure))
+        return
+    length = measure.n_frames if isinstance(measure, VideoInfo) else measure
+    first = row.video_start if row.video else row.skeleton_start
+    if row.end is None:
+        row.end = row.start + length - first - 1
+    elif length is not None:
+        beyond = first + row.end - row.start - (length - 1)
+        if 0 < beyond <= end_tolerance and row.end - beyond >= row.start:
+            row.end -= beyond
+        elif beyond > 0:
+            row.refuse(f"end {row.end} is {beyond} frames after the last of {path}, which has {length}")
+
+
+def _table(rows: list[Row], corpus: str, shards: int, measured: dict[str, Measure]) -> pd.DataFrame:
+    records = []
+    for row in rows:
+        measure = measured.get(row.video) if row.video else None
+        info = measure if isinstance(measure, VideoInfo) else None
+        end = -1 if row.end is None else row.end
+        records.append(
+            {
+                **{name: getattr(row, name) for name in SCHEMA.names if hasattr(row, name)},
+                "corpus": corpus,
+                "end": end,
+                "n_frames": max(0, end - row.start + 1),
+                "fps": info.fps if info and info.fps else row.fps,
+                "width": info.width if info else None,
+                "height": info.height if info else None,
+                "shard": shard_of(row.recording, shards),
+                "status": "quarantined" if row.reason else "ok",
+            }
+        )
+    table = pd.DataFrame(records, columns=SCHEMA.names)
+    types = {"int32": "int32", "float": "float32"}
+    for column in SCHEMA:
+        nullable = column.name in ("label", "width", "height")
+        table[column.name] = table[column.name].astype("Int32" if nullable else types.get(str(column.type), object))
+    return table

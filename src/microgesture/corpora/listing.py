@@ -1,0 +1,146 @@
+"""What every reader of a release gives: its clips as rows, and the helpers to find files and read numbers."""
+
+import json
+import os
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from ..clips import SPLITS
+from ..errors import InputError
+
+_SPLIT_NAMES = {
+    "train": "train",
+    "training": "train",
+    "val": "val",
+    "valid": "val",
+    "validate": "val",
+    "validation": "val",
+    "test": "test",
+    "testing": "test",
+}
+
+
+@dataclass
+class Row:
+    """One clip as its release declares it; the fields are columns of the clips table unless they say otherwise.
+
+    ``declared`` is the file and row that declare it, for messages. ``end`` None means: to the end of its file.
+    ``expected`` names, for each kind of source ("video", "keypoints"), the file that was looked for.
+    """
+
+    clip_id: str
+    declared: str
+    recording: str
+    split: str
+    start: int = 0
+    end: int | None = None
+    subject: str | None = None
+    label: int | None = None
+    video: str | None = None
+    video_start: int = 0
+    skeleton: str | None = None
+    skeleton_start: int = 0
+    fps: float | None = None
+    reason: str | None = None
+    expected: dict[str, str] = field(default_factory=dict)
+
+    def refuse(self, reason: str) -> None:
+        """Quarantine the clip, naming where it is declared; the first reason stays."""
+        self.reason = self.reason or f"{self.declared}: {reason}"
+
+
+@dataclass(frozen=True)
+class Listing:
+    """All clips of a release in its own order, and its classes: names, and what a submission writes for each."""
+
+    rows: list[Row]
+    classes: tuple[str, ...]
+    targets: tuple[str, ...]
+
+
+def kinds_in_every_split(rows: Iterable[Row]) -> frozenset[str]:
+    """The kinds of source, of "video" and "keypoints", that every split has for at least one clip."""
+    by_split: dict[str, set[str]] = {}
+    for row in rows:
+        by_split.setdefault(row.split, set()).update(
+            kind for kind, path in (("video", row.video), ("keypoints", row.skeleton)) if path
+        )
+    return frozenset(set.intersection(*by_split.values())) if by_split else frozenset()
+
+
+def table(name: str) -> dict[str, Any]:
+    """A table of facts about a release, from the package's ``tables`` folder."""
+    return json.loads(resources.files("microgesture").joinpath("tables", name).read_text(encoding="utf-8"))
+
+
+def walk(root: Path) -> Iterator[Path]:
+    """All files under ``root`` in a fixed order, relative to it; linked folders are followed, but none twice."""
+    visited = set()
+    for folder, folders, files in os.walk(root, followlinks=True):
+        real = os.path.realpath(folder)
+        if real in visited:
+            folders.clear()
+            continue
+        visited.add(real)
+        folders.sort()
+        for name in sorted(files):
+            yield Path(folder, name).relative_to(root)
+
+
+def split_named(name: str) -> str | None:
+    """The split that a file or folder name speaks of as a word of its own: ``train_data``, ``imigue_rgb_validate``."""
+    for word in re.split(r"[\W_\d]+", name.lower()):
+        if word in _SPLIT_NAMES:
+            return _SPLIT_NAMES[word]
+    return None
+
+
+def split_of(path: Path) -> str | None:
+    """The split named by the nearest parent folder that names one."""
+    return next((split for parent in path.parents if (split := split_named(parent.name))), None)
+
+
+def one_of(paths: list[Path], split: str, root: Path) -> Path | None:
+    """The one file among several of the same name: the one in a folder of the clip's split.
+
+    Raises ``InputError`` naming two of them if that does not decide.
+    """
+    if len(paths) > 1:
+        paths = [path for path in paths if split_of(path) == split] or paths
+    if len(paths) > 1:
+        raise InputError(f"under {root}, {paths[0]} and {paths[1]} have the same name; keep the one that belongs there")
+    return paths[0] if paths else None
+
+
+def whole(text: str | None) -> int | None:
+    """A whole number written as text (``12`` or ``12.0``) that fits the clips table, or None."""
+    try:
+        number = float(text)
+    except (TypeError, ValueError):
+        return None
+    return int(number) if number.is_integer() and abs(number) < 2**31 else None
+
+
+def check_frames(row: Row, start: str | None, end: str | None) -> None:
+    """Set the row's first and last frame from text, or quarantine it naming the value."""
+    for name, text in (("start", start), ("end", end)):
+        number = whole(text)
+        if number is None:
+            row.refuse(f"{name} {text!r} is not a frame number")
+        elif number < 0:
+            row.refuse(f"{name} {number} is negative; frames are counted from 0")
+    if row.reason:
+        row.start, row.end = 0, -1
+        return
+    row.start, row.end = whole(start), whole(end)
+    if row.end < row.start:
+        row.refuse(f"end {row.end} is before start {row.start}")
+
+
+def known_split(text: str) -> str | None:
+    """``train``, ``val`` or ``test`` for the usual spellings of them, or None."""
+    return text if text in SPLITS else _SPLIT_NAMES.get(text.strip().lower())

@@ -1,0 +1,92 @@
+"""Micro-Action-52 as its authors hand it out: one mp4 for each clip, and lists ``<name> <label>`` for each split.
+
+Lists have Windows line ends. Labels are 0 to 51; those of the test list are placeholders and never read.
+"""
+
+import re
+from collections import defaultdict
+from pathlib import Path, PurePosixPath
+
+from ..errors import InputError
+from .listing import Listing, Row, kinds_in_every_split, one_of, split_named, table, walk, whole
+
+_TABLE = table("ma52.json")
+CLASSES = tuple(_TABLE["classes"])
+TARGETS = tuple(str(label) for label in range(len(CLASSES)))
+GROUPS = tuple(group["name"] for group in _TABLE["groups"])
+GROUP_OF = tuple(  # the body-level group of each class, an index into GROUPS
+    index for index, group in enumerate(_TABLE["groups"]) for _ in range(group["first"], group["last"] + 1)
+)
+_VIDEO_SUFFIXES = (".mp4", ".avi", ".mkv", ".mov")
+
+
+def read(root: Path, keypoints: str | None = None) -> Listing:
+    """List the clips under ``root``, in the order of its train, val and test lists.
+
+    A list is a ``.txt`` file whose name speaks of its split and of a list or annotations; a clip is found by base name
+    wherever it lies. ``keypoints`` is a folder in ``root`` with ``<name>.npz`` of 28 or 137 points for each clip.
+    Subjects are the first four digits of a name; the names of test clips hide them. Raises ``InputError`` if there is
+    no list, or two for one split, or one name stands for two videos.
+    """
+    paths = list(walk(root))
+    lists = _lists(root, paths)
+    if keypoints is not None and not (root / keypoints).is_dir():
+        raise InputError(
+            f"{root / keypoints}: no such folder; set keypoints to a folder in {root} with <clip>.npz files"
+        )
+    videos, skeletons = defaultdict(list), defaultdict(list)
+    for path in paths:
+        if path.suffix.lower() in _VIDEO_SUFFIXES:
+            videos[path.stem].append(path)
+        elif path.suffix == ".npz" and keypoints is not None and path.is_relative_to(keypoints):
+            skeletons[path.stem].append(path)
+    rows = []
+    for split, path in lists.items():
+        for row in _read_list(root / path, split):
+            if video := one_of(videos[row.clip_id], split, root):
+                row.video = video.as_posix()
+            if skeleton := one_of(skeletons[row.clip_id], split, root):
+                row.skeleton = skeleton.as_posix()
+            row.expected = {"video": f"{row.clip_id}.mp4", "keypoints": f"{row.clip_id}.npz"}
+            rows.append(row)
+    return Listing(rows, CLASSES, TARGETS)
+
+
+def provides(root: Path, keypoints: str | None = None) -> frozenset[str]:
+    """Which of "video" and "keypoints" every split under ``root`` has."""
+    return kinds_in_every_split(read(root, keypoints).rows)
+
+
+def _lists(root: Path, paths: list[Path]) -> dict[str, Path]:
+    lists: dict[str, Path] = {}
+    for path in paths:
+        named = split_named(path.stem) if re.search(r"list|annotation", path.name, re.IGNORECASE) else None
+        if named is None or path.suffix.lower() != ".txt":
+            continue
+        if named in lists and (root / path).read_bytes() != (root / lists[named]).read_bytes():
+            raise InputError(f"under {root}, {lists[named]} and {path} are two different lists of {named}; keep one")
+        lists.setdefault(named, path)
+    if not lists:
+        raise InputError(f"{root}: no list of clips (such as train_list_videos.txt) in it or its folders")
+    return {split: lists[split] for split in ("train", "val", "test") if split in lists}
+
+
+def _read_list(path: Path, split: str) -> list[Row]:
+    rows = []
+    for line, text in enumerate(path.read_text(encoding="utf-8-sig").splitlines(), start=1):
+        cells = text.split()
+        if not cells:
+            continue
+        name = PurePosixPath(cells[0]).name
+        stem = PurePosixPath(name).stem if name.lower().endswith(_VIDEO_SUFFIXES) else name
+        row = Row(stem, f"{path.name}, row {line}", stem, split)
+        if subject := re.match(r"(\d{4})_", stem):
+            row.subject = subject[1]
+        if split != "test":
+            label = whole(cells[1]) if len(cells) == 2 else None
+            if label is not None and 0 <= label < len(CLASSES):
+                row.label = label
+            else:
+                row.refuse(f"{text.strip()!r} is not a clip and its class 0..{len(CLASSES) - 1}")
+        rows.append(row)
+    return rows

@@ -1,0 +1,119 @@
+"""Anybody's own clips: a folder with ``clips.csv``, one row a clip.
+
+Columns: ``clip_id``, ``split`` (train, val, test), ``subject``, ``label`` (a name), ``fps``, ``n_frames``, and a path
+relative to the file in ``video``, ``keypoints`` or both. ``start`` and ``end`` (frames from 0, end included) name a
+part of that file. Only ``clip_id``, ``split``, ``label`` and one of the paths must be there; other columns are left
+alone.
+"""
+
+import csv
+import math
+from collections.abc import Mapping
+from pathlib import Path
+
+from ..errors import InputError
+from .listing import Listing, Row, check_frames, known_split, whole
+
+_REQUIRED = ("clip_id", "split", "label")
+_SOURCES = {"video": "video", "keypoints": "skeleton"}  # the column, and the field of a row that it fills
+
+
+def read(root: Path) -> Listing:
+    """List the clips of ``root``, the folder of a ``clips.csv`` or such a file itself, in the order of the file.
+
+    The classes are the distinct labels of train and val, sorted; labels of test rows are not read. Raises
+    ``InputError`` if the file is missing or lacks a column, or a row has no id or an unknown split.
+    """
+    path = _manifest(root)
+    _columns(path)
+    rows, labels = [], []
+    with open(path, newline="", encoding="utf-8-sig") as lines:
+        reader = csv.DictReader(lines, restkey="too many", restval="")
+        for cells in reader:
+            row = _row(path, reader.line_num, cells)
+            rows.append(row)
+            labels.append("" if row.split == "test" else cells["label"].strip())
+    classes = tuple(sorted(set(labels) - {""}))
+    index = {name: label for label, name in enumerate(classes)}
+    for row, label in zip(rows, labels, strict=True):
+        row.label = index.get(label)
+        if row.split != "test" and row.label is None:
+            row.refuse(f"column label: a clip of {row.split} needs a label")
+    return Listing(rows, classes, classes)
+
+
+def provides(root: Path) -> frozenset[str]:
+    """Which of "video" and "keypoints" the manifest has a column for; only its first line is read."""
+    return frozenset(_SOURCES) & frozenset(_columns(_manifest(root)))
+
+
+def _manifest(root: Path) -> Path:
+    path = root if root.suffix == ".csv" else root / "clips.csv"
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; root must be a folder with clips.csv, or such a file")
+    return path
+
+
+def _columns(path: Path) -> list[str]:
+    with open(path, newline="", encoding="utf-8-sig") as lines:
+        columns = next(csv.reader(lines), [])
+    if missing := [column for column in _REQUIRED if column not in columns]:
+        raise InputError(
+            f"{path}: no column {', '.join(missing)}; the first row names the columns: {', '.join(columns)}"
+        )
+    if not set(_SOURCES) & set(columns):
+        raise InputError(
+            f"{path}: neither a column video nor a column keypoints; one of them must name the clips' files"
+        )
+    if ("start" in columns) != ("end" in columns):
+        raise InputError(f"{path}: columns start and end belong together, and one is missing")
+    return columns
+
+
+def _row(path: Path, line: int, cells: Mapping[str, str]) -> Row:
+    declared = f"{path.name}, row {line}"
+    clip_id, split = cells["clip_id"].strip(), known_split(cells["split"])
+    if not clip_id:
+        raise InputError(f"{path}, row {line}: clip_id is empty; every clip needs one")
+    if split is None:
+        raise InputError(f"{path}, row {line}, column split: {cells['split']!r} is none of train, val, test")
+    row = Row(clip_id, declared, clip_id, split, subject=cells.get("subject", "").strip() or None)
+    if "too many" in cells:
+        row.refuse("more cells than columns")
+    for column, target in _SOURCES.items():
+        if source := cells.get(column, "").strip():
+            setattr(row, target, source)
+            row.expected[column] = source
+            if not (path.parent / source).is_file():
+                row.refuse(f"column {column}: no such file {path.parent / source}")
+    row.recording = row.video or row.skeleton or clip_id
+    if not (row.video or row.skeleton):
+        row.refuse("the clip has neither a video nor keypoints")
+    _set_frames(row, cells)
+    _set_rate(row, cells.get("fps", "").strip())
+    return row
+
+
+def _set_frames(row: Row, cells: Mapping[str, str]) -> None:
+    count = cells.get("n_frames", "").strip()
+    if cells.get("start", "").strip() or cells.get("end", "").strip():
+        check_frames(row, cells["start"], cells["end"])
+        if count and not row.reason and whole(count) != row.end - row.start + 1:
+            row.refuse(f"n_frames {count} does not fit start {row.start} and end {row.end} (included)")
+    elif count and (whole(count) or 0) < 1:
+        row.refuse(f"column n_frames: {count!r} is not a number of frames")
+    elif count:
+        row.end = whole(count) - 1
+    row.video_start = row.skeleton_start = row.start
+
+
+def _set_rate(row: Row, text: str) -> None:
+    if not text:
+        return
+    try:
+        row.fps = float(text)
+    except ValueError:
+        row.fps = math.nan
+    if not 0 < row.fps < math.inf:
+        row.refuse(f"column fps: {text!r} is not a number of frames a second")
+        row.fps = None

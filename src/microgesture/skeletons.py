@@ -1,0 +1,146 @@
+"""Reading the skeleton files of the releases: one array (frames, points, 3) for each recording."""
+
+import csv
+import itertools
+import zipfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+from python_calamine import CalamineError, CalamineWorkbook
+
+from .clips import Clips
+from .errors import UnusableClip
+from .progress import progress
+from .shards import build_shard, each_clip
+
+POINTS = {137: "OpenPose body, face and hands", 35: "light_hand", 28: "OpenPose body and fingertips of MA-52"}
+
+
+def read_skeleton(path: Path | str) -> np.ndarray:
+    """A recording's skeleton, float32 (T, V, 3): x, y in pixels and confidence, as the file has them (NaN kept).
+
+    By file name: ``.xlsx`` is OpenPose without header, 411 columns (137 points); ``.csv`` is light_hand, a column of
+    frame numbers and 35 points; ``.npz`` holds an array ``keypoints`` (T, V, 3). A line of column names is found and
+    left out. Raises ``UnusableClip`` naming file, row and column.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise UnusableClip(f"{path}: no such file")
+    if path.suffix == ".npz":
+        return _read_npz(path)
+    if path.suffix == ".xlsx":
+        return _read_table(path, _xlsx_rows(path), points=137, numbering=0)
+    if path.suffix == ".csv":
+        return _read_table(path, _csv_rows(path), points=35, numbering=1)
+    raise UnusableClip(f"{path}: a skeleton file ends in .xlsx, .csv or .npz")
+
+
+def skeleton_length(path: Path | str) -> int:
+    """The number of frames of an ``.npz`` skeleton, from its header alone; raises ``UnusableClip``."""
+    if not Path(path).is_file():
+        raise UnusableClip(f"{path}: no such file")
+    try:
+        with zipfile.ZipFile(path) as archive, archive.open("keypoints.npy") as member:
+            version = np.lib.format.read_magic(member)
+            read = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}[version]
+            return _checked_shape(path, read(member)[0])[0]
+    except (zipfile.BadZipFile, KeyError, ValueError, EOFError, OSError) as error:
+        raise UnusableClip(f"{path}: no NumPy archive with an array 'keypoints' ({error})") from None
+
+
+def read_skeletons(clips: Clips, shard: int, root: Path, output: Path, scratch: Path) -> None:
+    """Store the skeletons of a shard's recordings, keyed by their path relative to ``root``, each read once.
+
+    A recording that cannot be read has no frames and says why; the others go on.
+    """
+    mine = clips.usable[clips.usable.shard == shard]
+    paths = sorted(set(mine.skeleton.dropna()))
+
+    def produce(todo: list[str]) -> Iterable[tuple[str, np.ndarray | UnusableClip]]:
+        each = each_clip(todo, lambda path: read_skeleton(root / path))
+        return progress(each, f"skeletons {output.parent.name}/{output.stem}", len(todo), "recording")
+
+    build_shard(output, scratch, paths, produce, "zstd")
+
+
+def _read_npz(path: Path) -> np.ndarray:
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            keypoints_TVC = archive["keypoints"]
+    except (zipfile.BadZipFile, KeyError, ValueError, EOFError, OSError) as error:
+        raise UnusableClip(f"{path}: no NumPy archive with an array 'keypoints' ({error})") from None
+    _checked_shape(path, keypoints_TVC.shape)
+    if keypoints_TVC.dtype.kind not in "fiu":
+        raise UnusableClip(f"{path}: 'keypoints' is {keypoints_TVC.dtype}, expected float32")
+    return keypoints_TVC.astype(np.float32)
+
+
+def _checked_shape(path: Path | str, shape: tuple[int, ...]) -> tuple[int, ...]:
+    if len(shape) != 3 or shape[1] not in POINTS or shape[2] != 3:
+        layouts = ", ".join(f"{points} ({name})" for points, name in POINTS.items())
+        raise UnusableClip(f"{path}: 'keypoints' is {shape}, expected (frames, points, 3) with points one of {layouts}")
+    if shape[0] == 0:
+        raise UnusableClip(f"{path}: the file holds no frame")
+    return shape
+
+
+def _xlsx_rows(path: Path) -> Iterator[list]:
+    try:
+        with CalamineWorkbook.from_path(path) as book:
+            yield from book.get_sheet_by_index(0).to_python(skip_empty_area=False)
+    except (CalamineError, OSError) as error:
+        raise UnusableClip(f"{path}: not a readable xlsx file ({error})") from None
+
+
+def _csv_rows(path: Path) -> Iterator[list[str]]:
+    try:
+        with open(path, newline="", encoding="utf-8-sig") as lines:
+            yield from csv.reader(lines)
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise UnusableClip(f"{path}: not a readable csv file ({error})") from None
+
+
+def _read_table(path: Path, rows: Iterable[list], points: int, numbering: int) -> np.ndarray:
+    """Rows of ``numbering`` columns of frame numbers and then x, y, confidence of each point."""
+    columns = numbering + 3 * points
+    numbered = enumerate(rows, start=1)
+    first = next(numbered, None)
+    if first is None:
+        raise UnusableClip(f"{path}: the file is empty")
+    frames = [] if _is_header(first[1]) else [_numbers(path, *first, columns)]
+    frames += [_numbers(path, row, cells, columns) for row, cells in numbered if cells]
+    if not frames:
+        raise UnusableClip(f"{path}: the file holds no frame")
+    return np.stack(frames)[:, numbering:].reshape(len(frames), points, 3)
+
+
+def _is_header(cells: list) -> bool:
+    """Whether a first row names the columns: with words, or with 0, 1, 2, ... as pandas does."""
+    filled = [cell for cell in cells if cell not in ("", None)]
+    numbers = [_number(cell) for cell in filled]
+    if all(number is None for number in numbers):
+        return bool(filled)
+    steps = [a is not None and b is not None and b - a == 1 for a, b in itertools.pairwise(numbers)]
+    return len(steps) > 1 and all(steps)
+
+
+def _numbers(path: Path, row: int, cells: list, columns: int) -> np.ndarray:
+    if len(cells) != columns:
+        layout = "x, y and confidence of each point" + (" after a frame number" if columns % 3 else "")
+        raise UnusableClip(f"{path}, row {row}: {len(cells)} columns, expected {columns} ({layout})")
+    try:
+        return np.array(cells, np.float32)
+    except (ValueError, TypeError):
+        values = [np.nan if cell in ("", None) else _number(cell) for cell in cells]
+    if None in values:
+        column = values.index(None)
+        raise UnusableClip(f"{path}, row {row}, column {column + 1}: {cells[column]!r} is not a number")
+    return np.array(values, np.float32)
+
+
+def _number(cell: object) -> float | None:
+    try:
+        return float(cell)
+    except (TypeError, ValueError):
+        return None
