@@ -25,40 +25,43 @@ class DemoSettings(Settings):
     frame: tuple[int, int] = Field((320, 240), description="width and height of the videos in pixels")
 
 
-class _Corpus(Settings):
+class CorpusBase(Settings):
+    """What every corpus has, whatever its format."""
+
     root: str | None = Field(None, description="folder of the corpus; null only for a demo")
     demo: DemoSettings | None = Field(None, description="draw the corpus instead of reading it from a folder")
     allow_shared_subjects: bool = Field(
         False, description="accept a subject in test and in train or val; the score then says nothing of new people"
     )
 
+    end_tolerance: int = Field(
+        5, ge=0, description="frames by which a clip may end after its video and is cut; beyond, it is quarantined"
+    )
+
     @model_validator(mode="after")
-    def _root_or_demo(self) -> "_Corpus":
+    def _root_or_demo(self) -> "CorpusBase":
         if (self.root is None) == (self.demo is None):
             raise ValueError("give either root (a folder of your own) or demo (a drawn corpus)")
         return self
 
 
-class MigaCorpus(_Corpus):
+class MigaCorpus(CorpusBase):
     """iMiGUE as the MiGA challenge hands it out."""
 
     format: Literal["miga"]
     skeleton: Literal["auto", "openpose", "light_hand"] = Field(
         "auto", description="which skeleton files to read; auto prefers the 137 points of openpose"
     )
-    end_tolerance: int = Field(
-        5, ge=0, description="frames by which a label may end after its video and is cut; beyond, it is quarantined"
-    )
 
 
-class Ma52Corpus(_Corpus):
+class Ma52Corpus(CorpusBase):
     """MA-52: one video a clip, and lists."""
 
     format: Literal["ma52"]
     keypoints: str | None = Field(None, description="folder below root with <clip>.npz skeletons; null: none")
 
 
-class ManifestCorpus(_Corpus):
+class ManifestCorpus(CorpusBase):
     """Anybody's own clips: a folder with clips.csv."""
 
     format: Literal["manifest"]

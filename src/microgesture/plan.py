@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .config import Config, Stream, load_config
-from .corpora import provides
+from .config import Config, CorpusBase, Stream, load_config
+from .corpora import FORMATS, provides
 from .errors import InputError
 from .settings import Settings
 from .stamps import code_digest
@@ -23,7 +23,8 @@ HEATMAPS = ("joint", "limb")
 KINDS = ("keypoints", "rgb", "taylor", "flow", "depth")
 # Progress bars and error classes have no part in any result.
 WITHOUT_EFFECT = ("microgesture.progress", "microgesture.errors")
-READERS = {"miga", "ma52", "manifest"}
+# What a drawn corpus will have, before it is drawn.
+DRAWN = {"miga": frozenset({"video", "keypoints"}), "ma52": frozenset({"video"})}
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,7 @@ class Plan:
         self.config: Config = load_config(raw)
         self.results = results
         self._steps: dict[tuple[str, str], Step] = {}
+        self._provides = {name: self._look(name) for name in self.config.corpora}
         self._refuse_missing_inputs()
         for corpus in self.config.corpora:
             self._plan_corpus(corpus)
@@ -71,8 +73,7 @@ class Plan:
 
     def provides(self, corpus: str) -> frozenset[str]:
         """What a corpus has: ``video``, ``keypoints`` or both."""
-        settings = self.config.corpora[corpus]
-        return provides(settings.format, Path(self.root(corpus)), **_reader_options(settings))
+        return self._provides[corpus]
 
     def store(self, stream: str) -> str:
         """The kind of shard that a stream is trained on: ``keypoints`` or a kind of video."""
@@ -87,6 +88,13 @@ class Plan:
         if wanted & {"rgb", "depth"} and "keypoints" in self.provides(corpus):
             wanted.add("keypoints")
         return [kind for kind in KINDS if kind in wanted]
+
+    def _look(self, corpus: str) -> frozenset[str]:
+        settings = self.config.corpora[corpus]
+        if settings.demo is not None:
+            return DRAWN[settings.format]
+        options = settings.model_dump(exclude={*CorpusBase.model_fields, "format"})
+        return provides(settings.format, self.root(corpus), **options)
 
     def _refuse_missing_inputs(self) -> None:
         for name, stream in self.config.streams.items():
@@ -129,9 +137,9 @@ class Plan:
             root=root,
             shards=config.shards,
             max_quarantined=config.max_quarantined,
-            options=_reader_options(corpus),
+            options=corpus.model_dump(mode="json", exclude={"format", "root", "demo"}),
         )
-        other_readers = [f"microgesture.corpora.{reader}" for reader in READERS - {corpus.format}]
+        other_readers = [f"microgesture.corpora.{reader}" for reader in FORMATS if reader != corpus.format]
         drawn = [("demo", name)] if corpus.demo else []
         self._add("clips", name, listing, ["microgesture.corpora"], drawn, without=other_readers)
 
@@ -189,7 +197,3 @@ class Plan:
         code = code_digest(SOURCE, modules, without={*WITHOUT_EFFECT, *without})
         parts = json.dumps([stage, name, canonical, code, [self._steps[step].stamp for step in upstream]])
         self._steps[stage, name] = Step(canonical, hashlib.sha256(parts.encode()).hexdigest()[:12])
-
-
-def _reader_options(corpus: Any) -> dict[str, Any]:
-    return corpus.model_dump(mode="json", exclude={"format", "root", "demo"})
