@@ -2,8 +2,8 @@
 
 A joint is exp(-d^2 / (2 sigma^2)) * confidence with d the distance to it; a limb the same with d the distance to the
 segment between its two joints and the lower of their confidences. As in the published code (kennymckormick/pyskl) a
-value is written only within 3 sigma of the joint, or of the box around the limb; a limb shorter than one pixel is drawn as
-its first joint; a confidence below 0.001 draws nothing.
+value is written only within 3 sigma of the joint, or of the box around the limb; a limb shorter than one pixel is drawn
+as its first joint; a confidence below 0.001 draws nothing.
 """
 
 from collections.abc import Sequence
