@@ -9,9 +9,9 @@ from .errors import InputError
 from .networks.settings import NetworkSettings
 from .recipe import Recipe
 from .settings import Settings
+from .stream import Modality
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$", description="letters, digits and underscores")]
-Modality = Literal["joint", "limb", "rgb", "taylor", "flow", "depth"]
 
 
 class DemoSettings(Settings):

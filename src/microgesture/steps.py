@@ -4,11 +4,10 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationError
 
-from .config import DemoSettings, DepthSettings, KeypointSettings, Modality, RgbSettings
+from .config import DemoSettings, DepthSettings, KeypointSettings, RgbSettings
 from .errors import InputError
-from .networks.settings import NetworkSettings
-from .recipe import Recipe
 from .settings import Settings
+from .stream import TrainStep as TrainStep
 
 
 class DemoStep(DemoSettings):
@@ -42,18 +41,6 @@ class RgbStep(RgbSettings):
 
 class DepthStep(DepthSettings, RgbSettings, KeypointSettings):
     """Depth to make in the same frames as rgb."""
-
-
-class TrainStep(Settings):
-    """A stream to train, or to predict with."""
-
-    stream: str
-    input: Modality
-    selection: Literal["22", "36", "68"] | None = Field(description="of keypoints; null for videos")
-    network: NetworkSettings
-    recipe: Recipe
-    seed: int
-    max_quarantined: float = Field(ge=0, le=1)
 
 
 def parse_step(step: type[Settings], text: str) -> Any:

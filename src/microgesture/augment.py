@@ -1,0 +1,79 @@
+"""From a batch of samples to what a network sees, on the network's device: mirror, normalise, render heatmaps."""
+
+import torch
+
+from .keypoints import Selection
+from .modalities.heatmap import joint_heatmaps, limb_heatmaps
+from .recipe import Recipe
+from .samples import POSE_INPUTS, Sample
+
+
+def input_channels(input: str, selection: Selection | None) -> int:
+    """How many channels a network sees of this input: joints, limbs, or 3 of an image."""
+    if input not in POSE_INPUTS:
+        return 3
+    return len(selection.joints if input == "joint" else selection.edges)
+
+
+def network_input(batch: Sample, input: str, recipe: Recipe, selection: Selection | None) -> torch.Tensor:
+    """The network's x_BCTHW, float32, of a batch of samples that lies on the network's device.
+
+    Clips with ``mirror`` are shown as a mirror would show them. For joint and limb the channels are heatmaps in [0, 1];
+    for flow they are u, v and speed, each relative to ``flow_bound`` and cut to [-1, 1].
+    """
+    if input in POSE_INPUTS:
+        return heatmaps(mirror_keypoints(batch.data, batch.mirror, selection), input, recipe, selection)
+    x_BTHWC = batch.data.float()
+    if input == "flow":
+        x_BTHWC = flow_image(mirror_flow(x_BTHWC, batch.mirror), recipe.flow_bound)
+    else:
+        x_BTHWC = relight(mirror_image(x_BTHWC, batch.mirror), batch.brightness, batch.contrast)
+        mean, std = (x_BTHWC.new_tensor(values) for values in (recipe.mean, recipe.std))
+        x_BTHWC = (x_BTHWC - mean) / std  # depth has one channel, and becomes three here
+    return x_BTHWC.permute(0, 4, 1, 2, 3)
+
+
+def mirror_keypoints(keypoints_BTVC: torch.Tensor, mirror_B: torch.Tensor, selection: Selection) -> torch.Tensor:
+    """Keypoints in the unit square as in a mirror: x becomes 1 - x, left and right swap, missing stays missing."""
+    mirrored_BTVC = keypoints_BTVC[:, :, list(selection.flip)]
+    x, y, confidence = mirrored_BTVC.unbind(-1)
+    mirrored_BTVC = torch.stack((torch.where(confidence > 0, 1 - x, x), y, confidence), -1)
+    return torch.where(_each(mirror_B, keypoints_BTVC), mirrored_BTVC, keypoints_BTVC)
+
+
+def mirror_image(x_BTHWC: torch.Tensor, mirror_B: torch.Tensor) -> torch.Tensor:
+    """Images as in a mirror."""
+    return torch.where(_each(mirror_B, x_BTHWC), x_BTHWC.flip(3), x_BTHWC)
+
+
+def mirror_flow(flow_BTHWC: torch.Tensor, mirror_B: torch.Tensor) -> torch.Tensor:
+    """Flow (u, v) as in a mirror: what moved to the right moves to the left, so u changes its sign too."""
+    mirrored_BTHWC = flow_BTHWC.flip(3) * flow_BTHWC.new_tensor((-1, 1))
+    return torch.where(_each(mirror_B, flow_BTHWC), mirrored_BTHWC, flow_BTHWC)
+
+
+def flow_image(flow_BTHWC: torch.Tensor, bound: float) -> torch.Tensor:
+    """(u, v, speed) relative to ``bound`` and cut to [-1, 1], of flow (u, v)."""
+    speed_BTHW1 = flow_BTHWC.norm(dim=-1, keepdim=True)
+    return (torch.cat((flow_BTHWC, speed_BTHW1), -1) / bound).clamp(-1, 1)
+
+
+def relight(x_BTHWC: torch.Tensor, brightness_B: torch.Tensor, contrast_B: torch.Tensor) -> torch.Tensor:
+    """Images of other brightness, and of other contrast about each clip's mean; a factor of 1 changes nothing."""
+    x_BTHWC = x_BTHWC * _each(brightness_B, x_BTHWC)
+    mean_B = x_BTHWC.mean((1, 2, 3, 4), keepdim=True)
+    return mean_B + (x_BTHWC - mean_B) * _each(contrast_B, x_BTHWC)
+
+
+def heatmaps(keypoints_BTVC: torch.Tensor, input: str, recipe: Recipe, selection: Selection) -> torch.Tensor:
+    """Heatmaps (B, V or E, T, size, size) of keypoints in the unit square."""
+    # Pixel i of the grid is the square from i to i + 1: its middle is the pixel's coordinate.
+    scaled_BTVC = keypoints_BTVC * keypoints_BTVC.new_tensor((recipe.size, recipe.size, 1))
+    pixels_BTVC = scaled_BTVC - keypoints_BTVC.new_tensor((0.5, 0.5, 0))
+    if input == "joint":
+        return joint_heatmaps(pixels_BTVC, recipe.size, recipe.sigma)
+    return limb_heatmaps(pixels_BTVC, selection.edges, recipe.size, recipe.sigma)
+
+
+def _each(values_B: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
+    return values_B.reshape(-1, *[1] * (like.dim() - 1))

@@ -1,0 +1,47 @@
+"""Samples in batches on the device that a network runs on."""
+
+from collections.abc import Iterator, Sequence
+
+import cv2
+import torch
+from torch.utils.data import DataLoader
+
+from .recipe import Recipe
+from .samples import ClipDataset, Sample
+
+Key = tuple[int, int]  # row of the clip in the data set, and which showing or view of it
+PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+def use_device(device: str, threads: int) -> torch.device:
+    """The device of that name (``auto``: a GPU where there is one), with so many CPU threads beside or for it."""
+    torch.set_num_threads(threads)
+    cv2.setNumThreads(threads)
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    return torch.device(device)
+
+
+def load_batches(
+    dataset: ClipDataset, batches: Sequence[Sequence[Key]], recipe: Recipe, device: torch.device
+) -> Iterator[Sample]:
+    """The named samples, batch by batch, their fields stacked into tensors on the device."""
+    loader = DataLoader(
+        dataset,
+        batch_sampler=batches,
+        num_workers=recipe.workers,
+        pin_memory=device.type == "cuda",
+    )
+    for batch in loader:
+        yield Sample(*(field.to(device, non_blocking=True) for field in batch))
+
+
+def in_batches(keys: Sequence[Key], size: int) -> list[list[Key]]:
+    """The keys in order, ``size`` at a time; the last batch may be smaller."""
+    return [list(keys[start : start + size]) for start in range(0, len(keys), size)]
+
+
+def autocast(recipe: Recipe, device: torch.device) -> torch.autocast:
+    """The precision a network runs in: the recipe's on a GPU; float32 on a CPU, where less is slower."""
+    mixed = recipe.precision != "fp32" and device.type == "cuda"
+    return torch.autocast(device.type, PRECISIONS[recipe.precision] if mixed else None, enabled=mixed)

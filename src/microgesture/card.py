@@ -1,0 +1,74 @@
+"""The card of a trained stream: all that one needs to know of it, as JSON beside its weights."""
+
+import platform
+import subprocess
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from .clips import Clips, class_counts
+from .files import write_json
+from .samples import ClipDataset
+from .stream import TrainStep
+from .weights import Start
+
+LIBRARIES = ("torch", "torchvision", "pytorchvideo", "numpy")
+
+Epoch = dict[str, float | int | None]
+
+
+@dataclass(frozen=True)
+class Made:
+    """What came out of a training, and what went in."""
+
+    step: TrainStep
+    clips: Clips
+    training: ClipDataset
+    validation: ClipDataset
+    network: nn.Module
+    start: Start | None
+    history: list[Epoch]
+    best_epoch: int
+    device: str
+
+
+def write_card(path: Path | str, made: Made, seconds: float) -> None:
+    """Write the card; unlike the weights it holds times and versions, so its bytes differ from run to run."""
+    settings = made.step.model_dump(mode="json")
+    card: dict[str, Any] = {
+        "stream": settings.pop("stream"),
+        "corpus": ", ".join(sorted(set(made.clips.table.corpus))),
+        **settings,
+        "classes": list(made.clips.classes),
+        "train_clips": class_counts(made.training.labels, len(made.clips.classes)),
+        "val_clips": class_counts(made.validation.labels, len(made.clips.classes)),
+        "left_out": made.training.left_out | made.validation.left_out,
+        "parameters": sum(parameter.numel() for parameter in made.network.parameters()),
+        "init": asdict(made.start) if made.start else None,
+        "best_epoch": made.best_epoch,
+        "best": made.history[made.best_epoch],
+        "history": made.history,
+        "seconds": round(seconds, 1),
+        "device": made.device,
+        "git_revision": git_revision(),
+        "python": platform.python_version(),
+        "libraries": {name: version(name) for name in LIBRARIES},
+    }
+    write_json(path, card)
+
+
+def git_revision() -> str | None:
+    """The commit of the source that runs, with ``+`` if files were changed since; None outside a git repository."""
+    folder = Path(__file__).parent
+
+    def git(*command: str) -> str:
+        ran = subprocess.run(["git", "-C", str(folder), *command], capture_output=True, text=True, check=True)
+        return ran.stdout.strip()
+
+    try:
+        return git("rev-parse", "HEAD") + ("+" if git("status", "--porcelain", "--untracked-files=no") else "")
+    except (OSError, subprocess.CalledProcessError):
+        return None

@@ -1,0 +1,37 @@
+"""Settings of the networks; light, so that the configuration can be read without torch."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from ..settings import Settings
+
+_HEAD_DROPOUT = "share of the features dropped before the classifier, in training"
+
+
+class PoseConv3DSettings(Settings):
+    """PoseConv3D (arXiv 2104.13586): a slow 3-D ResNet over joint or limb heatmaps."""
+
+    name: Literal["poseconv3d"]
+    width: int = Field(32, ge=1, description="channels of the first layer, which all others follow; 32 as published")
+    dropout: float = Field(0.5, ge=0, lt=1, description=_HEAD_DROPOUT)
+
+
+class VideoSwinSettings(Settings):
+    """Video Swin (arXiv 2106.13230): attention in shifted windows over space and time."""
+
+    name: Literal["video_swin"]
+    size: Literal["tiny", "small", "base"] = Field(
+        "tiny", description="published sizes: 28, 50 or 88 million parameters"
+    )
+    width: int | None = Field(None, ge=8, multiple_of=8, description="channels of the first stage; null: as published")
+    depths: tuple[int, ...] | None = Field(
+        None, min_length=1, description="blocks of each stage; the width doubles between stages; null: as published"
+    )
+    drop_path: float | None = Field(
+        None, ge=0, lt=1, description="share of residual branches skipped in training; null: as published for Kinetics"
+    )
+    dropout: float = Field(0.5, ge=0, lt=1, description=_HEAD_DROPOUT)
+
+
+NetworkSettings = Annotated[PoseConv3DSettings | VideoSwinSettings, Field(discriminator="name")]

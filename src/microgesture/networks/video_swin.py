@@ -1,0 +1,44 @@
+"""Video Swin Transformer, arXiv 2106.13230: torchvision's network in the published sizes and in smaller ones."""
+
+from torch import nn
+
+from ..compat import prepare_torchvision
+from .settings import VideoSwinSettings
+
+prepare_torchvision()
+
+from torchvision.models.video import SwinTransformer3d  # noqa: E402
+
+# width, blocks of each stage, drop path of the published Kinetics-400 recipe
+SIZES = {
+    "tiny": (96, (2, 2, 6, 2), 0.1),
+    "small": (96, (2, 2, 18, 2), 0.2),
+    "base": (128, (2, 2, 18, 2), 0.3),
+}
+PATCH = (2, 4, 4)  # frames, rows and columns that make one token
+WINDOW = (8, 7, 7)  # tokens that attend to each other
+HEAD_WIDTH = 32  # channels of one attention head, as published; a network narrower than that has one head
+
+
+def build(settings: VideoSwinSettings, channels: int, classes: int) -> nn.Module:
+    """Build the network: logits_BK of x_BCTHW, any length and side; tiny has 27,875,078 parameters for 32 classes.
+
+    Only images of 3 channels are accepted (``ValueError``), for published weights to fit every stream.
+    """
+    if channels != 3:
+        raise ValueError(f"video_swin sees 3 channels, not {channels}")
+    width, depths, drop_path = SIZES[settings.size]
+    width = settings.width or width
+    depths = settings.depths or depths
+    heads = max(count for count in range(1, max(1, width // HEAD_WIDTH) + 1) if width % count == 0)
+    network = SwinTransformer3d(
+        patch_size=list(PATCH),
+        embed_dim=width,
+        depths=list(depths),
+        num_heads=[heads * 2**stage for stage in range(len(depths))],
+        window_size=list(WINDOW),
+        stochastic_depth_prob=drop_path if settings.drop_path is None else settings.drop_path,
+        num_classes=classes,
+    )
+    network.head = nn.Sequential(nn.Dropout(settings.dropout), network.head)
+    return network

@@ -1,0 +1,80 @@
+"""How a stream is trained and tested: everything but the data, the network and the seed. Light: no torch."""
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from .settings import Settings
+
+
+class Recipe(Settings):
+    """Settings of training and testing.
+
+    The defaults are PoseConv3D's (arXiv 2104.13586) as pyskl trains it; ``config/`` has the published recipes of the
+    video streams.
+    """
+
+    # what the network sees of a clip
+    frames: int = Field(48, ge=1, description="frames sampled from a clip")
+    interval: int | None = Field(
+        None,
+        ge=1,
+        description="null: spread over the whole clip (PoseConv3D); a number: that many frames apart, looped",
+    )
+    size: int = Field(56, ge=8, description="side of the network's input in pixels")
+    sigma: float = Field(0.6, gt=0, description="radius of a joint's or limb's heatmap in pixels of the input")
+    flow_bound: float = Field(
+        0.04, gt=0, description="motion a frame that counts as 1, as a share of the input's side; faster is cut to 1"
+    )
+    mean: tuple[float, float, float] = Field(
+        (123.675, 116.28, 103.53), description="of the channels 0 to 255, taken off images; default ImageNet's"
+    )
+    std: tuple[float, float, float] = Field(
+        (58.395, 57.12, 57.375), description="of the channels 0 to 255, that images are divided by; default ImageNet's"
+    )
+
+    # how training varies it
+    crop_area: tuple[float, float] = Field((0.56, 1.0), description="share of the image in a random crop, from and to")
+    flip: bool = Field(True, description="mirror half of the clips in training, and average over both sides in testing")
+    jitter: float = Field(
+        0.0, ge=0, lt=1, description="brightness and contrast of rgb change by up to this share, as light differs"
+    )
+
+    # how the weights are found
+    epochs: int = Field(24, ge=1, description="rounds, each ending in a validation and a checkpoint")
+    repeats: int = Field(
+        1, ge=1, description="times that a round shows each clip; 10 as published, for fewer validations"
+    )
+    batch: int = Field(32, ge=2, description="clips a step, over all devices together; learning_rate is meant for it")
+    optimizer: Literal["sgd", "adamw"] = Field("sgd", description="sgd has momentum 0.9; adamw has betas 0.9 and 0.999")
+    learning_rate: float = Field(0.05, gt=0, description="highest rate, reached after the warm-up; then cosine to 0")
+    backbone_scale: float = Field(
+        1.0, ge=0, description="share of the learning rate for everything but the head; 0.1 for pretrained Video Swin"
+    )
+    weight_decay: float = Field(3e-4, ge=0, description="not applied to norms, biases and position tables")
+    warmup_epochs: float = Field(0.0, ge=0, description="rounds in which the rate rises from a tenth")
+    clip_norm: float | None = Field(40.0, gt=0, description="highest norm of a step's gradient; null: any")
+    class_weights: Literal["none", "sqrt"] = Field(
+        "none", description="sqrt: a clip counts 1 / sqrt(clips of its class + 1)"
+    )
+    label_smoothing: float = Field(0.0, ge=0, lt=1, description="share of the target spread evenly over all classes")
+    precision: Literal["fp32", "bf16", "fp16"] = Field(
+        "fp32", description="of the network on a GPU; on a CPU always fp32"
+    )
+
+    # how a clip is tested, and how it is read
+    views: int = Field(10, ge=1, description="samplings of a clip in testing, averaged; equal ones are seen once")
+    workers: int = Field(
+        0, ge=0, description="processes that read clips beside the training; results do not depend on it"
+    )
+
+    @model_validator(mode="after")
+    def _ranges_are_in_order(self) -> "Recipe":
+        low, high = self.crop_area
+        if not 0 < low <= high <= 1:
+            raise ValueError(f"crop_area runs from more than 0 to at most 1, not from {low} to {high}")
+        if min(self.std) <= 0:
+            raise ValueError(f"std must be above 0, not {self.std}")
+        if self.warmup_epochs >= self.epochs:
+            raise ValueError(f"warmup_epochs is {self.warmup_epochs}, which leaves nothing of {self.epochs} epochs")
+        return self
