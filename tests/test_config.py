@@ -1,0 +1,73 @@
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from microgesture.config import load_config, schema_json
+from microgesture.errors import InputError
+
+ROOT = Path(__file__).parent.parent
+CONFIGS = [ROOT / "config.yaml", *sorted((ROOT / "config").glob("*.yaml"))]
+
+
+@pytest.fixture
+def raw():
+    return yaml.safe_load((ROOT / "config.yaml").read_text())
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.name)
+def test_every_configuration_that_we_ship_is_valid(path):
+    load_config(yaml.safe_load(path.read_text()))
+
+
+def test_the_schema_is_the_one_that_the_classes_give():
+    stored = (ROOT / "workflow/schemas/config.schema.json").read_text()
+    assert stored == schema_json(), "run: microgesture schema > workflow/schemas/config.schema.json"
+
+
+def test_every_key_is_described():
+    nameless = []
+    for name, definition in json.loads(schema_json())["$defs"].items():
+        for key, value in definition["properties"].items():
+            described = "description" in value or "$ref" in value or "const" in value or "discriminator" in value
+            nameless += [] if described else [f"{name}.{key}"]
+    assert nameless == []
+
+
+def change(raw, path, value):
+    *parents, last = path.split(".")
+    for parent in parents:
+        raw = raw[parent]
+    raw[last] = value
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "sentence"),
+    [
+        ("taylor.termz", 3, "taylor: unknown key 'termz'; did you mean 'terms'?"),
+        ("recipes.videos.epocs", 3, "recipes.videos: unknown key 'epocs'; did you mean 'epochs'?"),
+        ("sead", 3, "unknown key 'sead'; did you mean 'seed'?"),
+        ("shards", 0, "shards: Input should be greater than or equal to 1, not 0"),
+        ("taylor.window", 5, "taylor.window is 5, but 3 terms need differences over 6 frames"),
+        ("streams.rgb.corpus", "imigeu", "streams.rgb.corpus names 'imigeu', but there are only imigue, ma52"),
+        ("streams.rgb_ma52.init", "rgb", "in a circle: joint -> joint|in a circle: rgb_ma52 -> rgb -> rgb_ma52"),
+        ("ensembles.final.weights", {"joint": 1.0}, "weights must name the ensemble's streams"),
+        ("ensembles.final.streams", ["joint", "rgb_ma52"], "mixes the corpora imigue, ma52"),
+        ("submission.ensemble", "best", "submission.ensemble names 'best', but there are only final"),
+        ("corpora.imigue.root", "/data", "give either root"),
+        ("depth.backend", "folder", "depth.folder goes with"),
+        ("streams.joint.network.name", "posec3d", "streams.joint.network: .*posec3d"),
+    ],
+)
+def test_wrong_settings_are_refused_with_a_sentence(raw, path, value, sentence):
+    change(raw, path, value)
+    with pytest.raises(InputError, match=sentence):
+        load_config(raw)
+
+
+def test_all_mistakes_are_told_at_once(raw):
+    change(raw, "shards", 0)
+    change(raw, "flow.backend", "memflow")
+    with pytest.raises(InputError, match=r"(?s)shards.*flow\.backend"):
+        load_config(raw)

@@ -1,0 +1,91 @@
+import copy
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from microgesture.errors import InputError
+from microgesture.plan import Plan
+
+DEMO = json.loads(
+    json.dumps(yaml.safe_load((Path(__file__).parent.parent / "config.yaml").read_text()))
+)  # without the aliases of YAML
+STREAMS = set(DEMO["streams"])
+
+
+def change(raw, path, value):
+    raw = copy.deepcopy(raw)
+    *parents, last = path.split(".")
+    inner = raw
+    for parent in parents:
+        inner = inner[parent]
+    inner[last] = value
+    return raw
+
+
+def changed(before, after):
+    """The steps whose settings or stamps differ."""
+    return {step for step in before._steps if before._steps[step] != after._steps[step]}
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "stages"),
+    [
+        ("ensembles.final.weights", "equal", {"ensemble", "submission"}),
+        ("submission.sample", "sample.csv", {"submission"}),
+        ("device", "auto", set()),
+        ("threads", 8, set()),
+        ("streams.flow.network.width", 8, {"train flow", "predict flow", "ensemble", "submission"}),
+        ("taylor.terms", 2, {"taylor", "train taylor", "predict taylor", "ensemble", "submission"}),
+    ],
+)
+def test_a_setting_touches_exactly_what_depends_on_it(path, value, stages):
+    touched = changed(Plan(DEMO), Plan(change(DEMO, path, value)))
+    named = {stage if f"{stage} {name}" not in stages else f"{stage} {name}" for stage, name in touched}
+    assert named == stages
+
+
+def test_a_seed_touches_every_training_and_no_data():
+    touched = {stage for stage, _ in changed(Plan(DEMO), Plan(change(DEMO, "seed", 1)))}
+    assert touched == {"train", "predict", "ensemble", "submission"}
+
+
+def test_pretraining_touches_what_starts_from_it():
+    after = Plan(change(DEMO, "streams.rgb_ma52.network", {**DEMO["streams"]["rgb_ma52"]["network"], "dropout": 0.1}))
+    trained = {name for stage, name in changed(Plan(DEMO), after) if stage == "train"}
+    assert trained == {"rgb_ma52", "rgb"}
+
+
+def test_the_order_of_keys_and_the_spelling_of_numbers_do_not_count():
+    turned = {key: DEMO[key] for key in reversed(DEMO)}
+    turned = change(turned, "rgb.margin", 0.20)
+    turned = change(turned, "recipes.heatmaps", dict(reversed(DEMO["recipes"]["heatmaps"].items())))
+    turned["recipes"]["heatmaps"]["clip_norm"] = 1.0
+    assert changed(Plan(DEMO), Plan(turned)) == set()
+
+
+def test_an_unused_kind_is_not_made():
+    only_joint = copy.deepcopy(DEMO)
+    only_joint["streams"] = {"joint": DEMO["streams"]["joint"]}
+    only_joint["ensembles"]["final"]["streams"] = ["joint"]
+    assert Plan(only_joint).kinds("imigue") == ["keypoints"]
+    assert Plan(only_joint).kinds("ma52") == []
+    assert Plan(DEMO).kinds("imigue") == ["keypoints", "rgb", "taylor", "flow", "depth"]
+    assert Plan(DEMO).kinds("ma52") == ["rgb"]
+
+
+def manifest(folder, columns):
+    folder.mkdir()
+    (folder / "clips.csv").write_text(f"clip_id,split,subject,label,{columns}\n")
+    return {"format": "manifest", "root": str(folder)}
+
+
+def test_a_stream_that_needs_what_its_corpus_lacks_is_refused(tmp_path):
+    raw = copy.deepcopy(DEMO)
+    raw["corpora"]["imigue"] = manifest(tmp_path / "own", "keypoints")
+    with pytest.raises(InputError, match=r"stream 'rgb' needs video, but corpus 'imigue' .*own.* has none"):
+        Plan(raw)
+    raw["corpora"]["imigue"] = manifest(tmp_path / "other", "video")
+    with pytest.raises(InputError, match="stream 'joint' needs keypoints, but corpus 'imigue'"):
+        Plan(raw)
