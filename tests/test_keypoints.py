@@ -1,0 +1,225 @@
+import logging
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from microgesture.clips import SCHEMA, Clips
+from microgesture.drawing import draw_selections
+from microgesture.errors import InputError, UnusableClip
+from microgesture.keypoints import (
+    LAYOUTS,
+    SELECTIONS,
+    bones,
+    cut_clip,
+    hands_swapped,
+    mirrored_name,
+    select_keypoints,
+    selection_named,
+    swap_hands,
+)
+from microgesture.shards import Shard, write_shard
+
+every_selection = pytest.mark.parametrize("selection", SELECTIONS.values(), ids=SELECTIONS)
+
+
+def recording(frames: int, points: int = 137, seed: int = 0) -> np.ndarray:
+    """Random points of which none is missing, the hands around their own wrists."""
+    rng = np.random.default_rng(seed)
+    recording_TVC = rng.uniform(100, 600, (frames, points, 3)).astype(np.float32)
+    recording_TVC[..., 2] = rng.uniform(0.1, 1, (frames, points))
+    names = LAYOUTS[points]
+    for joint, name in enumerate(names):
+        side, _, rest = name.partition(" ")
+        if rest.startswith(("hand", "thumb", "index", "middle", "ring", "little")):
+            nearby_T2 = recording_TVC[:, names.index(f"{side} wrist"), :2] + rng.uniform(-20, 20, (frames, 2))
+            recording_TVC[:, joint, :2] = nearby_T2
+    return recording_TVC
+
+
+def table(**columns) -> Clips:
+    rows = pd.DataFrame({"clip_id": ["a"], "shard": 0, "status": "ok", "skeleton_start": 0, **columns})
+    return Clips(rows.reindex(columns=SCHEMA.names), ("x",), ("1",))
+
+
+@every_selection
+def test_mirroring_swaps_left_and_right_and_keeps_the_limbs(selection):
+    count, flip = len(selection.joints), selection.flip
+    assert len(set(selection.joints)) == count
+    assert [flip[flip[joint]] for joint in range(count)] == list(range(count))
+    assert [selection.joints[joint] for joint in flip] == [mirrored_name(name) for name in selection.joints]
+    for side in ("left ", "right "):
+        assert sum(name.startswith(side) for name in selection.joints) == sum(i != j for i, j in enumerate(flip)) / 2
+    limb_flip = selection.limb_flip
+    assert [limb_flip[limb_flip[limb]] for limb in range(len(limb_flip))] == list(range(len(limb_flip)))
+    for (a, b), mirror in zip(selection.edges, limb_flip, strict=True):
+        assert {flip[a], flip[b]} == set(selection.edges[mirror])
+
+
+def test_the_36_points_are_the_published_ones():
+    selection = SELECTIONS["36"]
+    body_and_face = [0, 1, 2, 3, 4, 5, 6, 7, 15, 16, 17, 18, 27, 29, 33, 37, 39, 44, 49, 52, 73, 76, 79, 82]
+    published = [*body_and_face, 95, 99, 103, 107, 111, 115, 116, 120, 124, 128, 132, 136]
+    assert list(selection.indices[137]) == published
+    assert set(selection.indices) == {137}
+    assert len(selection.edges) == 36
+    left = [17, 8, 10, 12, 13, 20, 2, 3, 4, 30, 31, 32, 33, 34, 35]
+    right = [18, 9, 11, 16, 15, 22, 5, 6, 7, 24, 25, 26, 27, 28, 29]
+    assert [selection.flip[joint] for joint in left] == right
+    unpaired = [joint for joint, mirror in enumerate(selection.flip) if joint == mirror]
+    assert unpaired == [0, 1, 14, 19, 21, 23]
+
+
+def test_the_22_points_are_the_same_joints_in_every_layout():
+    indices = SELECTIONS["22"].indices
+    assert set(indices) == {137, 35, 28}
+    for size, chosen in indices.items():
+        assert tuple(LAYOUTS[size][index] for index in chosen) == SELECTIONS["22"].joints
+    # OpenPose's documented numbers: nose, neck, right wrist, left wrist, right and left eye.
+    assert [indices[137][joint] for joint in (0, 1, 4, 7, 8, 9)] == [0, 1, 4, 7, 15, 16]
+    assert [indices[28][joint] for joint in (0, 1, 4, 7, 8, 9)] == [0, 1, 4, 7, 14, 15]
+    assert indices[35][12:] == tuple(range(25, 35))
+
+
+def test_the_68_points_are_all_of_the_hands_7_of_the_body_and_19_of_the_face():
+    selection = SELECTIONS["68"]
+    numbers = np.array(selection.indices[137])
+    assert len(numbers) == len(set(numbers)) == 68
+    assert set(numbers[numbers >= 95]) == set(range(95, 137))
+    assert set(numbers[numbers < 25]) == {1, 2, 3, 4, 5, 6, 7}
+    assert ((numbers >= 25) & (numbers < 95)).sum() == 19
+
+
+def test_the_order_of_the_68_points_follows_the_body():
+    # From the right little finger over both arms to the left one, each joint is a neighbour of the one before:
+    # joined by a limb, or the same knuckle of the next finger.
+    selection = SELECTIONS["68"]
+    limbs = {frozenset(edge) for edge in selection.edges}
+    assert selection.joints[24] == "neck"
+    assert selection.flip[:49] == tuple(reversed(range(49)))
+    for joint in range(48):
+        a, b = (selection.joints[i].split()[-1] for i in (joint, joint + 1))
+        assert frozenset((joint, joint + 1)) in limbs or a == b, joint
+
+
+@every_selection
+def test_limbs_connect_what_they_should(selection):
+    # Everything hangs together with the neck, but for the lips of the published 36 points, which float.
+    reached, ahead = {selection.joints.index("neck")}, [selection.joints.index("neck")]
+    for joint in ahead:
+        ahead += [sum(edge) - joint for edge in selection.edges if joint in edge and sum(edge) - joint not in reached]
+        reached |= set(ahead)
+    alone = {selection.joints[joint] for joint in set(range(len(selection.joints))) - reached}
+    assert all("lip" in name for name in alone)
+    assert not alone or selection.name == "36"
+
+
+def test_bones_are_differences_and_missing_with_either_joint():
+    selection = SELECTIONS["22"]
+    keypoints_TVC = recording(4)[:, list(selection.indices[137])]
+    keypoints_TVC[1, 4] = 0  # right wrist: forearm and five fingers lose an end
+    bones_TEC = bones(keypoints_TVC, selection)
+    assert bones_TEC.shape == (4, 21, 3)
+    for limb, (a, b) in enumerate(selection.edges):
+        expected = keypoints_TVC[0, b, :2] - keypoints_TVC[0, a, :2]
+        np.testing.assert_allclose(bones_TEC[0, limb, :2], expected)
+        assert bones_TEC[0, limb, 2] == min(keypoints_TVC[0, [a, b], 2])
+    assert [limb for limb in range(21) if not bones_TEC[1, limb].any()] == [3, 16, 17, 18, 19, 20]
+
+
+@pytest.mark.parametrize("points", [137, 35, 28])
+def test_swapped_hands_are_seen_in_every_layout(points):
+    straight_TVC = recording(9, points)
+    crossed_TVC = swap_hands(straight_TVC)
+    assert not hands_swapped(straight_TVC)
+    assert hands_swapped(crossed_TVC)
+    np.testing.assert_array_equal(swap_hands(crossed_TVC), straight_TVC)
+    np.testing.assert_array_equal(crossed_TVC[:, :8], straight_TVC[:, :8])
+
+
+def test_the_majority_of_frames_with_both_hands_decides():
+    recording_TVC = recording(9)
+    recording_TVC[:4] = swap_hands(recording_TVC[:4])
+    assert not hands_swapped(recording_TVC)
+    recording_TVC[6:, 95:116] = 0  # three of the straight frames lose a hand, and with it their vote
+    assert hands_swapped(recording_TVC)
+    recording_TVC[:, 4] = 0  # no right body wrist anywhere: nothing to compare with
+    assert not hands_swapped(recording_TVC)
+
+
+def test_values_are_cleaned():
+    recording_TVC = recording(3)
+    recording_TVC[0, 0, 2] = 1.2
+    recording_TVC[1, 1, 2] = 0
+    recording_TVC[2, 2, :2] = 0
+    clip_TVC = cut_clip(recording_TVC, 0, 3, SELECTIONS["36"], "a.xlsx")
+    assert clip_TVC.dtype == np.float32
+    assert clip_TVC[0, 0, 2] == 1
+    assert not clip_TVC[1, 1].any()
+    assert not clip_TVC[2, 2].any()
+    assert (clip_TVC[..., 2] > 0).sum() == 3 * 36 - 2
+
+
+def test_a_recording_that_ends_a_little_early_repeats_its_last_row(caplog):
+    recording_TVC = recording(20)
+    with caplog.at_level(logging.WARNING):
+        clip_TVC = cut_clip(recording_TVC, 10, 15, SELECTIONS["36"], "a.xlsx")
+    assert len(clip_TVC) == 15
+    for frame in range(10, 15):
+        np.testing.assert_array_equal(clip_TVC[frame], clip_TVC[9])
+    assert "a.xlsx ends 5 rows" in caplog.text
+    with pytest.raises(UnusableClip, match=r"a.xlsx has 20 rows, but the clip needs rows 10 to 25"):
+        cut_clip(recording_TVC, 10, 16, SELECTIONS["36"], "a.xlsx")
+    with pytest.raises(UnusableClip, match="has 20 rows"):
+        cut_clip(recording_TVC, 20, 3, SELECTIONS["36"], "a.xlsx")
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_a_value_that_is_no_number_names_file_row_and_column(value):
+    recording_TVC = recording(20)
+    recording_TVC[13, 4, 1] = value
+    with pytest.raises(UnusableClip, match=r"^a.xlsx, row 13, column 13 \(y of right wrist.* is (nan|-?inf)"):
+        cut_clip(recording_TVC, 10, 5, SELECTIONS["36"], "a.xlsx")
+    cut_clip(recording_TVC, 0, 13, SELECTIONS["36"], "a.xlsx")  # outside of the clip it does no harm
+
+
+def test_joints_that_a_file_does_not_have_are_refused_with_advice():
+    with pytest.raises(UnusableClip, match=r"36 points cannot be derived from light_hand .*use selection 22"):
+        cut_clip(recording(5, 35), 0, 5, SELECTIONS["36"], "a.csv")
+    with pytest.raises(UnusableClip, match="40 points a row; known are files of 137, 35, 28"):
+        cut_clip(np.ones((5, 40, 3)), 0, 5, SELECTIONS["22"], "a.csv")
+    with pytest.raises(InputError, match=r"no keypoint selection '37'.*22, 36, 68"):
+        selection_named("37")
+
+
+def test_the_stage_cuts_each_clip_and_says_why_one_has_none(tmp_path, caplog):
+    straight_TVC = recording(30)
+    skeletons = [
+        ("one.xlsx", straight_TVC),
+        ("two.xlsx", swap_hands(recording(12, seed=1))),
+        ("bad.xlsx", UnusableClip("bad.xlsx is empty")),
+    ]
+    write_shard(tmp_path / "skeletons", skeletons, "zstd")
+    clips = table(
+        clip_id=["a", "b", "c", "d", "elsewhere"],
+        shard=[0, 0, 0, 0, 1],
+        status="ok",
+        skeleton=["one.xlsx", "two.xlsx", "bad.xlsx", None, "one.xlsx"],
+        skeleton_start=[5, 0, 0, 0, 0],
+        n_frames=[20, 12, 3, 4, 30],
+    )
+    with caplog.at_level(logging.WARNING):
+        select_keypoints(clips, 0, tmp_path / "skeletons", tmp_path / "out", tmp_path / "scratch", "36")
+    written = Shard(tmp_path / "out")
+    assert written.clip_ids == ["a", "b", "c", "d"]
+    indices = list(SELECTIONS["36"].indices[137])
+    np.testing.assert_array_equal(written.read("a"), straight_TVC[5:25][:, indices])
+    np.testing.assert_array_equal(written.read("b"), recording(12, seed=1)[:, indices])
+    assert "two.xlsx: the left and right hand are swapped" in caplog.text
+    assert "one.xlsx" not in caplog.text
+    assert written.reasons == {"c": "bad.xlsx is empty", "d": "d has no keypoints"}
+
+
+def test_every_selection_can_be_drawn(tmp_path):
+    draw_selections(tmp_path / "selections.png")
+    assert (tmp_path / "selections.png").read_bytes().startswith(b"\x89PNG")
