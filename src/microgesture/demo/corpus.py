@@ -23,7 +23,7 @@ from ..errors import InputError
 from ..files import replacing, write_csv, write_text
 from ..progress import progress
 from .gestures import GESTURES, Gesture, Variation, act, vary
-from .people import Framing, draw_recording, draw_subject, film, idle, observe
+from .people import Framing, draw_recording, draw_subject, idle, observe, render
 
 # Ids of the real release, so that whoever knows the corpus finds each split where it belongs (MiGA clip lists).
 _MIGA_VIDEOS = {
@@ -66,7 +66,7 @@ _MIGA_VIDEO_FOLDERS = {
     "val": "imigue_rgb_phase1/validation_data",
     "test": "imigue_rgb_phase2",
 }
-_FRAMINGS = {"miga": Framing((0.23, 0.28), (0.42, 0.5)), "ma52": Framing((0.3, 0.36), (0.42, 0.5))}
+_FRAMINGS = {"miga": Framing((0.23, 0.28), (0.42, 0.47)), "ma52": Framing((0.3, 0.36), (0.42, 0.5))}
 FPS = {"miga": 25, "ma52": 30}
 _MIGA_FRAMES = (14, 34)  # a clip's shortest and longest length
 _MA52_FRAMES = (16, 32)
@@ -164,8 +164,10 @@ def class_counts(clips: int) -> list[int]:
 
 
 def schedule(rng: np.random.Generator, gestures: Sequence[int], frames: tuple[int, int]) -> list[Performance]:
-    """When each gesture of a recording happens: clip lengths in the range ``frames`` with a long tail, mostly a short rest
-    between two clips, and in every fifth case a next clip that begins before the last has ended."""
+    """When each gesture of a recording happens; a clip's length in frames lies in the range ``frames``.
+
+    Mostly there is a short rest between two clips; in every fifth case the next begins before the last has ended.
+    """
     performances, start = [], int(rng.integers(4, 12))
     for gesture in gestures:
         length = draw_length(rng, frames)
@@ -233,7 +235,7 @@ def _write_miga(root: Path, sitting: Sitting, seed: int, frame: tuple[int, int])
     frames = performances[-1].end + 1 + int(rng.integers(4, 12))
     pose = idle(rng, frames, FPS["miga"])
     pose = act(pose, subject.build, [(p.gesture, p.start, p.end, p.variation) for p in performances], FPS["miga"])
-    pictures, keypoints_TVC = film(recording, pose, frame)
+    pictures, keypoints_TVC = render(recording, pose, frame)
     name = f"{sitting.number:04d}"
     folder = root / _MIGA_SKELETONS[sitting.split] / name
     files = [
@@ -264,7 +266,7 @@ def _write_ma52(root: Path, sitting: Sitting, seed: int, frame: tuple[int, int])
             name = f"{sitting.subject:04d}_{sitting.session + 1:02d}_{sitting.number + place + 1:04d}.mp4"
         files.append(root / f"videos_{sitting.split}" / name)
         classes.append(gesture.ma52)
-        _write_video(files[-1], film(recording, pose, frame)[0], FPS["ma52"])
+        _write_video(files[-1], render(recording, pose, frame)[0], FPS["ma52"])
     return files, classes
 
 
@@ -283,7 +285,7 @@ def _write_video(path: Path, pictures: list[np.ndarray], fps: int) -> None:
         replacing(path) as temporary,
         av.open(str(temporary), "w", format="mp4", options={"fflags": "+bitexact"}) as file,
     ):
-        stream = file.add_stream("libx264", rate=fps, options={"preset": "veryfast", "crf": "20", "threads": "1"})
+        stream = file.add_stream("libx264", rate=fps, options={"preset": "ultrafast", "crf": "26", "threads": "1"})
         stream.height, stream.width = pictures[0].shape[:2]
         stream.pix_fmt = "yuv420p"
         for picture in pictures:

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from .drawing import Colour, Look, Room, draw, shade
-from .figure import LEFT_HAND, RIGHT_HAND, Build, Camera, Pose, keypoints, solve
+from .figure import ARMS, FACE, HANDS, Build, Camera, Pose, keypoints, solve
 from .gestures import rest
 
 _SKINS = ((255, 219, 186), (241, 194, 153), (224, 172, 125), (198, 140, 95), (150, 98, 64), (105, 68, 46))
@@ -57,15 +57,16 @@ def draw_subject(rng: np.random.Generator) -> Subject:
     )
     shirt = _pick(rng, _SHIRTS)
     style = ("short", "short", "long", "bun", "bald")[rng.integers(5)]
+    collar = ("round", "open", "suit")[rng.integers(3)]
     look = Look(
         skin=_jitter(rng, _pick(rng, _SKINS), 8),
         hair=_jitter(rng, _pick(rng, _HAIRS), 8),
         shirt=_jitter(rng, shirt, 14),
         trim=_pick(rng, [colour for colour in _SHIRTS if colour != shirt]),
         hair_style=style,
-        collar=("round", "open", "suit")[rng.integers(3)],
-        long_sleeves=bool(rng.random() < 0.65),
-        stripes=bool(rng.random() < 0.25),
+        collar=collar,
+        long_sleeves=bool(collar == "suit" or rng.random() < 0.5),
+        stripes=bool(collar != "suit" and rng.random() < 0.35),
         beard=bool(style in ("short", "bald") and rng.random() < 0.4),
         glasses=bool(rng.random() < 0.3),
         girth=rng.uniform(0.88, 1.15),
@@ -82,9 +83,9 @@ def draw_recording(rng: np.random.Generator, subject: Subject, frame: tuple[int,
         yaw=float(rng.uniform(-0.2, 0.2)),
     )
     horizon = int(camera.centre[1] + 0.9 * camera.scale)
-    back_HWC = _draw_wall(rng, width, height)
-    desk_HWC = _draw_desk(rng, back_HWC, horizon, camera)
-    return Recording(subject, Room(back_HWC, desk_HWC, _draw_light(rng, width, height), horizon), camera)
+    wall_HWC = _draw_wall(rng, width, height)
+    desk_HWC = _draw_desk(rng, wall_HWC, horizon, camera)
+    return Recording(subject, Room(wall_HWC, desk_HWC, _draw_light(rng, width, height), horizon), camera)
 
 
 def idle(rng: np.random.Generator, frames: int, fps: float) -> Pose:
@@ -103,7 +104,7 @@ def idle(rng: np.random.Generator, frames: int, fps: float) -> Pose:
     return pose
 
 
-def film(recording: Recording, pose: Pose, frame: tuple[int, int]) -> tuple[list[np.ndarray], np.ndarray]:
+def render(recording: Recording, pose: Pose, frame: tuple[int, int]) -> tuple[list[np.ndarray], np.ndarray]:
     """Draw a pose of T frames: the pictures, uint8 (H, W, 3) RGB each, and the true keypoints (T, 137, 3)."""
     projected_TN3 = recording.camera.project(solve(recording.subject.build, pose))
     scale, look, room = recording.camera.scale, recording.subject.look, recording.room
@@ -112,30 +113,54 @@ def film(recording: Recording, pose: Pose, frame: tuple[int, int]) -> tuple[list
 
 
 def observe(rng: np.random.Generator, true_TVC: np.ndarray, shoulder: float) -> np.ndarray:
-    """What a pose estimator would have seen of the true keypoints (T, V, 3): noise, dropouts, and a confidence for each.
+    """What a pose estimator would have seen of the true keypoints (T, 137, 3): noise, dropouts, and its confidence.
 
-    ``shoulder`` is the shoulder width in pixels. Noise is 1 to 1.5 % of it where the estimator is sure and more where
-    it is not; hands go missing for some frames at a time, single joints and now and then the whole person for one.
+    ``shoulder`` is the shoulder width in pixels. Noise is 1 to 1.5 % of it where the estimator is sure and more where it
+    is not. A hand that touches the face, the other hand or the other arm is hard to see: its points jitter, get lost for
+    some frames, or are found on the other hand, as happens to OpenPose. Single joints go missing now and then, and the
+    whole person for a frame.
     """
     frames, joints = true_TVC.shape[:2]
-    doubt_TV = rng.beta(1.3, 6.0, size=(frames, joints))
-    for hand in (LEFT_HAND, RIGHT_HAND):
-        doubt_TV[:, hand : hand + 21] += 0.12
-    sigma_TV = shoulder * (0.009 + 0.025 * doubt_TV)
+    seen_TVC, doubt_TV = true_TVC.copy(), rng.beta(1.3, 6.0, size=(frames, joints))
+    missing_TV = rng.random((frames, joints)) < 0.02
+    for side, hand in enumerate(HANDS):
+        points, others = slice(hand, hand + 21), slice(HANDS[1 - side], HANDS[1 - side] + 21)
+        touches_T = _touches(true_TVC, side, 0.5 * shoulder)
+        doubt_TV[:, points] += np.where(touches_T, 0.4, 0.1)[:, None]
+        doubt_TV[:, ARMS[side][2]] += np.where(touches_T, 0.25, 0.0)
+        lost_T = _spells(rng, np.where(touches_T, 0.14, 0.012), 0.15)
+        confused_T = lost_T & _spells(rng, np.full(frames, 0.1), 0.1)
+        seen_TVC[confused_T, points] = true_TVC[confused_T, others]
+        missing_TV[:, points] |= (lost_T & ~confused_T)[:, None]
+        unsure_T = _spells(rng, np.full(frames, 0.01), 0.2)
+        doubt_TV[:, ARMS[side][1:]] += 0.6 * unsure_T[:, None]
+    sigma_TV = shoulder * (0.009 + 0.06 * np.minimum(doubt_TV, 0.9) ** 1.5)
     noise_TV2 = rng.normal(size=(frames, joints, 2))
     # Estimators err alike in neighbouring frames.
     for frame in range(1, frames):
         noise_TV2[frame] = 0.6 * noise_TV2[frame - 1] + 0.8 * noise_TV2[frame]
-    seen_TVC = true_TVC.copy()
     seen_TVC[..., :2] += noise_TV2 * sigma_TV[..., None]
-    seen_TVC[..., 2] = np.clip(0.95 - doubt_TV, 0.05, 1)
-    missing_TV = (rng.random((frames, joints)) < 0.02) | (true_TVC[..., 2] == 0)
-    for hand in (LEFT_HAND, RIGHT_HAND):
-        for start in np.flatnonzero(rng.random(frames) < 0.012):
-            missing_TV[start : start + int(rng.integers(2, 12)), hand : hand + 21] = True
+    seen_TVC[..., 2] = np.clip(0.97 - doubt_TV, 0.05, 1)
+    missing_TV |= true_TVC[..., 2] == 0
     missing_TV[rng.random(frames) < 0.003] = True
     seen_TVC[missing_TV] = 0
     return np.round(seen_TVC, 3)
+
+
+def _touches(true_TVC: np.ndarray, side: int, reach: float) -> np.ndarray:
+    """Where a hand's middle is within ``reach`` pixels of the nose, the chin, the other hand or the other elbow, (T,)."""
+    hand_T2 = true_TVC[:, HANDS[side] + 9, :2]
+    obstacles = (0, FACE + 8, HANDS[1 - side] + 9, ARMS[1 - side][1])
+    return np.any([np.hypot(*(hand_T2 - true_TVC[:, other, :2]).T) < reach for other in obstacles], axis=0)
+
+
+def _spells(rng: np.random.Generator, begin_T: np.ndarray, end: float) -> np.ndarray:
+    """A state that comes and goes, (T,) bool: entered with probability ``begin_T`` a frame, left with ``end``."""
+    state_T, dice_T = np.zeros(len(begin_T), bool), rng.random(len(begin_T))
+    for frame in range(len(begin_T)):
+        before = frame > 0 and state_T[frame - 1]
+        state_T[frame] = dice_T[frame] >= end if before else dice_T[frame] < begin_T[frame]
+    return state_T
 
 
 def _wander(rng: np.random.Generator, seconds_T: np.ndarray, channels: int) -> np.ndarray:
@@ -150,7 +175,8 @@ def _pick(rng: np.random.Generator, colours: list[Colour] | tuple[Colour, ...]) 
 
 
 def _jitter(rng: np.random.Generator, colour: Colour, spread: float) -> Colour:
-    return tuple(int(np.clip(value + rng.normal() * spread, 0, 255)) for value in colour)
+    shift = rng.normal() * spread + rng.normal(size=3) * spread / 3
+    return tuple(np.clip(np.array(colour) + shift, 0, 255).astype(int).tolist())
 
 
 def _draw_wall(rng: np.random.Generator, width: int, height: int) -> np.ndarray:
@@ -196,11 +222,11 @@ def _draw_wall(rng: np.random.Generator, width: int, height: int) -> np.ndarray:
     return cv2.GaussianBlur(back, (0, 0), 1.2)
 
 
-def _draw_desk(rng: np.random.Generator, back_HWC: np.ndarray, horizon: int, camera: Camera) -> np.ndarray:
+def _draw_desk(rng: np.random.Generator, wall_HWC: np.ndarray, horizon: int, camera: Camera) -> np.ndarray:
     """The desk's top and front, and what stands at its far ends: a bottle, a cup, a name plate."""
-    height, width = back_HWC.shape[:2]
+    height, width = wall_HWC.shape[:2]
     wood = _jitter(rng, _pick(rng, _DESKS), 10)
-    desk = back_HWC.copy()
+    desk = wall_HWC.copy()
     front = int(horizon + 0.42 * camera.scale)
     rows = np.arange(horizon, height)
     tone = np.where(rows < front, 1.0 + 0.25 * (rows - horizon) / max(front - horizon, 1), 0.62)
