@@ -50,8 +50,8 @@ def vary(rng: np.random.Generator) -> Variation:
     """Draw a variation."""
     return Variation(
         side=int(rng.integers(2)),
-        amplitude=float(rng.uniform(0.65, 1.25)),
-        rate=float(rng.uniform(0.75, 1.3)),
+        amplitude=float(rng.uniform(0.5, 1.25)),
+        rate=float(rng.uniform(0.7, 1.3)),
         start=float(rng.uniform(0, 2 * np.pi)),
         spot=tuple(float(value) for value in rng.normal(size=3)),
         attack=float(rng.uniform(0.12, 0.3)),
@@ -131,8 +131,8 @@ def _touch_face(build: Build, seconds_T: np.ndarray, variation: Variation) -> Po
     """One hand at cheek, mouth or nose, its fingers scratching up and down; the head bends to it a little."""
     pose, side = rest(len(seconds_T)), variation.side
     scratch = variation.cycle(seconds_T, 2.6)
-    height = -build.neck + 0.2 * build.head + 0.06 * variation.spot[1]
-    out = 0.16 + 0.04 * variation.spot[0]
+    height = -build.neck + 0.2 * build.head + 0.08 * variation.spot[1]
+    out = 0.16 + 0.06 * variation.spot[0]
     _put_hand(
         pose,
         side,
@@ -155,7 +155,7 @@ def _touch_neck(build: Build, seconds_T: np.ndarray, variation: Variation) -> Po
     _put_hand(
         pose,
         side,
-        wrist=(0.42 + 0.03 * variation.spot[0] + 0.06 * rub, 0.02 + 0.05 * variation.spot[1] - 0.05 * rub, 0.3),
+        wrist=(0.42 + 0.05 * variation.spot[0] + 0.06 * rub, 0.0 + 0.08 * variation.spot[1] - 0.05 * rub, 0.3),
         fingers=(-1.0, -0.5 + 0.15 * rub, -0.2),
         palm=(-0.1, 0.3, -1.0),
         elbow=(1.0, 0.45, 0.2),
@@ -222,7 +222,7 @@ def _rub_hands(build: Build, seconds_T: np.ndarray, variation: Variation) -> Pos
             side,
             wrist=(
                 0.1 + 0.02 * variation.spot[0] * _OUT[side],
-                0.76 + 0.06 * variation.spot[1] + 0.1 * rub,
+                0.76 + 0.06 * variation.spot[1] + 0.085 * rub,
                 0.66 + 0.04 * rub,
             ),
             fingers=(-0.12, -0.9, 0.35),
@@ -250,7 +250,7 @@ def _shake_shoulders(build: Build, seconds_T: np.ndarray, variation: Variation) 
     in_turn = np.pi * 0.8 * (variation.spot[0] > 0)
     for side in (RIGHT, LEFT):
         lift = variation.cycle(seconds_T, 2.3, delay=in_turn * side)
-        pose.shoulders_T2[:, side] = 0.07 + 0.115 * lift
+        pose.shoulders_T2[:, side] = 0.06 + 0.095 * lift
     pose.lean_T3[:, 0] = 0.05 * variation.cycle(seconds_T, 2.3 / 2)
     pose.head_T3[:, 0] = -0.06
     return pose
@@ -269,8 +269,8 @@ def _illustrate(build: Build, seconds_T: np.ndarray, variation: Variation) -> Po
             pose,
             side,
             wrist=(
-                0.58 + 0.06 * variation.spot[0] + 0.15 * sweep,
-                0.55 + 0.07 * variation.spot[1] + 0.16 * beat,
+                0.5 + 0.11 * variation.spot[0] + 0.14 * sweep,
+                0.6 + 0.11 * variation.spot[1] + 0.14 * beat,
                 0.72,
             ),
             fingers=(-0.15 + 0.3 * sweep, -0.75 + 0.3 * beat, 0.6),

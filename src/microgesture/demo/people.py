@@ -115,26 +115,30 @@ def render(recording: Recording, pose: Pose, frame: tuple[int, int]) -> tuple[li
 def observe(rng: np.random.Generator, true_TVC: np.ndarray, shoulder: float) -> np.ndarray:
     """What a pose estimator would have seen of the true keypoints (T, 137, 3): noise, dropouts, and its confidence.
 
-    ``shoulder`` is the shoulder width in pixels. Noise is 1 to 1.5 % of it where the estimator is sure and more where it
-    is not. A hand that touches the face, the other hand or the other arm is hard to see: its points jitter, get lost for
-    some frames, or are found on the other hand, as happens to OpenPose. Single joints go missing now and then, and the
-    whole person for a frame.
+    ``shoulder`` is the shoulder width in pixels. Noise is about 1 % of it where the estimator is sure and more where it
+    is not. It loses what is hard to see, for some frames at a time: a hand that touches the face, the other hand or the
+    other arm (or takes it for the other hand), a forearm, the face; now and then a single joint or the whole person.
     """
     frames, joints = true_TVC.shape[:2]
     seen_TVC, doubt_TV = true_TVC.copy(), rng.beta(1.3, 6.0, size=(frames, joints))
     missing_TV = rng.random((frames, joints)) < 0.02
-    for side, hand in enumerate(HANDS):
-        points, others = slice(hand, hand + 21), slice(HANDS[1 - side], HANDS[1 - side] + 21)
+    for side, (shoulder_joint, elbow, wrist) in enumerate(ARMS):
+        hand = slice(HANDS[side], HANDS[side] + 21)
+        other_hand = slice(HANDS[1 - side], HANDS[1 - side] + 21)
         touches_T = _touches(true_TVC, side, 0.5 * shoulder)
-        doubt_TV[:, points] += np.where(touches_T, 0.4, 0.1)[:, None]
-        doubt_TV[:, ARMS[side][2]] += np.where(touches_T, 0.25, 0.0)
-        lost_T = _spells(rng, np.where(touches_T, 0.14, 0.012), 0.15)
+        doubt_TV[:, hand] += np.where(touches_T, 0.4, 0.1)[:, None]
+        doubt_TV[:, wrist] += np.where(touches_T, 0.3, 0.0)
+        lost_T = _spells(rng, np.where(touches_T, 0.14, 0.02), 0.12)
         confused_T = lost_T & _spells(rng, np.full(frames, 0.1), 0.1)
-        seen_TVC[confused_T, points] = true_TVC[confused_T, others]
-        missing_TV[:, points] |= (lost_T & ~confused_T)[:, None]
-        unsure_T = _spells(rng, np.full(frames, 0.01), 0.2)
-        doubt_TV[:, ARMS[side][1:]] += 0.6 * unsure_T[:, None]
-    sigma_TV = shoulder * (0.009 + 0.06 * np.minimum(doubt_TV, 0.9) ** 1.5)
+        seen_TVC[confused_T, hand] = true_TVC[confused_T, other_hand]
+        missing_TV[:, hand] |= (lost_T & ~confused_T)[:, None]
+        no_forearm_T = _spells(rng, np.where(touches_T, 0.035, 0.015), 0.07)
+        missing_TV[:, elbow : wrist + 1] |= no_forearm_T[:, None]
+        missing_TV[:, hand] |= no_forearm_T[:, None]
+        unsure_T = _spells(rng, np.full(frames, 0.02), 0.1)
+        doubt_TV[:, shoulder_joint : wrist + 1] += 0.6 * unsure_T[:, None]
+    missing_TV[:, FACE : FACE + 70] |= _spells(rng, np.full(frames, 0.015), 0.1)[:, None]
+    sigma_TV = shoulder * (0.009 + 0.08 * np.minimum(doubt_TV, 0.9) ** 1.5)
     noise_TV2 = rng.normal(size=(frames, joints, 2))
     # Estimators err alike in neighbouring frames.
     for frame in range(1, frames):
@@ -148,10 +152,11 @@ def observe(rng: np.random.Generator, true_TVC: np.ndarray, shoulder: float) -> 
 
 
 def _touches(true_TVC: np.ndarray, side: int, reach: float) -> np.ndarray:
-    """Where a hand's middle is within ``reach`` pixels of the nose, the chin, the other hand or the other elbow, (T,)."""
+    """Where a hand is within ``reach`` pixels of the nose, the chin, the other hand or the other elbow, (T,) bool."""
     hand_T2 = true_TVC[:, HANDS[side] + 9, :2]
     obstacles = (0, FACE + 8, HANDS[1 - side] + 9, ARMS[1 - side][1])
-    return np.any([np.hypot(*(hand_T2 - true_TVC[:, other, :2]).T) < reach for other in obstacles], axis=0)
+    distances = [np.hypot(*(hand_T2 - true_TVC[:, other, :2]).T) for other in obstacles]
+    return np.min(distances, axis=0) < reach
 
 
 def _spells(rng: np.random.Generator, begin_T: np.ndarray, end: float) -> np.ndarray:
