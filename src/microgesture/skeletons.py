@@ -3,6 +3,7 @@
 import csv
 import itertools
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from .progress import progress
 from .shards import build_shard, each_clip
 
 POINTS = {137: "OpenPose body, face and hands", 35: "light_hand", 28: "OpenPose body and fingertips of MA-52"}
+_NO_ARCHIVE = (zipfile.BadZipFile, zlib.error, KeyError, ValueError, TypeError, EOFError, OSError)
 
 
 def read_skeleton(path: Path | str) -> np.ndarray:
@@ -45,20 +47,22 @@ def skeleton_length(path: Path | str) -> int:
             version = np.lib.format.read_magic(member)
             read = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}[version]
             return _checked_shape(path, read(member)[0])[0]
-    except (zipfile.BadZipFile, KeyError, ValueError, EOFError, OSError) as error:
+    except _NO_ARCHIVE as error:
         raise UnusableClip(f"{path}: no NumPy archive with an array 'keypoints' ({error})") from None
 
 
 def read_skeletons(clips: Clips, shard: int, root: Path, output: Path, scratch: Path) -> None:
     """Store the skeletons of a shard's recordings, keyed by their path relative to ``root``, each read once.
 
-    A recording that cannot be read has no frames and says why; the others go on.
+    ``root`` is the corpus's folder, or a file in it such as ``clips.csv``. A recording that cannot be read has no
+    frames and says why; the others go on.
     """
     mine = clips.usable[clips.usable.shard == shard]
     paths = sorted(set(mine.skeleton.dropna()))
+    folder = root.parent if root.is_file() else root
 
     def produce(todo: list[str]) -> Iterable[tuple[str, np.ndarray | UnusableClip]]:
-        each = each_clip(todo, lambda path: read_skeleton(root / path))
+        each = each_clip(todo, lambda path: read_skeleton(folder / path))
         return progress(each, f"skeletons {output.parent.name}/{output.stem}", len(todo), "recording")
 
     build_shard(output, scratch, paths, produce, "zstd")
@@ -68,7 +72,7 @@ def _read_npz(path: Path) -> np.ndarray:
     try:
         with np.load(path, allow_pickle=False) as archive:
             keypoints_TVC = archive["keypoints"]
-    except (zipfile.BadZipFile, KeyError, ValueError, EOFError, OSError) as error:
+    except _NO_ARCHIVE as error:
         raise UnusableClip(f"{path}: no NumPy archive with an array 'keypoints' ({error})") from None
     _checked_shape(path, keypoints_TVC.shape)
     if keypoints_TVC.dtype.kind not in "fiu":

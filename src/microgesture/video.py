@@ -16,6 +16,10 @@ from .errors import UnusableClip
 CONTAINERS = "mov,matroska,avi,mpegts,mpeg,asf,flv,ogg"
 LARGEST_FRAME = 8192 * 8192  # pixels; a header that claims more is damaged, and would exhaust the memory
 
+# These codecs never write a run of zeros, but their decoders often make a picture of one without complaint.
+ZERO_FREE_CODECS = ("h264", "hevc")
+HOLE = bytes(64)
+
 
 @dataclass(frozen=True)
 class VideoInfo:
@@ -104,13 +108,15 @@ def _opened(path: Path | str) -> Iterator[InputContainer]:
     # "file:" keeps a name with a colon in it from being taken for a network address.
     options = {"protocol_whitelist": "file", "format_whitelist": CONTAINERS}
     try:
-        container = av.open(f"file:{path.absolute()}", options=options)
+        container = av.open(f"file:{path.absolute()}", options=options, metadata_errors="replace")
     except (av.FFmpegError, OSError) as error:
         raise UnusableClip(f"{path}: not a readable video ({error.strerror}); expected {CONTAINERS}") from None
     with container:
         if not container.streams.video:
             raise UnusableClip(f"{path}: the file has no video stream")
         stream = container.streams.video[0]
+        if stream.codec_context is None:
+            raise UnusableClip(f"{path}: the video is in a coding that is unknown here, or damaged")
         if not 0 < stream.width * stream.height <= LARGEST_FRAME:
             raise UnusableClip(f"{path}: the header claims {stream.width} x {stream.height} pixels a frame")
         # With threads inside a frame, FFmpeg does not mark the frames in which it has patched over damage.
@@ -120,20 +126,25 @@ def _opened(path: Path | str) -> Iterator[InputContainer]:
 
 def _frames(container: InputContainer, path: Path | str) -> Iterator[av.VideoFrame]:
     """The decoded frames; damage of any kind raises ``UnusableClip``."""
+    stream = container.streams.video[0]
+    zeros_are_damage = stream.codec_context.name in ZERO_FREE_CODECS
     index = 0
     try:
-        for frame in container.decode(container.streams.video[0]):
-            if frame.is_corrupt:
-                raise UnusableClip(f"{path}: frame {index} is corrupt")
-            yield frame
-            index += 1
+        for packet in container.demux(stream):
+            if zeros_are_damage and HOLE in bytes(packet):
+                raise UnusableClip(f"{path}: frame {index} or one soon after it has a hole, as from a broken download")
+            for frame in packet.decode():
+                if frame.is_corrupt:
+                    raise UnusableClip(f"{path}: frame {index} is corrupt")
+                yield frame
+                index += 1
     except (av.FFmpegError, OSError) as error:
         raise UnusableClip(f"{path}: frame {index} cannot be decoded ({error.strerror})") from None
 
 
 def _upright(frame: av.VideoFrame) -> np.ndarray:
     """The picture as a player shows it, (H, W, 3): telephones store it lying on its side and say so in the file."""
-    return np.rot90(frame.to_ndarray(format="rgb24"), round(frame.rotation / 90))
+    return np.ascontiguousarray(np.rot90(frame.to_ndarray(format="rgb24"), round(frame.rotation / 90)))
 
 
 def person_box(keypoints_TVC: np.ndarray | None, width: int | None, height: int | None, margin: float) -> Box:

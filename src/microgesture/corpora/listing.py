@@ -1,5 +1,7 @@
 """What every reader of a release gives: its clips as rows, and the helpers to find files and read numbers."""
 
+import csv
+import io
 import json
 import os
 import re
@@ -89,6 +91,25 @@ def walk(root: Path) -> Iterator[Path]:
         folders.sort()
         for name in sorted(files):
             yield Path(folder, name).relative_to(root)
+
+
+def text_of(path: Path) -> str:
+    """The text of a file in UTF-8, line ends as they are; raises ``InputError`` if it is something else."""
+    try:
+        return path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not a text file in UTF-8 ({error}); save it as one") from None
+
+
+def csv_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """The rows of a csv file that are not empty, as (line from 1, stripped cells); raises ``InputError``."""
+    reader = csv.reader(io.StringIO(text_of(path), newline=""))
+    try:
+        for cells in reader:
+            if any(cells := [cell.strip() for cell in cells]):
+                yield reader.line_num, cells
+    except csv.Error as error:
+        raise InputError(f"{path}, row {reader.line_num}: not readable as csv ({error})") from None
 
 
 def split_named(name: str) -> str | None:

@@ -8,7 +8,7 @@ from collections import defaultdict
 from pathlib import Path, PurePosixPath
 
 from ..errors import InputError
-from .listing import Listing, Row, kinds_in_every_split, one_of, split_named, table, walk, whole
+from .listing import Listing, Row, kinds_in_every_split, one_of, split_named, table, text_of, walk, whole
 
 _TABLE = table("ma52.json")
 CLASSES = tuple(_TABLE["classes"])
@@ -73,7 +73,7 @@ def _lists(root: Path, paths: list[Path]) -> dict[str, Path]:
 
 def _read_list(path: Path, split: str) -> list[Row]:
     rows = []
-    for line, text in enumerate(path.read_text(encoding="utf-8-sig").splitlines(), start=1):
+    for line, text in enumerate(text_of(path).splitlines(), start=1):
         cells = text.split()
         if not cells:
             continue
@@ -82,7 +82,7 @@ def _read_list(path: Path, split: str) -> list[Row]:
         row = Row(stem, f"{path.name}, row {line}", stem, split)
         if subject := re.match(r"(\d{4})_", stem):
             row.subject = subject[1]
-        if split != "test":
+        if split == "train" or (split == "val" and len(cells) > 1):
             label = whole(cells[1]) if len(cells) == 2 else None
             if label is not None and 0 <= label < len(CLASSES):
                 row.label = label

@@ -6,13 +6,13 @@ part of that file. Only ``clip_id``, ``split``, ``label`` and one of the paths m
 alone.
 """
 
-import csv
 import math
 from collections.abc import Mapping
+from itertools import zip_longest
 from pathlib import Path
 
 from ..errors import InputError
-from .listing import Listing, Row, check_frames, known_split, whole
+from .listing import Listing, Row, check_frames, csv_rows, known_split, whole
 
 _REQUIRED = ("clip_id", "split", "label")
 _SOURCES = {"video": "video", "keypoints": "skeleton"}  # the column, and the field of a row that it fills
@@ -21,29 +21,33 @@ _SOURCES = {"video": "video", "keypoints": "skeleton"}  # the column, and the fi
 def read(root: Path) -> Listing:
     """List the clips of ``root``, the folder of a ``clips.csv`` or such a file itself, in the order of the file.
 
-    The classes are the distinct labels of train and val, sorted; labels of test rows are not read. Raises
+    The classes are the distinct labels of train and val, sorted; labels of test rows are not read, and those of val
+    may be missing. Raises
     ``InputError`` if the file is missing or lacks a column, or a row has no id or an unknown split.
     """
     path = _manifest(root)
-    _columns(path)
+    columns = _columns(path)
+    lines = csv_rows(path)
+    next(lines)
     rows, labels = [], []
-    with open(path, newline="", encoding="utf-8-sig") as lines:
-        reader = csv.DictReader(lines, restkey="too many", restval="")
-        for cells in reader:
-            row = _row(path, reader.line_num, cells)
-            rows.append(row)
-            labels.append("" if row.split == "test" else cells["label"].strip())
+    for line, cells in lines:
+        named = dict(zip_longest(columns, cells[: len(columns)], fillvalue=""))
+        row = _row(path, line, named)
+        if len(cells) > len(columns):
+            row.refuse(f"{len(cells)} cells in {len(columns)} columns")
+        rows.append(row)
+        labels.append("" if row.split == "test" else named["label"])
     classes = tuple(sorted(set(labels) - {""}))
     index = {name: label for label, name in enumerate(classes)}
     for row, label in zip(rows, labels, strict=True):
         row.label = index.get(label)
-        if row.split != "test" and row.label is None:
-            row.refuse(f"column label: a clip of {row.split} needs a label")
+        if row.split == "train" and row.label is None:
+            row.refuse("column label: a clip of train needs a label")
     return Listing(rows, classes, classes)
 
 
 def provides(root: Path) -> frozenset[str]:
-    """Which of "video" and "keypoints" the manifest has a column for; only its first line is read."""
+    """Which of "video" and "keypoints" the manifest has a column for; only its first row matters."""
     return frozenset(_SOURCES) & frozenset(_columns(_manifest(root)))
 
 
@@ -55,8 +59,7 @@ def _manifest(root: Path) -> Path:
 
 
 def _columns(path: Path) -> list[str]:
-    with open(path, newline="", encoding="utf-8-sig") as lines:
-        columns = next(csv.reader(lines), [])
+    _, columns = next(csv_rows(path), (1, []))
     if missing := [column for column in _REQUIRED if column not in columns]:
         raise InputError(
             f"{path}: no column {', '.join(missing)}; the first row names the columns: {', '.join(columns)}"
@@ -72,16 +75,14 @@ def _columns(path: Path) -> list[str]:
 
 def _row(path: Path, line: int, cells: Mapping[str, str]) -> Row:
     declared = f"{path.name}, row {line}"
-    clip_id, split = cells["clip_id"].strip(), known_split(cells["split"])
+    clip_id, split = cells["clip_id"], known_split(cells["split"])
     if not clip_id:
         raise InputError(f"{path}, row {line}: clip_id is empty; every clip needs one")
     if split is None:
         raise InputError(f"{path}, row {line}, column split: {cells['split']!r} is none of train, val, test")
-    row = Row(clip_id, declared, clip_id, split, subject=cells.get("subject", "").strip() or None)
-    if "too many" in cells:
-        row.refuse("more cells than columns")
+    row = Row(clip_id, declared, clip_id, split, subject=cells.get("subject") or None)
     for column, target in _SOURCES.items():
-        if source := cells.get(column, "").strip():
+        if source := cells.get(column):
             setattr(row, target, source)
             row.expected[column] = source
             if not (path.parent / source).is_file():
@@ -90,13 +91,13 @@ def _row(path: Path, line: int, cells: Mapping[str, str]) -> Row:
     if not (row.video or row.skeleton):
         row.refuse("the clip has neither a video nor keypoints")
     _set_frames(row, cells)
-    _set_rate(row, cells.get("fps", "").strip())
+    _set_rate(row, cells.get("fps", ""))
     return row
 
 
 def _set_frames(row: Row, cells: Mapping[str, str]) -> None:
-    count = cells.get("n_frames", "").strip()
-    if cells.get("start", "").strip() or cells.get("end", "").strip():
+    count = cells.get("n_frames")
+    if cells.get("start") or cells.get("end"):
         check_frames(row, cells["start"], cells["end"])
         if count and not row.reason and whole(count) != row.end - row.start + 1:
             row.refuse(f"n_frames {count} does not fit start {row.start} and end {row.end} (included)")

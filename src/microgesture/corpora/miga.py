@@ -4,19 +4,19 @@ A label file has no header; each row is class, first frame, last frame (from 0, 
 Classes are 1 to 31 and 99 (no micro-gesture). Folder names differ from year to year, so files are found by name.
 """
 
-import csv
 import re
 import sys
 from collections import defaultdict
 from pathlib import Path
 
 from ..errors import InputError
-from .listing import Listing, Row, check_frames, kinds_in_every_split, one_of, split_of, table, walk, whole
+from .listing import Listing, Row, check_frames, csv_rows, kinds_in_every_split, one_of, split_of, table, walk, whole
 
 FPS = 25.0
 NO_GESTURE = 99  # the raw label of the last class
 _TABLE = table("imigue.json")
 CLASSES = tuple(_TABLE["classes"])
+OFFICIAL_SPLITS = {split: tuple(_TABLE[split]) for split in ("val", "test")}  # all other recordings are for training
 TARGETS = tuple(str(label) for label in range(len(CLASSES)))
 
 _PATTERNS = {
@@ -51,12 +51,13 @@ def read(root: Path, skeleton: str = "auto") -> Listing:
     """
     if skeleton not in SKELETONS:
         raise InputError(f"skeleton: '{skeleton}' is none of {', '.join(SKELETONS)}")
-    files = _find(root)
+    paths = list(walk(root))
+    files = _find(paths)
     if not files["label"]:
         raise InputError(
             f"{root}: no label file (NNNN_label.csv) in it or its folders; is this the folder of the release?"
         )
-    subjects = _subjects(root)
+    subjects = _subjects(root, paths)
     rows = []
     for recording in sorted(files["label"]):
         label_file = _label_file(root, files["label"][recording])
@@ -86,9 +87,9 @@ def provides(root: Path, skeleton: str = "auto") -> frozenset[str]:
     return kinds_in_every_split(read(root, skeleton).rows)
 
 
-def _find(root: Path) -> Files:
+def _find(paths: list[Path]) -> Files:
     files: Files = {kind: defaultdict(list) for kind in _PATTERNS}
-    for path in walk(root):
+    for path in paths:
         for kind, pattern in _PATTERNS.items():
             if match := pattern.fullmatch(path.name):
                 files[kind][match[1]].append(path)
@@ -108,40 +109,43 @@ def _label_file(root: Path, paths: list[Path]) -> Path:
 
 
 def _official_split(recording: str) -> str:
-    return next((split for split in ("val", "test") if recording in _TABLE[split]), "train")
+    return next((split for split, recordings in OFFICIAL_SPLITS.items() if recording in recordings), "train")
 
 
 def _read_labels(path: Path, recording: str, split: str) -> list[Row]:
     rows = []
-    with open(path, newline="", encoding="utf-8-sig") as lines:
-        for line, cells in enumerate(csv.reader(lines), start=1):
-            cells = [cell.strip() for cell in cells]
-            if not any(cells) or (line == 1 and all(whole(cell) is None for cell in cells[-2:])):
-                continue  # an empty line, or names of the columns
-            row = Row(f"{recording}_{len(rows)}", f"{path.name}, row {line}", recording, split, fps=FPS)
-            if len(cells) != 3 and not (split == "test" and len(cells) == 2):
-                row.refuse(f"{len(cells)} columns, expected class, first frame, last frame")
-            if split != "test":
-                raw = whole(cells[0])
-                if raw == NO_GESTURE or (raw is not None and 1 <= raw < len(CLASSES)):
-                    row.label = len(CLASSES) - 1 if raw == NO_GESTURE else raw - 1
-                else:
-                    row.refuse(f"column 1: class {cells[0]!r} is none of 1..{len(CLASSES) - 1} and {NO_GESTURE}")
-            check_frames(row, *(cells[-2:] if len(cells) > 1 else (None, None)))
-            rows.append(row)
+    for line, cells in csv_rows(path):
+        if line == 1 and all(whole(cell) is None for cell in cells[-2:]):
+            continue  # the names of the columns
+        row = Row(f"{recording}_{len(rows)}", f"{path.name}, row {line}", recording, split, fps=FPS)
+        rows.append(row)
+        # Where the class is unknown, its column may be missing.
+        if len(cells) != 3 and (split == "train" or len(cells) != 2):
+            row.refuse(f"{len(cells)} columns, expected class, first frame, last frame")
+            row.start, row.end = 0, -1
+            continue
+        if split != "test" and len(cells) == 3:
+            raw = whole(cells[0])
+            if raw == NO_GESTURE or (raw is not None and 1 <= raw < len(CLASSES)):
+                row.label = len(CLASSES) - 1 if raw == NO_GESTURE else raw - 1
+            else:
+                row.refuse(f"column 1: class {cells[0]!r} is none of 1..{len(CLASSES) - 1} and {NO_GESTURE}")
+        check_frames(row, *cells[-2:])
     return rows
 
 
-def _subjects(root: Path) -> dict[str, str]:
+def _subjects(root: Path, paths: list[Path]) -> dict[str, str]:
     """The subject of each recording, from the licence holders' ``labels_*.csv``; nothing else in it is used."""
     subjects = {}
-    for path in walk(root):
+    for path in paths:
         if re.fullmatch(r"labels_.*\.csv", path.name, re.IGNORECASE):
-            with open(root / path, newline="", encoding="utf-8-sig") as lines:
-                for line in csv.DictReader(lines):
-                    recording, subject = whole(line.get("video_id")), line.get("subject_id")
-                    if recording is not None and subject:
-                        subjects[f"{recording:04d}"] = subject.strip()
+            rows = csv_rows(root / path)
+            _, columns = next(rows, (0, []))
+            for _, cells in rows:
+                named = dict(zip(columns, cells, strict=False))
+                recording, subject = whole(named.get("video_id")), named.get("subject_id")
+                if recording is not None and subject:
+                    subjects[f"{recording:04d}"] = subject
     return subjects
 
 

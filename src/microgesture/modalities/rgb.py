@@ -37,29 +37,31 @@ def make_rgb(
 
     The box is that of the clip's points in the ``keypoints`` shard (see ``person_box``; ``margin`` is a share of the
     person's extent), and the full frame where the clip has none; its shorter side becomes ``size`` pixels. A clip whose
-    frames cannot all be decoded has none and says why.
+    frames cannot all be decoded has none and says why. ``root`` is the corpus's folder, or a file in it such as
+    ``clips.csv``.
     """
     mine = clips.usable[clips.usable.shard == shard]
+    folder = root.parent if root.is_file() else root
     poses = Shard(keypoints) if keypoints is not None else None
 
     def produce(todo: list[str]) -> Iterable[tuple[str, np.ndarray | UnusableClip]]:
         rows = mine[mine.clip_id.isin(todo)]
-        cropped = _crop_clips(rows, root, poses, size, margin)
+        cropped = _crop_clips(rows, folder, poses, size, margin)
         return progress(cropped, f"rgb {output.parent.name}/{output.stem}", len(rows))
 
     build_shard(output, scratch, list(mine.clip_id), produce, "jpeg")
 
 
 def _crop_clips(
-    rows: pd.DataFrame, root: Path, poses: Shard | None, size: int, margin: float
+    rows: pd.DataFrame, folder: Path, poses: Shard | None, size: int, margin: float
 ) -> Iterator[tuple[str, np.ndarray | UnusableClip]]:
     for row in rows[rows.video.isna()].itertuples():
-        yield row.clip_id, UnusableClip(f"{row.clip_id}: recording {row.recording} has no video under {root}")
+        yield row.clip_id, UnusableClip(f"{row.clip_id}: recording {row.recording} has no video under {folder}")
     for video, of_video in rows[rows.video.notna()].groupby("video", sort=False):
         wanted = [
             _OpenClip(row.clip_id, row.video_start, row.video_start + row.n_frames - 1) for row in of_video.itertuples()
         ]
-        yield from _crop_video(root / video, wanted, poses, size, margin)
+        yield from _crop_video(folder / video, wanted, poses, size, margin)
 
 
 def _crop_video(

@@ -1,0 +1,123 @@
+"""Writes tiny files in the layouts of the releases, for the tests of what reads them."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import av
+import numpy as np
+import xlsxwriter
+
+TEST_RECORDING = "0054"  # in the official list of test recordings
+
+
+def write_video(path: Path, frames_THWC: Sequence[np.ndarray], fps: int = 25, **settings: str) -> Path:
+    """An H.264 video of uint8 RGB frames; ``settings`` go to the container."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    height, width = frames_THWC[0].shape[:2]
+    with av.open(str(path), "w", options=settings) as container:
+        stream = container.add_stream("libx264", rate=fps, options={"crf": "10", "threads": "1"})
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        for frame in frames_THWC:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+        container.mux(stream.encode())
+    return path
+
+
+def numbered_frames(count: int, width: int = 64, height: int = 48) -> list[np.ndarray]:
+    """Grey frames that can be told apart: frame i has the value 4 * i (up to 60 frames)."""
+    return [np.full((height, width, 3), 4 * index, np.uint8) for index in range(count)]
+
+
+def number_of(frame_HWC: np.ndarray) -> int:
+    """Which of the numbered frames this is."""
+    return round(float(frame_HWC.mean()) / 4)
+
+
+def textured_frames(count: int, width: int = 160, height: int = 120) -> list[np.ndarray]:
+    """Frames with moving detail, as damage only shows in."""
+    noise = np.random.default_rng(0)
+    y, x = np.mgrid[:height, :width]
+    frames = []
+    for t in range(count):
+        disc = ((x - 40 - t) ** 2 + (y - 60) ** 2 < 400) * 200
+        frame = np.stack([(x * 2 + t * 5) % 256, (y * 3 + t * 2) % 256, disc], -1) + noise.normal(
+            0, 4, (height, width, 3)
+        )
+        frames.append(frame.clip(0, 255).astype(np.uint8))
+    return frames
+
+
+def keypoints(frames: int, points: int, seed: int = 0) -> np.ndarray:
+    """Made-up points float32 (T, V, 3) on a 64 x 48 frame."""
+    return np.random.default_rng(seed).uniform((4, 4, 0.1), (60, 44, 1), (frames, points, 3)).astype(np.float32)
+
+
+def write_xlsx(path: Path, rows: Sequence[Sequence[object]]) -> Path:
+    """A spreadsheet with these rows; None is an empty cell."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with xlsxwriter.Workbook(path) as book:
+        sheet = book.add_worksheet()
+        for number, cells in enumerate(rows):
+            sheet.write_row(number, 0, cells)
+    return path
+
+
+def write_openpose(path: Path, keypoints_TVC: np.ndarray) -> Path:
+    """A skeleton file of the MiGA release: no header, 3 columns a point."""
+    return write_xlsx(path, keypoints_TVC.reshape(len(keypoints_TVC), -1).tolist())
+
+
+def write_lines(path: Path, lines: Sequence[str], end: str = "\n") -> Path:
+    """A text file with these lines."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes("".join(line + end for line in lines).encode())
+    return path
+
+
+def write_light_hand(path: Path, keypoints_TVC: np.ndarray, header: str | None = None) -> Path:
+    """A light_hand file: a column of frame numbers and 3 columns a point."""
+    flat = keypoints_TVC.reshape(len(keypoints_TVC), -1).tolist()
+    rows = [",".join(map(str, [number, *cells])) for number, cells in enumerate(flat)]
+    return write_lines(path, [header, *rows] if header else rows)
+
+
+def write_miga(root: Path, labels: dict[str, Sequence[str]], videos: bool = True, frames: int = 40) -> Path:
+    """The MiGA release of 2025 in small: ``labels`` are label rows by ``<word for the split>/<recording>``."""
+    for number, (place, rows) in enumerate(labels.items()):
+        split, recording = place.split("/")
+        folder = root / "imigue_skeleton" / f"imigue_skeleton_{split}" / recording
+        write_lines(folder / f"{recording}_label.csv", rows)
+        write_openpose(folder / f"{recording}_openpose.xlsx", keypoints(frames, 137, number))
+        if videos:
+            write_video(root / "imigue_rgb" / f"{split}_data" / recording / f"{recording}.mp4", numbered_frames(frames))
+    return root
+
+
+MIGA_LABELS = {
+    "train/0012": ["1,0,9", "99,5,20", "31,18,39"],
+    "validate/0001": ["2,3,12"],
+    f"test/{TEST_RECORDING}": ["7,0,9", "8,10,19"],
+}
+
+
+def write_ma52(root: Path, names: dict[str, Sequence[str]], frames: int = 12) -> Path:
+    """The MA-52 release in small: ``names`` are the rows ``<name>.mp4 <label>`` of each split's list."""
+    for split, rows in names.items():
+        write_lines(root / f"{split}_list_videos.txt", rows, end="\r\n")
+        for row in rows:
+            write_video(root / f"videos_{split}" / row.split()[0], numbered_frames(frames), fps=30)
+    return root
+
+
+MA52_NAMES = {
+    "train": ["0003_01_0001.mp4 9", "0003_01_0002.mp4 0", "0004_02_0001.mp4 51"],
+    "val": ["0003_01_0003.mp4 9"],
+    "test": ["test0000.mp4 0", "test0001.mp4 0"],
+}
+
+
+def write_npz(path: Path, keypoints_TVC: np.ndarray) -> Path:
+    """Keypoints of one clip as a manifest names them."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.savez_compressed(path, keypoints=keypoints_TVC)
+    return path

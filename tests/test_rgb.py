@@ -1,0 +1,120 @@
+import numpy as np
+import pytest
+
+from microgesture.corpora import list_clips
+from microgesture.errors import UnusableClip
+from microgesture.modalities import rgb
+from microgesture.modalities.rgb import make_rgb
+from microgesture.shards import Shard, write_shard
+from microgesture.video import crop, decode, person_box
+from release_files import numbered_frames, textured_frames, write_lines, write_video
+
+HEADER = "clip_id,split,label,video,start,end"
+
+
+@pytest.fixture
+def corpus(tmp_path):
+    """Three overlapping clips of one recording, not in the order of time, and one of another."""
+    root = tmp_path / "corpus"
+    write_video(root / "a.mp4", textured_frames(30), movflags="faststart")
+    write_video(root / "b.mp4", numbered_frames(8))
+    rows = ["late,train,x,a.mp4,12,29", "early,train,x,a.mp4,0,9", "middle,train,x,a.mp4,5,14", "b,test,,b.mp4,,"]
+    write_lines(root / "clips.csv", [HEADER, *rows])
+    return root
+
+
+def listed(root):
+    return list_clips("mine", "manifest", root, 1)
+
+
+def made(root, keypoints=None, size=60, margin=0.2):
+    output = root.parent / "rgb.arrow"
+    make_rgb(listed(root), 0, root, keypoints, output, root.parent / "scratch", size, margin)
+    return Shard(output)
+
+
+def test_clips_are_their_frames_resized(corpus):
+    shard = made(corpus)
+    assert shard.clip_ids == ["late", "early", "middle", "b"]
+    assert not shard.reasons
+    for clip in listed(corpus).table.itertuples():
+        source = np.stack(list(decode(corpus / clip.video, clip.start, clip.end)))
+        stored = shard.read(clip.clip_id)
+        expected = np.stack([crop(frame, person_box(None, frame.shape[1], frame.shape[0], 0), 60) for frame in source])
+        assert stored.shape == (clip.n_frames, 60, 80, 3)
+        assert np.abs(stored.astype(int) - expected).mean() < 3
+
+
+def test_the_crop_follows_the_person_of_the_whole_clip(corpus):
+    """A bright disc moves through the picture: with points around it, it stays inside and the camera stays still."""
+    points_TVC = np.ones((10, 2, 3), np.float32)
+    for t in range(10):
+        points_TVC[t, :, :2] = [(20 + t, 40), (60 + t, 80)]
+    keypoints = corpus.parent / "keypoints.arrow"
+    none = UnusableClip("no skeleton")
+    entries = [("late", none), ("early", points_TVC), ("middle", np.zeros((10, 2, 3), np.float32)), ("b", none)]
+    write_shard(keypoints, entries, "zstd")
+    shard = made(corpus, keypoints)
+    assert {clip_id: shard.shape(clip_id)[1:3] for clip_id in shard.clip_ids} == {
+        "late": (60, 80),
+        "early": (60, 60),
+        "middle": (60, 80),
+        "b": (60, 80),
+    }
+    box = person_box(points_TVC, 160, 120, 0.2)
+    expected = np.stack([crop(frame, box, 60) for frame in decode(corpus / "a.mp4", 0, 9)])
+    assert np.abs(shard.read("early").astype(int) - expected).mean() < 3
+
+
+def test_only_the_clips_that_need_a_damaged_frame_are_lost(corpus):
+    data = (corpus / "a.mp4").read_bytes()
+    clips = listed(corpus)
+    (corpus / "a.mp4").write_bytes(data[: len(data) * 4 // 5])
+    make_rgb(clips, 0, corpus, None, corpus.parent / "rgb.arrow", corpus.parent / "scratch", 60, 0.2)
+    shard = Shard(corpus.parent / "rgb.arrow")
+    assert list(shard.reasons) == ["late"]
+    assert "a.mp4" in shard.reason("late")
+    assert "frame" in shard.reason("late")
+    assert shard.shape("early")[0] == shard.shape("middle")[0] == 10
+
+
+def test_a_clip_without_video_says_so(corpus):
+    clips = listed(corpus)
+    clips.table.loc[clips.table.clip_id == "b", "video"] = None
+    make_rgb(clips, 0, corpus, None, corpus.parent / "rgb.arrow", corpus.parent / "scratch", 60, 0.2)
+    assert "b: recording b.mp4 has no video" in Shard(corpus.parent / "rgb.arrow").reason("b")
+
+
+def test_a_killed_job_goes_on_with_the_clips_it_lacks(corpus, monkeypatch):
+    whole = made(corpus).path.read_bytes()
+    decoded = []
+
+    def dying(path, spans):
+        for index, frame in decode_spans(path, spans):
+            if index == 15:
+                raise KeyboardInterrupt
+            yield index, frame
+
+    def counting(path, spans):
+        decoded.append((path.name, sorted(spans)))
+        return decode_spans(path, spans)
+
+    decode_spans = rgb.decode_spans
+    monkeypatch.setattr(rgb, "decode_spans", dying)
+    (corpus.parent / "rgb.arrow").unlink()
+    with pytest.raises(KeyboardInterrupt):
+        made(corpus)
+    monkeypatch.setattr(rgb, "decode_spans", counting)
+    assert made(corpus).path.read_bytes() == whole
+    assert decoded == [("a.mp4", [(12, 29)]), ("b.mp4", [(0, 7)])]
+
+
+def test_each_video_is_decoded_once_and_clips_come_as_they_end(corpus, monkeypatch):
+    opened, order = [], []
+    decode_spans = rgb.decode_spans
+    monkeypatch.setattr(rgb, "decode_spans", lambda path, spans: opened.append(path.name) or decode_spans(path, spans))
+    table = listed(corpus).table
+    for clip_id, _ in rgb._crop_clips(table, corpus, None, 60, 0.2):
+        order.append(clip_id)
+    assert opened == ["a.mp4", "b.mp4"]
+    assert order == ["early", "middle", "late", "b"]
