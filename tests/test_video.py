@@ -1,4 +1,5 @@
 import random
+from contextlib import suppress
 
 import av
 import cv2
@@ -136,11 +137,10 @@ def test_damaged_files_fail_only_as_unusable_clips(tmp_path, numbered):
         for _ in range(choose.choice((1, 20))):
             damaged[choose.randrange(len(data))] = choose.randrange(256)
         (tmp_path / "any.mp4").write_bytes(damaged[: choose.choice((len(data), choose.randrange(len(data))))])
-        try:
-            frames = list(decode(tmp_path / "any.mp4", 0, 49))
-        except UnusableClip:
-            continue
-        assert len(frames) == 50
+        with suppress(UnusableClip):
+            assert len(list(decode(tmp_path / "any.mp4", 0, 49))) == 50
+        with suppress(UnusableClip):
+            probe(tmp_path / "any.mp4", count=True)
 
 
 def test_a_picture_stored_on_its_side_is_turned_upright(tmp_path):

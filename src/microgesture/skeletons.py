@@ -16,7 +16,8 @@ from .progress import progress
 from .shards import build_shard, each_clip
 
 POINTS = {137: "OpenPose body, face and hands", 35: "light_hand", 28: "OpenPose body and fingertips of MA-52"}
-_NO_ARCHIVE = (zipfile.BadZipFile, zlib.error, KeyError, ValueError, TypeError, EOFError, OSError)
+# What NumPy and zipfile raise on a file that is damaged or no archive of arrays.
+_NO_ARCHIVE = (zipfile.BadZipFile, zlib.error, KeyError, ValueError, TypeError, EOFError, OSError, RuntimeError)
 
 
 def read_skeleton(path: Path | str) -> np.ndarray:

@@ -67,8 +67,7 @@ def probe(path: Path | str, count: bool = False) -> VideoInfo:
         height, width = _upright(first).shape[:2]
     if count:
         with _opened(path) as container:
-            packets = container.demux(container.streams.video[0])
-            n_frames = sum(packet.size > 0 and not packet.is_discard for packet in packets)
+            n_frames = sum(packet.size > 0 and not packet.is_discard for packet in _packets(container, path))
     return VideoInfo(n_frames, float(rate) if rate else None, width, height)
 
 
@@ -109,7 +108,7 @@ def _opened(path: Path | str) -> Iterator[InputContainer]:
     options = {"protocol_whitelist": "file", "format_whitelist": CONTAINERS}
     try:
         container = av.open(f"file:{path.absolute()}", options=options, metadata_errors="replace")
-    except (av.FFmpegError, OSError) as error:
+    except av.FFmpegError as error:
         raise UnusableClip(f"{path}: not a readable video ({error.strerror}); expected {CONTAINERS}") from None
     with container:
         if not container.streams.video:
@@ -124,22 +123,30 @@ def _opened(path: Path | str) -> Iterator[InputContainer]:
         yield container
 
 
+def _packets(container: InputContainer, path: Path | str) -> Iterator[av.Packet]:
+    """The coded frames of the video, and at the end an empty one that makes the decoder give its last frames."""
+    try:
+        yield from container.demux(container.streams.video[0])
+    except av.FFmpegError as error:
+        raise UnusableClip(f"{path}: the file cannot be read to its end ({error.strerror})") from None
+
+
 def _frames(container: InputContainer, path: Path | str) -> Iterator[av.VideoFrame]:
     """The decoded frames; damage of any kind raises ``UnusableClip``."""
-    stream = container.streams.video[0]
-    zeros_are_damage = stream.codec_context.name in ZERO_FREE_CODECS
+    zeros_are_damage = container.streams.video[0].codec_context.name in ZERO_FREE_CODECS
     index = 0
-    try:
-        for packet in container.demux(stream):
-            if zeros_are_damage and HOLE in bytes(packet):
-                raise UnusableClip(f"{path}: frame {index} or one soon after it has a hole, as from a broken download")
-            for frame in packet.decode():
-                if frame.is_corrupt:
-                    raise UnusableClip(f"{path}: frame {index} is corrupt")
-                yield frame
-                index += 1
-    except (av.FFmpegError, OSError) as error:
-        raise UnusableClip(f"{path}: frame {index} cannot be decoded ({error.strerror})") from None
+    for packet in _packets(container, path):
+        if zeros_are_damage and HOLE in bytes(packet):
+            raise UnusableClip(f"{path}: frame {index} or one soon after it has a hole, as from a broken download")
+        try:
+            frames = packet.decode()
+        except av.FFmpegError as error:
+            raise UnusableClip(f"{path}: frame {index} cannot be decoded ({error.strerror})") from None
+        for frame in frames:
+            if frame.is_corrupt:
+                raise UnusableClip(f"{path}: frame {index} is corrupt")
+            yield frame
+            index += 1
 
 
 def _upright(frame: av.VideoFrame) -> np.ndarray:
