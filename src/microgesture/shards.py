@@ -104,7 +104,7 @@ class Shard:
         decoded = [decode(memoryview(column[int(frame)].as_buffer()), shape, dtype) for frame in distinct]
         if not decoded:
             return np.empty((0, *shape), dtype)
-        return np.stack(decoded)[where]
+        return np.stack([decoded[i] for i in where])
 
 
 def write_shard(path: Path | str, entries: Iterable[tuple[str, np.ndarray | UnusableClip]], codec: str) -> None:
