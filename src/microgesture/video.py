@@ -9,6 +9,7 @@ import av
 import cv2
 import numpy as np
 from av.container import InputContainer
+from av.video.reformatter import VideoReformatter
 
 from .errors import UnusableClip
 
@@ -64,7 +65,7 @@ def probe(path: Path | str, count: bool = False) -> VideoInfo:
         first = next(_frames(container, path), None)
         if first is None:
             raise UnusableClip(f"{path}: no frame can be decoded from it")
-        height, width = _upright(first).shape[:2]
+        height, width = _upright(first, VideoReformatter()).shape[:2]
     if count:
         with _opened(path) as container:
             n_frames = sum(packet.size > 0 and not packet.is_discard for packet in _packets(container, path))
@@ -87,13 +88,14 @@ def decode_spans(path: Path | str, spans: Sequence[tuple[int, int]]) -> Iterator
     """
     remaining = sorted(spans)
     final = max(last for _, last in remaining)
+    converter = VideoReformatter()  # setting it up takes longer than converting a frame
     index = -1
     with _opened(path) as container:
         for index, frame in enumerate(_frames(container, path)):
             while remaining[0][1] < index:
                 remaining.pop(0)
             if remaining[0][0] <= index:
-                yield index, _upright(frame)
+                yield index, _upright(frame, converter)
             if index == final:
                 return
     raise UnusableClip(f"{path}: the video ends after {index + 1} frames, frame {final} was expected (counted from 0)")
@@ -149,9 +151,10 @@ def _frames(container: InputContainer, path: Path | str) -> Iterator[av.VideoFra
             index += 1
 
 
-def _upright(frame: av.VideoFrame) -> np.ndarray:
+def _upright(frame: av.VideoFrame, converter: VideoReformatter) -> np.ndarray:
     """The picture as a player shows it, (H, W, 3): telephones store it lying on its side and say so in the file."""
-    return np.ascontiguousarray(np.rot90(frame.to_ndarray(format="rgb24"), round(frame.rotation / 90)))
+    rgb_HWC = converter.reformat(frame, format="rgb24", threads=1).to_ndarray()
+    return np.ascontiguousarray(np.rot90(rgb_HWC, round(frame.rotation / 90)))
 
 
 def person_box(keypoints_TVC: np.ndarray | None, width: int | None, height: int | None, margin: float) -> Box:
