@@ -57,3 +57,11 @@ def test_every_form_of_import_is_followed(package, statement):
     files = {**BASE, "stage": f"{statement}\n"}
     before = digest(package(**files))
     assert digest(package(**{**files, "tool": "def f(x):\n    return -x\n"})) != before
+
+
+def test_a_table_that_the_code_reads_counts(package):
+    root = package(**BASE)
+    (root / "table.json").write_text("[1]")
+    before = digest(root, files=["table.json"])
+    (root / "table.json").write_text("[2]")
+    assert digest(root, files=["table.json"]) != before

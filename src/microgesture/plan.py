@@ -25,6 +25,8 @@ KINDS = ("keypoints", "rgb", "taylor", "flow", "depth")
 WITHOUT_EFFECT = ("microgesture.progress", "microgesture.errors")
 # What a drawn corpus will have, before it is drawn.
 DRAWN = {"miga": frozenset({"video", "keypoints"}), "ma52": frozenset({"video"})}
+# Facts about a release that its reader takes from a table.
+TABLES = {"miga": "microgesture/tables/imigue.json", "ma52": "microgesture/tables/ma52.json"}
 
 
 @dataclass(frozen=True)
@@ -141,7 +143,8 @@ class Plan:
         )
         other_readers = [f"microgesture.corpora.{reader}" for reader in FORMATS if reader != corpus.format]
         drawn = [("demo", name)] if corpus.demo else []
-        self._add("clips", name, listing, ["microgesture.corpora"], drawn, without=other_readers)
+        tables = [TABLES[corpus.format]] if corpus.format in TABLES else []
+        self._add("clips", name, listing, ["microgesture.corpora"], drawn, without=other_readers, tables=tables)
 
         rgb, selection = config.rgb.model_dump(), config.keypoints.model_dump()
         box = clips = [("clips", name)]
@@ -192,8 +195,9 @@ class Plan:
         modules: list[str],
         upstream: Iterable[tuple[str, str]],
         without: Iterable[str] = (),
+        tables: Iterable[str] = (),
     ) -> None:
         canonical = json.dumps(settings.model_dump(mode="json"), sort_keys=True)
-        code = code_digest(SOURCE, modules, without={*WITHOUT_EFFECT, *without})
+        code = code_digest(SOURCE, modules, without={*WITHOUT_EFFECT, *without}, files=tables)
         parts = json.dumps([stage, name, canonical, code, [self._steps[step].stamp for step in upstream]])
         self._steps[stage, name] = Step(canonical, hashlib.sha256(parts.encode()).hexdigest()[:12])

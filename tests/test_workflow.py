@@ -1,0 +1,146 @@
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections import Counter
+
+import pandas as pd
+import pytest
+
+from workflow import TINY, Project
+
+pytestmark = pytest.mark.slow
+
+FLOW_ONLY = Counter(train_stream=1, predict_stream=1, fuse_streams=1, write_submission=1)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A project after its first run; tests work on copies."""
+    project = Project(tmp_path_factory.mktemp("finished") / "project")
+    project.first_run = project.run()
+    return project
+
+
+@pytest.fixture
+def project(finished, tmp_path):
+    shutil.copytree(finished.folder, tmp_path / "project", symlinks=True)
+    copied = Project.__new__(Project)
+    copied.folder = tmp_path / "project"
+    copied.config = {**TINY, "recipes": {name: dict(recipe) for name, recipe in TINY["recipes"].items()}}
+    return copied
+
+
+def test_the_first_run_makes_everything_once(finished):
+    assert finished.first_run == Counter(
+        draw_demo=1,
+        list_clips=1,
+        read_skeletons=2,
+        select_keypoints=2,
+        make_rgb=2,
+        make_flow=2,
+        train_stream=2,
+        predict_stream=2,
+        list_quarantine=1,
+        fuse_streams=1,
+        write_submission=1,
+    )
+    submission = pd.read_csv(finished.folder / "results/submission.csv")
+    truth = pd.read_csv(finished.folder / "results/demo/imigue_test_labels.csv")
+    assert list(submission.columns) == ["Id", "Target"]
+    assert sorted(submission.Id) == sorted(truth.Id)
+    assert submission.Target.between(0, 31).all()
+    assert "Validation split" in finished.printed
+
+
+def test_a_second_run_does_nothing(project):
+    assert project.run() == Counter()
+
+
+def test_fusion_weights_never_retrain(project):
+    project.config["ensembles"] = {"final": {"streams": ["joint", "flow"], "weights": {"joint": 0.9, "flow": 0.1}}}
+    project.write_config()
+    assert project.run() == Counter(fuse_streams=1, write_submission=1)
+
+
+def test_the_order_of_keys_spellings_and_comments_do_nothing(project):
+    project.config = {key: project.config[key] for key in reversed(project.config)}
+    project.config["recipes"]["flow"] = dict(reversed(project.config["recipes"]["flow"].items()))
+    project.write_config()
+    project.edit("config.yaml", "learning_rate: 0.001", "learning_rate: 1.0e-3  # the same number")
+    project.edit("src/microgesture/train.py", "\ndef train(", "\n# A comment.\ndef train(")
+    assert project.run() == Counter()
+
+
+def test_a_fresh_checkout_does_nothing(project):
+    for path in [
+        *project.folder.glob("src/**/*.py"),
+        *project.folder.glob("workflow/**/*"),
+        project.folder / "config.yaml",
+    ]:
+        path.touch()
+    assert project.run() == Counter()
+
+
+def test_a_learning_rate_retrains_one_stream(project):
+    project.config["recipes"]["flow"]["learning_rate"] = 0.002
+    project.write_config()
+    assert project.run() == FLOW_ONLY
+
+
+def test_a_failed_training_is_made_good_after_the_cause_is_gone(project):
+    project.config["recipes"]["flow"]["learning_rate"] = 0.002
+    project.write_config()
+    in_the_way = project.folder / "results/streams/flow/.scratch"
+    shutil.rmtree(in_the_way, ignore_errors=True)
+    in_the_way.write_text("not a folder")
+    assert project.run(fails=True) == Counter()
+    in_the_way.unlink()
+    assert project.run() == FLOW_ONLY
+
+
+def test_an_edit_of_a_modality_remakes_what_follows_even_if_training_fails_at_first(project):
+    project.edit("src/microgesture/modalities/flow.py", 'preset: str = "medium"', 'preset: str = "fast"')
+    in_the_way = project.folder / "results/streams/flow/.scratch"
+    shutil.rmtree(in_the_way, ignore_errors=True)
+    in_the_way.write_text("not a folder")
+    assert project.run(fails=True)["make_flow"] == 2
+    in_the_way.unlink()
+    assert project.run() == FLOW_ONLY
+
+
+def test_a_shard_killed_half_way_goes_on_and_gives_the_same_bytes(project):
+    shard = project.folder / "results/rgb/imigue/0000.arrow"
+    whole = shard.read_bytes()
+    shard.unlink()
+    scratch = shard.parent / ".scratch"
+    target = str(shard.relative_to(project.folder))
+    running = subprocess.Popen(
+        project.command(target, cores=1),
+        cwd=project.folder,
+        env=project.environment(),
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    while len(list(scratch.glob("*/*/[0-9]*.arrow"))) < 3 and running.poll() is None:
+        time.sleep(0.001)
+    os.killpg(running.pid, signal.SIGKILL)
+    running.wait()
+    assert not shard.exists(), "the shard was done before it could be killed"
+    finished = {part: part.stat().st_ino for part in scratch.glob("*/*/[0-9]*.arrow")}
+    assert len(finished) >= 3
+    subprocess.run([*project.command(), "--unlock"], cwd=project.folder, env=project.environment(), check=True)
+    project.run(target)
+    clips = len(pd.read_parquet(project.folder / "results/clips/imigue.parquet").query("shard == 0"))
+    assert f"rgb imigue/0000: {clips - len(finished)} clips" in project.printed
+    assert shard.read_bytes() == whole
+    assert not list(scratch.glob("*/*"))
+
+
+def test_a_misspelt_key_stops_before_any_work(project):
+    project.config["taylor"] = {"termz": 3}
+    project.write_config()
+    assert project.run(fails=True) == Counter()
+    assert "taylor: unknown key 'termz'; did you mean 'terms'?" in project.printed
