@@ -1,6 +1,7 @@
 """Samples in batches on the device that a network runs on."""
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 import cv2
 import torch
@@ -37,8 +38,13 @@ def load_batches(
 
 
 def in_batches(keys: Sequence[Key], size: int) -> list[list[Key]]:
-    """The keys in order, ``size`` at a time; the last batch may be smaller."""
-    return [list(keys[start : start + size]) for start in range(0, len(keys), size)]
+    """The keys in order, in as few batches of at most ``size`` as there can be, as equal in length as they can be.
+
+    Equal, so that no batch is too small for batch normalisation, or for the fast convolutions of a CPU.
+    """
+    count = -(-len(keys) // size)
+    edges = [len(keys) * batch // count for batch in range(count + 1)] if keys else [0]
+    return [list(keys[start:stop]) for start, stop in pairwise(edges)]
 
 
 def autocast(recipe: Recipe, device: torch.device) -> torch.autocast:

@@ -45,7 +45,9 @@ class Recipe(Settings):
     repeats: int = Field(
         1, ge=1, description="times that a round shows each clip; 10 as published, for fewer validations"
     )
-    batch: int = Field(32, ge=2, description="clips a step, over all devices together; learning_rate is meant for it")
+    batch: int = Field(
+        32, ge=2, description="most clips a step, over all devices together; learning_rate is meant for it"
+    )
     optimizer: Literal["sgd", "adamw"] = Field("sgd", description="sgd has momentum 0.9; adamw has betas 0.9 and 0.999")
     learning_rate: float = Field(0.05, gt=0, description="highest rate, reached after the warm-up; then cosine to 0")
     backbone_scale: float = Field(
@@ -64,6 +66,9 @@ class Recipe(Settings):
 
     # how a clip is tested, and how it is read
     views: int = Field(10, ge=1, description="samplings of a clip in testing, averaged; equal ones are seen once")
+    memory: float = Field(
+        1.0, ge=0, description="GiB; a stream's clips are kept in memory if all are smaller together and workers is 0"
+    )
     workers: int = Field(
         0, ge=0, description="processes that read clips beside the training; results do not depend on it"
     )

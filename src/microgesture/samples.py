@@ -1,6 +1,7 @@
 """One example for a network: which frames of a clip it sees, and which part of them."""
 
 import hashlib
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -17,6 +18,7 @@ from .shards import Shard
 POSE_INPUTS = ("joint", "limb")
 PERSON_MARGIN = 0.25  # added to the person's extent, as in PoseConv3D's PoseCompact
 FLOW_STEPS = 32  # a flow shard counts in 1/32 pixel
+BYTES = {"joint": 4, "limb": 4, "rgb": 1, "taylor": 1, "flow": 2, "depth": 1}  # of a stored value
 _AS_IT_IS = (np.float32(1), np.float32(1))  # brightness and contrast
 
 
@@ -181,6 +183,8 @@ class ClipDataset:
         self.labels = [-1 if pd.isna(label) else int(label) for label in kept.label]
         self._holders = [holder[clip_id] for clip_id in self.clip_ids]
         self._input, self._recipe, self._training, self._seed, self._views = input, recipe, training, seed, views
+        keep = recipe.workers == 0 and self._bytes() <= recipe.memory * 2**30
+        self._kept: dict[int, np.ndarray] | None = {} if keep else None
 
     def __len__(self) -> int:
         return len(self.clip_ids)
@@ -201,7 +205,7 @@ class ClipDataset:
         return Sample(data, mirror, brightness, contrast, self.labels[row], row)
 
     def _keypoints(self, row: int, frames: np.ndarray, generator: np.random.Generator | None) -> np.ndarray:
-        keypoints_TVC = self._holders[row].read(self.clip_ids[row])
+        keypoints_TVC = self._read(row)
         box = person_square(keypoints_TVC)
         if generator:
             crop = random_box(box.width, box.height, self._recipe.crop_area, generator)
@@ -209,7 +213,7 @@ class ClipDataset:
         return keypoints_in_box(keypoints_TVC[frames], box)
 
     def _images(self, row: int, frames: np.ndarray, generator: np.random.Generator | None) -> np.ndarray:
-        frames_THWC = self._holders[row].read(self.clip_ids[row], frames)
+        frames_THWC = self._read(row, frames)
         height, width = frames_THWC.shape[1:3]
         box = (
             random_box(width, height, self._recipe.crop_area, generator) if generator else centre_square(width, height)
@@ -218,6 +222,17 @@ class ClipDataset:
             return frames_in_box(frames_THWC, box, self._recipe.size)
         vectors_THWC = frames_in_box(frames_THWC.astype(np.float32), box, self._recipe.size)
         return vectors_THWC / np.float32((FLOW_STEPS * box.width, FLOW_STEPS * box.height))
+
+    def _read(self, row: int, frames: np.ndarray | None = None) -> np.ndarray:
+        if self._kept is None:
+            return self._holders[row].read(self.clip_ids[row], frames)
+        if row not in self._kept:
+            self._kept[row] = self._holders[row].read(self.clip_ids[row])
+        return self._kept[row] if frames is None else self._kept[row][frames]
+
+    def _bytes(self) -> int:
+        shapes = (holder.shape(clip_id) for holder, clip_id in zip(self._holders, self.clip_ids, strict=True))
+        return sum(math.prod(shape) for shape in shapes) * BYTES[self._input]
 
     def _frame_count(self, row: int) -> int:
         return self._holders[row].shape(self.clip_ids[row])[0]

@@ -156,14 +156,10 @@ def best_epoch(history: Sequence[Epoch]) -> int:
 
 
 def epoch_batches(clips: int, recipe: Recipe, seed: int, epoch: int) -> list[list[Key]]:
-    """The batches of an epoch: every clip ``repeats`` times, each time in another order.
-
-    A last batch of a single clip is dropped, since batch normalisation has nothing to compare it with.
-    """
+    """The batches of an epoch: every clip ``repeats`` times, each time in another order."""
     draws = range(epoch * recipe.repeats, (epoch + 1) * recipe.repeats)
     orders = [(draw, np.random.default_rng([seed, draw]).permutation(clips)) for draw in draws]
-    batches = in_batches([(int(row), draw) for draw, order in orders for row in order], recipe.batch)
-    return batches if len(batches[-1]) > 1 else batches[:-1]
+    return in_batches([(int(row), draw) for draw, order in orders for row in order], recipe.batch)
 
 
 def rate_factor(epoch: float, recipe: Recipe) -> float:

@@ -40,5 +40,18 @@ def build(settings: VideoSwinSettings, channels: int, classes: int) -> nn.Module
         stochastic_depth_prob=drop_path if settings.drop_path is None else settings.drop_path,
         num_classes=classes,
     )
+    if settings.width is not None:
+        _start_strong(network)
     network.head = nn.Sequential(nn.Dropout(settings.dropout), network.head)
     return network
+
+
+def _start_strong(network: SwinTransformer3d) -> None:
+    """Let every linear layer keep the variance of its input.
+
+    The published weights of 0.02 are meant for wide layers and long training; narrow ones would add next to nothing at
+    first, and a short training would end before it got anywhere.
+    """
+    for module in network.features.modules():
+        if isinstance(module, nn.Linear):
+            nn.init.trunc_normal_(module.weight, std=module.in_features**-0.5)

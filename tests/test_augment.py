@@ -1,0 +1,116 @@
+import numpy as np
+import pytest
+import torch
+
+from microgesture.augment import (
+    flow_image,
+    input_channels,
+    mirror_flow,
+    mirror_image,
+    mirror_keypoints,
+    network_input,
+    relight,
+)
+from microgesture.keypoints import SELECTIONS
+from microgesture.recipe import Recipe
+from microgesture.samples import Sample
+
+ALL = torch.tensor([True, True])
+NONE = ~ALL
+
+
+def batch(data: torch.Tensor, mirror: torch.Tensor) -> Sample:
+    ones = torch.ones(len(data))
+    return Sample(data, mirror, ones, ones, torch.zeros(len(data)), torch.arange(len(data)))
+
+
+def random_keypoints(name: str) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(0)
+    keypoints_BTVC = torch.rand(2, 3, len(SELECTIONS[name].joints), 3, generator=generator)
+    keypoints_BTVC[..., 2] = 0.5 + keypoints_BTVC[..., 2] / 2
+    keypoints_BTVC[0, :, ::5] = 0  # some are missing
+    return keypoints_BTVC
+
+
+@pytest.mark.parametrize("name", SELECTIONS)
+def test_keypoints_mirrored_twice_are_the_same(name):
+    keypoints_BTVC = random_keypoints(name)
+    once = mirror_keypoints(keypoints_BTVC, ALL, SELECTIONS[name])
+    assert not torch.allclose(once, keypoints_BTVC)
+    torch.testing.assert_close(mirror_keypoints(once, ALL, SELECTIONS[name]), keypoints_BTVC)
+
+
+@pytest.mark.parametrize("name", SELECTIONS)
+def test_a_right_wrist_becomes_a_left_wrist_on_the_other_side(name):
+    joints = SELECTIONS[name].joints
+    keypoints_BTVC = torch.zeros(2, 1, len(joints), 3)
+    keypoints_BTVC[:, 0, joints.index("right wrist")] = torch.tensor([0.2, 0.6, 0.9])
+    mirrored_BTVC = mirror_keypoints(keypoints_BTVC, torch.tensor([True, False]), SELECTIONS[name])
+    expected_VC = torch.zeros(len(joints), 3)
+    expected_VC[joints.index("left wrist")] = torch.tensor([0.8, 0.6, 0.9])
+    torch.testing.assert_close(mirrored_BTVC[0, 0], expected_VC)
+    torch.testing.assert_close(mirrored_BTVC[1], keypoints_BTVC[1])
+
+
+@pytest.mark.parametrize(("input", "permutation"), [("joint", "flip"), ("limb", "limb_flip")])
+def test_mirrored_heatmaps_are_the_heatmaps_in_a_mirror(input, permutation):
+    selection, recipe = SELECTIONS["36"], Recipe(size=24, sigma=0.8)
+    keypoints_BTVC = random_keypoints("36")
+    keypoints_BTVC[..., 2] = keypoints_BTVC[..., 2].ceil()  # both ends of a limb are equally sure
+    plain_BVTHW = network_input(batch(keypoints_BTVC, NONE), input, recipe, selection)
+    mirrored_BVTHW = network_input(batch(keypoints_BTVC, ALL), input, recipe, selection)
+    expected_BVTHW = plain_BVTHW[:, list(getattr(selection, permutation))].flip(-1)
+    assert plain_BVTHW.shape == (2, input_channels(input, selection), 3, 24, 24)
+    # a heatmap ends at 3 sigma rounded towards zero, where it is worth exp(-4.5): the mirror rounds the other way
+    torch.testing.assert_close(mirrored_BVTHW, expected_BVTHW, atol=0.012, rtol=0)
+
+
+def test_joint_in_the_middle_of_a_pixel_peaks_there():
+    selection, recipe = SELECTIONS["36"], Recipe(size=16)
+    keypoints_BTVC = torch.zeros(1, 1, 36, 3)
+    keypoints_BTVC[0, 0, 4] = torch.tensor([3.5 / 16, 9.5 / 16, 0.7])
+    heat_HW = network_input(batch(keypoints_BTVC, torch.tensor([False])), "joint", recipe, selection)[0, 4, 0]
+    assert heat_HW[9, 3] == heat_HW.max() == pytest.approx(0.7)
+
+
+def test_flow_in_a_mirror_moves_the_other_way_on_the_other_side():
+    flow_BTHWC = torch.zeros(2, 1, 4, 4, 2)
+    flow_BTHWC[:, 0, 1, 0] = torch.tensor([0.3, 0.1])  # to the right and down, at the left edge
+    mirrored_BTHWC = mirror_flow(flow_BTHWC, ALL)
+    torch.testing.assert_close(mirrored_BTHWC[0, 0, 1, 3], torch.tensor([-0.3, 0.1]))
+    assert mirrored_BTHWC.abs().sum() == pytest.approx(flow_BTHWC.abs().sum().item())
+    torch.testing.assert_close(mirror_flow(mirrored_BTHWC, ALL), flow_BTHWC)
+    torch.testing.assert_close(mirror_flow(flow_BTHWC, NONE), flow_BTHWC)
+
+
+def test_image_in_a_mirror():
+    x_BTHWC = torch.arange(2 * 2 * 3 * 4 * 3.0).reshape(2, 2, 3, 4, 3)
+    mirrored_BTHWC = mirror_image(x_BTHWC, torch.tensor([True, False]))
+    torch.testing.assert_close(mirrored_BTHWC[0, :, :, 0], x_BTHWC[0, :, :, 3])
+    torch.testing.assert_close(mirrored_BTHWC[1], x_BTHWC[1])
+    torch.testing.assert_close(mirror_image(mirrored_BTHWC, torch.tensor([True, False])), x_BTHWC)
+
+
+def test_flow_becomes_direction_and_speed_relative_to_the_bound():
+    image_C = flow_image(torch.tensor([[[[[0.03, -0.04]]]]]), bound=0.1)[0, 0, 0, 0]
+    torch.testing.assert_close(image_C, torch.tensor([0.3, -0.4, 0.5]))
+    fast_C = flow_image(torch.tensor([[[[[-0.5, 0.0]]]]]), bound=0.1)[0, 0, 0, 0]
+    torch.testing.assert_close(fast_C, torch.tensor([-1.0, 0.0, 1.0]))
+
+
+def test_relight_scales_the_mean_and_the_spread():
+    x_BTHWC = torch.rand(2, 2, 3, 4, 3) * 200
+    ones = torch.ones(2)
+    torch.testing.assert_close(relight(x_BTHWC, ones, ones), x_BTHWC)
+    brighter_BTHWC = relight(x_BTHWC, 1.2 * ones, 2 * ones)
+    torch.testing.assert_close(brighter_BTHWC.mean((1, 2, 3, 4)), 1.2 * x_BTHWC.mean((1, 2, 3, 4)))
+    torch.testing.assert_close(brighter_BTHWC.std((1, 2, 3, 4)), 2.4 * x_BTHWC.std((1, 2, 3, 4)))
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_images_are_normalised_to_three_channels(channels):
+    recipe = Recipe(mean=(10, 20, 30), std=(1, 2, 4))
+    data_BTHWC = torch.from_numpy(np.full((2, 5, 8, 8, channels), 50, np.uint8))
+    x_BCTHW = network_input(batch(data_BTHWC, NONE), "depth" if channels == 1 else "rgb", recipe, None)
+    assert x_BCTHW.shape == (2, 3, 5, 8, 8)
+    torch.testing.assert_close(x_BCTHW[0, :, 0, 0, 0], torch.tensor([40.0, 15.0, 5.0]))

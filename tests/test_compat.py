@@ -1,0 +1,24 @@
+"""Importing torchvision and pytorchvideo, each time in a fresh interpreter."""
+
+import subprocess
+import sys
+
+
+def run(code: str) -> str:
+    return subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+
+
+def test_every_part_of_torchvision_and_pytorchvideo_in_use_imports_after_preparing():
+    code = (
+        "from microgesture.compat import prepare_torchvision\n"
+        "prepare_torchvision(); prepare_torchvision()\n"
+        "import torchvision.models.video, pytorchvideo.models, pytorchvideo.transforms\n"
+        "import torchvision.transforms.functional_tensor as alias\n"
+        "print(alias.rgb_to_grayscale.__name__, torchvision.ops.box_iou.__name__)"
+    )
+    assert run(code).split() == ["rgb_to_grayscale", "box_iou"]
+
+
+def test_settings_are_read_without_torch():
+    code = "import sys, microgesture.config; print(sorted({'torch', 'torchvision', 'cv2'} & set(sys.modules)))"
+    assert run(code).strip() == "[]"
