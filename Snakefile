@@ -16,6 +16,15 @@ container: "docker://python:3.11-slim"
 
 
 include: "workflow/rules/common.smk"
+
+
+wildcard_constraints:
+    corpus="|".join(plan.config.corpora),
+    stream="|".join(plan.config.streams),
+    ensemble="|".join(plan.config.ensembles),
+    shard=r"\d{4}",
+
+
 include: "workflow/rules/corpus.smk"
 include: "workflow/rules/keypoints.smk"
 include: "workflow/rules/videos.smk"
@@ -30,4 +39,4 @@ rule all:
 
 
 onsuccess:
-    show_summary()
+    show_summary(plan.config.submission.ensemble)

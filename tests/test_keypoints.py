@@ -104,8 +104,11 @@ def test_the_order_of_the_68_points_follows_the_body():
 
 @every_selection
 def test_limbs_connect_what_they_should(selection):
-    # Everything hangs together with the neck, but for the lips of the published 36 points, which float.
-    reached, ahead = {selection.joints.index("neck")}, [selection.joints.index("neck")]
+    # Everything hangs together with the neck, but for the lips of the published 36 points, which float; of hands alone,
+    # each holds together with its wrist.
+    roots = ["neck"] if "neck" in selection.joints else ["left hand wrist", "right hand wrist"]
+    ahead = [selection.joints.index(root) for root in roots]
+    reached = set(ahead)
     for joint in ahead:
         ahead += [sum(edge) - joint for edge in selection.edges if joint in edge and sum(edge) - joint not in reached]
         reached |= set(ahead)
@@ -188,7 +191,7 @@ def test_joints_that_a_file_does_not_have_are_refused_with_advice():
         cut_clip(recording(5, 35), 0, 5, SELECTIONS["36"], "a.csv")
     with pytest.raises(UnusableClip, match="40 points a row; known are files of 137, 35, 28"):
         cut_clip(np.ones((5, 40, 3)), 0, 5, SELECTIONS["22"], "a.csv")
-    with pytest.raises(InputError, match=r"no keypoint selection '37'.*22, 36, 68"):
+    with pytest.raises(InputError, match=r"no keypoint selection '37'.*22, 36, 42, 68"):
         selection_named("37")
 
 

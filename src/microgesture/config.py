@@ -73,8 +73,9 @@ Corpus = Annotated[MigaCorpus | Ma52Corpus | ManifestCorpus, Field(discriminator
 class KeypointSettings(Settings):
     """Which keypoints the streams see."""
 
-    selection: Literal["22", "36", "68"] = Field(
-        "36", description="number of points; 36 is MM-Gesture's list, 22 can be had from every file type"
+    selection: Literal["22", "36", "42", "68"] = Field(
+        "36",
+        description="points: 36 as MM-Gesture, 22 that every file type has, 42 of the hands, 68 with arms and face",
     )
 
 

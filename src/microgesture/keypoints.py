@@ -153,6 +153,15 @@ def _hand_edges(side: str) -> list[tuple[str, str]]:
     return [(f"{side} {a}", f"{side} {b}") for finger in fingers for a, b in finger]
 
 
+def _selection_42() -> Selection:
+    hands = {side: _hand_in_order(side) for side in ("right", "left")}
+    joints = (*reversed(hands["right"]), *hands["left"])
+    pairs = [*_hand_edges("right"), *_hand_edges("left")]
+    return Selection(
+        "42", joints, _positions(joints, pairs), "ours: both hands in full, for gestures of the fingers alone"
+    )
+
+
 def _selection_68() -> Selection:
     arm = ("shoulder", "elbow", "wrist")
     right, left = _sided("right", arm), _sided("left", arm)
@@ -183,6 +192,7 @@ SELECTIONS: dict[str, Selection] = {
     for selection in (
         Selection("22", _named(137, _INDICES_22), _EDGES_22, "VUT-HFUT/MiGA2023_Track1, winner of MiGA 2023"),
         Selection("36", _named(137, _INDICES_36), _EDGES_36, "momiji-bit/MM-Gesture (arXiv 2507.08344), MiGA 2025"),
+        _selection_42(),
         _selection_68(),
     )
 }

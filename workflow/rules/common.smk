@@ -1,16 +1,12 @@
-# What every rule needs: the plan made from the configuration, and the two parameters that decide about reruns.
+# What all rules need: the plan made from the configuration, and the two parameters that decide about reruns.
 
-import os
-import subprocess
 import sys
-from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
 sys.path.insert(0, f"{workflow.basedir}/src")
-# The command of the environment that runs Snakemake, also where that environment was not activated.
-os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 
+from microgesture.commands import prepare, show_summary
 from microgesture.errors import InputError
 from microgesture.plan import KINDS, Plan
 
@@ -19,15 +15,7 @@ try:
 except InputError as error:
     raise WorkflowError(str(error))
 
-# Not a parameter of the rules: the same training on another device is not another result.
-os.environ["MICROGESTURE_DEVICE"] = plan.config.device
-
-
-wildcard_constraints:
-    corpus="|".join(plan.config.corpora),
-    stream="|".join(plan.config.streams),
-    ensemble="|".join(plan.config.ensembles),
-    shard=r"\d{4}",
+prepare(plan.config.device)
 
 
 def settings(stage, of):
@@ -60,20 +48,42 @@ def all_shards(kind):
     ]
 
 
-def show_summary():
-    """The closing table: how good each stream and the ensemble is on the validation split."""
-    ensemble = plan.config.submission.ensemble
-    shown = {
-        "--summary": f"results/ensembles/{ensemble}/summary.csv",
-        "--submission": "results/submission.csv",
-        "--quarantine": "results/quarantine.csv",
-    }
-    if all(map(os.path.exists, shown.values())):
-        subprocess.run(
-            [
-                "microgesture",
-                "summary",
-                *(word for pair in shown.items() for word in pair),
-            ],
-            check=False,
-        )
+def keypoints_if_any(wildcards):
+    """The keypoints that say where the person is; none for a corpus of videos alone."""
+    known = "keypoints" in plan.kinds(wildcards.corpus)
+    return (
+        f"results/keypoints/{wildcards.corpus}/{wildcards.shard}.arrow" if known else []
+    )
+
+
+def stream_clips(wildcards):
+    """The clips table of the stream's corpus."""
+    return f"results/clips/{plan.config.streams[wildcards.stream].corpus}.parquet"
+
+
+def stream_shards(wildcards):
+    """What the stream is trained on."""
+    return shards(
+        plan.store(wildcards.stream), plan.config.streams[wildcards.stream].corpus
+    )
+
+
+def stream_init(wildcards):
+    """The weights the stream starts from, if it names another stream."""
+    init = plan.config.streams[wildcards.stream].init
+    return f"results/streams/{init}/model.safetensors" if init else []
+
+
+def ensemble_clips(ensemble):
+    """The clips table of the corpus that the ensemble's streams share."""
+    first = plan.config.ensembles[ensemble].streams[0]
+    return f"results/clips/{plan.config.streams[first].corpus}.parquet"
+
+
+def ensemble_scores(split):
+    """The scores of the ensemble's streams, in the order of the configuration."""
+    return lambda wildcards: expand(
+        "results/scores/{stream}/{split}.parquet",
+        stream=plan.config.ensembles[wildcards.ensemble].streams,
+        split=split,
+    )

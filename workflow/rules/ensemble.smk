@@ -2,21 +2,6 @@
 # OUTPUTS: results/ensembles/<ensemble>/{fusion.json,summary.csv,val.parquet,test.parquet}; results/submission.csv.
 
 
-def ensemble_clips(ensemble):
-    """The clips table of the corpus that the ensemble's streams share."""
-    first = plan.config.ensembles[ensemble].streams[0]
-    return f"results/clips/{plan.config.streams[first].corpus}.parquet"
-
-
-def ensemble_scores(split):
-    """The scores of the ensemble's streams, in the order of the configuration."""
-    return lambda wildcards: expand(
-        "results/scores/{stream}/{split}.parquet",
-        stream=plan.config.ensembles[wildcards.ensemble].streams,
-        split=split,
-    )
-
-
 rule ensemble:
     input:
         expand(

@@ -2,24 +2,6 @@
 # OUTPUTS: results/streams/<stream>/{model.safetensors,card.json}; results/scores/<stream>/<split>.parquet, logits a clip.
 
 
-def stream_clips(wildcards):
-    """The clips table of the stream's corpus."""
-    return f"results/clips/{plan.config.streams[wildcards.stream].corpus}.parquet"
-
-
-def stream_shards(wildcards):
-    """What the stream is trained on."""
-    return shards(
-        plan.store(wildcards.stream), plan.config.streams[wildcards.stream].corpus
-    )
-
-
-def stream_init(wildcards):
-    """The weights the stream starts from, if it names another stream."""
-    init = plan.config.streams[wildcards.stream].init
-    return f"results/streams/{init}/model.safetensors" if init else []
-
-
 rule train:
     input:
         expand("results/streams/{stream}/model.safetensors", stream=plan.config.streams),

@@ -22,14 +22,6 @@ rule depth:
         all_shards("depth"),
 
 
-def keypoints_if_any(wildcards):
-    """The keypoints that say where the person is; none for a corpus of videos alone."""
-    known = "keypoints" in plan.kinds(wildcards.corpus)
-    return (
-        f"results/keypoints/{wildcards.corpus}/{wildcards.shard}.arrow" if known else []
-    )
-
-
 rule make_rgb:
     input:
         clips="results/clips/{corpus}.parquet",
