@@ -17,6 +17,7 @@ from microgesture.demo.corpus import FPS, class_counts, plan, schedule, target
 from microgesture.demo.figure import ARMS, HANDS, HIDDEN, Build, solve
 from microgesture.demo.gestures import GESTURES, act, vary
 from microgesture.demo.people import Framing, draw_recording, draw_subject, idle, observe, render
+from microgesture.demo.sheet import write_sheet
 from microgesture.errors import InputError
 
 SUBJECTS = {"train": 4, "val": 1, "test": 2}
@@ -274,6 +275,14 @@ def test_observed_keypoints_are_noisy_sometimes_missing_and_know_how_sure_they_a
     body = there & (np.arange(137) < 95)
     assert 0.008 < np.sqrt((error[body & (confidence > 0.7)] ** 2).mean() / 2) < 0.02
     assert error[body & (confidence < 0.5)].mean() > 1.5 * error[body & (confidence > 0.9)].mean()
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (3, 27), (5, 703)])
+def test_a_sheet_is_read_back_as_it_was_written(tmp_path: Path, shape: tuple[int, int]) -> None:
+    table = np.round(np.random.default_rng(0).normal(0, 300, shape), 3)
+    write_sheet(tmp_path / "table.xlsx", table)
+    rows = CalamineWorkbook.from_path(tmp_path / "table.xlsx").get_sheet_by_index(0).to_python()
+    np.testing.assert_array_equal(np.array(rows, dtype=float), table)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,6 @@ import zlib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from datetime import datetime
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -16,7 +15,6 @@ from pathlib import Path
 import av
 import numpy as np
 import pandas as pd
-import xlsxwriter
 
 from ..clips import SPLITS
 from ..errors import InputError
@@ -24,6 +22,7 @@ from ..files import replacing, write_csv, write_text
 from ..progress import progress
 from .gestures import GESTURES, Gesture, Variation, act, vary
 from .people import Framing, draw_recording, draw_subject, idle, observe, render
+from .sheet import write_sheet
 
 # Ids of the real release, so that whoever knows the corpus finds each split where it belongs (MiGA clip lists).
 _MIGA_VIDEOS = {
@@ -244,7 +243,8 @@ def _write_miga(root: Path, sitting: Sitting, seed: int, frame: tuple[int, int])
         folder / f"{name}_label.csv",
     ]
     _write_video(files[0], pictures, FPS["miga"])
-    _write_keypoints(files[1], observe(rng, keypoints_TVC, recording.camera.scale))
+    seen_TVC = observe(rng, keypoints_TVC, recording.camera.scale)
+    write_sheet(files[1], seen_TVC.reshape(frames, -1))
     hidden = sitting.split == "test"
     rows = [f"{1 if hidden else p.gesture.imigue},{p.start},{p.end}\n" for p in performances]
     write_text(files[2], "".join(rows))
@@ -291,13 +291,3 @@ def _write_video(path: Path, pictures: list[np.ndarray], fps: int) -> None:
         for picture in pictures:
             file.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
         file.mux(stream.encode())
-
-
-def _write_keypoints(path: Path, keypoints_TVC: np.ndarray) -> None:
-    """Write keypoints (T, 137, 3) as the release does: a sheet without header or index, 411 columns, a row a frame."""
-    with replacing(path) as temporary, xlsxwriter.Workbook(temporary, {"constant_memory": True}) as book:
-        book.set_properties({"created": datetime(2020, 1, 1)})
-        sheet = book.add_worksheet()
-        for row, values in enumerate(keypoints_TVC.reshape(len(keypoints_TVC), -1).tolist()):
-            for column, value in enumerate(values):
-                sheet.write_number(row, column, value)

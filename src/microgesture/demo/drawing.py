@@ -129,7 +129,7 @@ def _draw_forearm(frame: np.ndarray, look: Look, points: np.ndarray, side: int, 
 
 def _draw_hand(frame: np.ndarray, look: Look, hand_N3: np.ndarray, scale: float) -> None:
     points = _fixed(hand_N3[:, :2])
-    wide = 0.072 * scale
+    wide = 0.08 * scale
     dark, side, light = shade(look.skin, 0.6), shade(look.skin, 0.78), shade(look.skin, 1.05)
     fingers = [points[1 + 4 * finger : 5 + 4 * finger] for finger in np.argsort(hand_N3[4::4, 2])]
     knuckles = points[[0, 0, 1, 5, 9, 13, 17]]

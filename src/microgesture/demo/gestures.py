@@ -236,7 +236,7 @@ def _rub_hands(build: Build, seconds_T: np.ndarray, variation: Variation) -> Pos
 def _head_up(build: Build, seconds_T: np.ndarray, variation: Variation) -> Pose:
     """Chin lifted and eyes to the ceiling, the head wandering a little; the hands stay."""
     pose = rest(len(seconds_T))
-    pose.head_T3[:, 0] = 0.5 * (0.7 + 0.3 * variation.amplitude) + 0.1 * variation.cycle(seconds_T, 1.1)
+    pose.head_T3[:, 0] = 0.56 * (0.7 + 0.3 * variation.amplitude) + 0.1 * variation.cycle(seconds_T, 1.1)
     pose.head_T3[:, 1] = 0.12 * variation.spot[0] + 0.05 * variation.cycle(seconds_T, 0.8, delay=1.0)
     pose.lean_T3[:, 2] = -0.06
     pose.brows_T[:] = 0.02
