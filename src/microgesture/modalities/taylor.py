@@ -18,6 +18,7 @@ from ..progress import progress
 from ..shards import Shard, build_shard, each_clip
 
 SCALINGS = ("joint", "channel")
+CHUNK = 256  # pixels whose window fits into the processor's first cache
 
 
 def taylor_video(
@@ -32,10 +33,10 @@ def taylor_video(
     frame is 0 (signed: 128) throughout. Raises ``InputError`` if the settings make no Taylor video.
     """
     check_settings(terms, window, scaling)
-    gray_THW = np.stack([cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in frames_THWC])
-    taylor_THWC = np.empty((*gray_THW.shape, 3), np.uint8)
-    _taylor(gray_THW, terms, window, signed, scaling == "joint", taylor_THWC)
-    return taylor_THWC
+    gray_TP = np.stack([cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY).ravel() for frame in frames_THWC])
+    taylor_TPC = np.empty((*gray_TP.shape, 3), np.uint8)
+    _taylor(gray_TP, terms, window, signed, scaling == "joint", taylor_TPC)
+    return taylor_TPC.reshape(frames_THWC.shape)
 
 
 def check_settings(terms: int, window: int, scaling: str) -> None:
@@ -48,27 +49,29 @@ def check_settings(terms: int, window: int, scaling: str) -> None:
         raise InputError(f"taylor.scaling is '{scaling}': choose one of {', '.join(SCALINGS)}")
 
 
-# Row by row, so that a row's window stays in the processor's first cache, and with the columns innermost, so that every
-# step is a vector instruction. Called with this one signature only: several processes may fill the cache at once, which
-# is safe while none of them can add a second signature to the same cache file.
+# Chunk by chunk and with the pixels innermost, so that every step is a vector instruction on what the first cache has.
+# Called with this one signature only: several processes may fill Numba's cache at once, which is safe as long as none
+# of them can add a second signature to the same file.
 @numba.njit(cache=True, nogil=True, fastmath=True)
-def _taylor(gray_THW, terms, window, signed, joint, taylor_THWC):  # pragma: no cover (compiled)
-    frames, height, width = gray_THW.shape
+def _taylor(gray_TP, terms, window, signed, joint, taylor_TPC):
+    frames, pixels = gray_TP.shape
     orders = terms + 2
-    values = np.empty((window, width), np.float32)
-    delta = np.empty(width, np.float32)
-    power = np.empty(width, np.float32)
-    means = np.empty((terms, width), np.float32)  # of (F_tau - F_1)^k / k! over the window
-    motion_CHW = np.empty((3, height, width), np.float32)
+    values = np.empty((window, CHUNK), np.float32)
+    delta = np.empty(CHUNK, np.float32)
+    power = np.empty(CHUNK, np.float32)
+    means = np.empty((terms, CHUNK), np.float32)  # of (F_tau - F_1)^k / k! over the window
+    motion_CP = np.empty((3, pixels), np.float32)
+    highest = np.empty((3, CHUNK), np.float32)  # of every 256th pixel: a single maximum would be one long chain
     peak = np.empty(3, np.float32)
     share = np.float32(1 / window)
     for frame in range(frames):
-        peak[:] = 0
-        for y in range(height):
+        highest[:] = 0
+        for start in range(0, pixels, CHUNK):
+            width = min(CHUNK, pixels - start)
             for tau in range(window):
-                source = min(frame + tau, frames - 1)
+                gray = gray_TP[min(frame + tau, frames - 1), start : start + width]
                 for x in range(width):
-                    values[tau, x] = np.float32(gray_THW[source, y, x]) * np.float32(1 / 255)
+                    values[tau, x] = np.float32(gray[x]) * np.float32(1 / 255)
             means[0] = 1
             means[1:] = 0
             for tau in range(1, window):
@@ -80,31 +83,31 @@ def _taylor(gray_THW, terms, window, signed, joint, taylor_THWC):  # pragma: no 
                     for x in range(width):
                         power[x] *= delta[x] * over_k
                         means[k, x] += power[x]
-            motion_CHW[:, y] = 0
+            motion = motion_CP[:, start : start + width]
+            motion[:] = 0
             for order in range(1, orders + 1):
                 for tau in range(orders + 1 - order):
                     for x in range(width):
                         values[tau, x] = values[tau + 1, x] - values[tau, x]
                 for channel in range(max(0, order - terms), min(3, order)):
                     for x in range(width):
-                        motion_CHW[channel, y, x] += values[0, x] * means[order - 1 - channel, x]
+                        motion[channel, x] += values[0, x] * means[order - 1 - channel, x]
             for channel in range(3):
-                highest = peak[channel]
                 for x in range(width):
-                    value = motion_CHW[channel, y, x]
-                    highest = max(highest, abs(value) if signed else value)
-                peak[channel] = highest
+                    value = motion[channel, x]
+                    highest[channel, x] = max(highest[channel, x], abs(value) if signed else value)
+        for channel in range(3):
+            peak[channel] = highest[channel].max()
         if joint:
             peak[:] = peak.max()
         for channel in range(3):
             still = np.float32(128.5 if signed else 0)
             scale = np.float32((127 if signed else 255) / peak[channel]) if peak[channel] > 0 else np.float32(0)
-            for y in range(height):
-                for x in range(width):
-                    value = motion_CHW[channel, y, x] * scale
-                    if not signed:
-                        value = max(value, np.float32(0))
-                    taylor_THWC[frame, y, x, channel] = np.uint8(value + still)
+            for p in range(pixels):
+                value = motion_CP[channel, p] * scale
+                if not signed:
+                    value = max(value, np.float32(0))
+                taylor_TPC[frame, p, channel] = np.uint8(value + still)
 
 
 def make_taylor(rgb: Path, output: Path, scratch: Path, *, terms: int, window: int, signed: bool, scaling: str) -> None:
