@@ -125,7 +125,7 @@ def scene(frames: int, height: int, width: int, rng: np.random.Generator) -> np.
         cv2.resize(
             rng.uniform(0, 255, (side, side, 3)).astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC
         )
-        for side in (16, 40)
+        for side in (10, 24)
     )
     y, x = np.mgrid[:height, :width]
     video = []

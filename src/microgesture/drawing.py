@@ -43,7 +43,7 @@ def _position(name: str) -> tuple[float, float]:
 
 def draw_selections(path: Path | str) -> None:
     """Draw the joints (with their positions in the selection) and limbs of each selection side by side, as a PNG."""
-    figure = Figure(figsize=(8 * len(SELECTIONS), 12), layout="constrained", dpi=80)
+    figure = Figure(figsize=(8 * len(SELECTIONS), 11.5), layout="constrained", dpi=72)
     FigureCanvasAgg(figure)
     panels = figure.subplots(1, len(SELECTIONS))
     for panel, selection in zip(panels, SELECTIONS.values(), strict=True):
@@ -71,7 +71,8 @@ def _draw(panel, selection: Selection) -> None:
     )
     panel.set_xlabel(textwrap.fill(caption, 80), size=11)
     panel.set_aspect("equal")
-    panel.invert_yaxis()
+    panel.set_xlim(-2.4, 2.4)  # the same in every panel, so that a joint is in the same place
+    panel.set_ylim(4.1, -2.4)
     panel.set_xticks([])
     panel.set_yticks([])
     for line in panel.spines.values():

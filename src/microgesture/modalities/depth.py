@@ -46,9 +46,13 @@ class DepthEstimator(Protocol):
 
 
 class SkeletonDepth:
-    """The skeleton backend, for keypoints of one selection."""
+    """The skeleton backend, for keypoints of one selection, which must have a neck: ``InputError`` otherwise."""
 
     def __init__(self, selection: Selection) -> None:
+        if "neck" not in selection.joints:
+            raise InputError(
+                f"skeleton depth starts at the neck, which selection {selection.name} lacks; use 22, 36 or 68"
+            )
         self.selection = selection
 
     def __call__(self, clip: tuple, keypoints_TVC: np.ndarray | None, box: Box, size: int) -> np.ndarray:
