@@ -61,7 +61,7 @@ def draw_subject(rng: np.random.Generator) -> Subject:
     style = ("short", "short", "long", "bun", "bald")[rng.integers(5)]
     collar = ("round", "open", "suit")[rng.integers(3)]
     look = Look(
-        skin=_jitter(rng, _pick(rng, _SKINS), 8),
+        skin=_jitter(rng, _pick(rng, _SKINS), 4),
         hair=_jitter(rng, _pick(rng, _HAIRS), 8),
         shirt=_jitter(rng, shirt, 14),
         trim=_pick(rng, [colour for colour in _SHIRTS if colour != shirt]),
