@@ -43,7 +43,7 @@ def _position(name: str) -> tuple[float, float]:
 
 def draw_selections(path: Path | str) -> None:
     """Draw the joints (with their positions in the selection) and limbs of each selection side by side, as a PNG."""
-    figure = Figure(figsize=(8 * len(SELECTIONS), 11.5), layout="constrained", dpi=72)
+    figure = Figure(figsize=(8 * len(SELECTIONS), 13), layout="constrained", dpi=72)
     FigureCanvasAgg(figure)
     panels = figure.subplots(1, len(SELECTIONS))
     for panel, selection in zip(panels, SELECTIONS.values(), strict=True):

@@ -104,13 +104,13 @@ def _profile(centre: torch.Tensor, size: int, sigma: float) -> torch.Tensor:
     return torch.exp((grid - centre).square() * (-0.5 / sigma**2)) * _window(centre, centre, size, sigma)
 
 
-@numba.njit(cache=True, nogil=True, inline="always")
+@numba.njit(inline="always")
 def _reach(low, high, sigma, size):
     """First and last-plus-one pixel within 3 sigma, both cut towards zero."""
     return max(int(low - 3 * sigma), 0), min(int(high + 3 * sigma) + 1, size)
 
 
-@numba.njit(cache=True, nogil=True, inline="always")
+@numba.njit(inline="always")
 def _draw_joint(x, y, confidence, sigma, heat_HW):
     height, width = heat_HW.shape
     left, right = _reach(x, x, sigma, width)
