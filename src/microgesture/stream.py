@@ -16,7 +16,7 @@ class TrainStep(Settings):
 
     stream: str
     input: Modality
-    selection: Literal["22", "36", "68"] | None = Field(description="of keypoints; null for videos")
+    selection: Literal["22", "36", "42", "68"] | None = Field(description="of keypoints; null for videos")
     network: NetworkSettings
     recipe: Recipe
     seed: int
