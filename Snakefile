@@ -12,7 +12,8 @@ if not workflow.config_settings.configfiles:
     configfile: "config.yaml"
 
 
-container: "docker://python:3.11-slim"
+# Only for --sdm apptainer; built once from envs/microgesture.def.
+container: "envs/microgesture.sif"
 
 
 include: "workflow/rules/common.smk"
