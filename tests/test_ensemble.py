@@ -1,16 +1,19 @@
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize
 from scipy.special import softmax
 
+from microgesture.clips import Clips
 from microgesture.ensemble import (
     Fusion,
     fit_fusion,
     fit_temperature,
     fuse,
     negative_log_likelihood,
+    predict_split,
     search_weights,
     summarise,
 )
@@ -124,3 +127,22 @@ def test_the_summary_tells_what_each_stream_adds():
     assert rows.accuracy["good"] == rows.accuracy["final"] == 1
     assert rows.without["noise"] == 1
     assert rows.without["good"] == rows.accuracy["noise"] < 0.6
+
+
+def test_a_clip_that_nothing_could_use_gets_the_class_prior():
+    table = pd.DataFrame(
+        {
+            "clip_id": ["t0", "t1", "t2", "c0", "c1", "c2"],
+            "split": ["train"] * 3 + ["test"] * 3,
+            "label": pd.array([0, 1, 1, None, None, None], "Int32"),
+            "status": ["ok"] * 4 + ["quarantined", "ok"],
+        }
+    )
+    scores = {"a": Scores({"c0": np.array([3.0, 0.0], np.float32)}, {"c2": "the video is truncated"})}
+    clips = Clips(table, ("x", "y"), ("0", "1"))
+    predicted = predict_split(scores, Fusion({"a": 1.0}, {"a": 1.0}), clips, "test").to_pandas().set_index("clip_id")
+    assert list(predicted.index) == ["c0", "c1", "c2"]
+    assert predicted.streams.tolist() == [1, 0, 0]
+    np.testing.assert_allclose(predicted.probabilities["c0"], softmax([3.0, 0.0]), rtol=1e-6)
+    np.testing.assert_allclose(predicted.probabilities["c1"], [1 / 3, 2 / 3], rtol=1e-6)
+    np.testing.assert_allclose(predicted.probabilities["c2"], [1 / 3, 2 / 3], rtol=1e-6)

@@ -1,6 +1,6 @@
 """Fusion of streams: calibrated, id-keyed, weighted averages of probabilities."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -107,12 +107,19 @@ def _common(scores: Mapping[str, Scores], labels: Mapping[str, int]) -> list[str
     return [clip_id for clip_id in labels if all(clip_id in given.logits for given in scores.values())]
 
 
-def _table(scores: Mapping[str, Scores], fusion: Fusion, clip_ids: Sequence[str], prior_K: np.ndarray) -> pa.Table:
-    fused = [fuse(scores, fusion, clip_id) for clip_id in clip_ids]
-    rows = [
-        {"clip_id": clip_id, "probabilities": (prior_K if p_K is None else p_K).tolist(), "streams": used}
-        for clip_id, (p_K, used) in zip(clip_ids, fused, strict=True)
-    ]
+def predict_split(scores: Mapping[str, Scores], fusion: Fusion, clips: Clips, split: str) -> pa.Table:
+    """The predictions of every clip of a split, by ``PREDICTIONS``, in the table's order.
+
+    A clip that is quarantined, or that no stream could use, gets the share of each class in the training split.
+    """
+    table = clips.table
+    counts = class_counts(table.label[table.split == "train"].dropna(), len(clips.classes))
+    prior_K = np.array(counts) / sum(counts)
+    rows = []
+    for clip in table[table.split == split].itertuples():
+        fused_K, used = fuse(scores, fusion, clip.clip_id) if clip.status == "ok" else (None, 0)
+        probabilities_K = prior_K if fused_K is None else fused_K
+        rows.append({"clip_id": clip.clip_id, "probabilities": probabilities_K.tolist(), "streams": used})
     return pa.Table.from_pylist(rows, PREDICTIONS)
 
 
@@ -152,20 +159,16 @@ def run_ensemble(
 ) -> None:
     """Fit an ensemble on the validation split and write its predictions for each split.
 
-    ``scores[stream][split]`` and ``outputs[split]`` are files. A clip that no stream could use gets the class prior of
-    the training split. Clips of a split without labels are predicted all the same.
+    ``scores[stream][split]`` and ``outputs[split]`` are files. Clips of a split without labels are predicted all the
+    same.
     """
     read = {split: {stream: read_scores(files[split]) for stream, files in scores.items()} for split in outputs}
-    table = clips.table
-    labelled = table[(table.split == "val") & table.label.notna()]
+    labelled = clips.usable[(clips.usable.split == "val") & clips.usable.label.notna()]
     labels = {row.clip_id: int(row.label) for row in labelled.itertuples()}
     fusion = fit_fusion(read["val"], labels, weights, calibrate)
-    counts = class_counts(table.label[table.split == "train"].dropna(), len(clips.classes))
-    prior_K = np.array(counts) / sum(counts)
     for split, output in outputs.items():
-        ids = list(table.clip_id[table.split == split])
         with replacing(output) as temporary:
-            pq.write_table(_table(read[split], fusion, ids, prior_K), temporary)
+            pq.write_table(predict_split(read[split], fusion, clips, split), temporary)
     fitted = {"streams": list(scores), "temperatures": fusion.temperatures, "weights": fusion.weights}
     write_json(weights_path, {"ensemble": name, **fitted, "fitted_on": {"split": "val", "clips": len(labels)}})
     write_csv(summary_path, summarise(read["val"], fusion, labels, name))

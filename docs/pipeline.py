@@ -1,0 +1,53 @@
+"""Print the pipeline's picture for the README, drawn from the rules themselves: ``python docs/pipeline.py``.
+
+Snakemake tells which rule feeds which; an arrow that a longer way already implies is left out.
+"""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+LEFT_OUT = {"all", "list_quarantine"}
+
+
+def rule_graph() -> set[tuple[str, str]]:
+    """Pairs (rule, rule that uses its output) of the default configuration."""
+    command = [sys.executable, "-m", "snakemake", "--snakefile", ROOT / "Snakefile", "--directory", ROOT]
+    command += ["--rulegraph", "mermaid-js"]
+    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    names = dict(re.findall(r"^\s*(id\d+)\[(\w+)\]$", printed, re.MULTILINE))
+    edges = {(names[a], names[b]) for a, b in re.findall(r"(id\d+) --> (id\d+)", printed)}
+    return {edge for edge in edges if not LEFT_OUT & set(edge)}
+
+
+def without_shortcuts(edges: set[tuple[str, str]]) -> set[tuple[str, str]]:
+    """The edges that no longer way implies; an edge of a rule to itself stays."""
+
+    def reaches(start: str, goal: str, first: tuple[str, str]) -> bool:
+        waiting, seen = [start], set()
+        while waiting:
+            here = waiting.pop()
+            for a, b in edges:
+                if a == here and a != b and (a, b) != first and b not in seen:
+                    if b == goal:
+                        return True
+                    seen.add(b)
+                    waiting.append(b)
+        return False
+
+    return {(a, b) for a, b in edges if a == b or not reaches(a, b, (a, b))}
+
+
+def mermaid() -> str:
+    """The picture as Mermaid text, the same for the same rules."""
+    edges = sorted(without_shortcuts(rule_graph()))
+    label = {name: name.replace("_", " ") for edge in edges for name in edge}
+    lines = ["flowchart LR", *(f"    {name}[{label[name]}]" for name in sorted(label))]
+    lines += [f"    {a} -->|init| {b}" if a == b else f"    {a} --> {b}" for a, b in edges]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    print(mermaid())
