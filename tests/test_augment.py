@@ -41,13 +41,15 @@ def test_keypoints_mirrored_twice_are_the_same(name):
 
 
 @pytest.mark.parametrize("name", SELECTIONS)
-def test_a_right_wrist_becomes_a_left_wrist_on_the_other_side(name):
+def test_a_right_joint_becomes_the_left_one_on_the_other_side(name):
     joints = SELECTIONS[name].joints
+    right = next(joint for joint in joints if joint.startswith("right "))
+    left = right.replace("right", "left")
     keypoints_BTVC = torch.zeros(2, 1, len(joints), 3)
-    keypoints_BTVC[:, 0, joints.index("right wrist")] = torch.tensor([0.2, 0.6, 0.9])
+    keypoints_BTVC[:, 0, joints.index(right)] = torch.tensor([0.2, 0.6, 0.9])
     mirrored_BTVC = mirror_keypoints(keypoints_BTVC, torch.tensor([True, False]), SELECTIONS[name])
     expected_VC = torch.zeros(len(joints), 3)
-    expected_VC[joints.index("left wrist")] = torch.tensor([0.8, 0.6, 0.9])
+    expected_VC[joints.index(left)] = torch.tensor([0.8, 0.6, 0.9])
     torch.testing.assert_close(mirrored_BTVC[0, 0], expected_VC)
     torch.testing.assert_close(mirrored_BTVC[1], keypoints_BTVC[1])
 
