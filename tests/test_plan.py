@@ -34,6 +34,8 @@ def changed(before, after):
         ("submission.sample", "sample.csv", {"submission"}),
         ("device", "auto", set()),
         ("threads", 8, set()),
+        ("workers", 2, set()),
+        ("memory", 0, set()),
         ("streams.flow.network.width", 8, {"train flow", "predict flow", "ensemble", "submission"}),
         ("taylor.terms", 2, {"taylor", "train taylor", "predict taylor", "ensemble", "submission"}),
     ],

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from microgesture.augment import network_input
-from microgesture.batches import load_batches
+from microgesture.batches import Machine, load_batches
 from microgesture.clips import Clips
 from microgesture.errors import InputError, UnusableClip
 from microgesture.keypoints import SELECTIONS
@@ -33,7 +33,7 @@ def stream(tmp_path):
 
 def scores_of(clips, shard, model, step, folder):
     outputs = {split: folder / f"{split}.parquet" for split in ("val", "test")}
-    predict(clips, [shard], model, step, build, outputs, "cpu", 1)
+    predict(clips, [shard], model, step, build, outputs, Machine("cpu"))
     return {split: read_scores(path) for split, path in outputs.items()}
 
 
@@ -57,7 +57,7 @@ def test_scores_are_the_log_of_the_mean_probability_over_views_and_sides(stream,
     for row in range(4):
         seen = []
         for view in range(3):
-            (batch,) = load_batches(data, [[(row, view)]], step.recipe, torch.device("cpu"))
+            (batch,) = load_batches(data, [[(row, view)]], torch.device("cpu"))
             for mirror in (False, True):
                 shown = batch._replace(mirror=torch.tensor([mirror]))
                 with torch.no_grad():

@@ -117,11 +117,11 @@ def test_frames_are_cut_and_resized():
     assert (cut_THWC[1] == 200).all()
 
 
-def dataset(tmp_path, input="joint", training=True, seed=0, order=range(6), **recipe):
+def dataset(tmp_path, input="joint", training=True, seed=0, order=range(6), machine=None, **recipe):
     shard = write_clips_shard(tmp_path / "shard.arrow", input, [0, 1] * 3)
     table = make_clips(["train"] * 6, [0, 1] * 3).table.iloc[list(order)]
     settings = Recipe(frames=4, size=16, **recipe)
-    return ClipDataset(table, [shard], input, settings, training=training, seed=seed)
+    return ClipDataset(table, [shard], input, settings, training=training, seed=seed, **(machine or {}))
 
 
 def assert_same(one, other):
@@ -154,11 +154,10 @@ def test_nothing_is_random_in_testing(tmp_path, input):
 def test_samples_do_not_depend_on_workers_or_memory(tmp_path):
     keys = [[(0, 1), (3, 1)], [(5, 2)]]
     device = torch.device("cpu")
-    settings = [{"workers": 0}, {"workers": 2}, {"memory": 0}]
     loaded = []
-    for changed in settings:
-        data = dataset(tmp_path, "rgb", **changed)
-        loaded.append([batch.data for batch in load_batches(data, keys, Recipe(**changed), device)])
+    for machine in ({"workers": 0}, {"workers": 2}, {"memory": 0}):
+        data = dataset(tmp_path, "rgb", machine=machine)
+        loaded.append([batch.data for batch in load_batches(data, keys, device)])
     for others in loaded[1:]:
         for batch, other in zip(loaded[0], others, strict=True):
             torch.testing.assert_close(batch, other, rtol=0, atol=0)

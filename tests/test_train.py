@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 import microgesture.train as training
+from microgesture.batches import Machine
 from microgesture.errors import InputError, UnusableClip
 from microgesture.networks import build
 from microgesture.recipe import Recipe
@@ -24,7 +25,7 @@ def run(folder, step, clips=None, init=None, shard=None):
     shard = shard or write_clips_shard(folder / "shard.arrow", step.input, LABELS)
     clips = clips or make_clips(SPLITS, LABELS)
     files = folder / "model.safetensors", folder / "card.json", folder / "scratch"
-    train(clips, [shard], step, build, *files, "cpu", 1, init)
+    train(clips, [shard], step, build, *files, Machine("cpu"), init)
     return json.loads((folder / "card.json").read_text())
 
 

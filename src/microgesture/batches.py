@@ -1,6 +1,7 @@
 """Samples in batches on the device that a network runs on."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 
 import cv2
@@ -14,23 +15,35 @@ Key = tuple[int, int]  # row of the clip in the data set, and which showing or v
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
-def use_device(device: str, threads: int) -> torch.device:
-    """The device of that name (``auto``: a GPU where there is one), with so many CPU threads beside or for it."""
-    torch.set_num_threads(threads)
-    cv2.setNumThreads(threads)
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    return torch.device(device)
+@dataclass(frozen=True)
+class Machine:
+    """What a job may use of the machine it runs on; no result depends on it.
+
+    ``device`` is auto (a GPU where there is one), cpu or cuda; ``threads`` are a CPU's; ``workers`` are processes that
+    read clips beside the network; ``memory`` is the GiB that the clips of a stream may take to be kept, if there are no
+    workers.
+    """
+
+    device: str = "auto"
+    threads: int = 1
+    workers: int = 0
+    memory: float = 1.0
+
+    def prepare(self) -> torch.device:
+        """Set the number of threads; returns the device to run on."""
+        torch.set_num_threads(self.threads)
+        cv2.setNumThreads(self.threads)
+        if self.device == "auto":
+            return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        return torch.device(self.device)
 
 
-def load_batches(
-    dataset: ClipDataset, batches: Sequence[Sequence[Key]], recipe: Recipe, device: torch.device
-) -> Iterator[Sample]:
+def load_batches(dataset: ClipDataset, batches: Sequence[Sequence[Key]], device: torch.device) -> Iterator[Sample]:
     """The named samples, batch by batch, their fields stacked into tensors on the device."""
     loader = DataLoader(
         dataset,
         batch_sampler=batches,
-        num_workers=recipe.workers,
+        num_workers=dataset.workers,
         pin_memory=device.type == "cuda",
     )
     for batch in loader:

@@ -32,6 +32,8 @@ ShardNumber = Annotated[int, typer.Option(help="number of the shard")]
 Stamp = Annotated[str, typer.Option(help="work in progress is kept under this name, to go on from after a kill")]
 Threads = Annotated[int, typer.Option(min=1, help="CPU threads")]
 Device = Annotated[str, typer.Option(envvar="MICROGESTURE_DEVICE", help="auto, cpu or cuda")]
+Workers = Annotated[int, typer.Option(envvar="MICROGESTURE_WORKERS", min=0, help="processes that read clips")]
+Memory = Annotated[float, typer.Option(envvar="MICROGESTURE_MEMORY", min=0, help="GiB of clips to keep in memory")]
 
 
 def _documented(settings: type[Settings]) -> str:
@@ -187,14 +189,18 @@ def train(
     stamp: Stamp = "hand",
     device: Device = "auto",
     threads: Threads = 1,
+    workers: Workers = 0,
+    memory: Memory = 1.0,
 ) -> None:
     """Train one stream; a killed training goes on from its last epoch."""
+    from .batches import Machine
     from .clips import read_clips
     from .networks import build
     from .train import train as train_stream
 
     step = steps.parse_step(steps.TrainStep, settings)
-    train_stream(read_clips(clips), shards, step, build, model, card, _scratch(model, stamp), device, threads, init)
+    machine = Machine(device, threads, workers, memory)
+    train_stream(read_clips(clips), shards, step, build, model, card, _scratch(model, stamp), machine, init)
 
 
 @_stage("predict", steps.TrainStep)
@@ -207,14 +213,18 @@ def predict(
     test: Output,
     device: Device = "auto",
     threads: Threads = 1,
+    workers: Workers = 0,
+    memory: Memory = 1.0,
 ) -> None:
     """Score the validation and the test clips with a trained stream."""
+    from .batches import Machine
     from .clips import read_clips
     from .networks import build
     from .predict import predict as predict_stream
 
     step = steps.parse_step(steps.TrainStep, settings)
-    predict_stream(read_clips(clips), shards, model, step, build, {"val": val, "test": test}, device, threads)
+    machine = Machine(device, threads, workers, memory)
+    predict_stream(read_clips(clips), shards, model, step, build, {"val": val, "test": test}, machine)
 
 
 @_stage("ensemble", Ensemble)

@@ -5,15 +5,19 @@ import subprocess
 import sys
 from pathlib import Path
 
+from .config import Config
 
-def prepare(device: str) -> None:
+
+def prepare(config: Config) -> None:
     """Set what the commands take from the environment, for this process and those it starts.
 
-    The installation that runs Snakemake comes first on PATH, also where it was not activated. The device is no
-    parameter of a rule, for the same training on another device is not another result.
+    The installation that runs Snakemake comes first on PATH, also where it was not activated. What a training may use
+    of the machine is no parameter of a rule, for the same training on another machine is not another result.
     """
     os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
-    os.environ["MICROGESTURE_DEVICE"] = device
+    os.environ["MICROGESTURE_DEVICE"] = config.device
+    os.environ["MICROGESTURE_WORKERS"] = str(config.workers)
+    os.environ["MICROGESTURE_MEMORY"] = str(config.memory)
 
 
 def show_summary(ensemble: str, results: Path = Path("results")) -> None:

@@ -172,6 +172,10 @@ class Config(Settings):
     seed: int = Field(0, description="of every random choice in training")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto: a GPU where there is one")
     threads: int = Field(1, ge=1, description="CPU threads of one training job")
+    workers: int = Field(0, ge=0, description="processes that read clips beside one training")
+    memory: float = Field(
+        1.0, ge=0, description="GiB; without workers, a stream's clips are kept in memory if they are smaller together"
+    )
     shards: int = Field(4, ge=1, description="files a corpus is split into; 64 suits iMiGUE and MA-52, 4 the demo")
     max_quarantined: float = Field(0.02, ge=0, le=1, description="share of unusable clips above which a run fails")
     corpora: dict[Name, Corpus] = Field(min_length=1)

@@ -48,16 +48,18 @@ def negative_log_likelihood(probabilities_NK: np.ndarray, labels_N: np.ndarray) 
 
 
 def search_weights(probabilities_SNK: np.ndarray, labels_N: np.ndarray, iterations: int = 500) -> np.ndarray:
-    """Weights on the simplex (S,) that maximise the likelihood of the averaged probabilities.
+    """Weights on the simplex (S,) that maximise the likelihood of the averaged probabilities, and a little prior.
 
-    The problem is concave, so expectation-maximisation for the proportions of a mixture finds its one optimum, without
-    a step size and the same on every machine; each iteration is at least as likely as the one before.
+    The prior counts as one clip for each stream, so that no stream is given up for the luck of a few clips. The problem
+    is concave: expectation-maximisation for the proportions of a mixture finds its one optimum without a step size,
+    each iteration at least as good as the one before.
     """
     true_SN = np.maximum(probabilities_SNK[:, np.arange(len(labels_N)), labels_N], 1e-12)
-    weights_S = np.full(len(true_SN), 1 / len(true_SN))
+    streams, clips = true_SN.shape
+    weights_S = np.full(streams, 1 / streams)
     for _ in range(iterations):
         share_SN = weights_S[:, None] * true_SN
-        weights_S = (share_SN / share_SN.sum(0)).mean(1)
+        weights_S = ((share_SN / share_SN.sum(0)).sum(1) + 1) / (clips + streams)
     return weights_S
 
 
@@ -152,7 +154,7 @@ def run_ensemble(
     clips: Clips,
     scores: Mapping[str, Mapping[str, Path]],
     outputs: Mapping[str, Path],
-    weights_path: Path,
+    fusion_path: Path,
     summary_path: Path,
     weights: Literal["search", "equal"] | Mapping[str, float],
     calibrate: bool,
@@ -170,5 +172,5 @@ def run_ensemble(
         with replacing(output) as temporary:
             pq.write_table(predict_split(read[split], fusion, clips, split), temporary)
     fitted = {"streams": list(scores), "temperatures": fusion.temperatures, "weights": fusion.weights}
-    write_json(weights_path, {"ensemble": name, **fitted, "fitted_on": {"split": "val", "clips": len(labels)}})
+    write_json(fusion_path, {"ensemble": name, **fitted, "fitted_on": {"split": "val", "clips": len(labels)}})
     write_csv(summary_path, summarise(read["val"], fusion, labels, name))

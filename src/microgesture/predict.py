@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from .augment import input_channels, network_input
-from .batches import autocast, in_batches, load_batches, use_device
+from .batches import Machine, autocast, in_batches, load_batches
 from .clips import Clips
 from .errors import InputError
 from .keypoints import Selection, selection_named
@@ -39,7 +39,7 @@ def log_probabilities(
     """
     network.eval()
     batches = in_batches(dataset.test_keys(), recipe.batch)
-    loaded = load_batches(dataset, batches, recipe, device)
+    loaded = load_batches(dataset, batches, device)
     total_NK: torch.Tensor | None = None
     views_N = torch.zeros(len(dataset), device=device)
     for batch in progress(loaded, title, len(batches), unit="step") if title else loaded:
@@ -67,8 +67,7 @@ def predict(
     step: TrainStep,
     build: Callable[[NetworkSettings, int, int], nn.Module],
     outputs: dict[str, Path],
-    device: str,
-    threads: int,
+    machine: Machine,
 ) -> None:
     """Score the usable clips of each split in ``outputs`` with the weights in ``model`` and write their logits.
 
@@ -76,7 +75,7 @@ def predict(
     has no frames of this input gets its reason instead. Raises ``InputError`` if the weights belong to other classes
     or another input.
     """
-    run_on = use_device(device, threads)
+    run_on = machine.prepare()
     selection = selection_named(step.selection) if step.selection else None
     state, about = load_weights(model)
     if about is None or about.classes != clips.classes or about.input != step.input:
@@ -86,7 +85,16 @@ def predict(
     network.to(run_on)
     for split, output in outputs.items():
         table = clips.usable[clips.usable.split == split]
-        dataset = ClipDataset(table, shards, step.input, step.recipe, training=False, views=step.recipe.views)
+        dataset = ClipDataset(
+            table,
+            shards,
+            step.input,
+            step.recipe,
+            training=False,
+            views=step.recipe.views,
+            workers=machine.workers,
+            memory=machine.memory,
+        )
         logits_NK = log_probabilities(
             network,
             dataset,

@@ -64,14 +64,8 @@ class Recipe(Settings):
         "fp32", description="of the network on a GPU; on a CPU always fp32"
     )
 
-    # how a clip is tested, and how it is read
+    # how a clip is tested
     views: int = Field(10, ge=1, description="samplings of a clip in testing, averaged; equal ones are seen once")
-    memory: float = Field(
-        1.0, ge=0, description="GiB; a stream's clips are kept in memory if all are smaller together and workers is 0"
-    )
-    workers: int = Field(
-        0, ge=0, description="processes that read clips beside the training; results do not depend on it"
-    )
 
     @model_validator(mode="after")
     def _ranges_are_in_order(self) -> "Recipe":

@@ -154,8 +154,9 @@ class ClipDataset:
 
     In training, ``draw`` numbers the showings of a clip and decides on its frames, crop and mirroring, together with
     the seed and the clip's id. In testing it numbers one of at most ``views`` fixed samplings, the middle is shown and
-    nothing is random. ``left_out`` names the clips of ``table`` that have no frames of this input, and why. Raises
-    ``InputError`` if a clip is in none of the shards.
+    nothing is random. ``left_out`` names the clips of ``table`` that have no frames of this input, and why. ``workers``
+    processes are to read it; without any, clips that all together take at most ``memory`` GiB are read once and kept.
+    Raises ``InputError`` if a clip is in none of the shards.
     """
 
     def __init__(
@@ -168,6 +169,8 @@ class ClipDataset:
         training: bool,
         seed: int = 0,
         views: int = 1,
+        workers: int = 0,
+        memory: float = 1.0,
     ) -> None:
         opened = [Shard(path) for path in shards]
         holder = {clip_id: shard for shard in opened for clip_id in shard.clip_ids}
@@ -183,7 +186,8 @@ class ClipDataset:
         self.labels = [-1 if pd.isna(label) else int(label) for label in kept.label]
         self._holders = [holder[clip_id] for clip_id in self.clip_ids]
         self._input, self._recipe, self._training, self._seed, self._views = input, recipe, training, seed, views
-        keep = recipe.workers == 0 and self._bytes() <= recipe.memory * 2**30
+        self.workers = workers
+        keep = workers == 0 and self._bytes() <= memory * 2**30
         self._kept: dict[int, np.ndarray] | None = {} if keep else None
 
     def __len__(self) -> int:

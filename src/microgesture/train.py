@@ -15,7 +15,7 @@ from torch.nn import functional
 from tqdm import tqdm
 
 from .augment import input_channels, network_input
-from .batches import Key, autocast, in_batches, load_batches, use_device
+from .batches import Key, Machine, autocast, in_batches, load_batches
 from .card import Epoch, Made, write_card
 from .clips import Clips, class_counts
 from .errors import InputError
@@ -41,8 +41,7 @@ def train(
     output: Path,
     card: Path,
     scratch: Path,
-    device: str,
-    threads: int,
+    machine: Machine,
     init: Path | None = None,
 ) -> None:
     """Train a stream on the labelled clips of ``train``; write its weights and a card about them.
@@ -52,11 +51,20 @@ def train(
     learn from, if too many clips lack this input, or if the loss is not finite.
     """
     started = time.monotonic()
-    run_on = use_device(device, threads)
+    run_on = machine.prepare()
     selection = selection_named(step.selection) if step.selection else None
     known = clips.usable[clips.usable.label.notna()]
     training, validation = (
-        ClipDataset(known[known.split == split], shards, step.input, step.recipe, training=learn, seed=step.seed)
+        ClipDataset(
+            known[known.split == split],
+            shards,
+            step.input,
+            step.recipe,
+            training=learn,
+            seed=step.seed,
+            workers=machine.workers,
+            memory=machine.memory,
+        )
         for split, learn in (("train", True), ("val", False))
     )
     _refuse_too_few(step, training, validation)
@@ -101,7 +109,7 @@ def fit(
         batches = epoch_batches(len(training), recipe, step.seed, epoch)
         losses = []
         network.train()
-        for number, batch in enumerate(load_batches(training, batches, recipe, device)):
+        for number, batch in enumerate(load_batches(training, batches, device)):
             rate = recipe.learning_rate * rate_factor(epoch + number / len(batches), recipe)
             for group in optimizer.param_groups:
                 group["lr"] = rate * group["scale"]

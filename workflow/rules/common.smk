@@ -15,7 +15,7 @@ try:
 except InputError as error:
     raise WorkflowError(str(error))
 
-prepare(plan.config.device)
+prepare(plan.config)
 
 
 def settings(stage, of):
