@@ -3,7 +3,6 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.optimize import minimize
 from scipy.special import softmax
 
 from microgesture.clips import Clips
@@ -53,19 +52,35 @@ def test_a_stream_scaled_by_ten_is_the_same_after_calibration():
     assert scaled == pytest.approx(10 * plain, rel=1e-3)
 
 
-def test_weights_match_a_general_optimiser():
+def test_weights_are_the_best_of_a_fine_grid():
     streams = [made_up_stream(seed, skill=skill) for seed, skill in ((0, 2.0), (1, 0.2), (2, 1.5))]
     labels_N = streams[0][1]
     probabilities_SNK = np.array([softmax(logits_NK, 1) for logits_NK, _ in streams])
-    found = search_weights(probabilities_SNK, labels_N, iterations=5000)
 
-    def loss(free):
-        fit = negative_log_likelihood(np.tensordot(softmax(free), probabilities_SNK, 1), labels_N)
-        return fit - np.log(softmax(free)).sum() / len(labels_N)  # with one clip's worth of belief in each stream
+    def objective(weights_S, temperature):
+        pooled_NK = np.tensordot(weights_S, probabilities_SNK, 1) ** (1 / temperature)
+        fit = negative_log_likelihood(pooled_NK / pooled_NK.sum(1, keepdims=True), labels_N)
+        return fit - np.log(weights_S).sum() / len(labels_N)  # with one clip's worth of belief in each stream
 
-    reference = softmax(minimize(loss, np.zeros(3), method="Nelder-Mead", options={"xatol": 1e-6, "fatol": 1e-12}).x)
-    np.testing.assert_allclose(found, reference, atol=5e-3)
+    grid = [
+        np.array([a, b, 1 - a - b])
+        for a in np.arange(0.02, 1, 0.02)
+        for b in np.arange(0.02, 1 - a - 0.01, 0.02)
+        if 1 - a - b > 0.01
+    ]
+    best = min(grid, key=lambda weights_S: min(objective(weights_S, t) for t in np.geomspace(0.1, 3, 40)))
+    found = search_weights(probabilities_SNK, labels_N)
+    np.testing.assert_allclose(found, best, atol=0.03)
     assert found.sum() == pytest.approx(1)
+
+
+def test_equal_streams_get_equal_weights_and_a_team_beats_the_surest():
+    logits_NK, labels_N = made_up_stream(0, clips=200, skill=1.5)
+    others = [made_up_stream(seed, clips=200, skill=1.5)[0] for seed in (1, 2)]
+    probabilities_SNK = np.array([softmax(3 * logits_NK, 1), *(softmax(other_NK, 1) for other_NK in others)])
+    twice = search_weights(probabilities_SNK[[0, 0, 1]], labels_N)
+    assert twice[0] == pytest.approx(twice[1], abs=1e-3)
+    assert search_weights(probabilities_SNK, labels_N).max() < 0.6
 
 
 @given(st.integers(0, 10_000), st.randoms(use_true_random=False))
@@ -82,7 +97,7 @@ def test_the_order_of_rows_and_of_labels_changes_nothing(seed, random):
     fusion = fit_fusion(straight, labels, "search", calibrate=True)
     again = fit_fusion(mixed, {f"c{n}": labels[f"c{n}"] for n in order}, "search", calibrate=True)
     for stream in ("a", "b"):
-        assert again.weights[stream] == pytest.approx(fusion.weights[stream], abs=1e-6)
+        assert again.weights[stream] == pytest.approx(fusion.weights[stream], abs=1e-4)
     for clip_id in labels:
         np.testing.assert_array_equal(fuse(straight, fusion, clip_id)[0], fuse(mixed, fusion, clip_id)[0])
 

@@ -16,8 +16,18 @@ def prepare(config: Config) -> None:
     """
     os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
     os.environ["MICROGESTURE_DEVICE"] = config.device
+    os.environ["MICROGESTURE_THREADS"] = str(config.threads)
     os.environ["MICROGESTURE_WORKERS"] = str(config.workers)
     os.environ["MICROGESTURE_MEMORY"] = str(config.memory)
+
+
+def claimed_threads(config: Config, cores: int | None) -> int:
+    """The threads that a training claims of the ``cores`` given to Snakemake.
+
+    More than it uses where more cores were given than the machine has: trainings that cannot really run side by side
+    would only fill the memory.
+    """
+    return max(config.threads, (cores or 1) // (os.cpu_count() or 1))
 
 
 def show_summary(ensemble: str, results: Path = Path("results")) -> None:

@@ -6,7 +6,7 @@ from snakemake.exceptions import WorkflowError
 
 sys.path.insert(0, f"{workflow.basedir}/src")
 
-from microgesture.commands import prepare, show_summary
+from microgesture.commands import claimed_threads, prepare, show_summary
 from microgesture.errors import InputError
 from microgesture.plan import KINDS, Plan
 

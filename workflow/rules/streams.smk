@@ -26,7 +26,7 @@ rule train_stream:
         card="results/streams/{stream}/card.json",
     log:
         "results/logs/train/{stream}.log",
-    threads: plan.config.threads
+    threads: claimed_threads(plan.config, workflow.cores)
     resources:
         gpu=int(plan.config.device != "cpu"),
         mem_mb=lambda wildcards, attempt: 16000 * attempt,
@@ -39,7 +39,7 @@ rule train_stream:
         "Training the stream {wildcards.stream}"
     shell:
         "microgesture --log {log:q} train --settings {params.settings:q} --clips {input.clips} {params.init}"
-        " --model {output.model} --card {output.card} --stamp {params.stamp} --threads {threads} {input.shards}"
+        " --model {output.model} --card {output.card} --stamp {params.stamp} {input.shards}"
 
 
 rule predict_stream:
@@ -52,7 +52,7 @@ rule predict_stream:
         test="results/scores/{stream}/test.parquet",
     log:
         "results/logs/predict/{stream}.log",
-    threads: plan.config.threads
+    threads: claimed_threads(plan.config, workflow.cores)
     resources:
         gpu=int(plan.config.device != "cpu"),
         mem_mb=8000,
@@ -63,4 +63,4 @@ rule predict_stream:
         "Predicting with the stream {wildcards.stream}"
     shell:
         "microgesture --log {log:q} predict --settings {params.settings:q} --clips {input.clips}"
-        " --model {input.model} --val {output.val} --test {output.test} --threads {threads} {input.shards}"
+        " --model {input.model} --val {output.val} --test {output.test} {input.shards}"
