@@ -3,7 +3,8 @@
 import logging
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -49,13 +50,15 @@ def _stage(name: str, settings: type[Settings] | None = None) -> Callable:
     return app.command(name, epilog=_documented(settings) if settings else None)
 
 
-def _scratch(output: Path, stamp: str) -> Path:
+@contextmanager
+def _scratch(output: Path, stamp: str) -> Iterator[Path]:
     """Where work in progress lies: by stamp, so that nothing made under other settings is ever gone on from."""
     folder = output.parent / ".scratch" / output.stem
     for other in folder.glob("*"):
         if other.name != stamp:
             shutil.rmtree(other)
-    return folder / stamp
+    yield folder / stamp
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @app.callback()
@@ -106,7 +109,8 @@ def skeletons(settings: SettingsText, clips: File, shard: ShardNumber, output: O
     from .skeletons import read_skeletons
 
     step = steps.parse_step(steps.SkeletonStep, settings)
-    read_skeletons(read_clips(clips), shard, Path(step.root), output, _scratch(output, stamp))
+    with _scratch(output, stamp) as scratch:
+        read_skeletons(read_clips(clips), shard, Path(step.root), output, scratch)
 
 
 @_stage("keypoints", KeypointSettings)
@@ -123,7 +127,8 @@ def keypoints(
     from .keypoints import select_keypoints
 
     step = steps.parse_step(KeypointSettings, settings)
-    select_keypoints(read_clips(clips), shard, skeletons, output, _scratch(output, stamp), **step.model_dump())
+    with _scratch(output, stamp) as scratch:
+        select_keypoints(read_clips(clips), shard, skeletons, output, scratch, **step.model_dump())
 
 
 @_stage("rgb", steps.RgbStep)
@@ -140,8 +145,8 @@ def rgb(
     from .modalities.rgb import make_rgb
 
     step = steps.parse_step(steps.RgbStep, settings)
-    scratch = _scratch(output, stamp)
-    make_rgb(read_clips(clips), shard, Path(step.root), keypoints, output, scratch, step.size, step.margin)
+    with _scratch(output, stamp) as scratch:
+        make_rgb(read_clips(clips), shard, Path(step.root), keypoints, output, scratch, step.size, step.margin)
 
 
 @_stage("taylor", TaylorSettings)
@@ -149,7 +154,9 @@ def taylor(rgb: File, output: Output, settings: SettingsText = "{}", stamp: Stam
     """Make the Taylor videos of a shard: displacement, velocity and acceleration as three channels."""
     from .modalities.taylor import make_taylor
 
-    make_taylor(rgb, output, _scratch(output, stamp), **steps.parse_step(TaylorSettings, settings).model_dump())
+    step = steps.parse_step(TaylorSettings, settings)
+    with _scratch(output, stamp) as scratch:
+        make_taylor(rgb, output, scratch, **step.model_dump())
 
 
 @_stage("flow", FlowSettings)
@@ -157,7 +164,9 @@ def flow(rgb: File, output: Output, settings: SettingsText = "{}", stamp: Stamp 
     """Make the optical flow of a shard, in 1/32 pixel."""
     from .modalities.flow import make_flow
 
-    make_flow(rgb, output, _scratch(output, stamp), **steps.parse_step(FlowSettings, settings).model_dump())
+    step = steps.parse_step(FlowSettings, settings)
+    with _scratch(output, stamp) as scratch:
+        make_flow(rgb, output, scratch, **step.model_dump())
 
 
 @_stage("depth", steps.DepthStep)
@@ -173,9 +182,12 @@ def depth(
     from .clips import read_clips
     from .modalities.depth import make_depth
 
-    step = steps.parse_step(steps.DepthStep, settings).model_dump()
-    folder = Path(step.pop("folder")) if step["folder"] else step.pop("folder")
-    make_depth(read_clips(clips), shard, keypoints, output, _scratch(output, stamp), folder=folder, **step)
+    step = steps.parse_step(steps.DepthStep, settings)
+    folder = Path(step.folder) if step.folder else None
+    with _scratch(output, stamp) as scratch:
+        make_depth(
+            read_clips(clips), shard, keypoints, output, scratch, folder=folder, **step.model_dump(exclude={"folder"})
+        )
 
 
 @_stage("train", steps.TrainStep)
@@ -200,7 +212,8 @@ def train(
 
     step = steps.parse_step(steps.TrainStep, settings)
     machine = Machine(device, threads, workers, memory)
-    train_stream(read_clips(clips), shards, step, build, model, card, _scratch(model, stamp), machine, init)
+    with _scratch(model, stamp) as scratch:
+        train_stream(read_clips(clips), shards, step, build, model, card, scratch, machine, init)
 
 
 @_stage("predict", steps.TrainStep)
