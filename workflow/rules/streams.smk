@@ -26,7 +26,7 @@ rule train_stream:
         card="results/streams/{stream}/card.json",
     log:
         "results/logs/train/{stream}.log",
-    threads: claimed_threads(plan.config, workflow.cores)
+    threads: lambda wildcards: claimed_threads(plan.config, workflow.cores)
     resources:
         gpu=int(plan.config.device != "cpu"),
         mem_mb=lambda wildcards, attempt: 16000 * attempt,
@@ -52,7 +52,7 @@ rule predict_stream:
         test="results/scores/{stream}/test.parquet",
     log:
         "results/logs/predict/{stream}.log",
-    threads: claimed_threads(plan.config, workflow.cores)
+    threads: lambda wildcards: claimed_threads(plan.config, workflow.cores)
     resources:
         gpu=int(plan.config.device != "cpu"),
         mem_mb=8000,
