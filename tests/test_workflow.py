@@ -144,3 +144,24 @@ def test_a_misspelt_key_stops_before_any_work(project):
     project.write_config()
     assert project.run(fails=True) == Counter()
     assert "taylor: unknown key 'termz'; did you mean 'terms'?" in project.printed
+
+
+def test_a_truncated_video_costs_its_clips_and_not_the_run(project):
+    video = next((project.folder / "results/demo/imigue").glob("**/imigue_rgb_phase2/**/*.mp4"))
+    video.write_bytes(video.read_bytes()[:2000])
+    (project.folder / "results/clips/imigue.parquet").unlink()
+    assert project.run("clips", fails=True) == Counter()
+    assert f"{video.name}" in project.printed
+    assert "more than the 2.0% of max_quarantined" in project.printed
+
+    project.config["max_quarantined"] = 0.5
+    project.write_config()
+    project.run()
+    lost = pd.read_csv(project.folder / "results/quarantine.csv")
+    truth = pd.read_csv(project.folder / "results/demo/imigue_test_labels.csv")
+    submission = pd.read_csv(project.folder / "results/submission.csv")
+    assert set(lost.clip_id) == set(truth.Id)
+    assert lost.reason.str.contains(video.name).all()
+    assert sorted(submission.Id) == sorted(truth.Id)
+    labels = pd.read_parquet(project.folder / "results/clips/imigue.parquet").query("split == 'train'").label
+    assert set(submission.Target) == {labels.mode()[0]}
