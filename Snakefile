@@ -40,4 +40,4 @@ rule all:
 
 
 onsuccess:
-    show_summary(plan.config.submission.ensemble)
+    show_summary(plan.config)

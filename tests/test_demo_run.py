@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from microgesture.clips import read_clips
+from microgesture.files import read_json
 from microgesture.metrics import measure
 from microgesture.scores import read_scores
 
@@ -55,6 +56,10 @@ def ensemble(split):
 @pytest.mark.parametrize("name", STREAMS)
 def test_every_stream_is_far_above_chance_on_people_it_has_not_seen(name, split):
     assert stream(name, split).balanced_accuracy >= 3 * CHANCE
+
+
+def test_pretraining_is_far_above_chance_too():
+    assert read_json(RESULTS / "streams/rgb_ma52/card.json")["best"]["val_balanced_accuracy"] >= 3 * CHANCE
 
 
 @pytest.mark.parametrize("split", ["val", "test"])

@@ -284,11 +284,18 @@ def quarantine(files: Files, output: Output) -> None:
 
 
 @_stage("summary")
-def summary(summary: File, submission: File, quarantine: File) -> None:
+def summary(
+    summary: File,
+    submission: File,
+    quarantine: File,
+    cards: Annotated[
+        list[Path] | None, typer.Argument(exists=True, help="cards of streams outside the ensemble")
+    ] = None,
+) -> None:
     """Print the table of streams and ensemble."""
     from .summary import print_summary
 
-    print_summary(summary, submission, quarantine)
+    print_summary(summary, submission, quarantine, cards or [])
 
 
 @_stage("evaluate")

@@ -30,10 +30,13 @@ def claimed_threads(config: Config, cores: int | None) -> int:
     return max(config.threads, (cores or 1) // (os.cpu_count() or 1))
 
 
-def show_summary(ensemble: str, results: Path = Path("results")) -> None:
+def show_summary(config: Config, results: Path = Path("results")) -> None:
     """Print the closing table of a run that made a submission."""
+    ensemble = config.submission.ensemble
     summary = results / "ensembles" / ensemble / "summary.csv"
     submission, quarantine = results / "submission.csv", results / "quarantine.csv"
     if summary.exists() and submission.exists() and quarantine.exists():
-        files = ["--summary", summary, "--submission", submission, "--quarantine", quarantine]
+        others = [name for name in config.streams if name not in config.ensembles[ensemble].streams]
+        cards = [path for name in others if (path := results / "streams" / name / "card.json").exists()]
+        files = ["--summary", summary, "--submission", submission, "--quarantine", quarantine, *cards]
         subprocess.run(["microgesture", "summary", *files], check=False)

@@ -1,18 +1,29 @@
 """The table at the end of a run."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
+from .files import read_json
 
-def print_summary(summary: Path, submission: Path, quarantine: Path) -> None:
-    """Print how good each stream and the ensemble is on the validation split, and where the submission lies."""
-    rows = pd.read_csv(summary)
+COLUMNS = ("accuracy", "balanced_accuracy", "macro_f1", "top5", "weight", "without")
+HEADINGS = ("accuracy", "balanced", "macro F1", "top 5", "weight", "without it")
+NOTE = """Temperatures, weights and best epochs were chosen on these clips: expect less on new people.
+"without it" is the ensemble's accuracy when the stream is left out."""
+
+
+def print_summary(summary: Path, submission: Path, quarantine: Path, cards: Sequence[Path]) -> None:
+    """Print how good each stream and the ensemble is on the validation split, and where the submission lies.
+
+    ``cards`` are those of streams outside the ensemble, such as pretraining on another corpus.
+    """
     console = Console()
+    rows = pd.read_csv(summary)
     if len(rows):
-        console.print(_table(rows))
+        console.print(_table(rows, [read_json(card) for card in cards]))
     else:
         console.print("The corpus has no labelled validation clips: the streams have equal weights, and no accuracy.")
     unusable = pd.read_csv(quarantine)
@@ -21,16 +32,21 @@ def print_summary(summary: Path, submission: Path, quarantine: Path) -> None:
     console.print(f"{len(pd.read_csv(submission))} test clips predicted: {submission}")
 
 
-def _table(rows: pd.DataFrame) -> Table:
-    clips = int(rows.clips.iloc[0])
-    table = Table(
-        title=f"Validation split, {clips} clips",
-        caption="Temperatures, weights and the best epochs were chosen on these clips: new subjects will score lower.",
-    )
-    for heading in ("", "accuracy", "balanced", "macro F1", "top 5", "weight", "ensemble without it"):
-        table.add_column(heading, justify="right" if heading else "left")
+def _table(rows: pd.DataFrame, cards: Sequence[dict]) -> Table:
+    title = f"Validation split, {int(rows.clips.iloc[0])} clips"
+    table = Table(title=title, title_justify="left", caption=NOTE, caption_justify="left")
+    table.add_column("stream")
+    for heading in HEADINGS:
+        table.add_column(heading, justify="right")
+    for card in cards:
+        best = card["best"]
+        values = (best["val_accuracy"], best["val_balanced_accuracy"])
+        table.add_row(f"{card['stream']} (on {card['corpus']})", *map(_shown, values), style="dim")
     for row in rows.itertuples():
-        values = (row.accuracy, row.balanced_accuracy, row.macro_f1, row.top5, row.weight, row.without)
-        style = "bold" if row.kind == "ensemble" else None
-        table.add_row(row.name, *("" if pd.isna(value) else f"{value:.3f}" for value in values), style=style)
+        name, style = (f"ensemble {row.name}", "bold") if row.kind == "ensemble" else (row.name, None)
+        table.add_row(name, *(_shown(getattr(row, column)) for column in COLUMNS), style=style)
     return table
+
+
+def _shown(value: float | None) -> str:
+    return "" if pd.isna(value) else f"{value:.3f}"
