@@ -4,15 +4,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
 from .files import read_json
 
 COLUMNS = ("accuracy", "balanced_accuracy", "macro_f1", "top5", "weight", "without")
-HEADINGS = ("accuracy", "balanced", "macro F1", "top 5", "weight", "without it")
+HEADINGS = ("accuracy", "balanced", "macro F1", "top 5", "weight", "without")
 NOTE = """Temperatures, weights and best epochs were chosen on these clips: expect less on new people.
-"without it" is the ensemble's accuracy when the stream is left out."""
+"without" is the ensemble's accuracy when the stream is left out."""
 
 
 def print_summary(summary: Path, submission: Path, quarantine: Path, cards: Sequence[Path]) -> None:
@@ -34,8 +35,8 @@ def print_summary(summary: Path, submission: Path, quarantine: Path, cards: Sequ
 
 def _table(rows: pd.DataFrame, cards: Sequence[dict]) -> Table:
     title = f"Validation split, {int(rows.clips.iloc[0])} clips"
-    table = Table(title=title, title_justify="left", caption=NOTE, caption_justify="left")
-    table.add_column("stream")
+    table = Table(title=title, title_justify="left", caption=NOTE, caption_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table.add_column("stream", no_wrap=True)
     for heading in HEADINGS:
         table.add_column(heading, justify="right")
     for card in cards:
