@@ -225,12 +225,16 @@ def load_config(raw: dict[str, Any]) -> Config:
     try:
         return Config.model_validate(raw)
     except ValidationError as error:
-        lines = [f"  {_place(problem['loc'])}: {_sentence(problem)}" for problem in error.errors()]
-        raise InputError("the configuration cannot be used:\n" + "\n".join(lines)) from None
+        raise InputError(f"the configuration cannot be used:\n{listed_problems(error)}") from None
+
+
+def listed_problems(error: ValidationError) -> str:
+    """What is wrong with some settings, one line a key."""
+    return "\n".join(f"  {_place(problem['loc'])}: {_sentence(problem)}" for problem in error.errors())
 
 
 def _place(loc: tuple[int | str, ...]) -> str:
-    return ".".join(str(part) for part in loc) or "config"
+    return ".".join(str(part) for part in loc) or "settings"
 
 
 def _sentence(problem: dict[str, Any]) -> str:

@@ -16,7 +16,8 @@ from .corpora import FORMATS, provides
 from .errors import InputError
 from .settings import Settings
 from .stamps import code_digest
-from .steps import ClipsStep, DemoStep, DepthStep, RgbStep, SkeletonStep, TrainStep
+from .steps import ClipsStep, DemoStep, DepthStep, RgbStep, SkeletonStep
+from .stream import TrainStep
 
 SOURCE = Path(__file__).resolve().parent.parent
 HEATMAPS = ("joint", "limb")

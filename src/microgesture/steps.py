@@ -4,10 +4,9 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationError
 
-from .config import DemoSettings, DepthSettings, KeypointSettings, RgbSettings
+from .config import DemoSettings, DepthSettings, KeypointSettings, RgbSettings, listed_problems
 from .errors import InputError
 from .settings import Settings
-from .stream import TrainStep as TrainStep
 
 
 class DemoStep(DemoSettings):
@@ -48,5 +47,4 @@ def parse_step(step: type[Settings], text: str) -> Any:
     try:
         return step.model_validate_json(text)
     except ValidationError as error:
-        problems = "; ".join(f"{'.'.join(map(str, p['loc'])) or 'settings'}: {p['msg']}" for p in error.errors())
-        raise InputError(f"--settings: {problems}") from None
+        raise InputError(f"--settings cannot be used:\n{listed_problems(error)}") from None

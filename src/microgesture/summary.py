@@ -35,7 +35,9 @@ def print_summary(summary: Path, submission: Path, quarantine: Path, cards: Sequ
 
 def _table(rows: pd.DataFrame, cards: Sequence[dict]) -> Table:
     title = f"Validation split, {int(rows.clips.iloc[0])} clips"
-    table = Table(title=title, title_justify="left", caption=NOTE, caption_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table = Table(
+        title=title, title_justify="left", caption=NOTE, caption_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0)
+    )
     table.add_column("stream", no_wrap=True)
     for heading in HEADINGS:
         table.add_column(heading, justify="right")

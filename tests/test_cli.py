@@ -1,0 +1,34 @@
+import re
+
+import pytest
+
+from microgesture.cli import app, main
+
+STAGES = ("demo", "clips", "skeletons", "keypoints", "rgb", "taylor", "flow", "depth", "train", "predict", "ensemble")
+
+
+@pytest.mark.parametrize("stage", [*STAGES, "submission"])
+def test_every_stage_explains_itself_and_its_settings(stage, capsys):
+    with pytest.raises(SystemExit, match="0"):
+        main([stage, "--help"])
+    printed = re.sub(r"\s+", " ", capsys.readouterr().out)
+    assert "Settings:" in printed
+    assert "--output" in printed or "--model" in printed or "--fusion" in printed
+
+
+def test_a_misspelt_setting_is_a_sentence_and_not_a_traceback(tmp_path, capsys):
+    shard = tmp_path / "0000.arrow"
+    shard.touch()
+    command = ["taylor", "--rgb", str(shard), "--output", str(tmp_path / "out"), "--settings", '{"termz": 3}']
+    assert main(command) == 1
+    assert "unknown key 'termz'; did you mean 'terms'?" in capsys.readouterr().err
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        main(["taylor", "--rgb", str(tmp_path / "nope.arrow"), "--output", "out"])
+    assert "nope.arrow" in re.sub(r"[\s│]+", "", capsys.readouterr().err)
+
+
+def test_every_command_is_documented():
+    assert all(command.callback.__doc__ for command in app.registered_commands)
