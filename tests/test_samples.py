@@ -4,8 +4,10 @@ import torch
 
 from microgesture.batches import in_batches, load_batches
 from microgesture.errors import InputError, UnusableClip
+from microgesture.modalities.flow import STEPS_PER_PIXEL
 from microgesture.recipe import Recipe
 from microgesture.samples import (
+    FLOW_STEPS,
     Box,
     ClipDataset,
     centre_square,
@@ -201,3 +203,7 @@ def test_batches_are_few_and_equal(clips, size, expected):
 
 def test_no_clips_make_no_batches():
     assert in_batches([], 4) == []
+
+
+def test_samples_read_flow_in_the_steps_it_is_stored_in():
+    assert FLOW_STEPS == STEPS_PER_PIXEL

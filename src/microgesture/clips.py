@@ -57,10 +57,6 @@ class Clips:
         """The rows that are not quarantined."""
         return self.table[self.table.status == "ok"]
 
-    def with_table(self, table: pd.DataFrame) -> "Clips":
-        """The same classes over another table."""
-        return Clips(table, self.classes, self.targets)
-
 
 def shard_of(recording: str, shards: int) -> int:
     """The shard of a recording: a stable hash, so that adding a recording moves no other one."""
@@ -90,15 +86,6 @@ def read_clips(path: Path | str) -> Clips:
     for column in ("label", "width", "height"):
         table[column] = table[column].astype("Int32")
     return Clips(table, tuple(names["classes"]), tuple(names["targets"]))
-
-
-def quarantine(table: pd.DataFrame, reasons: dict[str, str]) -> pd.DataFrame:
-    """The table with the named clips quarantined; a clip that already was keeps its first reason."""
-    table = table.copy()
-    new = table.clip_id.isin(list(reasons)) & (table.status == "ok")
-    table.loc[new, "reason"] = table.clip_id[new].map(reasons)
-    table.loc[new, "status"] = "quarantined"
-    return table
 
 
 def refuse_shared_subjects(table: pd.DataFrame, corpus: str) -> None:
