@@ -1,5 +1,6 @@
 import re
 import sys
+import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -37,6 +38,7 @@ def test_the_lock_pins_what_the_project_needs():
     lock = (ROOT / "requirements.txt").read_text()
     for pin in ("torch==2.13.0", "torchvision==0.28.0", "pytorchvideo==0.1.5", "snakemake==9.", "-e ."):
         assert re.search(rf"^{re.escape(pin)}", lock, re.MULTILINE), pin
-    declared = re.search(r"^dependencies = \[(.*?)^\]", (ROOT / "pyproject.toml").read_text(), re.MULTILINE | re.DOTALL)
-    for name in re.findall(r'"([\w-]+)', declared[1]):
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    for requirement in project["dependencies"] + project["optional-dependencies"]["dev"]:
+        name = re.match(r"[\w-]+", requirement)[0]
         assert re.search(rf"^{name}==", lock, re.MULTILINE | re.IGNORECASE), name
