@@ -9,7 +9,7 @@ from .errors import InputError
 from .networks.settings import NetworkSettings
 from .recipe import Recipe
 from .settings import Settings
-from .stream import Modality
+from .stream import Inputs, Modality
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$", description="letters, digits and underscores")]
 
@@ -108,22 +108,44 @@ class TaylorSettings(Settings):
 class FlowSettings(Settings):
     """Optical flow."""
 
-    backend: Literal["dis"] = Field("dis", description="dis: OpenCV's DIS, medium preset, no weights needed")
+    backend: Literal["dis", "raft_small", "raft_large", "ptlflow"] = Field(
+        "dis",
+        description="dis: OpenCV's DIS, medium preset, no weights needed; raft_small, raft_large: torchvision's RAFT; "
+        "ptlflow: any network of that package (an extra), such as MemFlow",
+    )
+    model: str | None = Field(None, description="for ptlflow: the network's name there, such as memflow or sea_raft_s")
+    weights: str | None = Field(
+        None, description="for all but dis: a file, or a name that torchvision or ptlflow publishes and fetches once"
+    )
+    precision: Literal["fp32", "bf16", "fp16"] = Field("fp32", description="on a GPU; on a CPU always fp32")
+
+    @model_validator(mode="after")
+    def _learned_flow_has_weights(self) -> "FlowSettings":
+        if (self.backend == "dis") != (self.weights is None):
+            raise ValueError("flow.weights goes with a learned flow.backend, and every learned one needs it")
+        if (self.backend == "ptlflow") != (self.model is not None):
+            raise ValueError("flow.model goes with flow.backend: ptlflow, and only with it")
+        return self
 
 
 class DepthSettings(Settings):
     """Relative depth."""
 
-    backend: Literal["skeleton", "folder"] = Field(
+    backend: Literal["skeleton", "folder", "transformers"] = Field(
         "skeleton",
-        description="skeleton: from foreshortened limbs, needs no weights; folder: depth videos of your own",
+        description="skeleton: from foreshortened limbs, needs no weights; folder: depth videos of your own; "
+        "transformers: a network of that package (an extra), such as Depth Anything V2, made steady over time",
     )
     folder: str | None = Field(None, description="for folder: holds <clip_id>.mp4, as many frames as the clip")
+    model: str | None = Field(None, description="for transformers: a folder with the network, or its name on the hub")
+    precision: Literal["fp32", "bf16", "fp16"] = Field("fp32", description="on a GPU; on a CPU always fp32")
 
     @model_validator(mode="after")
-    def _folder_named(self) -> "DepthSettings":
+    def _backend_has_its_own(self) -> "DepthSettings":
         if (self.backend == "folder") != (self.folder is not None):
             raise ValueError("depth.folder goes with depth.backend: folder, and only with it")
+        if (self.backend == "transformers") != (self.model is not None):
+            raise ValueError("depth.model goes with depth.backend: transformers, and only with it")
         return self
 
 
@@ -131,10 +153,43 @@ class Stream(Settings):
     """One trained network."""
 
     corpus: Name = Field(description="a key of corpora")
-    input: Modality = Field(description="what the network sees")
+    input: Modality | Inputs = Field(description="what the network sees; two for a network of two paths: [rgb, joint]")
     network: NetworkSettings
     recipe: Name = Field(description="a key of recipes")
-    init: Name | None = Field(None, description="another stream whose weights this one starts from; its head is new")
+    init: Name | tuple[Name, ...] | None = Field(
+        None,
+        description="another stream whose weights this one starts from, its head new on other classes; for a network of "
+        "two paths one for each: [rgb_slow, joint]",
+    )
+    weights: str | None = Field(
+        None,
+        description="published weights that this one starts from: a file (safetensors or a state dict of torchvision, "
+        "mmaction2 or pyskl), or torchvision's name of one, which is fetched once",
+    )
+
+    @property
+    def inputs(self) -> tuple[Modality, ...]:
+        """What the network sees, in the order of its arguments."""
+        return (self.input,) if isinstance(self.input, str) else self.input
+
+    @property
+    def parents(self) -> tuple[str, ...]:
+        """The streams that this one starts from."""
+        return () if self.init is None else (self.init,) if isinstance(self.init, str) else self.init
+
+    @model_validator(mode="after")
+    def _network_fits(self) -> "Stream":
+        sees = self.network.sees
+        if len(sees) != len(self.inputs) or any(
+            seen not in kind for seen, kind in zip(self.inputs, sees, strict=True)
+        ):
+            wanted = " and ".join(f"one of {', '.join(kind)}" for kind in sees)
+            raise ValueError(f"network {self.network.name} sees {wanted}, not {', '.join(self.inputs)}")
+        if self.init is not None and self.weights is not None:
+            raise ValueError("a stream starts from another one (init) or from published weights, not from both")
+        if len(self.parents) not in (0, 1, len(self.inputs)):
+            raise ValueError(f"init names {len(self.parents)} streams for {len(self.inputs)} inputs")
+        return self
 
 
 class Ensemble(Settings):
@@ -142,9 +197,9 @@ class Ensemble(Settings):
 
     streams: tuple[Name, ...] = Field(min_length=1, description="keys of streams, all on one corpus")
     weights: Literal["search", "equal"] | dict[Name, float] = Field(
-        "search", description="searched on the validation split, equal, or given for each stream (scaled to sum 1)"
+        "search", description="searched, equal, or given for each stream (scaled to sum 1)"
     )
-    calibrate: bool = Field(True, description="fit one temperature a stream on the validation split before averaging")
+    calibrate: bool = Field(True, description="fit one temperature a stream before averaging")
 
     @model_validator(mode="after")
     def _weights_fit(self) -> "Ensemble":
@@ -155,6 +210,13 @@ class Ensemble(Settings):
             if min(self.weights.values()) < 0 or sum(self.weights.values()) <= 0:
                 raise ValueError("weights must not be negative, and not all zero")
         return self
+
+
+class AblationRow(Settings):
+    """One row of the ablation table."""
+
+    name: Name = Field(description="a stream or an ensemble; all on one corpus")
+    versus: Name | None = Field(None, description="the row above that this one is compared with, clip by clip")
 
 
 class Submission(Settings):
@@ -171,13 +233,22 @@ class Config(Settings):
 
     seed: int = Field(0, description="of every random choice in training")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto: a GPU where there is one")
-    threads: int = Field(1, ge=1, description="CPU threads of one training job")
+    devices: int = Field(1, ge=1, description="devices that one training runs on")
+    threads: int = Field(1, ge=1, description="CPU threads of one training job, on each device")
+    compile: bool = Field(False, description="compile the networks (torch.compile): minutes at the start, faster after")
     workers: int = Field(0, ge=0, description="processes that read clips beside one training")
     memory: float = Field(
         1.0, ge=0, description="GiB; without workers, a stream's clips are kept in memory if they are smaller together"
     )
     shards: int = Field(4, ge=1, description="files a corpus is split into; 64 suits iMiGUE and MA-52, 4 the demo")
     max_quarantined: float = Field(0.02, ge=0, le=1, description="share of unusable clips above which a run fails")
+    folds: int = Field(
+        0,
+        ge=0,
+        description="parts that the subjects of train and val are dealt into; every stream of an ensemble that fits "
+        "anything is trained once more without each part, and temperatures and weights are fitted on what it says of the "
+        "people it has not seen. 0: fitted on val, as published, with no more training",
+    )
     corpora: dict[Name, Corpus] = Field(min_length=1)
     keypoints: KeypointSettings = KeypointSettings()
     rgb: RgbSettings = RgbSettings()
@@ -187,6 +258,9 @@ class Config(Settings):
     recipes: dict[Name, Recipe] = Field(min_length=1)
     streams: dict[Name, Stream] = Field(min_length=1)
     ensembles: dict[Name, Ensemble] = Field(min_length=1)
+    ablation: tuple[AblationRow, ...] = Field(
+        (), description="rows of results/ablation.csv; none: every stream of an ensemble, then every ensemble"
+    )
     submission: Submission
 
     @model_validator(mode="after")
@@ -194,9 +268,9 @@ class Config(Settings):
         for name, stream in self.streams.items():
             _require(stream.corpus, self.corpora, f"streams.{name}.corpus")
             _require(stream.recipe, self.recipes, f"streams.{name}.recipe")
-            if stream.init is not None:
-                _require(stream.init, self.streams, f"streams.{name}.init")
-            self._refuse_circle(name)
+            for parent in stream.parents:
+                _require(parent, self.streams, f"streams.{name}.init")
+            self._refuse_circle(name, ())
         for name, ensemble in self.ensembles.items():
             for stream in ensemble.streams:
                 _require(stream, self.streams, f"ensembles.{name}.streams")
@@ -204,15 +278,30 @@ class Config(Settings):
             if len(corpora) > 1:
                 raise ValueError(f"ensembles.{name} mixes the corpora {', '.join(sorted(corpora))}")
         _require(self.submission.ensemble, self.ensembles, "submission.ensemble")
+        self._check_ablation()
+        if self.folds == 1:
+            raise ValueError("folds are at least 2, or 0 for none")
+        if both := sorted(set(self.streams) & set(self.ensembles)):
+            raise ValueError(f"'{both[0]}' names a stream and an ensemble; the ablation table could not tell them apart")
         return self
 
-    def _refuse_circle(self, name: str) -> None:
-        seen, current = [name], self.streams[name].init
-        while current is not None and current in self.streams:
-            if current in seen:
-                raise ValueError(f"streams start from each other in a circle: {' -> '.join([*seen, current])}")
-            seen.append(current)
-            current = self.streams[current].init
+    def _check_ablation(self) -> None:
+        scored = {stream for ensemble in self.ensembles.values() for stream in ensemble.streams}
+        above: list[str] = []
+        for row in self.ablation:
+            if row.name not in scored and row.name not in self.ensembles:
+                raise ValueError(f"ablation: '{row.name}' is no ensemble, nor a stream of one")
+            if row.versus is not None and row.versus not in above:
+                raise ValueError(f"ablation: '{row.name}' is compared with '{row.versus}', which is no row above it")
+            if row.name in above:
+                raise ValueError(f"ablation: '{row.name}' stands there twice")
+            above.append(row.name)
+
+    def _refuse_circle(self, name: str, below: tuple[str, ...]) -> None:
+        if name in below:
+            raise ValueError(f"streams start from each other in a circle: {' -> '.join([*below, name])}")
+        for parent in self.streams[name].parents if name in self.streams else ():
+            self._refuse_circle(parent, (*below, name))
 
 
 def _require(key: str, there: dict[str, Any], where: str) -> None:

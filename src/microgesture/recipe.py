@@ -22,6 +22,12 @@ class Recipe(Settings):
         description="null: spread over the whole clip (PoseConv3D); a number: that many frames apart, looped",
     )
     size: int = Field(56, ge=8, description="side of the network's input in pixels")
+    heatmap_frames: int | None = Field(
+        None, ge=1, description="frames of the heatmaps seen beside a video, a multiple of frames; null: as many"
+    )
+    heatmap_size: int | None = Field(
+        None, ge=8, description="side of the heatmaps seen beside a video in pixels; null: size"
+    )
     sigma: float = Field(0.6, gt=0, description="radius of a joint's or limb's heatmap in pixels of the input")
     flow_bound: float = Field(
         0.04, gt=0, description="motion a frame that counts as 1, as a share of the input's side; faster is cut to 1"
@@ -48,8 +54,18 @@ class Recipe(Settings):
     batch: int = Field(
         32, ge=2, description="most clips a step, over all devices together; learning_rate is meant for it"
     )
+    device_batch: int | None = Field(
+        None,
+        ge=1,
+        description="most clips that one device takes at once, over which batch norm averages; a step of batch clips is "
+        "added up from as many turns as that takes on the devices that are there. null: all of a device's share",
+    )
     optimizer: Literal["sgd", "adamw"] = Field("sgd", description="sgd has momentum 0.9; adamw has betas 0.9 and 0.999")
-    learning_rate: float = Field(0.05, gt=0, description="highest rate, reached after the warm-up; then cosine to 0")
+    learning_rate: float = Field(0.05, gt=0, description="highest rate, reached after the warm-up")
+    schedule: Literal["cosine", "steps"] = Field(
+        "cosine", description="of the rate after the warm-up: a cosine to 0, or a tenth after each of decay_epochs"
+    )
+    decay_epochs: tuple[int, ...] = Field((), description="rounds after which the rate falls to a tenth, for steps")
     backbone_scale: float = Field(
         1.0, ge=0, description="share of the learning rate for everything but the head; 0.1 for pretrained Video Swin"
     )
@@ -66,6 +82,9 @@ class Recipe(Settings):
 
     # how a clip is tested
     views: int = Field(10, ge=1, description="samplings of a clip in testing, averaged; equal ones are seen once")
+    crops: Literal[1, 3] = Field(
+        1, description="squares of a video's frame in testing, averaged: the middle, or both ends too; equal ones once"
+    )
 
     @model_validator(mode="after")
     def _ranges_are_in_order(self) -> "Recipe":
@@ -76,4 +95,8 @@ class Recipe(Settings):
             raise ValueError(f"std must be above 0, not {self.std}")
         if self.warmup_epochs >= self.epochs:
             raise ValueError(f"warmup_epochs is {self.warmup_epochs}, which leaves nothing of {self.epochs} epochs")
+        if (self.schedule == "steps") != bool(self.decay_epochs):
+            raise ValueError("decay_epochs go with schedule: steps, and only with it")
+        if self.heatmap_frames is not None and self.heatmap_frames % self.frames:
+            raise ValueError(f"heatmap_frames is {self.heatmap_frames}, which is no multiple of frames, {self.frames}")
         return self

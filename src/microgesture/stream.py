@@ -1,6 +1,6 @@
 """One stream: a network, what it sees and how it is trained."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -9,15 +9,20 @@ from .recipe import Recipe
 from .settings import Settings
 
 Modality = Literal["joint", "limb", "rgb", "taylor", "flow", "depth"]
+Inputs = Annotated[tuple[Modality, ...], Field(min_length=1, max_length=2)]
 
 
 class TrainStep(Settings):
     """A stream to train, or to predict with."""
 
     stream: str
-    input: Modality
-    selection: Literal["22", "36", "42", "68"] | None = Field(description="of keypoints; null for videos")
+    inputs: Inputs = Field(description="what the network sees, in the order of its arguments")
+    selection: Literal["22", "36", "42", "68"] | None = Field(description="of keypoints; null for videos alone")
+    margin: float | None = Field(
+        None, description="about the person in the stored videos, for heatmaps seen in the same crop; null for one input"
+    )
     network: NetworkSettings
     recipe: Recipe
     seed: int
+    folds: int | None = Field(None, ge=2, description="parts that the subjects are dealt into; null: train on all")
     max_quarantined: float = Field(ge=0, le=1, description="share of clips without this input above which it fails")

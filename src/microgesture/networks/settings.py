@@ -1,25 +1,48 @@
 """Settings of the networks; light, so that the configuration can be read without torch."""
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
 from ..settings import Settings
 
+HEATMAPS = ("joint", "limb")
+VIDEOS = ("rgb", "taylor", "flow", "depth")
 _HEAD_DROPOUT = "share of the features dropped before the classifier, in training"
+
+
+class SlowOnlySettings(Settings):
+    """SlowOnly-R50 (arXiv 1812.03982): a 3-D ResNet over few frames; the video half of RGBPoseConv3D."""
+
+    sees: ClassVar = (VIDEOS,)  # what may stand for each input
+    name: Literal["slowonly"]
+    width: int = Field(64, ge=1, description="channels of the first layer, which all others follow; 64 as published")
+    dropout: float = Field(0.5, ge=0, lt=1, description=_HEAD_DROPOUT)
 
 
 class PoseConv3DSettings(Settings):
     """PoseConv3D (arXiv 2104.13586): a slow 3-D ResNet over joint or limb heatmaps."""
 
+    sees: ClassVar = (HEATMAPS,)  # what may stand for each input
     name: Literal["poseconv3d"]
     width: int = Field(32, ge=1, description="channels of the first layer, which all others follow; 32 as published")
+    dropout: float = Field(0.5, ge=0, lt=1, description=_HEAD_DROPOUT)
+
+
+class RGBPoseConv3DSettings(Settings):
+    """RGBPoseConv3D (arXiv 2104.13586): SlowOnly over a video and PoseConv3D over heatmaps, joined twice on the way."""
+
+    sees: ClassVar = (VIDEOS, HEATMAPS)  # what may stand for each input
+    name: Literal["rgbposeconv3d"]
+    video_width: int = Field(64, ge=1, description="of the SlowOnly path; 64 as published")
+    heatmap_width: int = Field(32, ge=1, description="of the PoseConv3D path; 32 as published")
     dropout: float = Field(0.5, ge=0, lt=1, description=_HEAD_DROPOUT)
 
 
 class VideoSwinSettings(Settings):
     """Video Swin (arXiv 2106.13230): attention in shifted windows over space and time."""
 
+    sees: ClassVar = (VIDEOS,)  # what may stand for each input
     name: Literal["video_swin"]
     size: Literal["tiny", "small", "base"] = Field(
         "tiny", description="published sizes: 28, 50 or 88 million parameters"
@@ -34,4 +57,6 @@ class VideoSwinSettings(Settings):
     dropout: float = Field(0.5, ge=0, lt=1, description=_HEAD_DROPOUT)
 
 
-NetworkSettings = Annotated[PoseConv3DSettings | VideoSwinSettings, Field(discriminator="name")]
+NetworkSettings = Annotated[
+    PoseConv3DSettings | SlowOnlySettings | RGBPoseConv3DSettings | VideoSwinSettings, Field(discriminator="name")
+]
