@@ -24,6 +24,8 @@ wildcard_constraints:
     stream="|".join(plan.config.streams),
     ensemble="|".join(plan.config.ensembles),
     shard=r"\d{4}",
+    fold=r"\d+",
+    published=r"\w+_Weights\.\w+",
 
 
 include: "workflow/rules/corpus.smk"

@@ -11,7 +11,7 @@ import typer
 from rich.markup import escape
 
 from . import steps
-from .config import Ensemble, FlowSettings, KeypointSettings, Submission, TaylorSettings, schema_json
+from .config import FlowSettings, KeypointSettings, Submission, TaylorSettings, schema_json
 from .errors import InputError
 from .settings import Settings
 from .stream import TrainStep
@@ -26,6 +26,7 @@ app = typer.Typer(
 File = Annotated[Path, typer.Option(exists=True, dir_okay=False)]
 Files = Annotated[list[Path], typer.Argument(exists=True, dir_okay=False)]
 OptionalFile = Annotated[Path | None, typer.Option(exists=True, dir_okay=False)]
+FoldNumber = Annotated[int, typer.Option(min=0, help="number of the fold")]
 Output = Annotated[Path, typer.Option()]
 SettingsText = Annotated[str, typer.Option("--settings", help="settings as JSON; the keys are listed below")]
 ShardNumber = Annotated[int, typer.Option(help="number of the shard")]
@@ -33,6 +34,8 @@ Stamp = Annotated[str, typer.Option(help="work in progress is kept under this na
 Threads = Annotated[int, typer.Option(envvar="MICROGESTURE_THREADS", min=1, help="CPU threads")]
 Device = Annotated[str, typer.Option(envvar="MICROGESTURE_DEVICE", help="auto, cpu or cuda")]
 Workers = Annotated[int, typer.Option(envvar="MICROGESTURE_WORKERS", min=0, help="processes that read clips")]
+Devices = Annotated[int, typer.Option(envvar="MICROGESTURE_DEVICES", min=1, help="devices to train on")]
+Compile = Annotated[bool, typer.Option(envvar="MICROGESTURE_COMPILE", help="compile the network first")]
 Memory = Annotated[float, typer.Option(envvar="MICROGESTURE_MEMORY", min=0, help="GiB of clips to keep in memory")]
 
 
@@ -58,6 +61,14 @@ def _scratch(output: Path, stamp: str) -> Iterator[Path]:
             shutil.rmtree(other)
     yield folder / stamp
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def _by_kind(shards: list[Path]) -> dict[str, list[Path]]:
+    """Shard files, which lie in <kind>/<corpus>, by their kind."""
+    kinds: dict[str, list[Path]] = {}
+    for path in shards:
+        kinds.setdefault(path.parent.parent.name, []).append(path)
+    return kinds
 
 
 @app.callback()
@@ -159,13 +170,15 @@ def taylor(rgb: File, output: Output, settings: SettingsText = "{}", stamp: Stam
 
 
 @_stage("flow", FlowSettings)
-def flow(rgb: File, output: Output, settings: SettingsText = "{}", stamp: Stamp = "hand") -> None:
+def flow(
+    rgb: File, output: Output, settings: SettingsText = "{}", stamp: Stamp = "hand", device: Device = "auto"
+) -> None:
     """Make the optical flow of a shard, in 1/32 pixel."""
     from .modalities.flow import make_flow
 
     step = steps.parse_step(FlowSettings, settings)
     with _scratch(output, stamp) as scratch:
-        make_flow(rgb, output, scratch, **step.model_dump())
+        make_flow(rgb, output, scratch, device=device, **step.model_dump())
 
 
 @_stage("depth", steps.DepthStep)
@@ -174,8 +187,10 @@ def depth(
     shard: ShardNumber,
     output: Output,
     keypoints: OptionalFile = None,
+    rgb: OptionalFile = None,
     settings: SettingsText = "{}",
     stamp: Stamp = "hand",
+    device: Device = "auto",
 ) -> None:
     """Make the relative depth of a shard, in the same frames as rgb."""
     from .clips import read_clips
@@ -185,8 +200,27 @@ def depth(
     folder = Path(step.folder) if step.folder else None
     with _scratch(output, stamp) as scratch:
         make_depth(
-            read_clips(clips), shard, keypoints, output, scratch, folder=folder, **step.model_dump(exclude={"folder"})
+            read_clips(clips),
+            shard,
+            keypoints,
+            output,
+            scratch,
+            rgb=rgb,
+            folder=folder,
+            device=device,
+            **step.model_dump(exclude={"folder"}),
         )
+
+
+@_stage("weights")
+def weights(
+    name: Annotated[str, typer.Option(help="torchvision's name, such as Swin3D_T_Weights.KINETICS400_V1")],
+    output: Output,
+) -> None:
+    """Fetch published weights once, check them, and keep them as safetensors."""
+    from .published import fetch_weights
+
+    fetch_weights(name, output)
 
 
 @_stage("train", TrainStep)
@@ -196,23 +230,29 @@ def train(
     shards: Files,
     model: Output,
     card: Output,
-    init: OptionalFile = None,
+    init: Annotated[list[Path] | None, typer.Option(exists=True, help="weights of a stream; one for each path")] = None,
+    weights: Annotated[Path | None, typer.Option(exists=True, help="published weights")] = None,
+    fold: Annotated[int | None, typer.Option(min=0, help="leave the people of this fold out")] = None,
     stamp: Stamp = "hand",
     device: Device = "auto",
+    devices: Devices = 1,
     threads: Threads = 1,
     workers: Workers = 0,
     memory: Memory = 1.0,
+    compile: Compile = False,
 ) -> None:
-    """Train one stream; a killed training goes on from its last epoch."""
+    """Train one stream; a killed training goes on from where it was."""
     from .batches import Machine
     from .clips import read_clips
     from .networks import build
     from .train import train as train_stream
 
     step = steps.parse_step(TrainStep, settings)
-    machine = Machine(device, threads, workers, memory)
+    machine = Machine(device, threads, workers, memory, devices, compile)
     with _scratch(model, stamp) as scratch:
-        train_stream(read_clips(clips), shards, step, build, model, card, scratch, machine, init)
+        train_stream(
+            read_clips(clips), _by_kind(shards), step, build, model, card, scratch, machine, init or (), weights, fold
+        )
 
 
 @_stage("predict", TrainStep)
@@ -236,10 +276,34 @@ def predict(
 
     step = steps.parse_step(TrainStep, settings)
     machine = Machine(device, threads, workers, memory)
-    predict_stream(read_clips(clips), shards, model, step, build, {"val": val, "test": test}, machine)
+    predict_stream(read_clips(clips), _by_kind(shards), model, step, build, {"val": val, "test": test}, machine)
 
 
-@_stage("ensemble", Ensemble)
+@_stage("predict-fold", TrainStep)
+def predict_fold(
+    settings: SettingsText,
+    clips: File,
+    shards: Files,
+    model: File,
+    fold: FoldNumber,
+    output: Output,
+    device: Device = "auto",
+    threads: Threads = 1,
+    workers: Workers = 0,
+    memory: Memory = 1.0,
+) -> None:
+    """Score the labelled clips of the people that a fold of a stream was trained without."""
+    from .batches import Machine
+    from .clips import read_clips
+    from .networks import build
+    from .predict import predict_fold as predict_people
+
+    step = steps.parse_step(TrainStep, settings)
+    machine = Machine(device, threads, workers, memory)
+    predict_people(read_clips(clips), _by_kind(shards), model, step, build, fold, output, machine)
+
+
+@_stage("ensemble", steps.EnsembleStep)
 def ensemble(
     settings: SettingsText,
     name: Annotated[str, typer.Option()],
@@ -247,21 +311,39 @@ def ensemble(
     scores: Files,
     fusion: Output,
     summary: Output,
+    held_out: Output,
     val_output: Output,
     test_output: Output,
 ) -> None:
-    """Fit temperatures and weights on the validation split and join the streams.
+    """Fit temperatures and weights, and join the streams.
 
-    The scores of a stream and a split are the file <stream>/<split>.parquet.
+    The scores of a stream are the files <stream>/val.parquet, test.parquet and, with folds, fold0.parquet and so on.
     """
     from .clips import read_clips
     from .ensemble import run_ensemble
 
-    step = steps.parse_step(Ensemble, settings)
+    step = steps.parse_step(steps.EnsembleStep, settings)
     found = {(path.parent.name, path.stem): path for path in scores}
     files = {stream: {split: found[stream, split] for split in ("val", "test")} for stream in step.streams}
+    folds = {stream: [found[stream, f"fold{fold}"] for fold in range(step.folds)] for stream in step.streams}
     outputs = {"val": val_output, "test": test_output}
-    run_ensemble(name, read_clips(clips), files, outputs, fusion, summary, step.weights, step.calibrate)
+    run_ensemble(
+        name, read_clips(clips), files, folds, outputs, held_out, fusion, summary, step.weights, step.calibrate
+    )
+
+
+@_stage("ablation", steps.AblationStep)
+def ablation(settings: SettingsText, clips: File, predictions: Files, csv: Output, markdown: Output) -> None:
+    """Compare streams and ensembles on the same clips, with intervals over people.
+
+    The files are <stream>/fold0.parquet and so on, or <stream>/val.parquet, and <ensemble>/held_out.parquet.
+    """
+    from .ablation import run_ablation
+    from .clips import read_clips
+
+    step = steps.parse_step(steps.AblationStep, settings)
+    files = {row.name: [path for path in predictions if path.parent.name == row.name] for row in step.rows}
+    run_ablation(read_clips(clips), step.rows, files, csv, markdown)
 
 
 @_stage("submission", Submission)

@@ -16,6 +16,8 @@ def prepare(config: Config) -> None:
     """
     os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
     os.environ["MICROGESTURE_DEVICE"] = config.device
+    os.environ["MICROGESTURE_DEVICES"] = str(config.devices)
+    os.environ["MICROGESTURE_COMPILE"] = str(config.compile)
     os.environ["MICROGESTURE_THREADS"] = str(config.threads)
     os.environ["MICROGESTURE_WORKERS"] = str(config.workers)
     os.environ["MICROGESTURE_MEMORY"] = str(config.memory)

@@ -245,9 +245,9 @@ class Config(Settings):
     folds: int = Field(
         0,
         ge=0,
-        description="parts that the subjects of train and val are dealt into; every stream of an ensemble that fits "
-        "anything is trained once more without each part, and temperatures and weights are fitted on what it says of the "
-        "people it has not seen. 0: fitted on val, as published, with no more training",
+        description="parts that the subjects of train and val are dealt into; every stream of an ensemble is trained once "
+        "more without each part, and temperatures and weights are fitted on what it says of the people it has not seen. "
+        "0: fitted on val, as published, with no more training",
     )
     corpora: dict[Name, Corpus] = Field(min_length=1)
     keypoints: KeypointSettings = KeypointSettings()
@@ -296,6 +296,12 @@ class Config(Settings):
             if row.name in above:
                 raise ValueError(f"ablation: '{row.name}' stands there twice")
             above.append(row.name)
+        corpora = {self.streams[stream].corpus for row in self.ablation for stream in self._streams_of(row.name)}
+        if len(corpora) > 1:
+            raise ValueError(f"ablation mixes the corpora {', '.join(sorted(corpora))}")
+
+    def _streams_of(self, name: str) -> tuple[str, ...]:
+        return self.ensembles[name].streams if name in self.ensembles else (name,)
 
     def _refuse_circle(self, name: str, below: tuple[str, ...]) -> None:
         if name in below:

@@ -11,16 +11,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .config import Config, CorpusBase, Stream, load_config
+from .config import AblationRow, Config, CorpusBase, Stream, load_config
 from .corpora import FORMATS, provides
 from .errors import InputError
+from .networks.settings import HEATMAPS
 from .settings import Settings
 from .stamps import code_digest
-from .steps import ClipsStep, DemoStep, DepthStep, RgbStep, SkeletonStep
-from .stream import TrainStep
+from .steps import AblationStep, ClipsStep, DemoStep, DepthStep, EnsembleStep, RgbStep, SkeletonStep
+from .stream import TrainStep, store
 
 SOURCE = Path(__file__).resolve().parent.parent
-HEATMAPS = ("joint", "limb")
 KINDS = ("keypoints", "rgb", "taylor", "flow", "depth")
 # Progress bars and error classes have no part in any result.
 WITHOUT_EFFECT = ("microgesture.progress", "microgesture.errors")
@@ -53,6 +53,7 @@ class Plan:
             self._plan_stream(stream)
         for ensemble in self.config.ensembles:
             self._plan_ensemble(ensemble)
+        self._plan_ablation()
         self._plan_submission()
 
     def step(self, stage: str, name: str) -> Step:
@@ -69,6 +70,52 @@ class Plan:
         """The streams that some ensemble wants scores of."""
         return [name for name in self.config.streams if any(name in e.streams for e in self.config.ensembles.values())]
 
+    @property
+    def folds(self) -> list[str]:
+        """The names of the folds."""
+        return [str(fold) for fold in range(self.config.folds)]
+
+    @property
+    def folded(self) -> list[str]:
+        """The streams that are trained by folds: the scored ones, and what they start from on the same corpus.
+
+        A fold that started from a stream trained on everybody would know the people that it is to say something of.
+        """
+        waiting, found = (list(self.scored) if self.config.folds else []), set()
+        while waiting:
+            name = waiting.pop()
+            found.add(name)
+            waiting += [parent for parent in self.config.streams[name].parents if self._same_corpus(name, parent)]
+        return [name for name in self.config.streams if name in found]
+
+    @property
+    def ablation(self) -> tuple[AblationRow, ...]:
+        """The rows of the ablation table: the configured ones, or all that can be on the submission's corpus."""
+        if self.config.ablation:
+            return self.config.ablation
+        corpus = self.corpus_of(self.config.submission.ensemble)
+        names = [*self.scored, *self.config.ensembles]
+        return tuple(AblationRow(name=name) for name in names if self.corpus_of(name) == corpus)
+
+    @property
+    def depth_is_seen(self) -> bool:
+        """Whether depth is made from the rgb frames."""
+        return self.config.depth.backend == "transformers"
+
+    @property
+    def flow_is_learned(self) -> bool:
+        """Whether flow is made by a network."""
+        return self.config.flow.backend != "dis"
+
+    def corpus_of(self, name: str) -> str:
+        """The corpus of a stream or an ensemble."""
+        stream = self.config.ensembles[name].streams[0] if name in self.config.ensembles else name
+        return self.config.streams[stream].corpus
+
+    def fold_parents(self, stream: str) -> dict[str, bool]:
+        """What a fold of a stream starts from, and whether from the same fold of it."""
+        return {parent: self._same_corpus(stream, parent) for parent in self.config.streams[stream].parents}
+
     def root(self, corpus: str) -> str:
         """The folder a corpus is read from."""
         settings = self.config.corpora[corpus]
@@ -78,15 +125,16 @@ class Plan:
         """What a corpus has: ``video``, ``keypoints`` or both."""
         return self._provides[corpus]
 
-    def store(self, stream: str) -> str:
-        """The kind of shard that a stream is trained on: ``keypoints`` or a kind of video."""
-        wanted = self.config.streams[stream].input
-        return "keypoints" if wanted in HEATMAPS else wanted
+    def stores(self, stream: str) -> list[str]:
+        """The kinds of shard that a stream is trained on."""
+        wanted = {store(modality) for modality in self.config.streams[stream].inputs}
+        return [kind for kind in KINDS if kind in wanted]
 
     def kinds(self, corpus: str) -> list[str]:
         """The kinds of shard that some stream, or another kind that one needs, wants of a corpus."""
-        wanted = {self.store(name) for name, stream in self.config.streams.items() if stream.corpus == corpus}
-        if wanted & {"taylor", "flow"}:
+        streams = [name for name, stream in self.config.streams.items() if stream.corpus == corpus]
+        wanted = {kind for name in streams for kind in self.stores(name)}
+        if wanted & ({"taylor", "flow", "depth"} if self.depth_is_seen else {"taylor", "flow"}):
             wanted.add("rgb")
         if wanted & {"rgb", "depth"} and "keypoints" in self.provides(corpus):
             wanted.add("keypoints")
@@ -101,26 +149,26 @@ class Plan:
 
     def _refuse_missing_inputs(self) -> None:
         for name, stream in self.config.streams.items():
-            needed = self._needed_from_corpus(stream)
-            if needed not in self.provides(stream.corpus):
-                raise InputError(
-                    f"stream '{name}' needs {needed}, but corpus '{stream.corpus}' "
-                    f"({self.root(stream.corpus)}) has none; remove the stream from the configuration"
-                )
+            for needed in self._needed_from_corpus(stream):
+                if needed not in self.provides(stream.corpus):
+                    raise InputError(
+                        f"stream '{name}' needs {needed}, but corpus '{stream.corpus}' "
+                        f"({self.root(stream.corpus)}) has none; remove the stream from the configuration"
+                    )
 
-    def _needed_from_corpus(self, stream: Stream) -> str:
-        from_skeleton = stream.input in HEATMAPS or (
-            stream.input == "depth" and self.config.depth.backend == "skeleton"
-        )
-        return "keypoints" if from_skeleton else "video"
+    def _needed_from_corpus(self, stream: Stream) -> list[str]:
+        from_keypoints = {*HEATMAPS, "depth"} if self.config.depth.backend == "skeleton" else {*HEATMAPS}
+        return ["keypoints" if modality in from_keypoints else "video" for modality in stream.inputs]
+
+    def _same_corpus(self, one: str, other: str) -> bool:
+        return self.config.streams[one].corpus == self.config.streams[other].corpus
 
     def _in_order_of_init(self) -> list[str]:
         ordered: list[str] = []
 
         def add(name: str) -> None:
-            init = self.config.streams[name].init
-            if init is not None:
-                add(init)
+            for parent in self.config.streams[name].parents:
+                add(parent)
             if name not in ordered:
                 ordered.append(name)
 
@@ -157,31 +205,50 @@ class Plan:
             self._add("rgb", name, RgbStep(root=root, **rgb), ["microgesture.modalities.rgb"], [*clips, *box])
             self._add("taylor", name, config.taylor, ["microgesture.modalities.taylor"], [("rgb", name)])
             self._add("flow", name, config.flow, ["microgesture.modalities.flow"], [("rgb", name)])
+        seen = [("rgb", name)] if self.depth_is_seen and "video" in self.provides(name) else []
         depth = DepthStep(**config.depth.model_dump(), **rgb, **selection)
-        self._add("depth", name, depth, ["microgesture.modalities.depth"], [*clips, *box])
+        self._add("depth", name, depth, ["microgesture.modalities.depth"], [*clips, *box, *seen])
 
     def _plan_stream(self, name: str) -> None:
         stream = self.config.streams[name]
+        heatmaps = [modality for modality in stream.inputs if modality in HEATMAPS]
         step = TrainStep(
             stream=name,
-            input=stream.input,
-            selection=self.config.keypoints.selection if stream.input in HEATMAPS else None,
+            inputs=stream.inputs,
+            selection=self.config.keypoints.selection if heatmaps else None,
+            margin=self.config.rgb.margin if 0 < len(heatmaps) < len(stream.inputs) else None,
             network=stream.network,
             recipe=self.config.recipes[stream.recipe],
             seed=self.config.seed,
+            weights=stream.weights,
             max_quarantined=self.config.max_quarantined,
         )
-        data = [("clips", stream.corpus), (self.store(name), stream.corpus)]
+        data = [("clips", stream.corpus), *((kind, stream.corpus) for kind in self.stores(name))]
         network = f"microgesture.networks.{stream.network.name}"
-        init = [("train", stream.init)] if stream.init is not None else []
-        self._add("train", name, step, ["microgesture.train", network], [*data, *init])
+        published = ["microgesture.published"] if stream.weights else []
+        init = [("train", parent) for parent in stream.parents]
+        self._add("train", name, step, ["microgesture.train", network, *published], [*data, *init])
         self._add("predict", name, step, ["microgesture.predict", network], [*data, ("train", name)])
+        if name in self.folded:
+            part = step.model_copy(update={"folds": self.config.folds})
+            init = [("train_fold" if same else "train", parent) for parent, same in self.fold_parents(name).items()]
+            self._add("train_fold", name, part, ["microgesture.train", network, *published], [*data, *init])
+            self._add("predict_fold", name, part, ["microgesture.predict", network], [*data, ("train_fold", name)])
 
     def _plan_ensemble(self, name: str) -> None:
         ensemble = self.config.ensembles[name]
-        clips = ("clips", self.config.streams[ensemble.streams[0]].corpus)
-        scores = [("predict", stream) for stream in ensemble.streams]
-        self._add("ensemble", name, ensemble, ["microgesture.ensemble"], [clips, *scores])
+        step = EnsembleStep(**ensemble.model_dump(), folds=self.config.folds)
+        clips = ("clips", self.corpus_of(name))
+        stages = ("predict", "predict_fold") if self.config.folds else ("predict",)
+        scores = [(stage, stream) for stream in ensemble.streams for stage in stages]
+        self._add("ensemble", name, step, ["microgesture.ensemble"], [clips, *scores])
+
+    def _plan_ablation(self) -> None:
+        rows, stage = self.ablation, "predict_fold" if self.config.folds else "predict"
+        made = [("ensemble" if row.name in self.config.ensembles else stage, row.name) for row in rows]
+        clips = ("clips", self.corpus_of(rows[0].name))
+        step = AblationStep(rows=rows, folds=self.config.folds)
+        self._add("ablation", "ablation", step, ["microgesture.ablation"], [clips, *made])
 
     def _plan_submission(self) -> None:
         submission = self.config.submission

@@ -4,7 +4,15 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationError
 
-from .config import DemoSettings, DepthSettings, KeypointSettings, RgbSettings, listed_problems
+from .config import (
+    AblationRow,
+    DemoSettings,
+    DepthSettings,
+    Ensemble,
+    KeypointSettings,
+    RgbSettings,
+    listed_problems,
+)
 from .errors import InputError
 from .settings import Settings
 
@@ -40,6 +48,19 @@ class RgbStep(RgbSettings):
 
 class DepthStep(DepthSettings, RgbSettings, KeypointSettings):
     """Depth to make in the same frames as rgb."""
+
+
+class EnsembleStep(Ensemble):
+    """Streams to join."""
+
+    folds: int = Field(0, ge=0, description="parts of the people on whose scores everything is fitted; 0: on val")
+
+
+class AblationStep(Settings):
+    """Rows of the ablation table."""
+
+    rows: tuple[AblationRow, ...] = Field(min_length=1)
+    folds: int = Field(0, ge=0, description="parts of the people that the rows are measured on; 0: on val")
 
 
 def parse_step(step: type[Settings], text: str) -> Any:

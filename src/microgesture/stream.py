@@ -4,12 +4,17 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from .networks.settings import NetworkSettings
+from .networks.settings import HEATMAPS, NetworkSettings
 from .recipe import Recipe
 from .settings import Settings
 
 Modality = Literal["joint", "limb", "rgb", "taylor", "flow", "depth"]
 Inputs = Annotated[tuple[Modality, ...], Field(min_length=1, max_length=2)]
+
+
+def store(modality: Modality) -> str:
+    """The kind of shard that a modality is made of: ``keypoints`` or a kind of video."""
+    return "keypoints" if modality in HEATMAPS else modality
 
 
 class TrainStep(Settings):
@@ -24,5 +29,6 @@ class TrainStep(Settings):
     network: NetworkSettings
     recipe: Recipe
     seed: int
+    weights: str | None = Field(None, description="published weights to start from: a name, or a file")
     folds: int | None = Field(None, ge=2, description="parts that the subjects are dealt into; null: train on all")
     max_quarantined: float = Field(ge=0, le=1, description="share of clips without this input above which it fails")

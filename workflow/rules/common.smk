@@ -9,6 +9,7 @@ sys.path.insert(0, f"{workflow.basedir}/src")
 from microgesture.commands import claimed_threads, prepare, show_summary
 from microgesture.errors import InputError
 from microgesture.plan import KINDS, Plan
+from microgesture.stream import is_published_name
 
 try:
     plan = Plan(config)
@@ -48,6 +49,15 @@ def all_shards(kind):
     ]
 
 
+def rgb_if_seen(wildcards):
+    """The frames that a learned depth is made from; none for the other kinds of depth."""
+    return (
+        f"results/rgb/{wildcards.corpus}/{wildcards.shard}.arrow"
+        if plan.depth_is_seen
+        else []
+    )
+
+
 def keypoints_if_any(wildcards):
     """The keypoints that say where the person is; none for a corpus of videos alone."""
     known = "keypoints" in plan.kinds(wildcards.corpus)
@@ -63,27 +73,66 @@ def stream_clips(wildcards):
 
 def stream_shards(wildcards):
     """What the stream is trained on."""
-    return shards(
-        plan.store(wildcards.stream), plan.config.streams[wildcards.stream].corpus
-    )
+    corpus = plan.config.streams[wildcards.stream].corpus
+    return [
+        path for kind in plan.stores(wildcards.stream) for path in shards(kind, corpus)
+    ]
 
 
 def stream_init(wildcards):
-    """The weights the stream starts from, if it names another stream."""
-    init = plan.config.streams[wildcards.stream].init
-    return f"results/streams/{init}/model.safetensors" if init else []
+    """The weights of the streams that the stream starts from."""
+    parents = plan.config.streams[wildcards.stream].parents
+    return [f"results/streams/{parent}/model.safetensors" for parent in parents]
+
+
+def fold_init(wildcards):
+    """The same for a fold: a parent on the same corpus must not have seen the fold's people either."""
+    return [
+        f"results/streams/{parent}/{f'fold{wildcards.fold}/' if same else ''}model.safetensors"
+        for parent, same in plan.fold_parents(wildcards.stream).items()
+    ]
+
+
+def stream_weights(wildcards):
+    """The published weights that the stream starts from: fetched by their name, or a file of the user's."""
+    weights = plan.config.streams[wildcards.stream].weights
+    if weights is None:
+        return []
+    named = is_published_name(weights)
+    return f"results/weights/{weights}.safetensors" if named else weights
+
+
+def start_options(wildcards, input):
+    """The options that say what a training starts from."""
+    init = [f"--init {path}" for path in input.init]
+    return " ".join([*init, f"--weights {input.weights}"] if input.weights else init)
 
 
 def ensemble_clips(ensemble):
     """The clips table of the corpus that the ensemble's streams share."""
-    first = plan.config.ensembles[ensemble].streams[0]
-    return f"results/clips/{plan.config.streams[first].corpus}.parquet"
+    return f"results/clips/{plan.corpus_of(ensemble)}.parquet"
 
 
-def ensemble_scores(split):
+def ensemble_scores(*splits):
     """The scores of the ensemble's streams, in the order of the configuration."""
     return lambda wildcards: expand(
         "results/scores/{stream}/{split}.parquet",
         stream=plan.config.ensembles[wildcards.ensemble].streams,
-        split=split,
+        split=splits,
     )
+
+
+def ablation_rows():
+    """The predictions that the rows of the ablation table are measured on."""
+    splits = [f"fold{fold}" for fold in plan.folds] or ["val"]
+    return [
+        path
+        for name in (row.name for row in plan.ablation)
+        for path in (
+            [f"results/ensembles/{name}/held_out.parquet"]
+            if name in plan.config.ensembles
+            else expand(
+                "results/scores/{name}/{split}.parquet", name=name, split=splits
+            )
+        )
+    ]

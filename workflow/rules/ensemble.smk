@@ -1,5 +1,6 @@
 # REQUIRED INPUTS: results/scores/<stream>/<split>.parquet of the ensemble's streams.
-# OUTPUTS: results/ensembles/<ensemble>/{fusion.json,summary.csv,val.parquet,test.parquet}; results/submission.csv.
+# OUTPUTS: results/ensembles/<ensemble>/{fusion.json,summary.csv,held_out.parquet,val.parquet,test.parquet};
+# results/ablation.{csv,md}; results/submission.csv.
 
 
 rule ensemble:
@@ -14,9 +15,11 @@ rule fuse_streams:
         clips=lambda wildcards: ensemble_clips(wildcards.ensemble),
         val=ensemble_scores("val"),
         test=ensemble_scores("test"),
+        folds=ensemble_scores(*[f"fold{fold}" for fold in plan.folds]),
     output:
         fusion="results/ensembles/{ensemble}/fusion.json",
         summary="results/ensembles/{ensemble}/summary.csv",
+        held_out="results/ensembles/{ensemble}/held_out.parquet",
         val="results/ensembles/{ensemble}/val.parquet",
         test="results/ensembles/{ensemble}/test.parquet",
     log:
@@ -28,8 +31,27 @@ rule fuse_streams:
         "Calibrating and joining the streams of {wildcards.ensemble}"
     shell:
         "microgesture --log {log:q} ensemble --settings {params.settings:q} --name {wildcards.ensemble}"
-        " --clips {input.clips} --fusion {output.fusion} --summary {output.summary}"
-        " --val-output {output.val} --test-output {output.test} {input.val} {input.test}"
+        " --clips {input.clips} --fusion {output.fusion} --summary {output.summary} --held-out {output.held_out}"
+        " --val-output {output.val} --test-output {output.test} {input.val} {input.test} {input.folds}"
+
+
+rule compare_rows:
+    input:
+        clips=f"results/clips/{plan.corpus_of(plan.ablation[0].name)}.parquet",
+        predictions=ablation_rows(),
+    output:
+        csv="results/ablation.csv",
+        markdown="results/ablation.md",
+    log:
+        "results/logs/ablation.log",
+    params:
+        settings=plan.step("ablation", "ablation").settings,
+        stamp=plan.step("ablation", "ablation").stamp,
+    message:
+        "Comparing streams and ensembles"
+    shell:
+        "microgesture --log {log:q} ablation --settings {params.settings:q} --clips {input.clips} --csv {output.csv}"
+        " --markdown {output.markdown} {input.predictions}"
 
 
 rule write_submission:

@@ -1,5 +1,6 @@
-# REQUIRED INPUTS: results/clips/<corpus>.parquet and the shards of the stream's input.
-# OUTPUTS: results/streams/<stream>/{model.safetensors,card.json}; results/scores/<stream>/<split>.parquet, logits a clip.
+# REQUIRED INPUTS: results/clips/<corpus>.parquet and the shards of the stream's inputs.
+# OUTPUTS: results/streams/<stream>/{model.safetensors,card.json}; results/scores/<stream>/<split>.parquet, logits a clip;
+# with folds the same again in results/streams/<stream>/fold<n>/ and results/scores/<stream>/fold<n>.parquet.
 
 
 rule train:
@@ -16,11 +17,23 @@ rule scores:
         ],
 
 
+rule fetch_weights:
+    output:
+        "results/weights/{published}.safetensors",
+    log:
+        "results/logs/weights/{published}.log",
+    message:
+        "Fetching the published weights {wildcards.published}"
+    shell:
+        "microgesture --log {log:q} weights --name {wildcards.published} --output {output}"
+
+
 rule train_stream:
     input:
         clips=stream_clips,
         shards=stream_shards,
         init=stream_init,
+        weights=stream_weights,
     output:
         model="results/streams/{stream}/model.safetensors",
         card="results/streams/{stream}/card.json",
@@ -28,18 +41,39 @@ rule train_stream:
         "results/logs/train/{stream}.log",
     threads: lambda wildcards: claimed_threads(plan.config, workflow.cores)
     resources:
-        gpu=int(plan.config.device != "cpu"),
+        gpu=plan.config.devices if plan.config.device != "cpu" else 0,
         mem_mb=lambda wildcards, attempt: 16000 * attempt,
         runtime=lambda wildcards, attempt: 720 * attempt,
     params:
         settings=settings("train", "stream"),
         stamp=stamp("train", "stream"),
-        init=lambda wildcards, input: f"--init {input.init}" if input.init else "",
+        start=start_options,
     message:
         "Training the stream {wildcards.stream}"
     shell:
-        "microgesture --log {log:q} train --settings {params.settings:q} --clips {input.clips} {params.init}"
+        "microgesture --log {log:q} train --settings {params.settings:q} --clips {input.clips} {params.start}"
         " --model {output.model} --card {output.card} --stamp {params.stamp} {input.shards}"
+
+
+use rule train_stream as train_fold with:
+    input:
+        clips=stream_clips,
+        shards=stream_shards,
+        init=fold_init,
+        weights=stream_weights,
+    output:
+        model="results/streams/{stream}/fold{fold}/model.safetensors",
+        card="results/streams/{stream}/fold{fold}/card.json",
+    log:
+        "results/logs/train/{stream}_fold{fold}.log",
+    params:
+        settings=settings("train_fold", "stream"),
+        stamp=stamp("train_fold", "stream"),
+        start=lambda wildcards, input: (
+            f"{start_options(wildcards, input)} --fold {wildcards.fold}"
+        ),
+    message:
+        "Training the stream {wildcards.stream} without the people of fold {wildcards.fold}"
 
 
 rule predict_stream:
@@ -64,3 +98,26 @@ rule predict_stream:
     shell:
         "microgesture --log {log:q} predict --settings {params.settings:q} --clips {input.clips}"
         " --model {input.model} --val {output.val} --test {output.test} {input.shards}"
+
+
+rule predict_fold:
+    input:
+        clips=stream_clips,
+        shards=stream_shards,
+        model="results/streams/{stream}/fold{fold}/model.safetensors",
+    output:
+        "results/scores/{stream}/fold{fold}.parquet",
+    log:
+        "results/logs/predict/{stream}_fold{fold}.log",
+    threads: lambda wildcards: claimed_threads(plan.config, workflow.cores)
+    resources:
+        gpu=int(plan.config.device != "cpu"),
+        mem_mb=8000,
+    params:
+        settings=settings("predict_fold", "stream"),
+        stamp=stamp("predict_fold", "stream"),
+    message:
+        "Predicting the people of fold {wildcards.fold} with the stream {wildcards.stream}"
+    shell:
+        "microgesture --log {log:q} predict-fold --settings {params.settings:q} --clips {input.clips}"
+        " --model {input.model} --fold {wildcards.fold} --output {output} {input.shards}"

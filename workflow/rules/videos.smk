@@ -72,7 +72,8 @@ rule make_flow:
     log:
         "results/logs/flow/{corpus}/{shard}.log",
     resources:
-        mem_mb=2000,
+        gpu=int(plan.flow_is_learned and plan.config.device != "cpu"),
+        mem_mb=8000 if plan.flow_is_learned else 2000,
     params:
         settings=settings("flow", "corpus"),
         stamp=stamp("flow", "corpus"),
@@ -87,20 +88,23 @@ rule make_depth:
     input:
         clips="results/clips/{corpus}.parquet",
         keypoints=keypoints_if_any,
+        rgb=rgb_if_seen,
     output:
         "results/depth/{corpus}/{shard}.arrow",
     log:
         "results/logs/depth/{corpus}/{shard}.log",
     resources:
-        mem_mb=2000,
+        gpu=int(plan.depth_is_seen and plan.config.device != "cpu"),
+        mem_mb=8000 if plan.depth_is_seen else 2000,
     params:
         settings=settings("depth", "corpus"),
         stamp=stamp("depth", "corpus"),
         keypoints=lambda wildcards, input: (
             f"--keypoints {input.keypoints}" if input.keypoints else ""
         ),
+        rgb=lambda wildcards, input: f"--rgb {input.rgb}" if input.rgb else "",
     message:
         "Making the depth of {wildcards.corpus}, shard {wildcards.shard}"
     shell:
         "microgesture --log {log:q} depth --settings {params.settings:q} --clips {input.clips} --shard {wildcards.shard}"
-        " {params.keypoints} --output {output} --stamp {params.stamp}"
+        " {params.keypoints} {params.rgb} --output {output} --stamp {params.stamp}"
