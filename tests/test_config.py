@@ -51,12 +51,26 @@ def change(raw, path, value):
         ("shards", 0, "shards: Input should be greater than or equal to 1, not 0"),
         ("taylor.window", 5, "taylor.window is 5, but 3 terms need differences over 6 frames"),
         ("streams.rgb.corpus", "imigeu", "streams.rgb.corpus names 'imigeu', but there are only imigue, ma52"),
-        ("streams.rgb_ma52.init", "rgb", "in a circle: joint -> joint|in a circle: rgb_ma52 -> rgb -> rgb_ma52"),
+        ("streams.rgb_ma52.init", "rgb", "in a circle: rgb_ma52 -> rgb -> rgb_ma52"),
+        ("streams.joint.init", ["limb", "rgb"], "init names 2 streams for 1 inputs"),
+        ("streams.rgb.weights", "swin.pth", "from another one .init. or from published weights, not from both"),
+        ("streams.rgb.input", "joint", "network video_swin sees one of rgb, taylor, flow, depth, not joint"),
+        ("streams.rgb.input", ["rgb", "joint"], "network video_swin sees one of .*, not rgb, joint"),
         ("ensembles.final.weights", {"joint": 1.0}, "weights must name the ensemble's streams"),
         ("ensembles.final.streams", ["joint", "rgb_ma52"], "mixes the corpora imigue, ma52"),
         ("submission.ensemble", "best", "submission.ensemble names 'best', but there are only final"),
         ("corpora.imigue.root", "/data", "give either root"),
+        ("ensembles", {"rgb": {"streams": ["joint"]}}, "'rgb' names a stream and an ensemble"),
+        ("ablation", [{"name": "final"}, {"name": "final"}], "'final' stands there twice"),
+        ("ablation", [{"name": "final", "versus": "joint"}], "compared with 'joint', which is no row above it"),
+        ("ablation", [{"name": "rgb_ma52"}], "'rgb_ma52' is no ensemble, nor a stream of one"),
+        ("folds", 1, "folds are at least 2, or 0"),
         ("depth.backend", "folder", "depth.folder goes with"),
+        ("depth.backend", "transformers", "depth.model goes with"),
+        ("flow.backend", "raft_small", "flow.weights goes with"),
+        ("flow", {"backend": "ptlflow", "weights": "things"}, "flow.model goes with"),
+        ("recipes.videos.schedule", "steps", "decay_epochs go with schedule: steps"),
+        ("recipes.videos.heatmap_frames", 12, "heatmap_frames is 12, which is no multiple of frames, 8"),
         ("streams.joint.network.name", "posec3d", "streams.joint.network: .*posec3d"),
     ],
 )
@@ -68,6 +82,6 @@ def test_wrong_settings_are_refused_with_a_sentence(raw, path, value, sentence):
 
 def test_all_mistakes_are_told_at_once(raw):
     change(raw, "shards", 0)
-    change(raw, "flow.backend", "memflow")
+    change(raw, "flow.backend", "warp")
     with pytest.raises(InputError, match=r"(?s)shards.*flow\.backend"):
         load_config(raw)

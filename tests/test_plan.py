@@ -30,14 +30,15 @@ def changed(before, after):
 @pytest.mark.parametrize(
     ("path", "value", "stages"),
     [
-        ("ensembles.final.weights", "equal", {"ensemble", "submission"}),
+        ("ensembles.final.weights", "equal", {"ensemble", "ablation", "submission"}),
+        ("ablation", [{"name": "joint"}], {"ablation"}),
         ("submission.sample", "sample.csv", {"submission"}),
         ("device", "auto", set()),
         ("threads", 8, set()),
         ("workers", 2, set()),
         ("memory", 0, set()),
-        ("streams.flow.network.width", 8, {"train flow", "predict flow", "ensemble", "submission"}),
-        ("taylor.terms", 2, {"taylor", "train taylor", "predict taylor", "ensemble", "submission"}),
+        ("streams.flow.network.width", 8, {"train flow", "predict flow", "ensemble", "ablation", "submission"}),
+        ("taylor.terms", 2, {"taylor", "train taylor", "predict taylor", "ensemble", "ablation", "submission"}),
     ],
 )
 def test_a_setting_touches_exactly_what_depends_on_it(path, value, stages):
@@ -48,7 +49,7 @@ def test_a_setting_touches_exactly_what_depends_on_it(path, value, stages):
 
 def test_a_seed_touches_every_training_and_no_data():
     touched = {stage for stage, _ in changed(Plan(DEMO), Plan(change(DEMO, "seed", 1)))}
-    assert touched == {"train", "predict", "ensemble", "submission"}
+    assert touched == {"train", "predict", "ensemble", "ablation", "submission"}
 
 
 def test_pretraining_touches_what_starts_from_it():
@@ -73,6 +74,65 @@ def test_an_unused_kind_is_not_made():
     assert Plan(only_joint).kinds("ma52") == []
     assert Plan(DEMO).kinds("imigue") == ["keypoints", "rgb", "taylor", "flow", "depth"]
     assert Plan(DEMO).kinds("ma52") == ["rgb"]
+
+
+FOLDED = change(change(DEMO, "folds", 2), "streams.limb.init", "joint")
+
+
+def test_folds_add_trainings_and_change_none():
+    before, after = Plan(change(FOLDED, "folds", 0)), Plan(FOLDED)
+    assert {stage for stage, _ in changed(before, after) if (stage, _) in before._steps} == {
+        "ensemble",
+        "ablation",
+        "submission",
+    }
+    assert before.folded == []
+    assert after.folded == ["joint", "limb", "rgb", "taylor", "flow", "depth"]
+
+
+def test_a_fold_starts_from_the_same_fold_of_a_parent_on_its_corpus_and_from_all_of_another():
+    plan = Plan(FOLDED)
+    assert plan.fold_parents("limb") == {"joint": True}
+    assert plan.fold_parents("rgb") == {"rgb_ma52": False}
+
+
+def test_a_parent_that_no_ensemble_names_is_trained_by_folds_too():
+    raw = change(FOLDED, "ensembles.final.streams", ["limb", "flow"])
+    plan = Plan(raw)
+    assert plan.folded == ["joint", "limb", "flow"]
+    assert plan.scored == ["limb", "flow"]
+
+
+PAIR = {
+    "corpus": "imigue",
+    "input": ["rgb", "joint"],
+    "network": {"name": "rgbposeconv3d", "video_width": 8, "heatmap_width": 8},
+    "recipe": "rgb",
+}
+
+
+def test_a_pair_needs_both_kinds_of_shards_and_the_margin_they_were_cut_with():
+    plan = Plan(change(DEMO, "streams.pair", PAIR))
+    assert plan.stores("pair") == ["keypoints", "rgb"]
+    settings = json.loads(plan.step("train", "pair").settings)
+    assert settings["margin"] == DEMO["rgb"]["margin"]
+    assert settings["selection"] == "36"
+    assert json.loads(plan.step("train", "rgb").settings)["margin"] is None
+
+
+def test_without_rows_the_ablation_table_has_every_stream_and_ensemble_of_the_submissions_corpus():
+    names = [row.name for row in Plan(DEMO).ablation]
+    assert names == ["joint", "limb", "rgb", "taylor", "flow", "depth", "final"]
+
+
+def test_only_a_learned_depth_is_made_from_the_frames():
+    learned = change(DEMO, "depth", {"backend": "transformers", "model": "some/network"})
+    assert not Plan(DEMO).depth_is_seen
+    assert Plan(learned).depth_is_seen
+    only_depth = copy.deepcopy(learned)
+    only_depth["streams"] = {"depth": DEMO["streams"]["depth"]}
+    only_depth["ensembles"]["final"]["streams"] = ["depth"]
+    assert Plan(only_depth).kinds("imigue") == ["keypoints", "rgb", "depth"]
 
 
 def manifest(folder, columns):

@@ -271,6 +271,8 @@ class Config(Settings):
             for parent in stream.parents:
                 _require(parent, self.streams, f"streams.{name}.init")
             self._refuse_circle(name, ())
+        if both := sorted(set(self.streams) & set(self.ensembles)):
+            raise ValueError(f"'{both[0]}' names a stream and an ensemble; the ablation table could not tell them apart")
         for name, ensemble in self.ensembles.items():
             for stream in ensemble.streams:
                 _require(stream, self.streams, f"ensembles.{name}.streams")
@@ -281,8 +283,6 @@ class Config(Settings):
         self._check_ablation()
         if self.folds == 1:
             raise ValueError("folds are at least 2, or 0 for none")
-        if both := sorted(set(self.streams) & set(self.ensembles)):
-            raise ValueError(f"'{both[0]}' names a stream and an ensemble; the ablation table could not tell them apart")
         return self
 
     def _check_ablation(self) -> None:

@@ -1,0 +1,77 @@
+"""The published system as a configuration: at full size, and the same in small on the drawn corpora."""
+
+import importlib.util
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from microgesture.config import load_config
+
+ROOT = Path(__file__).parent.parent
+FULL, SMALL = (
+    load_config(yaml.safe_load((ROOT / f"config/{name}.yaml").read_text())) for name in ("mm_gesture", "mm_gesture_small")
+)
+
+
+def wiring(config):
+    """What the streams see and start from, apart from published weights."""
+    return {name: (s.corpus, s.inputs, s.parents, s.network.name) for name, s in config.streams.items()}
+
+
+def test_the_small_one_has_the_same_streams_ensembles_and_rows():
+    assert wiring(FULL) == wiring(SMALL)
+    assert FULL.ensembles == SMALL.ensembles
+    assert FULL.ablation == SMALL.ablation
+    assert FULL.submission == SMALL.submission
+    assert bool(FULL.folds) == bool(SMALL.folds)
+
+
+def test_the_weights_handed_in_are_a_fifth_for_each_swin_and_a_half_for_each_pair():
+    weights = FULL.ensembles["published"].weights
+    by_network = {(FULL.streams[name].network.name, weight) for name, weight in weights.items()}
+    assert by_network == {("video_swin", 0.2), ("rgbposeconv3d", 0.5)}
+    assert len(weights) == 7
+    assert not FULL.ensembles["published"].calibrate
+
+
+def test_a_pair_starts_from_streams_that_see_what_its_paths_see():
+    for config in (FULL, SMALL):
+        for stream in config.streams.values():
+            if len(stream.inputs) == 2:
+                assert tuple(config.streams[parent].input for parent in stream.parents) == stream.inputs
+
+
+@pytest.mark.slow
+def test_all_of_it_is_planned_on_releases_of_full_size(tmp_path):
+    spec = importlib.util.spec_from_file_location("plan_benchmark", ROOT / "benchmarks/plan.py")
+    benchmark = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(benchmark)
+    benchmark.make_releases(tmp_path)
+    command = benchmark.plan_command(tmp_path)
+    printed = subprocess.run([sys.executable, *command], capture_output=True, text=True, check=True).stdout
+    jobs = {rule: int(count) for rule, count in re.findall(r"^(\w+) +(\d+)$", printed, re.MULTILINE)}
+    streams, folds, shards = len(FULL.streams), FULL.folds, FULL.shards
+    one_corpus = streams - 1
+    assert jobs.pop("total") == sum(jobs.values())
+    assert jobs == {
+        "list_clips": 2,
+        "read_skeletons": shards,
+        "select_keypoints": shards,
+        "make_rgb": 2 * shards,
+        "make_taylor": shards,
+        "make_flow": shards,
+        "make_depth": shards,
+        "fetch_weights": 2,
+        "train_stream": streams,
+        "train_fold": one_corpus * folds,
+        "predict_stream": one_corpus - 1,
+        "predict_fold": (one_corpus - 1) * folds,
+        "fuse_streams": len(FULL.ensembles),
+        "compare_rows": 1,
+        "list_quarantine": 1,
+        "write_submission": 1,
+    }
