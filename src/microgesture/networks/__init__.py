@@ -1,6 +1,8 @@
 """The networks: each maps one x_BCTHW for each of its inputs to logits_BK.
 
-A network with a classifier for each of its P paths gives logits_PBK. Classifiers are everything named ``head.``.
+A network with a classifier for each of its P paths gives logits_PBK (see ``paths``). A path's tensors have the names of
+the network that is this path alone, behind one of ``path_prefixes``. A tensor belongs to a classifier if one of the
+dotted parts of its name is ``head``.
 """
 
 import importlib

@@ -36,6 +36,7 @@ class RGBPoseConv3DSettings(Settings):
     name: Literal["rgbposeconv3d"]
     video_width: int = Field(64, ge=1, description="of the SlowOnly path; 64 as published")
     heatmap_width: int = Field(32, ge=1, description="of the PoseConv3D path; 32 as published")
+    frame_ratio: int = Field(4, ge=1, description="frames of heatmaps for each frame of the video; 4 as published")
     dropout: float = Field(0.5, ge=0, lt=1, description=_HEAD_DROPOUT)
 
 

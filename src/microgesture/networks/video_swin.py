@@ -1,5 +1,7 @@
 """Video Swin Transformer, arXiv 2106.13230: torchvision's network in the published sizes and in smaller ones."""
 
+from collections.abc import Sequence
+
 from torch import nn
 
 from ..compat import prepare_torchvision
@@ -20,13 +22,13 @@ WINDOW = (8, 7, 7)  # tokens that attend to each other
 HEAD_WIDTH = 32  # channels of one attention head, as published; a network narrower than that has one head
 
 
-def build(settings: VideoSwinSettings, channels: int, classes: int) -> nn.Module:
+def build(settings: VideoSwinSettings, channels: Sequence[int], classes: int) -> nn.Module:
     """Build the network: logits_BK of x_BCTHW, any length and side; tiny has 27,875,078 parameters for 32 classes.
 
     Only images of 3 channels are accepted (``ValueError``), for published weights to fit every stream.
     """
-    if channels != 3:
-        raise ValueError(f"video_swin sees 3 channels, not {channels}")
+    if tuple(channels) != (3,):
+        raise ValueError(f"video_swin sees 3 channels, not {' and '.join(map(str, channels))}")
     width, depths, drop_path = SIZES[settings.size]
     width = settings.width or width
     depths = settings.depths or depths

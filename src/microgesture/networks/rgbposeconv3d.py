@@ -1,0 +1,120 @@
+"""RGBPoseConv3D: a video and heatmaps that inform each other, arXiv 2104.13586.
+
+SlowOnly sees the video and PoseConv3D the heatmaps. Twice on the way, behind SlowOnly's second and third stage and
+PoseConv3D's first and second, each path is shown what the other has found so far, as more channels of its next stage.
+
+The path over heatmaps keeps PoseConv3D's strides, which halve time in the last stage, where the published one leaves it
+whole. So it computes what its parent, a trained PoseConv3D, has learned, and no weight has another shape for it.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+
+from .poseconv3d import PoseConv3D
+from .resnet import EXPANSION
+from .settings import RGBPoseConv3DSettings
+from .slowonly import SlowOnly
+
+EXCHANGES = 2
+KERNEL = 7  # frames of heatmaps that a lateral connection spans
+
+
+class Exchange(nn.Module):
+    """Both paths' features, each with channels that are made of the other's: the lateral connections in one place.
+
+    The heatmaps have ``ratio`` frames for each frame of the video. Their features reach the video by a strided
+    convolution that keeps their channels; the video's reach the heatmaps by a transposed one with a quarter as many
+    channels as the heatmaps have there. Both see what the paths had before the exchange.
+    """
+
+    def __init__(self, of_video: int, of_heatmaps: int, ratio: int) -> None:
+        super().__init__()
+        over_time = {
+            "kernel_size": (KERNEL, 1, 1),
+            "stride": (ratio, 1, 1),
+            "padding": (KERNEL // 2, 0, 0),
+            "bias": False,
+        }
+        self.to_video = nn.Conv3d(of_heatmaps, of_heatmaps, **over_time)
+        self.to_heatmaps = nn.Sequential(
+            # output_padding: exactly ratio times as many frames come out
+            nn.ConvTranspose3d(of_video, of_heatmaps // EXPANSION, output_padding=(ratio - 1, 0, 0), **over_time),
+            nn.BatchNorm3d(of_heatmaps // EXPANSION),
+            nn.ReLU(),
+        )
+        nn.init.kaiming_normal_(self.to_video.weight, mode="fan_out", nonlinearity="relu")
+
+    def forward(self, video_BCTHW: torch.Tensor, heatmaps_BCTHW: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        to_video_BCTHW, to_heatmaps_BCTHW = self.to_video(heatmaps_BCTHW), self.to_heatmaps(video_BCTHW)
+        return torch.cat((video_BCTHW, to_video_BCTHW), 1), torch.cat((heatmaps_BCTHW, to_heatmaps_BCTHW), 1)
+
+
+class RGBPoseConv3D(nn.Module):
+    """Logits_PBK, the video's and the heatmaps', of x_BCTHW and heatmaps_BVTHW.
+
+    The heatmaps have ``ratio`` times the video's frames and a quarter of its side, both of which may be any;
+    ``ValueError`` if they do not. 36,105,984 parameters for 36 heatmaps, 32 classes and the published widths.
+
+    The names of a path's weights are its prefix and their names in SlowOnly or PoseConv3D. They have the same shapes
+    there, but for more input channels, at the end, where another path's features join.
+    """
+
+    path_prefixes = ("video.", "heatmap.")  # in the order of the inputs and of the logits
+
+    def __init__(
+        self,
+        channels: Sequence[int],
+        classes: int,
+        video_width: int = 64,
+        heatmap_width: int = 32,
+        dropout: float = 0.5,
+        ratio: int = 4,
+    ) -> None:
+        super().__init__()
+        of_video, of_heatmaps = channels
+        inner = [heatmap_width * 2**index for index in range(EXCHANGES)]  # of the heatmaps' stages before an exchange
+        self.video = SlowOnly(
+            of_video, classes, video_width, dropout, joined=(0, 0, *(EXPANSION * width for width in inner))
+        )
+        self.heatmap = PoseConv3D(of_heatmaps, classes, heatmap_width, dropout, joined=(0, *inner))
+        self.lateral = nn.ModuleList(
+            Exchange(EXPANSION * video_width * 2 ** (index + 1), EXPANSION * width, ratio)
+            for index, width in enumerate(inner)
+        )
+        self._ratio = ratio
+        self.to(memory_format=torch.channels_last_3d)
+
+    def forward(self, x_BCTHW: torch.Tensor, heatmaps_BVTHW: torch.Tensor) -> torch.Tensor:
+        video_BCTHW = self.video.stages[0](self.video.stem(x_BCTHW))
+        pose_BCTHW = self.heatmap.stem(heatmaps_BVTHW)
+        for index, stage in enumerate(self.heatmap.stages):
+            video_BCTHW, pose_BCTHW = self.video.stages[index + 1](video_BCTHW), stage(pose_BCTHW)
+            if index == 0:
+                self._refuse_mismatch(x_BCTHW, heatmaps_BVTHW, video_BCTHW, pose_BCTHW)
+            if index < EXCHANGES:
+                video_BCTHW, pose_BCTHW = self.lateral[index](video_BCTHW, pose_BCTHW)
+        return torch.stack((self.video.head(video_BCTHW), self.heatmap.head(pose_BCTHW)))
+
+    def _refuse_mismatch(
+        self, x_BCTHW: torch.Tensor, heatmaps_BVTHW: torch.Tensor, video_BCTHW: torch.Tensor, pose_BCTHW: torch.Tensor
+    ) -> None:
+        T, H, W = video_BCTHW.shape[2:]
+        if pose_BCTHW.shape[2:] != (T * self._ratio, H, W):
+            raise ValueError(
+                f"a video of {_size(x_BCTHW)} and heatmaps of {_size(heatmaps_BVTHW)} do not go together; the heatmaps "
+                f"need {self._ratio} times the video's frames and a quarter of its side"
+            )
+
+
+def _size(x_BCTHW: torch.Tensor) -> str:
+    T, H, W = x_BCTHW.shape[2:]
+    return f"{T} frames of {W} x {H}"
+
+
+def build(settings: RGBPoseConv3DSettings, channels: Sequence[int], classes: int) -> RGBPoseConv3D:
+    """Build the network that the settings describe, for the channels of the video and of the heatmaps."""
+    return RGBPoseConv3D(
+        channels, classes, settings.video_width, settings.heatmap_width, settings.dropout, settings.frame_ratio
+    )
