@@ -13,7 +13,8 @@ from microgesture.config import load_config
 
 ROOT = Path(__file__).parent.parent
 FULL, SMALL = (
-    load_config(yaml.safe_load((ROOT / f"config/{name}.yaml").read_text())) for name in ("mm_gesture", "mm_gesture_small")
+    load_config(yaml.safe_load((ROOT / f"config/{name}.yaml").read_text()))
+    for name in ("mm_gesture", "mm_gesture_small")
 )
 
 

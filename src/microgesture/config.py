@@ -134,7 +134,7 @@ class DepthSettings(Settings):
     backend: Literal["skeleton", "folder", "transformers"] = Field(
         "skeleton",
         description="skeleton: from foreshortened limbs, needs no weights; folder: depth videos of your own; "
-        "transformers: a network of that package (an extra), such as Depth Anything V2, made steady over time",
+        "transformers: a network of that package (an extra), such as Depth Anything V2, steadied over time",
     )
     folder: str | None = Field(None, description="for folder: holds <clip_id>.mp4, as many frames as the clip")
     model: str | None = Field(None, description="for transformers: a folder with the network, or its name on the hub")
@@ -158,8 +158,8 @@ class Stream(Settings):
     recipe: Name = Field(description="a key of recipes")
     init: Name | tuple[Name, ...] | None = Field(
         None,
-        description="another stream whose weights this one starts from, its head new on other classes; for a network of "
-        "two paths one for each: [rgb_slow, joint]",
+        description="another stream whose weights this one starts from, its head new on other classes; for a network "
+        "of two paths one for each: [rgb_slow, joint]",
     )
     weights: str | None = Field(
         None,
@@ -180,9 +180,7 @@ class Stream(Settings):
     @model_validator(mode="after")
     def _network_fits(self) -> "Stream":
         sees = self.network.sees
-        if len(sees) != len(self.inputs) or any(
-            seen not in kind for seen, kind in zip(self.inputs, sees, strict=True)
-        ):
+        if len(sees) != len(self.inputs) or any(seen not in kind for seen, kind in zip(self.inputs, sees, strict=True)):
             wanted = " and ".join(f"one of {', '.join(kind)}" for kind in sees)
             raise ValueError(f"network {self.network.name} sees {wanted}, not {', '.join(self.inputs)}")
         if self.init is not None and self.weights is not None:
@@ -245,9 +243,9 @@ class Config(Settings):
     folds: int = Field(
         0,
         ge=0,
-        description="parts that the subjects of train and val are dealt into; every stream of an ensemble is trained once "
-        "more without each part, and temperatures and weights are fitted on what it says of the people it has not seen. "
-        "0: fitted on val, as published, with no more training",
+        description="parts that the subjects of train and val are dealt into; every stream of an ensemble is trained "
+        "once more without each part, and temperatures and weights are fitted on what it says of the people it has not "
+        "seen. 0: fitted on val, as published, with no more training",
     )
     corpora: dict[Name, Corpus] = Field(min_length=1)
     keypoints: KeypointSettings = KeypointSettings()
@@ -272,7 +270,7 @@ class Config(Settings):
                 _require(parent, self.streams, f"streams.{name}.init")
             self._refuse_circle(name, ())
         if both := sorted(set(self.streams) & set(self.ensembles)):
-            raise ValueError(f"'{both[0]}' names a stream and an ensemble; the ablation table could not tell them apart")
+            raise ValueError(f"'{both[0]}' names a stream and an ensemble; the ablation table needs two names")
         for name, ensemble in self.ensembles.items():
             for stream in ensemble.streams:
                 _require(stream, self.streams, f"ensembles.{name}.streams")

@@ -57,8 +57,8 @@ class Recipe(Settings):
     device_batch: int | None = Field(
         None,
         ge=1,
-        description="most clips that one device takes at once, over which batch norm averages; a step of batch clips is "
-        "added up from as many turns as that takes on the devices that are there. null: all of a device's share",
+        description="most clips that one device takes at once, over which batch norm averages; a step of batch clips "
+        "is added up from as many turns as that takes on the devices that are there. null: all of a device's share",
     )
     optimizer: Literal["sgd", "adamw"] = Field("sgd", description="sgd has momentum 0.9; adamw has betas 0.9 and 0.999")
     learning_rate: float = Field(0.05, gt=0, description="highest rate, reached after the warm-up")

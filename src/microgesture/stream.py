@@ -24,7 +24,7 @@ class TrainStep(Settings):
     inputs: Inputs = Field(description="what the network sees, in the order of its arguments")
     selection: Literal["22", "36", "42", "68"] | None = Field(description="of keypoints; null for videos alone")
     margin: float | None = Field(
-        None, description="about the person in the stored videos, for heatmaps seen in the same crop; null for one input"
+        None, description="about the person in the stored videos, for heatmaps seen in the same crop; else null"
     )
     network: NetworkSettings
     recipe: Recipe
