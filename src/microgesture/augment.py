@@ -1,33 +1,50 @@
 """From a batch of samples to what a network sees, on the network's device: mirror, normalise, render heatmaps."""
 
+from collections.abc import Sequence
+
 import torch
 
 from .keypoints import Selection
 from .modalities.heatmap import joint_heatmaps, limb_heatmaps
+from .networks.settings import HEATMAPS
 from .recipe import Recipe
-from .samples import POSE_INPUTS, Sample
+from .samples import Sample
 
 
-def input_channels(input: str, selection: Selection | None) -> int:
-    """How many channels a network sees of this input: joints, limbs, or 3 of an image."""
-    if input not in POSE_INPUTS:
-        return 3
-    return len(selection.joints if input == "joint" else selection.edges)
+def input_channels(inputs: Sequence[str], selection: Selection | None) -> tuple[int, ...]:
+    """How many channels a network sees of each input: joints, limbs, or 3 of an image."""
+    return tuple(
+        3 if modality not in HEATMAPS else len(selection.joints if modality == "joint" else selection.edges)
+        for modality in inputs
+    )
 
 
-def network_input(batch: Sample, input: str, recipe: Recipe, selection: Selection | None) -> torch.Tensor:
-    """The network's x_BCTHW, float32, of a batch of samples that lies on the network's device.
+def network_input(
+    batch: Sample, inputs: Sequence[str], recipe: Recipe, selection: Selection | None
+) -> tuple[torch.Tensor, ...]:
+    """The network's x_BCTHW of each input, float32, of a batch of samples that lies on the network's device.
 
-    Clips with ``mirror`` are shown as a mirror would show them. For joint and limb the channels are heatmaps in [0, 1];
-    for flow they are u, v and speed, each relative to ``flow_bound`` and cut to [-1, 1].
+    Clips with ``mirror`` are shown as a mirror would show them. For joint and limb the channels are heatmaps in [0, 1],
+    beside a video of side ``heatmap_size``; for flow they are u, v and speed, each relative to ``flow_bound`` and cut
+    to [-1, 1]; else they are normalised images.
     """
-    if input in POSE_INPUTS:
-        return heatmaps(mirror_keypoints(batch.data, batch.mirror, selection), input, recipe, selection)
-    x_BTHWC = batch.data.float()
-    if input == "flow":
+    size = recipe.heatmap_size or recipe.size if len(inputs) > 1 else recipe.size
+    return tuple(
+        heatmaps(mirror_keypoints(data, batch.mirror, selection), modality, size, recipe.sigma, selection)
+        if modality in HEATMAPS
+        else _images(data, batch, modality, recipe)
+        for data, modality in zip(batch.data, inputs, strict=True)
+    )
+
+
+def _images(data_BTHWC: torch.Tensor, batch: Sample, modality: str, recipe: Recipe) -> torch.Tensor:
+    x_BTHWC = data_BTHWC.float()
+    if modality == "flow":
         x_BTHWC = flow_image(mirror_flow(x_BTHWC, batch.mirror), recipe.flow_bound)
     else:
-        x_BTHWC = relight(mirror_image(x_BTHWC, batch.mirror), batch.brightness, batch.contrast)
+        x_BTHWC = mirror_image(x_BTHWC, batch.mirror)
+        if modality == "rgb":
+            x_BTHWC = relight(x_BTHWC, batch.brightness, batch.contrast)
         mean, std = (x_BTHWC.new_tensor(values) for values in (recipe.mean, recipe.std))
         x_BTHWC = (x_BTHWC - mean) / std  # depth has one channel, and becomes three here
     return x_BTHWC.permute(0, 4, 1, 2, 3)
@@ -65,14 +82,16 @@ def relight(x_BTHWC: torch.Tensor, brightness_B: torch.Tensor, contrast_B: torch
     return mean_B + (x_BTHWC - mean_B) * _each(contrast_B, x_BTHWC)
 
 
-def heatmaps(keypoints_BTVC: torch.Tensor, input: str, recipe: Recipe, selection: Selection) -> torch.Tensor:
-    """Heatmaps (B, V or E, T, size, size) of keypoints in the unit square."""
+def heatmaps(
+    keypoints_BTVC: torch.Tensor, modality: str, size: int, sigma: float, selection: Selection
+) -> torch.Tensor:
+    """Heatmaps (B, V or E, T, size, size) of keypoints in the unit square, for joint or limb."""
     # Pixel i of the grid is the square from i to i + 1: its middle is the pixel's coordinate.
-    scaled_BTVC = keypoints_BTVC * keypoints_BTVC.new_tensor((recipe.size, recipe.size, 1))
+    scaled_BTVC = keypoints_BTVC * keypoints_BTVC.new_tensor((size, size, 1))
     pixels_BTVC = scaled_BTVC - keypoints_BTVC.new_tensor((0.5, 0.5, 0))
-    if input == "joint":
-        return joint_heatmaps(pixels_BTVC, recipe.size, recipe.sigma)
-    return limb_heatmaps(pixels_BTVC, selection.edges, recipe.size, recipe.sigma)
+    if modality == "joint":
+        return joint_heatmaps(pixels_BTVC, size, sigma)
+    return limb_heatmaps(pixels_BTVC, selection.edges, size, sigma)
 
 
 def _each(values_B: torch.Tensor, like: torch.Tensor) -> torch.Tensor:

@@ -1,108 +1,178 @@
-"""Scores of a trained stream for the clips of a split."""
+"""Scores of a trained stream for the clips of a split, or of a fold."""
 
-from collections.abc import Callable, Sequence
+import logging
+import math
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import torch
 from torch import nn
 
 from .augment import input_channels, network_input
-from .batches import Machine, autocast, in_batches, load_batches
+from .batches import Key, Machine, autocast, load_batches
 from .clips import Clips
 from .errors import InputError
-from .keypoints import Selection, selection_named
+from .folds import assign_folds
+from .keypoints import selection_named
+from .networks.paths import mean_probability
 from .networks.settings import NetworkSettings
 from .progress import progress
-from .recipe import Recipe
 from .samples import ClipDataset
 from .scores import Scores, write_scores
 from .stream import TrainStep
 from .weights import load_weights
+
+log = logging.getLogger(__name__)
+
+Shards = Mapping[str, Sequence[Path]]
+Build = Callable[[NetworkSettings, Sequence[int], int], nn.Module]
+
+EVEN = 8  # batches are multiples of it, so that threads share them evenly and every place in one is alike
 
 
 @torch.no_grad()
 def log_probabilities(
     network: nn.Module,
     dataset: ClipDataset,
-    input: str,
-    recipe: Recipe,
-    selection: Selection | None,
+    step: TrainStep,
     device: torch.device,
     *,
     both_sides: bool,
     title: str | None = None,
 ) -> np.ndarray:
-    """The log of the mean probability over a clip's views, float32 (N, K), in the data set's order.
+    """The log of the mean probability over a clip's views (and paths of the network), float32 (N, K), in its order.
 
-    With ``both_sides`` each view is also seen in a mirror. ``title`` names a progress bar; None shows nothing.
+    With ``both_sides`` each view is also seen in a mirror. Equal views are seen once and counted as often as they
+    occur, which gives the same bits as seeing each: all batches are of one size, and the sums are exact. ``title``
+    names a progress bar; None shows nothing.
     """
     network.eval()
-    batches = in_batches(dataset.test_keys(), recipe.batch)
-    loaded = load_batches(dataset, batches, device)
-    total_NK: torch.Tensor | None = None
-    views_N = torch.zeros(len(dataset), device=device)
-    for batch in progress(loaded, title, len(batches), unit="step") if title else loaded:
-        sides = (False, True) if both_sides else (False,)
-        for mirror in sides:
-            shown = batch._replace(mirror=torch.full_like(batch.mirror, mirror))
-            x_BCTHW = network_input(shown, input, recipe, selection)
-            with autocast(recipe, device):
-                logits_BK = network(x_BCTHW)
-            probability_BK = logits_BK.float().softmax(1)
-            if total_NK is None:
-                total_NK = probability_BK.new_zeros(len(dataset), probability_BK.shape[1])
-            total_NK.index_add_(0, batch.row, probability_BK)
-            views_N.index_add_(0, batch.row, torch.ones_like(batch.row, dtype=views_N.dtype))
-    if total_NK is None:
+    selection = selection_named(step.selection) if step.selection else None
+    keys = dataset.test_keys()
+    if not keys:
         return np.zeros((0, 0), np.float32)
-    mean_NK = total_NK / views_N[:, None]
-    return mean_NK.clamp(min=torch.finfo(torch.float32).tiny).log().cpu().numpy()
+    batches = _full_batches(keys, len(dataset) * dataset.views, step.recipe.device_batch or step.recipe.batch)
+    loaded = load_batches(dataset, batches, device)
+    seen, counts, rows = [], [], []
+    for batch in progress(loaded, title, len(batches), unit="step") if title else loaded:
+        sides = []
+        for mirror in (False, True) if both_sides else (False,):
+            shown = batch._replace(mirror=torch.full_like(batch.mirror, mirror))
+            x = network_input(shown, step.inputs, step.recipe, selection)
+            with autocast(step.recipe, device):
+                logits = network(*x)
+            sides.append(mean_probability(logits))
+        seen.append(torch.stack(sides, 1))
+        counts.append(batch.count)
+        rows.append(batch.row)
+    probability_MSK, count_M, row_M = (torch.cat(parts)[: len(keys)].cpu().numpy() for parts in (seen, counts, rows))
+    starts = np.flatnonzero(np.diff(row_M)) + 1
+    views = zip(np.split(probability_MSK, starts), np.split(count_M, starts), strict=True)
+    mean_NK = np.array([exact_mean(probability_VSK, count_V) for probability_VSK, count_V in views])
+    return np.log(np.maximum(mean_NK, np.finfo(np.float32).tiny)).astype(np.float32)
+
+
+def exact_mean(values_VSK: np.ndarray, count_V: np.ndarray) -> np.ndarray:
+    """The mean over V and S of float32 values, the v-th counted ``count_V[v]`` times, float64 (K,).
+
+    It is rounded only at its end: neither the order nor one value in place of several equal ones changes a bit.
+    """
+    counted_VSK = values_VSK.astype(np.float64) * count_V[:, None, None]
+    total_K = [math.fsum(column) for column in counted_VSK.reshape(-1, values_VSK.shape[-1]).T]
+    return np.array(total_K) / (count_V.sum() * values_VSK.shape[1])
 
 
 def predict(
     clips: Clips,
-    shards: Sequence[Path],
+    shards: Shards,
     model: Path,
     step: TrainStep,
-    build: Callable[[NetworkSettings, int, int], nn.Module],
+    build: Build,
     outputs: dict[str, Path],
     machine: Machine,
 ) -> None:
     """Score the usable clips of each split in ``outputs`` with the weights in ``model`` and write their logits.
 
     The logits are the log of the probability averaged over views (and both sides, where the recipe flips). A clip that
-    has no frames of this input gets its reason instead. Raises ``InputError`` if the weights belong to other classes
-    or another input.
+    lacks an input gets its reason instead. Raises ``InputError`` if the weights belong to other classes or inputs.
     """
-    run_on = machine.prepare()
-    selection = selection_named(step.selection) if step.selection else None
-    state, about = load_weights(model)
-    if about is None or about.classes != clips.classes or about.input != step.input:
-        raise InputError(f"{model} was not trained on {step.input} for the classes of these clips; train it again")
-    network = build(step.network, input_channels(step.input, selection), len(clips.classes))
-    network.load_state_dict(state)
-    network.to(run_on)
+    device = machine.prepare()
+    network = _trained(model, step, build, clips.classes).to(device)
     for split, output in outputs.items():
         table = clips.usable[clips.usable.split == split]
-        dataset = ClipDataset(
-            table,
-            shards,
-            step.input,
-            step.recipe,
-            training=False,
-            views=step.recipe.views,
-            workers=machine.workers,
-            memory=machine.memory,
-        )
-        logits_NK = log_probabilities(
-            network,
-            dataset,
-            step.input,
-            step.recipe,
-            selection,
-            run_on,
-            both_sides=step.recipe.flip,
-            title=f"predict {step.stream} {split}",
-        )
-        write_scores(output, Scores(dict(zip(dataset.clip_ids, logits_NK, strict=True)), dataset.left_out))
+        _score(network, table, shards, step, device, machine, output, split)
+
+
+def predict_fold(
+    clips: Clips,
+    shards: Shards,
+    model: Path,
+    step: TrainStep,
+    build: Build,
+    fold: int,
+    output: Path,
+    machine: Machine,
+) -> None:
+    """Score the labelled clips of the people in one of ``step.folds`` folds with weights trained without them.
+
+    Otherwise as ``predict``.
+    """
+    device = machine.prepare()
+    network = _trained(model, step, build, clips.classes).to(device)
+    fold_of = assign_folds(clips, step.folds)
+    table = clips.usable[clips.usable.clip_id.map(fold_of) == fold]
+    _score(network, table, shards, step, device, machine, output, f"fold {fold}")
+
+
+def _trained(model: Path, step: TrainStep, build: Build, classes: Sequence[str]) -> nn.Module:
+    state, about = load_weights(model)
+    if about is None or about.classes != tuple(classes) or about.inputs != step.inputs:
+        inputs = " and ".join(step.inputs)
+        raise InputError(f"{model} was not trained on {inputs} for the classes of these clips; train it again")
+    selection = selection_named(step.selection) if step.selection else None
+    network = build(step.network, input_channels(step.inputs, selection), len(classes))
+    network.load_state_dict(state)
+    return network
+
+
+def _score(
+    network: nn.Module,
+    table: pd.DataFrame,
+    shards: Shards,
+    step: TrainStep,
+    device: torch.device,
+    machine: Machine,
+    output: Path,
+    part: str,
+) -> None:
+    """Write the scores of the clips of a table; ``part`` says in the log which they are."""
+    dataset = ClipDataset(
+        table,
+        shards,
+        step,
+        training=False,
+        views=step.recipe.views,
+        crops=step.recipe.crops,
+        workers=machine.workers,
+        memory=machine.memory,
+    )
+    title = f"predict {step.stream} {part}"
+    distinct, every = len(dataset.test_keys()), len(dataset) * dataset.views
+    log.info(
+        f"{title}: {distinct:,} of {len(dataset):,} x {dataset.views} views are distinct; {every - distinct:,} saved"
+    )
+    logits_NK = log_probabilities(network, dataset, step, device, both_sides=step.recipe.flip, title=title)
+    write_scores(output, Scores(dict(zip(dataset.clip_ids, logits_NK, strict=True)), dataset.left_out))
+
+
+def _full_batches(keys: Sequence[Key], views: int, most: int) -> list[list[Key]]:
+    """The keys in order in batches of one size, the last filled up with its last key.
+
+    The size follows from ``views``, how many keys there would be if none had been left out as equal to another, for
+    the arithmetic of a network may depend on the size of its batches.
+    """
+    size = -(-min(most, views) // EVEN) * EVEN
+    filled = [*keys, *keys[-1:] * (-len(keys) % size)]
+    return [filled[start : start + size] for start in range(0, len(filled), size)]
