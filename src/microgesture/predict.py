@@ -2,7 +2,7 @@
 
 import logging
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -40,22 +40,23 @@ def log_probabilities(
     device: torch.device,
     *,
     both_sides: bool,
+    only: Iterable[int] | None = None,
     title: str | None = None,
 ) -> np.ndarray:
-    """The log of the mean probability over a clip's views (and paths of the network), float32 (N, K), in its order.
+    """The log of the mean probability over a clip's views and a network's paths, float32 (N, K).
 
-    With ``both_sides`` each view is also seen in a mirror. Equal views are seen once and counted as often as they
-    occur, which gives the same bits as seeing each: all batches are of one size, and the sums are exact. ``title``
-    names a progress bar; None shows nothing.
+    Of the clips in the rows ``only``, in that order, or of all. With ``both_sides`` each view is also seen in a mirror.
+    Equal views are seen once and counted as often as they occur, which gives the same bits as seeing each: all batches
+    are of one size, and the sums are exact. ``title`` names a progress bar; None shows nothing.
     """
     network.eval()
     selection = selection_named(step.selection) if step.selection else None
-    keys = dataset.test_keys()
+    keys = dataset.test_keys(only)
     if not keys:
         return np.zeros((0, 0), np.float32)
     batches = _full_batches(keys, len(dataset) * dataset.views, step.recipe.device_batch or step.recipe.batch)
     loaded = load_batches(dataset, batches, device)
-    seen, counts, rows = [], [], []
+    seen, counts = [], []
     for batch in progress(loaded, title, len(batches), unit="step") if title else loaded:
         sides = []
         for mirror in (False, True) if both_sides else (False,):
@@ -66,9 +67,8 @@ def log_probabilities(
             sides.append(mean_probability(logits))
         seen.append(torch.stack(sides, 1))
         counts.append(batch.count)
-        rows.append(batch.row)
-    probability_MSK, count_M, row_M = (torch.cat(parts)[: len(keys)].cpu().numpy() for parts in (seen, counts, rows))
-    starts = np.flatnonzero(np.diff(row_M)) + 1
+    probability_MSK, count_M = (torch.cat(parts)[: len(keys)].cpu().numpy() for parts in (seen, counts))
+    starts = np.flatnonzero(np.diff([row for row, _ in keys])) + 1
     views = zip(np.split(probability_MSK, starts), np.split(count_M, starts), strict=True)
     mean_NK = np.array([exact_mean(probability_VSK, count_V) for probability_VSK, count_V in views])
     return np.log(np.maximum(mean_NK, np.finfo(np.float32).tiny)).astype(np.float32)

@@ -122,9 +122,10 @@ class ClipDataset:
         """How many views of testing each clip has, equal ones counted as often as they occur."""
         return self._views * self._crops
 
-    def test_keys(self) -> list[tuple[int, int]]:
-        """Every distinct view of every clip, as (row, draw), in the clips' order."""
-        return [(row, draw) for row in range(len(self)) for draw in range(len(self._test_views(row)))]
+    def test_keys(self, rows: Iterable[int] | None = None) -> list[tuple[int, int]]:
+        """Every distinct view of these clips (all by default), as (row, draw), clip by clip."""
+        rows = range(len(self)) if rows is None else rows
+        return [(row, draw) for row in rows for draw in range(len(self._test_views(row)))]
 
     def __getitem__(self, key: tuple[int, int]) -> Sample:
         row, draw = key
