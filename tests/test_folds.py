@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from microgesture.clips import Clips
 from microgesture.errors import InputError
-from microgesture.folds import assign_folds, person_of
+from microgesture.folds import assign_folds
+from microgesture.people import count_people, people_in_words, person_of
 
 
 def clips_of(subjects, labels, splits="train", recordings=None, status="ok"):
@@ -64,6 +65,8 @@ def test_where_the_subject_is_unknown_the_recording_stays_together():
 def test_a_recording_shows_one_person_and_a_subject_is_no_recording():
     table = clips_of(["a", None, None, "r2"], [0] * 4, recordings=["r0", "r0", "r2", "r3"]).table
     assert person_of(table).tolist() == ["subject a", "subject a", "recording r2", "subject r2"]
+    assert count_people(table) == {"subjects": 2, "recordings": 1}
+    assert people_in_words(count_people(table)) == "2 subjects and 1 recording"
 
 
 def test_only_usable_labelled_clips_of_train_and_val_are_dealt():

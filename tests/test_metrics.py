@@ -1,7 +1,9 @@
+from dataclasses import asdict
+
 import numpy as np
 from sklearn.metrics import balanced_accuracy_score, f1_score, top_k_accuracy_score
 
-from microgesture.metrics import measure
+from microgesture.metrics import count, measure
 
 
 def test_metrics_agree_with_scikit_learn():
@@ -20,3 +22,14 @@ def test_metrics_agree_with_scikit_learn():
 def test_classes_that_do_not_occur_do_not_count():
     probabilities_NK = np.eye(32)[[0, 1, 31]]
     assert measure(probabilities_NK, np.array([0, 1, 1])).balanced_accuracy == 0.75
+
+
+def test_groups_add_up_to_what_their_clips_measure():
+    generator = np.random.default_rng(1)
+    scores_NK, labels_N = generator.normal(size=(90, 8)), generator.integers(0, 8, 90)
+    scores_NK[np.arange(60), labels_N[:60]] += 2
+    group_N, times_G = generator.integers(0, 5, 90), np.array([3, 0, 1, 0, 2])
+    rows_M = np.repeat(np.arange(90), times_G[group_N])
+    added = count(scores_NK, labels_N, group_N, 5).sums(times_G[None]).metrics()
+    measured = asdict(measure(scores_NK[rows_M], labels_N[rows_M]))
+    assert {name: value_1.item() for name, value_1 in added.items()} == measured

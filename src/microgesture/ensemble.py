@@ -1,154 +1,129 @@
-"""Fusion of streams: calibrated, id-keyed, weighted averages of probabilities."""
+"""An ensemble of streams: fitted, measured on clips that were held out, and what it predicts."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
-from scipy.optimize import minimize, minimize_scalar
-from scipy.special import softmax
 
-from .clips import Clips, class_counts
+from .clips import Clips, class_counts, natural_key
 from .errors import InputError
-from .files import replacing, write_csv, write_json
+from .files import write_csv, write_json
+from .fusion import Fusion, cross_fit, fit_fusion, fuse, stack, usable
 from .metrics import measure
-from .scores import Scores, read_scores
+from .people import count_people
+from .scores import Scores, read_folds, read_scores, write_predictions
 
-PREDICTIONS = pa.schema([("clip_id", pa.string()), ("probabilities", pa.list_(pa.float32())), ("streams", pa.int32())])
+Weights = Literal["search", "equal"] | Mapping[str, float]
 
 
 @dataclass(frozen=True)
-class Fusion:
-    """How streams are joined: a temperature and a weight for each, the weights on the simplex."""
+class HeldOut:
+    """The labelled clips that an ensemble is fitted and measured on, by number in their names.
 
-    temperatures: dict[str, float]
-    weights: dict[str, float]
-
-
-def fit_temperature(logits_NK: np.ndarray, labels_N: np.ndarray) -> float:
-    """The temperature in [0.05, 20] that minimises the negative log-likelihood (Guo et al., ICML 2017).
-
-    The likelihood is never worse than at temperature 1.
+    ``fusions[fold]`` predicts the clips of a fold and was fitted without them. Without folds all clips are in fold 0,
+    and its fusion was fitted on them.
     """
 
-    def loss(log_temperature: float) -> float:
-        return negative_log_likelihood(softmax(logits_NK / np.exp(log_temperature), axis=1), labels_N)
+    clip_ids: tuple[str, ...]
+    labels_N: np.ndarray
+    logits_SNK: np.ndarray
+    fold_N: np.ndarray
+    fusions: Sequence[Fusion]
 
-    found = minimize_scalar(loss, bounds=(np.log(0.05), np.log(20)), method="bounded")
-    return float(np.exp(found.x)) if found.fun < loss(0.0) else 1.0
+    def fused(self, kept_S: np.ndarray | float = 1.0) -> np.ndarray:
+        """The fused probabilities (N, K), the weights multiplied by ``kept_S``; NaN where no stream is left."""
+        fused_NK = np.empty(self.logits_SNK.shape[1:])
+        for fold, fusion in enumerate(self.fusions):
+            own_N = self.fold_N == fold
+            kept = Fusion(fusion.temperatures_S, fusion.weights_S * kept_S)
+            fused_NK[own_N] = fuse(self.logits_SNK[:, own_N], kept)
+        return fused_NK
+
+    def predicted(self, clips: Clips) -> np.ndarray:
+        """The probabilities (N, K): fused, or the share of each class in the training clips of other folds."""
+        predicted_NK = self.fused()
+        for fold in range(len(self.fusions)):
+            own_N = self.fold_N == fold
+            predicted_NK[own_N] = _or_prior(predicted_NK[own_N], class_prior(clips, np.array(self.clip_ids)[own_N]))
+        return predicted_NK
 
 
-def negative_log_likelihood(probabilities_NK: np.ndarray, labels_N: np.ndarray) -> float:
-    """Mean of -log p(true class)."""
-    return float(-np.log(np.maximum(probabilities_NK[np.arange(len(labels_N)), labels_N], 1e-12)).mean())
+def hold_out(
+    clips: Clips, scores: Mapping[str, Scores], fold: Mapping[str, int] | None, weights: Weights, calibrate: bool
+) -> tuple[HeldOut, Fusion]:
+    """The held-out clips with what predicts them, and the fusion fitted on all of them, for clips without label.
 
-
-def search_weights(probabilities_SNK: np.ndarray, labels_N: np.ndarray) -> np.ndarray:
-    """Weights on the simplex (S,) under which the recalibrated average of the probabilities is most likely.
-
-    An average of calibrated forecasts is less sure than it should be (Ranjan and Gneiting, 2010), so its plain
-    likelihood favours the one surest stream over a better team. The average is therefore sharpened by a temperature of
-    its own, found along with the weights; it changes no decision. A prior that counts as one clip for each stream keeps
-    the luck of a few clips from giving a stream up.
+    ``fold`` says which fold a labelled clip of train or val is in, and ``scores`` what streams that were trained
+    without that fold say of it; each fold is then predicted with what is fitted on the others. Where it is None, the
+    labelled clips of val are predicted with what is fitted on themselves.
     """
-    streams, clips = len(probabilities_SNK), len(labels_N)
-
-    def loss(free: np.ndarray) -> float:
-        weights_S, temperature = softmax(free[:-1]), np.exp(free[-1])
-        pooled_NK = np.tensordot(weights_S, probabilities_SNK, 1)
-        sharpened_NK = softmax(np.log(np.maximum(pooled_NK, 1e-12)) / temperature, axis=1)
-        return negative_log_likelihood(sharpened_NK, labels_N) - np.log(weights_S).sum() / clips
-
-    bounds = [(-10, 10)] * streams + [(np.log(0.1), np.log(3))]
-    return softmax(minimize(loss, np.zeros(streams + 1), method="L-BFGS-B", bounds=bounds).x[:-1])
-
-
-def fuse(scores: Mapping[str, Scores], fusion: Fusion, clip_id: str) -> tuple[np.ndarray | None, int]:
-    """The averaged probabilities (K,) of a clip and how many streams gave them; None where no stream could.
-
-    The weights of streams that could not use the clip go to the others. Raises ``InputError`` if a stream has neither
-    logits nor a reason for the clip.
-    """
-    total, weight, used = 0.0, 0.0, 0
-    for stream, given in scores.items():
-        if clip_id in given.logits:
-            share = fusion.weights[stream]
-            total = total + share * softmax(given.logits[clip_id].astype(np.float64) / fusion.temperatures[stream])
-            weight, used = weight + share, used + 1
-        elif clip_id not in given.reasons:
-            raise InputError(f"stream '{stream}' has no scores for clip {clip_id}; delete its scores and run again")
-    return (total / weight if weight > 0 else None), used
+    known = clips.usable[clips.usable.label.notna()]
+    known = known[known.split.isin(["val"] if fold is None else ["train", "val"])]
+    labels = dict(zip(known.clip_id, known.label.astype(int), strict=True))
+    clip_ids = tuple(sorted(labels, key=natural_key))
+    labels_N = np.array([labels[clip_id] for clip_id in clip_ids], int)
+    logits_SNK = stack(scores, clip_ids, len(clips.classes))
+    chosen = np.array([weights[stream] for stream in scores]) if isinstance(weights, Mapping) else weights
+    fusion = fit_fusion(logits_SNK, labels_N, chosen, calibrate)
+    if fold is None:
+        return HeldOut(clip_ids, labels_N, logits_SNK, np.zeros(len(clip_ids), int), [fusion]), fusion
+    fold_N = np.array([fold[clip_id] for clip_id in clip_ids])
+    fusions = cross_fit(logits_SNK, labels_N, fold_N, chosen, calibrate)
+    return HeldOut(clip_ids, labels_N, logits_SNK, fold_N, fusions), fusion
 
 
-def fit_fusion(
-    scores: Mapping[str, Scores],
-    labels: Mapping[str, int],
-    weights: Literal["search", "equal"] | Mapping[str, float],
-    calibrate: bool,
-) -> Fusion:
-    """Fit temperatures and weights on the labelled clips that every stream has; equal weights where there are none."""
-    streams = list(scores)
-    common = _common(scores, labels)
-    temperatures_S, weights_S = np.ones(len(streams)), np.full(len(streams), 1 / len(streams))
-    if common:
-        labels_N = np.array([labels[clip_id] for clip_id in common])
-        logits_SNK = np.array([[scores[stream].logits[clip_id] for clip_id in common] for stream in streams], float)
-        if calibrate:
-            temperatures_S = np.array([fit_temperature(logits_NK, labels_N) for logits_NK in logits_SNK])
-        if weights == "search":
-            weights_S = search_weights(softmax(logits_SNK / temperatures_S[:, None, None], axis=2), labels_N)
-    if isinstance(weights, Mapping):
-        weights_S = np.array([weights[stream] for stream in streams], float)
-    weights_S = weights_S / weights_S.sum()
-    return Fusion(
-        dict(zip(streams, temperatures_S.tolist(), strict=True)), dict(zip(streams, weights_S.tolist(), strict=True))
-    )
+def class_prior(clips: Clips, without: Collection[str] = ()) -> np.ndarray:
+    """The share (K,) of each class in the training split, but for some clips."""
+    table = clips.table[(clips.table.split == "train") & ~clips.table.clip_id.isin(without)]
+    counts_K = np.array(class_counts(table.label.dropna(), len(clips.classes)))
+    return counts_K / counts_K.sum()
 
 
-def _common(scores: Mapping[str, Scores], labels: Mapping[str, int]) -> list[str]:
-    return [clip_id for clip_id in labels if all(clip_id in given.logits for given in scores.values())]
-
-
-def predict_split(scores: Mapping[str, Scores], fusion: Fusion, clips: Clips, split: str) -> pa.Table:
-    """The predictions of every clip of a split, by ``PREDICTIONS``, in the table's order.
+def predict_split(
+    scores: Mapping[str, Scores], fusion: Fusion, clips: Clips, split: str
+) -> tuple[list[str], np.ndarray, np.ndarray]:
+    """The clips of a split in the table's order, their probabilities (N, K), and how many streams gave them (N,).
 
     A clip that is quarantined, or that no stream could use, gets the share of each class in the training split.
     """
-    table = clips.table
-    counts = class_counts(table.label[table.split == "train"].dropna(), len(clips.classes))
-    prior_K = np.array(counts) / sum(counts)
-    rows = []
-    for clip in table[table.split == split].itertuples():
-        fused_K, used = fuse(scores, fusion, clip.clip_id) if clip.status == "ok" else (None, 0)
-        probabilities_K = prior_K if fused_K is None else fused_K
-        rows.append({"clip_id": clip.clip_id, "probabilities": probabilities_K.tolist(), "streams": used})
-    return pa.Table.from_pylist(rows, PREDICTIONS)
+    table = clips.table[clips.table.split == split]
+    usable_N = (table.status == "ok").to_numpy()
+    prior_K = class_prior(clips)
+    logits_SUK = stack(scores, list(table.clip_id[usable_N]), len(clips.classes))
+    probabilities_NK, streams_N = np.tile(prior_K, (len(table), 1)), np.zeros(len(table), int)
+    probabilities_NK[usable_N] = _or_prior(fuse(logits_SUK, fusion), prior_K)
+    streams_N[usable_N] = usable(logits_SUK).sum(0)
+    return list(table.clip_id), probabilities_NK, streams_N
 
 
-def summarise(scores: Mapping[str, Scores], fusion: Fusion, labels: Mapping[str, int], name: str) -> pd.DataFrame:
-    """One row a stream and one for the ensemble: how good each is on the labelled clips that every stream has.
+def _or_prior(fused_NK: np.ndarray, prior_K: np.ndarray) -> np.ndarray:
+    return np.where(np.isnan(fused_NK), prior_K, fused_NK)
 
-    ``without`` is the ensemble's accuracy when that stream is left out and the other weights are kept.
+
+def summarise(name: str, streams: Sequence[str], held_out: HeldOut, fusion: Fusion) -> pd.DataFrame:
+    """One row a stream and one for the ensemble: how good each is on the held-out clips that every stream has.
+
+    ``weight`` is the one in ``fusion``; ``without`` is the ensemble's accuracy when that stream is left out and the
+    other weights are kept.
     """
-    common = _common(scores, labels)
-    labels_N = np.array([labels[clip_id] for clip_id in common])
+    common_N = usable(held_out.logits_SNK).all(0)
+    labels_N = held_out.labels_N[common_N]
 
-    def measured(fusion: Fusion) -> dict[str, float]:
-        members = {stream: scores[stream] for stream in fusion.weights}
-        return measure(np.array([fuse(members, fusion, clip_id)[0] for clip_id in common]), labels_N).rounded()
+    def measured(scores_NK: np.ndarray) -> dict[str, float]:
+        return measure(scores_NK[common_N], labels_N).rounded()
 
-    rows = []
-    for stream, weight in fusion.weights.items() if common else ():
-        alone = measured(Fusion(fusion.temperatures, {stream: 1.0}))
-        rest = {other: share for other, share in fusion.weights.items() if other != stream}
-        without = measured(Fusion(fusion.temperatures, rest))["accuracy"] if sum(rest.values()) > 0 else None
-        rows.append({"name": stream, "kind": "stream", **alone, "weight": round(weight, 4), "without": without})
-    if common:
-        rows.append({"name": name, "kind": "ensemble", **measured(fusion)})
+    rows: list[dict[str, Any]] = []
+    for number, stream in enumerate(streams) if len(labels_N) else ():
+        rest_NK = held_out.fused(np.arange(len(streams)) != number)
+        without = None if np.isnan(rest_NK[common_N]).any() else measured(rest_NK)["accuracy"]
+        alone = measured(held_out.logits_SNK[number])
+        weight = round(float(fusion.weights_S[number]), 4)
+        rows.append({"name": stream, "kind": "stream", **alone, "weight": weight, "without": without})
+    if len(labels_N):
+        rows.append({"name": name, "kind": "ensemble", **measured(held_out.fused())})
     columns = ["name", "kind", "clips", "accuracy", "balanced_accuracy", "macro_f1", "top5", "weight", "without"]
     return pd.DataFrame(rows, columns=columns)
 
@@ -157,24 +132,61 @@ def run_ensemble(
     name: str,
     clips: Clips,
     scores: Mapping[str, Mapping[str, Path]],
+    folds: Mapping[str, Sequence[Path]],
     outputs: Mapping[str, Path],
+    held_out_path: Path,
     fusion_path: Path,
     summary_path: Path,
-    weights: Literal["search", "equal"] | Mapping[str, float],
+    weights: Weights,
     calibrate: bool,
 ) -> None:
-    """Fit an ensemble on the validation split and write its predictions for each split.
+    """Fit an ensemble and write its predictions of each split and of the held-out clips.
 
-    ``scores[stream][split]`` and ``outputs[split]`` are files. Clips of a split without labels are predicted all the
-    same.
+    ``scores[stream][split]`` and ``outputs[split]`` are files. ``folds[stream]`` are the scores that the clips of each
+    fold got from a stream trained without that fold; temperatures and weights are fitted on them, or on the validation
+    split where there are none. Clips without labels are predicted all the same.
     """
     read = {split: {stream: read_scores(files[split]) for stream, files in scores.items()} for split in outputs}
-    labelled = clips.usable[(clips.usable.split == "val") & clips.usable.label.notna()]
-    labels = {row.clip_id: int(row.label) for row in labelled.itertuples()}
-    fusion = fit_fusion(read["val"], labels, weights, calibrate)
+    folded, fold = _read_folds(folds) if any(folds.values()) else (read["val"], None)
+    held_out, fusion = hold_out(clips, {stream: folded[stream] for stream in scores}, fold, weights, calibrate)
     for split, output in outputs.items():
-        with replacing(output) as temporary:
-            pq.write_table(predict_split(read[split], fusion, clips, split), temporary)
-    fitted = {"streams": list(scores), "temperatures": fusion.temperatures, "weights": fusion.weights}
-    write_json(fusion_path, {"ensemble": name, **fitted, "fitted_on": {"split": "val", "clips": len(labels)}})
-    write_csv(summary_path, summarise(read["val"], fusion, labels, name))
+        write_predictions(output, *predict_split(read[split], fusion, clips, split))
+    streams_N = usable(held_out.logits_SNK).sum(0)
+    write_predictions(held_out_path, held_out.clip_ids, held_out.predicted(clips), streams_N)
+    written = {"ensemble": name, "streams": list(scores), **_named(fusion, scores)}
+    if fold is None:
+        written["fitted_on"] = {"split": "val", "clips": len(held_out.clip_ids)}
+    else:
+        written["fitted_on"] = _fitted_on_folds(held_out, clips)
+        written["without_fold"] = [_named(each, scores) for each in held_out.fusions]
+    write_json(fusion_path, written)
+    write_csv(summary_path, summarise(name, list(scores), held_out, fusion))
+
+
+def _read_folds(folds: Mapping[str, Sequence[Path]]) -> tuple[dict[str, Scores], dict[str, int]]:
+    """The scores of each stream, all folds together, and the fold of each clip."""
+    read = {stream: read_folds(paths) for stream, paths in folds.items()}
+    (first, (_, fold)), *others = read.items()
+    for stream, (_, other) in others:
+        if other != fold:
+            raise InputError(
+                f"streams '{first}' and '{stream}' were scored by other folds; delete their scores and run again"
+            )
+    return {stream: scores for stream, (scores, _) in read.items()}, fold
+
+
+def _named(fusion: Fusion, streams: Iterable[str]) -> dict[str, dict[str, float]]:
+    return {
+        "temperatures": dict(zip(streams, fusion.temperatures_S.tolist(), strict=True)),
+        "weights": dict(zip(streams, fusion.weights_S.tolist(), strict=True)),
+    }
+
+
+def _fitted_on_folds(held_out: HeldOut, clips: Clips) -> dict[str, Any]:
+    return {
+        "splits": ["train", "val"],
+        "folds": len(held_out.fusions),
+        "people": count_people(clips.table[clips.table.clip_id.isin(held_out.clip_ids)]),
+        "clips": len(held_out.clip_ids),
+        "clips_by_fold": np.bincount(held_out.fold_N, minlength=len(held_out.fusions)).tolist(),
+    }

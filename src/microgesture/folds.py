@@ -2,11 +2,11 @@
 
 import warnings
 
-import pandas as pd
 from sklearn.model_selection import StratifiedGroupKFold
 
 from .clips import Clips
 from .errors import InputError
+from .people import person_of
 
 
 def assign_folds(clips: Clips, folds: int, seed: int = 0) -> dict[str, int]:
@@ -34,9 +34,3 @@ def assign_folds(clips: Clips, folds: int, seed: int = 0) -> dict[str, int]:
         warnings.simplefilter("ignore", UserWarning)  # some classes are too rare to be in every fold
         parts = list(split.split(table, label, person))
     return {table.clip_id.iloc[row]: fold for fold, (_, rows) in enumerate(parts) for row in rows}
-
-
-def person_of(table: pd.DataFrame) -> pd.Series:
-    """Who is seen in each clip: its subject, or its recording where no clip of the recording has one."""
-    subject = table.subject.fillna(table.groupby("recording").subject.transform("first"))
-    return ("subject " + subject).fillna("recording " + table.recording)

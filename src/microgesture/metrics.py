@@ -1,9 +1,8 @@
 """How good predictions are."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
 
 import numpy as np
-from sklearn.metrics import f1_score
 
 
 @dataclass(frozen=True)
@@ -21,16 +20,57 @@ class Metrics:
         return {name: value if name == "clips" else round(value, 4) for name, value in asdict(self).items()}
 
 
-def measure(probabilities_NK: np.ndarray, labels_N: np.ndarray) -> Metrics:
-    """Compare probabilities (N, K) with true labels (N,); N must not be 0."""
-    predicted_N = probabilities_NK.argmax(1)
-    correct_N = predicted_N == labels_N
-    present = np.unique(labels_N)
-    ranks_N = (probabilities_NK > probabilities_NK[np.arange(len(labels_N)), labels_N][:, None]).sum(1)
-    return Metrics(
-        clips=len(labels_N),
-        accuracy=float(correct_N.mean()),
-        balanced_accuracy=float(np.mean([correct_N[labels_N == label].mean() for label in present])),
-        macro_f1=float(f1_score(labels_N, predicted_N, labels=present, average="macro", zero_division=0)),
-        top5=float((ranks_N < 5).mean()),
+@dataclass(frozen=True)
+class Counts:
+    """Clips of each group and class: all that the metrics are made of, so that groups can be added up.
+
+    ``true_GK`` have the class, ``predicted_GK`` are said to have it, ``right_GK`` both; for ``top5_GK`` it is among the
+    five that are said to be likeliest.
+    """
+
+    true_GK: np.ndarray
+    predicted_GK: np.ndarray
+    right_GK: np.ndarray
+    top5_GK: np.ndarray
+
+    def sums(self, times_DG: np.ndarray) -> "Counts":
+        """The counts when each group is taken as many times as each row says."""
+        return Counts(*(times_DG @ counts_GK for counts_GK in astuple(self)))
+
+    def metrics(self) -> dict[str, np.ndarray]:
+        """The fields of ``Metrics``, each (G,); every group must have a clip."""
+        clips_G = self.true_GK.sum(1)
+        present_GK = self.true_GK > 0
+        recall_GK = self.right_GK / np.maximum(self.true_GK, 1)
+        f1_GK = present_GK * 2 * self.right_GK / np.maximum(self.true_GK + self.predicted_GK, 1)
+        return {
+            "clips": clips_G,
+            "accuracy": self.right_GK.sum(1) / clips_G,
+            "balanced_accuracy": recall_GK.sum(1) / present_GK.sum(1),
+            "macro_f1": f1_GK.sum(1) / present_GK.sum(1),
+            "top5": self.top5_GK.sum(1) / clips_G,
+        }
+
+
+def count(scores_NK: np.ndarray, labels_N: np.ndarray, group_N: np.ndarray, groups: int) -> Counts:
+    """Count clips by group (0 to ``groups`` - 1) and class; the scores may be logits or probabilities."""
+    classes = scores_NK.shape[1]
+    predicted_N = scores_NK.argmax(1)
+    ranks_N = (scores_NK > scores_NK[np.arange(len(labels_N)), labels_N][:, None]).sum(1)
+
+    def counted(classes_N: np.ndarray, among_N: np.ndarray | slice = slice(None)) -> np.ndarray:
+        cells_N = (group_N * classes + classes_N)[among_N]
+        return np.bincount(cells_N, minlength=groups * classes).reshape(groups, classes)
+
+    return Counts(
+        true_GK=counted(labels_N),
+        predicted_GK=counted(predicted_N),
+        right_GK=counted(labels_N, predicted_N == labels_N),
+        top5_GK=counted(labels_N, ranks_N < 5),
     )
+
+
+def measure(scores_NK: np.ndarray, labels_N: np.ndarray) -> Metrics:
+    """Compare probabilities or logits (N, K) with true labels (N,); N must not be 0."""
+    found = count(scores_NK, labels_N, np.zeros(len(labels_N), int), 1).metrics()
+    return Metrics(**{name: value_1.item() for name, value_1 in found.items()})

@@ -1,5 +1,6 @@
-"""Scores: the logits of one stream for every clip of a split, keyed by clip id."""
+"""What streams and ensembles say of clips, keyed by clip id: logits of one stream, probabilities of an ensemble."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from .errors import InputError
 from .files import replacing
 
 SCHEMA = pa.schema([("clip_id", pa.string()), ("logits", pa.list_(pa.float32())), ("reason", pa.string())])
+PREDICTIONS = pa.schema([("clip_id", pa.string()), ("probabilities", pa.list_(pa.float32())), ("streams", pa.int32())])
 
 
 @dataclass(frozen=True)
@@ -41,3 +43,39 @@ def read_scores(path: Path | str) -> Scores:
         {row["clip_id"]: np.array(row["logits"], np.float32) for row in rows if row["logits"] is not None},
         {row["clip_id"]: row["reason"] for row in rows if row["logits"] is None},
     )
+
+
+def read_folds(paths: Sequence[Path]) -> tuple[Scores, dict[str, int]]:
+    """The scores of all folds together, and the fold of each clip: the place of its file in ``paths``.
+
+    Raises ``InputError`` if a clip is in two folds.
+    """
+    together, fold = Scores({}, {}), {}
+    for number, path in enumerate(paths):
+        part = read_scores(path)
+        for clip_id in (*part.logits, *part.reasons):
+            if clip_id in fold:
+                raise InputError(f"{path} has clip {clip_id} of {paths[fold[clip_id]]} too; delete both and run again")
+            fold[clip_id] = number
+        together.logits.update(part.logits)
+        together.reasons.update(part.reasons)
+    return together, fold
+
+
+def write_predictions(
+    path: Path | str, clip_ids: Sequence[str], probabilities_NK: np.ndarray, streams_N: np.ndarray
+) -> None:
+    """Write the probabilities of an ensemble as Parquet, and how many streams said something of each clip."""
+    columns = [list(clip_ids), probabilities_NK.tolist(), streams_N.tolist()]
+    with replacing(path) as temporary:
+        pq.write_table(pa.table(columns, schema=PREDICTIONS), temporary)
+
+
+def read_said(path: Path | str) -> dict[str, np.ndarray]:
+    """What a stream or an ensemble says of each clip: logits or probabilities (K,), whichever the file holds.
+
+    Raises ``InputError`` if the file is something else.
+    """
+    if not pq.read_schema(path).remove_metadata().equals(PREDICTIONS):
+        return read_scores(path).logits
+    return {row["clip_id"]: np.array(row["probabilities"], np.float32) for row in pq.read_table(path).to_pylist()}
