@@ -19,9 +19,9 @@ ALL = torch.tensor([True, True])
 NONE = ~ALL
 
 
-def batch(data: torch.Tensor, mirror: torch.Tensor) -> Sample:
-    ones = torch.ones(len(data))
-    return Sample(data, mirror, ones, ones, torch.zeros(len(data)), torch.arange(len(data)))
+def batch(*data: torch.Tensor, mirror: torch.Tensor, light: float = 1.0) -> Sample:
+    ones = torch.ones(len(mirror))
+    return Sample(data, mirror, light * ones, light * ones, torch.zeros(len(mirror)), torch.arange(len(mirror)), ones)
 
 
 def random_keypoints(name: str) -> torch.Tensor:
@@ -59,10 +59,10 @@ def test_mirrored_heatmaps_are_the_heatmaps_in_a_mirror(input, permutation):
     selection, recipe = SELECTIONS["36"], Recipe(size=24, sigma=0.8)
     keypoints_BTVC = random_keypoints("36")
     keypoints_BTVC[..., 2] = keypoints_BTVC[..., 2].ceil()  # both ends of a limb are equally sure
-    plain_BVTHW = network_input(batch(keypoints_BTVC, NONE), input, recipe, selection)
-    mirrored_BVTHW = network_input(batch(keypoints_BTVC, ALL), input, recipe, selection)
+    (plain_BVTHW,) = network_input(batch(keypoints_BTVC, mirror=NONE), (input,), recipe, selection)
+    (mirrored_BVTHW,) = network_input(batch(keypoints_BTVC, mirror=ALL), (input,), recipe, selection)
     expected_BVTHW = plain_BVTHW[:, list(getattr(selection, permutation))].flip(-1)
-    assert plain_BVTHW.shape == (2, input_channels(input, selection), 3, 24, 24)
+    assert plain_BVTHW.shape == (2, *input_channels((input,), selection), 3, 24, 24)
     # a heatmap ends at 3 sigma rounded towards zero, where it is worth exp(-4.5): the mirror rounds the other way
     torch.testing.assert_close(mirrored_BVTHW, expected_BVTHW, atol=0.012, rtol=0)
 
@@ -71,7 +71,8 @@ def test_joint_in_the_middle_of_a_pixel_peaks_there():
     selection, recipe = SELECTIONS["36"], Recipe(size=16)
     keypoints_BTVC = torch.zeros(1, 1, 36, 3)
     keypoints_BTVC[0, 0, 4] = torch.tensor([3.5 / 16, 9.5 / 16, 0.7])
-    heat_HW = network_input(batch(keypoints_BTVC, torch.tensor([False])), "joint", recipe, selection)[0, 4, 0]
+    (heat_BVTHW,) = network_input(batch(keypoints_BTVC, mirror=torch.tensor([False])), ("joint",), recipe, selection)
+    heat_HW = heat_BVTHW[0, 4, 0]
     assert heat_HW[9, 3] == heat_HW.max() == pytest.approx(0.7)
 
 
@@ -113,6 +114,36 @@ def test_relight_scales_the_mean_and_the_spread():
 def test_images_are_normalised_to_three_channels(channels):
     recipe = Recipe(mean=(10, 20, 30), std=(1, 2, 4))
     data_BTHWC = torch.from_numpy(np.full((2, 5, 8, 8, channels), 50, np.uint8))
-    x_BCTHW = network_input(batch(data_BTHWC, NONE), "depth" if channels == 1 else "rgb", recipe, None)
+    inputs = ("depth",) if channels == 1 else ("rgb",)
+    (x_BCTHW,) = network_input(batch(data_BTHWC, mirror=NONE), inputs, recipe, None)
     assert x_BCTHW.shape == (2, 3, 5, 8, 8)
     torch.testing.assert_close(x_BCTHW[0, :, 0, 0, 0], torch.tensor([40.0, 15.0, 5.0]))
+
+
+@pytest.mark.parametrize(("modality", "changed"), [("rgb", True), ("taylor", False), ("depth", False), ("flow", False)])
+def test_light_changes_in_rgb_alone(modality, changed):
+    generator = torch.Generator().manual_seed(0)
+    channels = {"depth": 1, "flow": 2}.get(modality, 3)
+    data_BTHWC = torch.randint(0, 255, (2, 2, 4, 4, channels), generator=generator).float() / 5000
+    plain, relit = (
+        network_input(batch(data_BTHWC, mirror=NONE, light=light), (modality,), Recipe(), None)[0] for light in (1, 1.3)
+    )
+    assert torch.equal(plain, relit) != changed
+
+
+@pytest.mark.parametrize("mirror", [NONE, ALL, torch.tensor([True, False])])
+def test_a_pair_is_what_each_of_its_inputs_is_alone(mirror):
+    selection, recipe = SELECTIONS["36"], Recipe(size=32, heatmap_size=16, heatmap_frames=96)
+    keypoints_BTVC = random_keypoints("36")
+    generator = torch.Generator().manual_seed(1)
+    images_BTHWC = torch.randint(0, 256, (2, 3, 32, 32, 3), generator=generator).to(torch.uint8)
+    pair = network_input(
+        batch(images_BTHWC, keypoints_BTVC, mirror=mirror, light=1.2), ("rgb", "limb"), recipe, selection
+    )
+    (images,) = network_input(batch(images_BTHWC, mirror=mirror, light=1.2), ("rgb",), recipe, selection)
+    small = recipe.model_copy(update={"size": 16})
+    (heat,) = network_input(batch(keypoints_BTVC, mirror=mirror), ("limb",), small, selection)
+    assert torch.equal(pair[0], images)
+    assert torch.equal(pair[1], heat)
+    assert input_channels(("rgb", "limb"), selection) == (3, len(selection.edges))
+    assert heat.shape == (2, len(selection.edges), 3, 16, 16)

@@ -1,9 +1,12 @@
+from collections import Counter
+
 import numpy as np
 import pytest
 import torch
 
 from microgesture.batches import in_batches, load_batches
 from microgesture.errors import InputError, UnusableClip
+from microgesture.frames import interval_views, uniform_views
 from microgesture.modalities.flow import STEPS_PER_PIXEL
 from microgesture.samples import FLOW_STEPS, ClipDataset
 from microgesture.shards import write_shard
@@ -45,6 +48,40 @@ def test_nothing_is_random_in_testing(tmp_path, inputs):
     for key in one.test_keys():
         assert_same(one[key], other[key])
         assert not one[key].mirror
+
+
+@pytest.mark.parametrize(
+    ("shape", "crops"), [((20, 20), 1), ((20, 20), 3), ((20, 30), 1), ((20, 30), 3), ((30, 20), 3)]
+)
+@pytest.mark.parametrize(("n_frames", "interval"), [(3, None), (7, None), (30, None), (5, 2), (8, 2), (30, 2)])
+def test_equal_views_are_one_that_counts_for_all(tmp_path, shape, crops, n_frames, interval):
+    frames_THWC = np.random.default_rng(0).integers(0, 256, (n_frames, *shape, 3), np.uint8)
+    write_shard(tmp_path / "rgb.arrow", [("c0", frames_THWC)], "raw")
+    step = make_step("rgb", size=20, frames=4, interval=interval)
+    clips = make_clips(["val"], [0], n_frames).table
+    dataset = ClipDataset(clips, {"rgb": [tmp_path / "rgb.arrow"]}, step, training=False, views=5, crops=crops)
+    found = Counter()
+    for key in dataset.test_keys():
+        sample = dataset[key]
+        assert found[sample.data[0].tobytes()] == 0
+        found[sample.data[0].tobytes()] = sample.count
+    times = uniform_views(n_frames, 4, 5) if interval is None else interval_views(n_frames, 4, interval, 5)
+    places = [5] if crops == 1 else [0, 5, 10]
+    expected = Counter()
+    for frames in times:
+        for place in places if shape[0] != shape[1] else [0] * crops:
+            y, x = (place, 0) if shape[0] > shape[1] else (0, place)
+            expected[np.ascontiguousarray(frames_THWC[frames, y : y + 20, x : x + 20]).tobytes()] += 1
+    assert found == expected
+    assert found.total() == dataset.views == 5 * crops
+
+
+def test_heatmaps_alone_have_no_crops(tmp_path):
+    shards = write_shards(tmp_path, ("joint",), [0, 1])
+    clips = make_clips(["val"] * 2, [0, 1]).table
+    dataset = ClipDataset(clips, shards, make_step("joint"), training=False, views=2, crops=3)
+    assert dataset.views == 2
+    assert dataset.test_keys([1]) == [(1, 0), (1, 1)]
 
 
 def test_samples_do_not_depend_on_workers_or_memory(tmp_path):
