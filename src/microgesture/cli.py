@@ -343,7 +343,8 @@ def ablation(settings: SettingsText, clips: File, predictions: Files, csv: Outpu
 
     step = steps.parse_step(steps.AblationStep, settings)
     files = {row.name: [path for path in predictions if path.parent.name == row.name] for row in step.rows}
-    run_ablation(read_clips(clips), step.rows, files, csv, markdown)
+    rows = {row.name: row.versus for row in step.rows}
+    run_ablation(read_clips(clips), rows, files, step.folds, csv, markdown)
 
 
 @_stage("submission", Submission)
@@ -367,6 +368,7 @@ def quarantine(files: Files, output: Output) -> None:
 @_stage("summary")
 def summary(
     summary: File,
+    fusion: File,
     submission: File,
     quarantine: File,
     cards: Annotated[
@@ -376,7 +378,7 @@ def summary(
     """Print the table of streams and ensemble."""
     from .summary import print_summary
 
-    print_summary(summary, submission, quarantine, cards or [])
+    print_summary(summary, fusion, submission, quarantine, cards or [])
 
 
 @_stage("evaluate")

@@ -35,10 +35,10 @@ def claimed_threads(config: Config, cores: int | None) -> int:
 def show_summary(config: Config, results: Path = Path("results")) -> None:
     """Print the closing table of a run that made a submission."""
     ensemble = config.submission.ensemble
-    summary = results / "ensembles" / ensemble / "summary.csv"
+    summary, fusion = (results / "ensembles" / ensemble / name for name in ("summary.csv", "fusion.json"))
     submission, quarantine = results / "submission.csv", results / "quarantine.csv"
-    if summary.exists() and submission.exists() and quarantine.exists():
+    if all(path.exists() for path in (summary, fusion, submission, quarantine)):
         others = [name for name in config.streams if name not in config.ensembles[ensemble].streams]
         cards = [path for name in others if (path := results / "streams" / name / "card.json").exists()]
-        files = ["--summary", summary, "--submission", submission, "--quarantine", quarantine, *cards]
-        subprocess.run(["microgesture", "summary", *files], check=False)
+        files = ["--summary", summary, "--fusion", fusion, "--submission", submission, "--quarantine", quarantine]
+        subprocess.run(["microgesture", "summary", *files, *cards], check=False)

@@ -1,7 +1,8 @@
 """The table at the end of a run."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from rich.box import SIMPLE_HEAD
@@ -9,22 +10,23 @@ from rich.console import Console
 from rich.table import Table
 
 from .files import read_json
+from .people import caveat, describe_clips
 
 COLUMNS = ("accuracy", "balanced_accuracy", "macro_f1", "top5", "weight", "without")
 HEADINGS = ("accuracy", "balanced", "macro F1", "top 5", "weight", "without")
-NOTE = """Temperatures, weights and best epochs were chosen on these clips: expect less on new people.
-"without" is the ensemble's accuracy when the stream is left out."""
+NOTE = '"without" is the ensemble\'s accuracy when the stream is left out.'
 
 
-def print_summary(summary: Path, submission: Path, quarantine: Path, cards: Sequence[Path]) -> None:
-    """Print how good each stream and the ensemble is on the validation split, and where the submission lies.
+def print_summary(summary: Path, fusion: Path, submission: Path, quarantine: Path, cards: Sequence[Path]) -> None:
+    """Print how good each stream and the ensemble is on held-out clips, which ones, and where the submission lies.
 
-    ``cards`` are those of streams outside the ensemble, such as pretraining on another corpus.
+    ``summary`` and ``fusion`` are the ensemble's. ``cards`` are those of streams outside the ensemble, such as
+    pretraining on another corpus.
     """
     console = Console()
     rows = pd.read_csv(summary)
     if len(rows):
-        console.print(_table(rows, [read_json(card) for card in cards]))
+        console.print(_table(rows, read_json(fusion)["fitted_on"], [read_json(card) for card in cards]))
     else:
         console.print("The corpus has no labelled validation clips: the streams have equal weights, and no accuracy.")
     unusable = pd.read_csv(quarantine)
@@ -33,10 +35,15 @@ def print_summary(summary: Path, submission: Path, quarantine: Path, cards: Sequ
     console.print(f"{len(pd.read_csv(submission))} test clips predicted: {submission}")
 
 
-def _table(rows: pd.DataFrame, cards: Sequence[dict]) -> Table:
-    title = f"Validation split, {int(rows.clips.iloc[0])} clips"
+def _table(rows: pd.DataFrame, fitted_on: Mapping[str, Any], cards: Sequence[dict]) -> Table:
+    folds, people = fitted_on.get("folds", 0), fitted_on.get("people", {})
     table = Table(
-        title=title, title_justify="left", caption=NOTE, caption_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0)
+        title=f"{describe_clips(folds, people)}, {int(rows.clips.iloc[0])} clips",
+        title_justify="left",
+        caption=f"{caveat(folds, people)}\n{NOTE}",
+        caption_justify="left",
+        box=SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
     )
     table.add_column("stream", no_wrap=True)
     for heading in HEADINGS:
