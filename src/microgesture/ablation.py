@@ -143,5 +143,5 @@ def _report(found: pd.DataFrame, people: Mapping[str, int], folds: int, left_out
             "same clips and draws, and are bold where the interval excludes 0."
         )
         if sum(people.values()) < FEW_PEOPLE:
-            intervals += " With so few people the intervals are too narrow."
+            intervals += " With so few of them the intervals are too narrow."
     return [f"{measured}. {caveat(folds, people)}\n", markdown_table(found), f"{intervals}\n"]
