@@ -76,7 +76,18 @@ def test_miga_holds_one_video_one_sheet_and_one_label_file_per_recording(miga: P
             assert re.fullmatch(r"\d{4}", video)
             expected |= {f"{SKELETONS[split]}/{video}/{video}_{kind}" for kind in ("openpose.xlsx", "label.csv")}
             expected.add(f"{VIDEOS[split]}/{video}/{video}.mp4")
+    expected.add("labels_demo.csv")
     assert found == expected
+
+
+def test_miga_tells_who_is_in_each_recording_and_no_label(miga: Path) -> None:
+    told = pd.read_csv(miga / "miga/labels_demo.csv")
+    assert list(told.columns) == ["video_id", "label_id", "subject_id"]
+    for split in SKELETONS:
+        for sitting in plan("miga", split, 5, SUBJECTS[split], CLIPS[split]):
+            rows = told[told.video_id == sitting.number]
+            assert set(rows.subject_id) == {sitting.subject}
+            assert list(rows.label_id) == list(range(1, len(sitting.gestures) + 1))
 
 
 @pytest.mark.parametrize("split", ["val", "test"])

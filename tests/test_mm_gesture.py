@@ -6,9 +6,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import yaml
 
+from microgesture.clips import read_clips
 from microgesture.config import load_config
 
 ROOT = Path(__file__).parent.parent
@@ -76,3 +78,25 @@ def test_all_of_it_is_planned_on_releases_of_full_size(tmp_path):
         "list_quarantine": 1,
         "write_submission": 1,
     }
+
+
+@pytest.mark.slow
+def test_the_small_one_runs_from_the_drawing_to_the_ablation_table(tmp_path):
+    command = [sys.executable, "-m", "snakemake", "--cores", "8", "--snakefile", ROOT / "Snakefile"]
+    command += ["--directory", tmp_path, "results/submission.csv", "results/ablation.csv"]
+    subprocess.run([*command, "--configfile", ROOT / "config/mm_gesture_small.yaml"], check=True)
+    results = tmp_path / "results"
+
+    truth = pd.read_csv(results / "demo/imigue_test_labels.csv").set_index("Id").Target
+    submission = pd.read_csv(results / "submission.csv").set_index("Id").Target
+    assert set(submission.index) == set(truth.index)
+    assert (submission == truth[submission.index]).mean() > 3 / 8  # chance is an eighth
+
+    table = pd.read_csv(results / "ablation.csv").set_index("name")
+    assert list(table.index) == [row.name for row in SMALL.ablation]
+    labelled = read_clips(results / "clips/imigue.parquet").table.label.notna().sum()
+    assert set(table.clips) == {labelled}  # the people of train and val, each seen by networks that have not seen them
+    assert (table.accuracy > 2 / 8).all()
+
+    names = {stream: len(list((results / "scores" / stream).glob("fold*.parquet"))) for stream in table.index[:9]}
+    assert set(names.values()) == {SMALL.folds}

@@ -103,6 +103,8 @@ def make_demo(
             answers += zip(ids, targets, strict=True)
     if layout == "ma52":
         written += [_write_list(Path(root), split, rows) for split, rows in lists.items()]
+    else:
+        written.append(_write_people(Path(root), sittings))
     write_csv(truth, pd.DataFrame(sorted(answers) if layout == "ma52" else answers, columns=["Id", "Target"]))
     return sorted(written)
 
@@ -224,6 +226,16 @@ def _write_miga(root: Path, sitting: Sitting, seed: int, frame: tuple[int, int])
     rows = [f"{1 if hidden else p.gesture.imigue},{p.start},{p.end}\n" for p in performances]
     write_text(files[2], "".join(rows))
     return files, [target(p.gesture) for p in performances]
+
+
+def _write_people(root: Path, sittings: list[Sitting]) -> Path:
+    """Who is in which recording, as in the licence holders' labels file of iMiGUE, without the labels."""
+    path = root / "labels_demo.csv"
+    rows = [
+        (sitting.number, label + 1, sitting.subject) for sitting in sittings for label in range(len(sitting.gestures))
+    ]
+    write_csv(path, pd.DataFrame(rows, columns=["video_id", "label_id", "subject_id"]))
+    return path
 
 
 def _write_ma52(root: Path, sitting: Sitting, seed: int, frame: tuple[int, int]) -> tuple[list[Path], list[int]]:
