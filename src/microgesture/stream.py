@@ -1,5 +1,6 @@
 """One stream: a network, what it sees and how it is trained."""
 
+import re
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -15,6 +16,14 @@ Inputs = Annotated[tuple[Modality, ...], Field(min_length=1, max_length=2)]
 def store(modality: Modality) -> str:
     """The kind of shard that a modality is made of: ``keypoints`` or a kind of video."""
     return "keypoints" if modality in HEATMAPS else modality
+
+
+def is_published_name(text: str) -> bool:
+    """Whether a text is written like torchvision's names of weights, as ``Swin_S_Weights.IMAGENET1K_V1`` is.
+
+    Files' names are not: their last part is no upper-case word.
+    """
+    return re.fullmatch(r"[A-Z]\w*_Weights\.[A-Z][A-Z0-9_]*", text) is not None
 
 
 class TrainStep(Settings):

@@ -1,0 +1,1 @@
+"""Checkpoints of other projects: read safely, and their tensors under the names they have here."""

@@ -1,0 +1,72 @@
+"""The layouts of checkpoints, and how a network of two dimensions gains the third.
+
+Which layout a checkpoint has shows in the names of its tensors, so no setting is needed. An inflated network sees a
+video that stands still as the image that it is.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+import torch
+
+from . import resnet, swin
+
+# Follow from the shape of an attention window; nothing in them is learned.
+DERIVED = ("relative_position_index", "attn_mask")
+POSITIONS = "relative_position_bias_table"
+
+
+class Layout(NamedTuple):
+    """How a project names a network's tensors: one name that no other layout has, and what any name is here."""
+
+    title: str
+    mark: str
+    ours: Callable[[str], str]
+
+
+LAYOUTS = (
+    Layout("torchvision's Video Swin", "features.0.0.attn.qkv.weight", swin.from_torchvision),
+    Layout("torchvision's Swin for images", f"features.1.0.attn.{POSITIONS}", swin.from_torchvision_images),
+    Layout("Swin as its authors and mmaction2 name it", f"layers.0.blocks.0.attn.{POSITIONS}", swin.from_authors),
+    Layout("torchvision's ResNet", "layer1.0.conv1.weight", resnet.from_torchvision),
+    Layout("mmaction2's and pyskl's SlowOnly or PoseConv3D", "conv1.conv.weight", resnet.from_openmmlab),
+    Layout("mmaction2's and pyskl's RGBPoseConv3D", "rgb_path.conv1.conv.weight", resnet.from_openmmlab_pair),
+)
+
+
+def translate(state: Mapping[str, torch.Tensor]) -> tuple[str | None, dict[str, torch.Tensor]]:
+    """The layout's title and the tensors under our names; a name that means nothing here stays as it is.
+
+    The title is None for names that are no other project's. Tensors that follow from a window's shape are left away.
+    """
+    plain = {re.sub(r"^(module\.)?(backbone\.)?", "", name): tensor for name, tensor in state.items()}
+    learned = {name: tensor for name, tensor in plain.items() if not name.endswith(DERIVED)}
+    for layout in LAYOUTS:
+        if layout.mark in learned:
+            return layout.title, {layout.ours(name): tensor for name, tensor in learned.items()}
+    return None, learned
+
+
+def adapt(state: Mapping[str, torch.Tensor], shapes: Mapping[str, torch.Size]) -> dict[str, torch.Tensor]:
+    """What of a state fits tensors of these shapes by name, inflated to three dimensions if it is of two.
+
+    A kernel is repeated over time and divided by its length, and a table of positions repeated for every distance in
+    time, as Video Swin starts from Swin (arXiv 2106.13230).
+    """
+    flat = any(tensor.dim() == 4 for tensor in state.values())
+    fitting = {}
+    for name, tensor in state.items():
+        if name in shapes:
+            adapted = _inflated(name, tensor, shapes[name]) if flat else tensor
+            if adapted.shape == shapes[name]:
+                fitting[name] = adapted
+    return fitting
+
+
+def _inflated(name: str, tensor: torch.Tensor, shape: torch.Size) -> torch.Tensor:
+    if tensor.dim() == 4 and tensor.shape == shape[:2] + shape[3:]:
+        return tensor.unsqueeze(2).expand(shape) / shape[2]
+    if name.endswith(POSITIONS) and shape[0] % tensor.shape[0] == 0:
+        return tensor.repeat(shape[0] // tensor.shape[0], 1)
+    return tensor

@@ -1,0 +1,59 @@
+"""Names of a ResNet's tensors in other projects' checkpoints, and what they are in our SlowOnly and PoseConv3D.
+
+Facts from torchvision's models and from ``resnet3d.py``, ``resnet3d_slowfast.py`` and ``rgbposeconv3d.py`` in
+open-mmlab/mmaction2 and kennymckormick/pyskl, which agree.
+"""
+
+import re
+
+# A bottleneck's convolutions; our names of their norms have norm where these have conv.
+CONVOLUTIONS = {
+    "conv1": "branch2.conv_a",
+    "conv2": "branch2.conv_b",
+    "conv3": "branch2.conv_c",
+    "downsample": "branch1_conv",
+}
+# mmaction2's and pyskl's names of the two paths and of their classifiers, and what both are here.
+PATHS = (("rgb_path.", "cls_head.fc_rgb.", "video."), ("pose_path.", "cls_head.fc_pose.", "heatmap."))
+
+
+def from_openmmlab(name: str) -> str:
+    """A name in mmaction2's or pyskl's SlowOnly or PoseConv3D, where each convolution and its norm make one module."""
+    if found := re.fullmatch(r"layer(\d)\.(\d+)\.(conv[123]|downsample)\.(conv|bn)\.(\w+)", name):
+        stage, block, convolution, part, tensor = found.groups()
+        return _in_block(stage, block, convolution, part == "bn", tensor)
+    name = re.sub(r"^conv1\.conv\.", "stem.conv.", name)
+    name = re.sub(r"^conv1\.bn\.", "stem.norm.", name)
+    return re.sub(r"^cls_head\.fc_cls\.", "head.3.", name)
+
+
+def from_torchvision(name: str) -> str:
+    """A name in torchvision's ResNet."""
+    if found := re.fullmatch(r"layer(\d)\.(\d+)\.(conv|bn)([123])\.(\w+)", name):
+        stage, block, part, number, tensor = found.groups()
+        return _in_block(stage, block, f"conv{number}", part == "bn", tensor)
+    if found := re.fullmatch(r"layer(\d)\.(\d+)\.downsample\.([01])\.(\w+)", name):
+        stage, block, part, tensor = found.groups()
+        return _in_block(stage, block, "downsample", part == "1", tensor)
+    name = re.sub(r"^conv1\.", "stem.conv.", name)
+    name = re.sub(r"^bn1\.", "stem.norm.", name)
+    return re.sub(r"^fc\.", "head.3.", name)
+
+
+def from_openmmlab_pair(name: str) -> str:
+    """A name in mmaction2's or pyskl's RGBPoseConv3D, where a lateral connection belongs to the path that it feeds."""
+    if found := re.fullmatch(r"rgb_path\.layer([23])_lateral\.conv\.(\w+)", name):
+        return f"lateral.{int(found[1]) - 2}.to_video.{found[2]}"
+    if found := re.fullmatch(r"pose_path\.layer([12])_lateral\.(conv|bn)\.(\w+)", name):
+        return f"lateral.{int(found[1]) - 1}.to_heatmaps.{0 if found[2] == 'conv' else 1}.{found[3]}"
+    for path, classifier, prefix in PATHS:
+        if name.startswith(path):
+            return prefix + from_openmmlab(name.removeprefix(path))
+        if name.startswith(classifier):
+            return f"{prefix}head.3.{name.removeprefix(classifier)}"
+    return name
+
+
+def _in_block(stage: str, block: str, convolution: str, norm: bool, tensor: str) -> str:
+    place = CONVOLUTIONS[convolution].replace("conv", "norm") if norm else CONVOLUTIONS[convolution]
+    return f"stages.{int(stage) - 1}.res_blocks.{block}.{place}.{tensor}"
