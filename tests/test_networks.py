@@ -230,6 +230,24 @@ def test_an_exchange_sees_what_the_paths_had_before_it():
     assert differs.tolist() == [False] + [True] * 7
 
 
+@pytest.mark.parametrize("name", ["poseconv3d", "slowonly", "rgbposeconv3d"])
+def test_strides_are_whole_numbers_that_can_be_compiled(name):
+    convolutions = [m for m in network(name=name).modules() if isinstance(m, nn.Conv3d | nn.ConvTranspose3d)]
+    assert {type(stride) for convolution in convolutions for stride in convolution.stride} == {int}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NETWORKS)
+def test_all_of_a_network_can_be_compiled_for_batches_of_any_length(name):
+    shapes = {"poseconv3d": [(36, 4, 16, 16)], "rgbposeconv3d": [(3, 2, 32, 32), (36, 8, 8, 8)]}
+    narrow = NARROW if name == "rgbposeconv3d" else {"name": name, "width": 8}
+    module = wake(network(**narrow)).eval()
+    compiled = torch.compile(module, backend="eager", fullgraph=True)
+    for clips in (2, 3):
+        x = [torch.rand(clips, *shape) for shape in shapes.get(name, [(3, 4, 32, 32)])]
+        torch.testing.assert_close(compiled(*x), module(*x))
+
+
 @pytest.mark.parametrize("name", NETWORKS)
 def test_only_the_heads_depend_on_the_classes(name):
     narrow = NARROW if name == "rgbposeconv3d" else {"name": name, "width": 8}
@@ -251,6 +269,12 @@ def test_drop_path_is_the_published_one_unless_set():
     assert highest(depths=(1, 2)) == pytest.approx(0.1)
     assert highest(size="base", depths=(1, 2)) == pytest.approx(0.3)
     assert highest(drop_path=0.25, depths=(1, 2)) == pytest.approx(0.25)
+
+
+@pytest.mark.parametrize("depths", [(1,), (2, 0)])
+def test_video_swin_refuses_stages_without_blocks(depths):
+    with pytest.raises(ValueError, match="too few blocks"):
+        network(name="video_swin", width=8, depths=depths)
 
 
 @pytest.mark.parametrize("channels", [(36,), (3, 3)])

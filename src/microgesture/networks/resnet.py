@@ -55,7 +55,7 @@ class SlowResNet(nn.Module):
         self.stages = nn.Sequential()
         features = width
         for index, (stage, more) in enumerate(zip(stages, joined or [0] * len(stages), strict=True)):
-            inner = width * 2**index
+            inner, stride = width * 2**index, (stage.time, stage.space, stage.space)
             self.stages.append(
                 create_res_stage(
                     depth=stage.blocks,
@@ -67,9 +67,11 @@ class SlowResNet(nn.Module):
                     conv_a_stride=(1, 1, 1),
                     conv_a_padding=(stage.kernel // 2, 0, 0),
                     # Both strides sit in the second convolution, as published; pytorchvideo's default splits them.
-                    conv_b_stride=(stage.time, stage.space, stage.space),
+                    conv_b_stride=stride,
                 )
             )
+            # pytorchvideo leaves numpy's integers here, which torch.compile takes for tensors.
+            self.stages[-1].res_blocks[0].branch1_conv.stride = stride
             features = EXPANSION * inner
         self.head = nn.Sequential(
             nn.AdaptiveAvgPool3d(1), nn.Flatten(), nn.Dropout(dropout), nn.Linear(features, classes)

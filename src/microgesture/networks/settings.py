@@ -2,7 +2,7 @@
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from ..settings import Settings
 
@@ -56,6 +56,15 @@ class VideoSwinSettings(Settings):
         None, ge=0, lt=1, description="share of residual branches skipped in training; null: as published for Kinetics"
     )
     dropout: float = Field(0.5, ge=0, lt=1, description=_HEAD_DROPOUT)
+
+    @model_validator(mode="after")
+    def _has_blocks_to_skip(self) -> "VideoSwinSettings":
+        # drop_path rises from the first block to the last: they are two at least
+        if self.depths is not None and (min(self.depths) < 1 or sum(self.depths) < 2):
+            raise ValueError(
+                f"depths {list(self.depths)} leave too few blocks: every stage has one, and all together two"
+            )
+        return self
 
 
 NetworkSettings = Annotated[
