@@ -77,6 +77,7 @@ def assert_dots_agree(x_BCTHW, heat_BVTHW):
 def test_a_joint_is_where_it_is_in_the_picture_in_any_crop_and_mirror(tmp_path, path_T2, stored, heatmap_frames):
     step, dataset = pair_of(tmp_path, path_T2, stored, heatmap_frames=heatmap_frames, crop_area=(0.3, 1.0))
     batch, x_BCTHW, heat_BVTHW = shown(step, dataset, [(0, draw) for draw in range(40)])
+    assert batch.data[0].dtype == torch.uint8  # what is stored in bytes travels in bytes
     assert x_BCTHW.shape == (40, 3, 4, SIZE, SIZE)
     assert heat_BVTHW.shape == (40, 36, heatmap_frames, SIZE, SIZE)
     assert 10 < batch.mirror.sum() < 30
@@ -87,8 +88,8 @@ def test_a_joint_is_where_it_is_in_the_picture_in_any_crop_and_mirror(tmp_path, 
 def test_a_joint_is_where_it_is_in_the_picture_in_each_view_of_testing(tmp_path, path_T2, stored):
     step, dataset = pair_of(tmp_path, path_T2, stored, heatmap_frames=8, views=3, crops=3)
     batch, x_BCTHW, heat_BVTHW = shown(step, dataset, dataset.test_keys())
-    assert batch.count.sum() == dataset.views == 9
-    assert len(batch.count) == (3 if stored[0] == stored[1] else 9)
+    assert batch.times.sum() == dataset.views == 9
+    assert len(batch.times) == (3 if stored[0] == stored[1] else 9)
     assert_dots_agree(x_BCTHW, heat_BVTHW)
 
 

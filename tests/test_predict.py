@@ -91,10 +91,10 @@ class EveryView:
         return len(self.dataset)
 
     def test_keys(self, only=None):
-        return [key for key in self.dataset.test_keys(only) for _ in range(self.dataset[key].count)]
+        return [key for key in self.dataset.test_keys(only) for _ in range(self.dataset[key].times)]
 
     def __getitem__(self, key):
-        return self.dataset[key]._replace(count=1)
+        return self.dataset[key]._replace(times=1)
 
 
 @pytest.mark.parametrize(
@@ -131,12 +131,12 @@ def test_equal_views_are_seen_once_and_the_scores_have_the_same_bits(tmp_path, i
 def test_the_exact_mean_is_the_mean_of_fractions(seed):
     generator = np.random.default_rng(seed)
     values_VSK = np.exp(generator.uniform(-60, 0, (6, 2, 3))).astype(np.float32)
-    count_V = generator.integers(1, 11, 6)
-    found_K = exact_mean(values_VSK, count_V)
+    times_V = generator.integers(1, 11, 6)
+    found_K = exact_mean(values_VSK, times_V)
     for k, found in enumerate(found_K):
-        total = sum(Fraction(float(values_VSK[v, s, k])) * int(count_V[v]) for v in range(6) for s in range(2))
-        assert math.isclose(found, total / (2 * int(count_V.sum())), rel_tol=1e-15)
-    every_VSK = values_VSK.repeat(count_V, 0)[generator.permutation(count_V.sum())]
+        total = sum(Fraction(float(values_VSK[v, s, k])) * int(times_V[v]) for v in range(6) for s in range(2))
+        assert math.isclose(found, total / (2 * int(times_V.sum())), rel_tol=1e-15)
+    every_VSK = values_VSK.repeat(times_V, 0)[generator.permutation(times_V.sum())]
     assert exact_mean(every_VSK, np.ones(len(every_VSK), int)).tobytes() == found_K.tobytes()
 
 

@@ -64,7 +64,7 @@ def test_equal_views_are_one_that_counts_for_all(tmp_path, shape, crops, n_frame
     for key in dataset.test_keys():
         sample = dataset[key]
         assert found[sample.data[0].tobytes()] == 0
-        found[sample.data[0].tobytes()] = sample.count
+        found[sample.data[0].tobytes()] = sample.times
     times = uniform_views(n_frames, 4, 5) if interval is None else interval_views(n_frames, 4, interval, 5)
     places = [5] if crops == 1 else [0, 5, 10]
     expected = Counter()

@@ -56,7 +56,7 @@ def log_probabilities(
         return np.zeros((0, 0), np.float32)
     batches = _full_batches(keys, len(dataset) * dataset.views, step.recipe.device_batch or step.recipe.batch)
     loaded = load_batches(dataset, batches, device)
-    seen, counts = [], []
+    seen, times = [], []
     for batch in progress(loaded, title, len(batches), unit="step") if title else loaded:
         sides = []
         for mirror in (False, True) if both_sides else (False,):
@@ -66,22 +66,22 @@ def log_probabilities(
                 logits = network(*x)
             sides.append(mean_probability(logits))
         seen.append(torch.stack(sides, 1))
-        counts.append(batch.count)
-    probability_MSK, count_M = (torch.cat(parts)[: len(keys)].cpu().numpy() for parts in (seen, counts))
+        times.append(batch.times)
+    probability_MSK, times_M = (torch.cat(parts)[: len(keys)].cpu().numpy() for parts in (seen, times))
     starts = np.flatnonzero(np.diff([row for row, _ in keys])) + 1
-    views = zip(np.split(probability_MSK, starts), np.split(count_M, starts), strict=True)
-    mean_NK = np.array([exact_mean(probability_VSK, count_V) for probability_VSK, count_V in views])
+    views = zip(np.split(probability_MSK, starts), np.split(times_M, starts), strict=True)
+    mean_NK = np.array([exact_mean(probability_VSK, times_V) for probability_VSK, times_V in views])
     return np.log(np.maximum(mean_NK, np.finfo(np.float32).tiny)).astype(np.float32)
 
 
-def exact_mean(values_VSK: np.ndarray, count_V: np.ndarray) -> np.ndarray:
-    """The mean over V and S of float32 values, the v-th counted ``count_V[v]`` times, float64 (K,).
+def exact_mean(values_VSK: np.ndarray, times_V: np.ndarray) -> np.ndarray:
+    """The mean over V and S of float32 values, the v-th counted ``times_V[v]`` times, float64 (K,).
 
     It is rounded only at its end: neither the order nor one value in place of several equal ones changes a bit.
     """
-    counted_VSK = values_VSK.astype(np.float64) * count_V[:, None, None]
+    counted_VSK = values_VSK.astype(np.float64) * times_V[:, None, None]
     total_K = [math.fsum(column) for column in counted_VSK.reshape(-1, values_VSK.shape[-1]).T]
-    return np.array(total_K) / (count_V.sum() * values_VSK.shape[1])
+    return np.array(total_K) / (times_V.sum() * values_VSK.shape[1])
 
 
 def predict(

@@ -38,7 +38,7 @@ class Sample(NamedTuple):
     ``data`` has an array for each input. For joint and limb it is float32 keypoints (T, V, 3), x y in [0, 1] over the
     crop (outside it beyond), missing (0, 0, 0); for rgb and taylor uint8 (T, size, size, 3); for depth uint8
     (T, size, size, 1); for flow float32 (T, size, size, 2), u v in shares of the crop's width and height. ``label`` is
-    -1 where unknown, ``row`` the clip's position in the data set, ``count`` how many of the clip's views of testing
+    -1 where unknown, ``row`` the clip's position in the data set, ``times`` how many of the clip's views of testing
     this one stands for.
     """
 
@@ -48,7 +48,7 @@ class Sample(NamedTuple):
     contrast: np.float32
     label: int
     row: int
-    count: int
+    times: int
 
 
 class View(NamedTuple):
@@ -56,7 +56,7 @@ class View(NamedTuple):
 
     frames: np.ndarray
     crop: Box
-    count: int
+    times: int
 
 
 def random_generator(seed: int, draw: int, clip_id: str) -> np.random.Generator:
@@ -68,8 +68,8 @@ class ClipDataset:
     """The clips of a stream, drawn as ``Sample``: ``dataset[row, draw]``.
 
     ``shards`` are the files of each kind that the step's inputs are made of. All inputs of a clip show the same frames
-    and the same part of the picture, mirrored together; beside heatmaps of ``heatmap_frames`` a video shows every
-    so many of their frames, from the first.
+    and the same part of the picture, mirrored together; beside ``heatmap_frames`` heatmaps a video shows ``frames`` of
+    the same frames, evenly spaced, from the first.
 
     In training, ``draw`` numbers the showings of a clip and decides on its frames, crop and mirroring, together with
     the seed and the clip's id. In testing it numbers the distinct ones of ``views`` fixed samplings and ``crops``
@@ -144,7 +144,7 @@ class ClipDataset:
             self._keypoints(row, view) if modality in HEATMAPS else self._images(row, view, modality)
             for modality in self._inputs
         )
-        return Sample(data, mirror, brightness, contrast, self.labels[row], row, view.count)
+        return Sample(data, mirror, brightness, contrast, self.labels[row], row, view.times)
 
     def _keypoints(self, row: int, view: View) -> np.ndarray:
         keypoints_TVC = self._stores["keypoints"].read(self.clip_ids[row])
@@ -210,7 +210,7 @@ class ClipDataset:
             height, width = self._video.shape(self.clip_ids[row])[1:3]
             crops = squares(width, height, self._crops)
         pairs = Counter((tuple(frames.tolist()), crop) for frames in samplings for crop in crops)
-        return [View(np.array(frames), crop, count) for (frames, crop), count in pairs.items()]
+        return [View(np.array(frames), crop, times) for (frames, crop), times in pairs.items()]
 
 
 class _Store:
