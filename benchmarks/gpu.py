@@ -126,7 +126,7 @@ def made_up_clips(work: Workload, clips: int) -> Sample:
                 contrast=one,
                 label=row % CLASSES,
                 row=row,
-                count=1,
+                times=1,
             )
             for row in range(clips)
         ]
