@@ -1,51 +1,85 @@
 import json
-import math
 
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import nn
 
 import microgesture.train as training
-from microgesture.batches import Machine
+from microgesture.augment import network_input
+from microgesture.batches import Machine, load_batches
+from microgesture.distributed import Process
 from microgesture.errors import InputError, UnusableClip
+from microgesture.folds import assign_folds
 from microgesture.networks import build
-from microgesture.recipe import Recipe
+from microgesture.samples import ClipDataset
 from microgesture.shards import Shard, write_shard
-from microgesture.train import best_epoch, class_weights, epoch_batches, make_optimizer, rate_factor, train
+from microgesture.train import learn, train
 from microgesture.weights import load_weights
-from training_clips import make_clips, make_step, write_clips_shard
+from training_clips import make_clips, make_step, write_shards
 
 LABELS = [0, 1] * 8
 SPLITS = ["train"] * 8 + ["val"] * 8
 
 
-def run(folder, step, clips=None, init=None, shard=None):
+def run(folder, step, clips=None, shards=None, machine=None, **options):
     """Train, and return the card."""
-    shard = shard or write_clips_shard(folder / "shard.arrow", step.input, LABELS)
+    folder.mkdir(exist_ok=True)
+    shards = shards or write_shards(folder, step.inputs, LABELS)
     clips = clips or make_clips(SPLITS, LABELS)
     files = folder / "model.safetensors", folder / "card.json", folder / "scratch"
-    train(clips, [shard], step, build, *files, Machine("cpu"), init)
+    train(clips, shards, step, build, *files, machine or Machine("cpu"), **options)
     return json.loads((folder / "card.json").read_text())
 
 
+def weights_in(folder):
+    return load_weights(folder / "model.safetensors")[0]
+
+
 @pytest.mark.parametrize(
-    ("input", "recipe"),
+    ("inputs", "recipe"),
     [
-        ("joint", {"crop_area": (1, 1), "flip": False}),
-        ("rgb", {"crop_area": (1, 1), "epochs": 25, "warmup_epochs": 3, "learning_rate": 0.003, "batch": 4}),
+        (("joint",), {"crop_area": (1, 1), "flip": False}),
+        (("rgb",), {"crop_area": (1, 1), "epochs": 25, "warmup_epochs": 3, "learning_rate": 0.005, "batch": 4}),
+        (("rgb", "joint"), {"crop_area": (1, 1), "flip": False, "epochs": 6}),
     ],
 )
-def test_eight_clips_are_learnt_by_heart(tmp_path, input, recipe):
+def test_eight_clips_are_learnt_by_heart(tmp_path, inputs, recipe):
     # the validation clips are the training clips under other names
-    clips = make_clips(SPLITS, LABELS)
-    whole = Shard(write_clips_shard(tmp_path / "first.arrow", input, LABELS))
-    twice = [(f"c{row}", whole.read(f"c{row % 8}")) for row in range(16)]
-    write_shard(tmp_path / "shard.arrow", twice, "zstd")
-    card = run(tmp_path, make_step(input, **recipe), clips, shard=tmp_path / "shard.arrow")
+    twice = {}
+    for kind, (path,) in write_shards(tmp_path, inputs, LABELS).items():
+        whole = Shard(path)
+        twice[kind] = [tmp_path / f"twice_{kind}.arrow"]
+        write_shard(twice[kind][0], [(f"c{row}", whole.read(f"c{row % 8}")) for row in range(16)], "zstd")
+    card = run(tmp_path, make_step(*inputs, **recipe), shards=twice)
     assert card["best"]["val_accuracy"] == 1
     assert card["history"][-1]["train_loss"] < card["history"][0]["train_loss"]
     assert not (tmp_path / "scratch").exists()
+
+
+def test_a_step_in_pieces_follows_the_gradient_of_the_mean_loss_over_the_whole_step(tmp_path):
+    labels = [0, 0, 0, 0, 0, 1, 1, 0]
+    clips = make_clips(SPLITS[:8], labels)
+    shards = write_shards(tmp_path, ("rgb",), labels)
+    recipe = {"optimizer": "sgd", "learning_rate": 0.1, "weight_decay": 0, "clip_norm": None, "epochs": 1}
+    step = make_step("rgb", **recipe, class_weights="sqrt", label_smoothing=0.1, device_batch=3)
+    card = run(tmp_path, step, clips, shards)
+    assert card["pieces_per_step"] == 3
+
+    torch.manual_seed(step.seed)
+    network = build(step.network, (3,), 2)
+    data = ClipDataset(clips.table, shards, step, training=True)
+    (batch,) = load_batches(data, [[(row, 0) for row in range(8)]], torch.device("cpu"))
+    weight_K = torch.tensor([1 / np.sqrt(6 + 1), 1 / np.sqrt(2 + 1)], dtype=torch.float32)
+    logits_BK = network(*network_input(batch, step.inputs, step.recipe, None))
+    loss = nn.CrossEntropyLoss(weight_K, label_smoothing=0.1)(logits_BK, torch.tensor(labels))
+    loss.backward()
+    assert card["history"][0]["train_loss"] == pytest.approx(loss.item(), rel=1e-5)
+    learnt = weights_in(tmp_path)
+    for name, parameter in network.named_parameters():
+        expected = parameter.detach() - 0.1 * parameter.grad
+        torch.testing.assert_close(learnt[name], expected, rtol=1e-5, atol=1e-6)
 
 
 class Killed(Exception):
@@ -60,7 +94,7 @@ class Killed(Exception):
     ],
 )
 def test_training_that_was_killed_ends_in_the_same_bytes(tmp_path, monkeypatch, input, network, recipe):
-    step = make_step(input, network, **recipe)
+    step = make_step(input, network=network, **recipe)
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     expected = run(whole, step)["history"]
 
@@ -83,12 +117,38 @@ def test_training_that_was_killed_ends_in_the_same_bytes(tmp_path, monkeypatch, 
     assert (killed / "model.safetensors").read_bytes() == (whole / "model.safetensors").read_bytes()
 
 
+@pytest.mark.parametrize("killed_at", [6, 7])  # in the first and in the second piece of the second step of an epoch
+@pytest.mark.parametrize("input", ["joint", "rgb"])
+def test_training_that_was_killed_within_an_epoch_ends_in_the_same_bytes(tmp_path, monkeypatch, input, killed_at):
+    # 2 steps an epoch, of 2 pieces each
+    step = make_step(input, network={"dropout": 0.5}, epochs=3, batch=4, device_batch=2)
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    pieces = []
+
+    def counting(*arguments):
+        pieces.append(arguments)
+        return network_input(*arguments)
+
+    def killing(*arguments):
+        if len(pieces) == killed_at:
+            raise Killed
+        return counting(*arguments)
+
+    monkeypatch.setattr(training, "network_input", killing)
+    with pytest.raises(Killed):
+        run(killed, step, save_seconds=0)
+    monkeypatch.setattr(training, "network_input", counting)
+    history = run(killed, step, save_seconds=0)["history"]
+    assert len(pieces) == 12 + killed_at % 2  # only the step that was under way was begun again
+    assert history == run(whole, step)["history"]
+    assert (killed / "model.safetensors").read_bytes() == (whole / "model.safetensors").read_bytes()
+
+
 def test_another_seed_gives_other_weights(tmp_path):
     step = make_step("joint", epochs=1)
     for name, seed in (("one", 3), ("other", 4)):
         run(tmp_path / name, step.model_copy(update={"seed": seed}))
-    one, other = (load_weights(tmp_path / name / "model.safetensors")[0] for name in ("one", "other"))
-    assert not torch.equal(one["stem.conv.weight"], other["stem.conv.weight"])
+    assert not torch.equal(*(weights_in(tmp_path / name)["stem.conv.weight"] for name in ("one", "other")))
 
 
 def test_a_loss_that_is_not_finite_stops_and_names_the_clips(tmp_path):
@@ -101,18 +161,19 @@ def test_a_loss_that_is_not_finite_stops_and_names_the_clips(tmp_path):
 
 def test_the_card_tells_what_went_in_and_out(tmp_path):
     clips = make_clips([*SPLITS, "test"], [*LABELS, None])
-    shard = write_clips_shard(tmp_path / "shard.arrow", "joint", [*LABELS, 0])
-    card = run(tmp_path, make_step("joint", epochs=2), clips, shard=shard)
+    shards = write_shards(tmp_path, ("joint",), [*LABELS, 0])
+    card = run(tmp_path, make_step("joint", epochs=2, device_batch=3), clips, shards, Machine("cpu", devices=1))
     assert card["stream"] == "small_joint"
     assert card["corpus"] == "drawn"
     assert card["classes"] == ["wave", "nod"]
     assert card["train_clips"] == card["val_clips"] == [4, 4]
     assert card["recipe"]["epochs"] == len(card["history"]) == 2
-    assert card["init"] is None
+    assert card["init"] is card["fold"] is None
+    assert (card["device"], card["devices"], card["pieces_per_step"]) == ("cpu", 1, 3)
     state, about = load_weights(tmp_path / "model.safetensors")
     learnt = [tensor for name, tensor in state.items() if "running" not in name and "num_batches" not in name]
     assert card["parameters"] == sum(tensor.numel() for tensor in learnt)
-    assert (about.stream, about.input, about.classes) == ("small_joint", "joint", ("wave", "nod"))
+    assert (about.stream, about.classes) == ("small_joint", ("wave", "nod"))
 
 
 def test_without_validation_labels_the_last_epoch_is_taken(tmp_path):
@@ -121,16 +182,34 @@ def test_without_validation_labels_the_last_epoch_is_taken(tmp_path):
     assert card["best"]["val_loss"] is None
 
 
+def test_the_people_of_a_fold_are_neither_learnt_from_nor_validated_on(tmp_path):
+    splits = ["train"] * 12 + ["val"] * 4
+    clips = make_clips(splits, LABELS)
+    fold_of = assign_folds(clips, 3)
+    # their clips are not even there
+    entries = [(f"c{row}", np.ones((12, 36, 3), np.float32)) for row in range(16) if fold_of[f"c{row}"] != 1]
+    write_shard(tmp_path / "shard.arrow", entries, "zstd")
+    step = make_step("joint", epochs=1).model_copy(update={"folds": 3})
+    card = run(tmp_path, step, clips, {"keypoints": [tmp_path / "shard.arrow"]}, fold=1)
+    assert card["fold"] == 1
+    for split, counts in (("train", card["train_clips"]), ("val", card["val_clips"])):
+        left = [label for row, label in enumerate(LABELS) if splits[row] == split and fold_of[f"c{row}"] != 1]
+        assert counts == [left.count(0), left.count(1)]
+
+
+# What a step changes by then is too little to be seen in any weight: what was loaded can be told from the result.
+UNMOVED = {"epochs": 1, "learning_rate": 1e-30, "weight_decay": 0}
+
+
 def test_fine_tuning_keeps_the_backbone_and_replaces_the_head_of_other_classes(tmp_path):
     run(tmp_path / "first", make_step("joint", epochs=1))
     other = make_clips(SPLITS, LABELS)
     other = type(other)(other.table, ("touch", "fold", "shake"), ("1", "2", "3"))
-    # no learning at all: what is loaded can be seen in the result
-    step = make_step("joint", epochs=1, learning_rate=1e-30, weight_decay=0)
-    card = run(tmp_path / "second", step, other, init=tmp_path / "first" / "model.safetensors")
-    assert card["init"]["stream"] == "small_joint"
+    parent = tmp_path / "first" / "model.safetensors"
+    card = run(tmp_path / "second", make_step("joint", **UNMOVED), other, parents=[parent])
+    assert card["init"]["parents"] == ["small_joint"]
     assert set(card["init"]["new"]) == set(card["init"]["left_out"]) == {"head.3.weight", "head.3.bias"}
-    first, second = (load_weights(tmp_path / name / "model.safetensors")[0] for name in ("first", "second"))
+    first, second = weights_in(tmp_path / "first"), weights_in(tmp_path / "second")
     assert second["head.3.weight"].shape == (3, first["head.3.weight"].shape[1])
     assert torch.equal(
         first["stages.1.res_blocks.0.branch2.conv_a.weight"], second["stages.1.res_blocks.0.branch2.conv_a.weight"]
@@ -139,14 +218,25 @@ def test_fine_tuning_keeps_the_backbone_and_replaces_the_head_of_other_classes(t
 
 def test_fine_tuning_on_the_same_classes_keeps_the_head(tmp_path):
     run(tmp_path / "first", make_step("joint", epochs=1))
-    card = run(tmp_path / "second", make_step("joint", epochs=1), init=tmp_path / "first" / "model.safetensors")
+    card = run(tmp_path / "second", make_step("joint", epochs=1), parents=[tmp_path / "first" / "model.safetensors"])
     assert card["init"]["new"] == card["init"]["left_out"] == []
+
+
+def test_training_starts_from_published_weights(tmp_path):
+    step = make_step("rgb", **UNMOVED)
+    torch.manual_seed(8)
+    published = build(step.network, (3,), 2).state_dict()
+    save_file(published, tmp_path / "published.safetensors")
+    card = run(tmp_path / "run", step, weights=tmp_path / "published.safetensors")
+    assert card["init"]["parents"] == ["published.safetensors"]
+    for name, tensor in weights_in(tmp_path / "run").items():
+        torch.testing.assert_close(tensor, published[name])
 
 
 def test_weights_of_another_network_are_refused(tmp_path):
     run(tmp_path / "first", make_step("rgb", epochs=1))
     with pytest.raises(InputError, match=r"none of the tensors of .* fits"):
-        run(tmp_path / "second", make_step("joint", epochs=1), init=tmp_path / "first" / "model.safetensors")
+        run(tmp_path / "second", make_step("joint", epochs=1), parents=[tmp_path / "first" / "model.safetensors"])
 
 
 def test_a_stream_without_labelled_clips_is_refused(tmp_path):
@@ -159,58 +249,25 @@ def test_too_many_clips_without_the_input_are_refused(tmp_path):
     entries += [(f"c{row}", np.ones((12, 36, 3), np.float32)) for row in range(1, 16)]
     write_shard(tmp_path / "shard.arrow", entries, "zstd")
     with pytest.raises(InputError, match=r"1 clips have no joint(.|\n)*c0: the video is empty"):
-        run(tmp_path, make_step("joint"), shard=tmp_path / "shard.arrow")
+        run(tmp_path, make_step("joint"), shards={"keypoints": [tmp_path / "shard.arrow"]})
 
 
-def test_an_epoch_shows_every_clip_as_often_as_it_should_in_changing_order():
-    recipe = Recipe(batch=4, repeats=3)
-    epochs = [[key for batch in epoch_batches(10, recipe, 0, epoch) for key in batch] for epoch in (0, 1)]
-    assert sorted(epochs[0]) == [(row, draw) for row in range(10) for draw in range(3)]
-    assert sorted(epochs[1]) == [(row, draw) for row in range(10) for draw in range(3, 6)]
-    orders = [[row for row, draw in epoch if draw == first] for epoch, first in zip(epochs, (0, 3), strict=True)]
-    assert orders[0] != orders[1]
+def test_steps_of_fewer_clips_than_devices_are_refused(tmp_path):
+    shards = write_shards(tmp_path, ("joint",), LABELS)
+    one_of_five = Process(0, 5, torch.device("cpu"))
+    # 8 clips in two steps of 4
+    inputs = make_clips(SPLITS, LABELS), shards, make_step("joint", batch=5), build, tmp_path / "scratch"
+    with pytest.raises(InputError, match="a step has 4 clips, too few for 5 devices"):
+        learn(one_of_five, *inputs, Machine("cpu", devices=5), (), None, None, 600)
 
 
-def test_the_rate_rises_straight_and_falls_as_a_cosine():
-    recipe = Recipe(epochs=12, warmup_epochs=2)
-    assert [rate_factor(epoch, recipe) for epoch in (0, 1, 2)] == pytest.approx([0.1, 0.55, 1])
-    assert [rate_factor(epoch, recipe) for epoch in (4.5, 7, 12)] == pytest.approx([0.5 + math.sqrt(2) / 4, 0.5, 0])
-
-
-def test_class_weights_have_mean_one_and_favour_the_rare():
-    weights = class_weights([3, 0, 24], "sqrt")
-    np.testing.assert_allclose(np.array(weights) / weights[1], [0.5, 1, 0.2])
-    assert np.mean(weights) == pytest.approx(1)
-    assert class_weights([3, 0, 24], "none") == [1, 1, 1]
-
-
-def test_the_best_epoch_is_the_most_balanced_then_the_one_of_least_loss():
-    def history(*values):
-        return [{"val_balanced_accuracy": accuracy, "val_loss": loss} for accuracy, loss in values]
-
-    assert best_epoch(history((0.5, 1.0), (0.7, 2.0), (0.7, 1.5), (0.7, 1.5), (0.6, 0.1))) == 2
-    assert best_epoch(history((None, None), (None, None))) == 1
-
-
-def test_groups_of_the_optimizer():
-    class Small(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.layer = nn.Linear(2, 2)
-            self.norm = nn.LayerNorm(2)
-            self.relative_position_bias_table = nn.Parameter(torch.zeros(3, 2))
-            self.head = nn.Linear(2, 2)
-
-    network = Small()
-    optimizer = make_optimizer(network, Recipe(backbone_scale=0.1, weight_decay=0.05, optimizer="adamw"))
-    names = {parameter: name for name, parameter in network.named_parameters()}
-    found = {
-        (group["scale"], group["weight_decay"]): {names[parameter] for parameter in group["params"]}
-        for group in optimizer.param_groups
-    }
-    assert found == {
-        (0.1, 0.05): {"layer.weight"},
-        (0.1, 0.0): {"layer.bias", "norm.weight", "norm.bias", "relative_position_bias_table"},
-        (1.0, 0.05): {"head.weight"},
-        (1.0, 0.0): {"head.bias"},
-    }
+@pytest.mark.slow
+def test_compiled_networks_learn_the_same(tmp_path):
+    step = make_step("joint", epochs=2, batch=4, flip=False)
+    run(tmp_path / "as_it_is", step)
+    run(tmp_path / "compiled", step, machine=Machine("cpu", compile=True))
+    expected = weights_in(tmp_path / "as_it_is")
+    learnt = weights_in(tmp_path / "compiled")
+    assert learnt.keys() == expected.keys()
+    for name, tensor in expected.items():
+        torch.testing.assert_close(learnt[name], tensor, rtol=1e-3, atol=1e-4)

@@ -3,11 +3,14 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import NamedTuple
 
 import cv2
+import numpy as np
 import torch
 from torch.utils.data import DataLoader
 
+from .errors import InputError
 from .recipe import Recipe
 from .samples import ClipDataset, Sample
 
@@ -17,29 +20,49 @@ PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float
 
 @dataclass(frozen=True)
 class Machine:
-    """What a job may use of the machine it runs on; no result depends on it.
+    """What a job may use of the machine it runs on.
 
-    ``device`` is auto (a GPU where there is one), cpu or cuda; ``threads`` are a CPU's; ``workers`` are processes that
-    read clips beside the network; ``memory`` is the GiB that the clips of a stream may take to be kept, if there are no
-    workers.
+    ``device`` is auto (a GPU where there is one), cpu or cuda. ``threads`` of the CPU and ``workers``, processes that
+    read clips beside the network, are for each device; ``memory`` is the GiB that the clips of a stream may take to be
+    kept, if there are no workers. ``devices`` is how many a training runs on, ``compile`` has its network compiled.
+
+    No result depends on any of it, but for rounding, and for batch norm, which averages over what one device takes at
+    once.
     """
 
     device: str = "auto"
     threads: int = 1
     workers: int = 0
     memory: float = 1.0
+    devices: int = 1
+    compile: bool = False
 
-    def prepare(self) -> torch.device:
-        """Set the number of threads; returns the device to run on."""
+    def prepare(self, rank: int = 0) -> torch.device:
+        """Set the number of threads; returns the device that the process of this rank runs on.
+
+        Raises ``InputError`` if there are fewer GPUs than ``devices``.
+        """
         torch.set_num_threads(self.threads)
         cv2.setNumThreads(self.threads)
-        if self.device == "auto":
-            return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        return torch.device(self.device)
+        if self.device == "cpu" or (self.device == "auto" and not torch.cuda.is_available()):
+            return torch.device("cpu")
+        if self.devices > max(torch.cuda.device_count(), 1):
+            raise InputError(f"devices is {self.devices}, but only {torch.cuda.device_count()} GPUs are here; lower it")
+        return torch.device("cuda", rank) if self.devices > 1 else torch.device("cuda")
+
+
+class Piece(NamedTuple):
+    """The part of a step's clips that a device takes at once, and which of the step's pieces it is, on all devices."""
+
+    number: int
+    keys: list[Key]
 
 
 def load_batches(dataset: ClipDataset, batches: Sequence[Sequence[Key]], device: torch.device) -> Iterator[Sample]:
-    """The named samples, batch by batch, their fields stacked into tensors on the device."""
+    """The named samples, batch by batch, their fields stacked into tensors on the device.
+
+    What is stored in bytes also travels in bytes; while the network runs on one batch the workers read the next ones.
+    """
     loader = DataLoader(
         dataset,
         batch_sampler=batches,
@@ -47,7 +70,8 @@ def load_batches(dataset: ClipDataset, batches: Sequence[Sequence[Key]], device:
         pin_memory=device.type == "cuda",
     )
     for batch in loader:
-        yield Sample(*(field.to(device, non_blocking=True) for field in batch))
+        data = tuple(stack.to(device, non_blocking=True) for stack in batch.data)
+        yield Sample(data, *(field.to(device, non_blocking=True) for field in batch[1:]))
 
 
 def in_batches(keys: Sequence[Key], size: int) -> list[list[Key]]:
@@ -55,8 +79,35 @@ def in_batches(keys: Sequence[Key], size: int) -> list[list[Key]]:
 
     Equal, so that no batch is too small for batch normalisation, or for the fast convolutions of a CPU.
     """
-    count = -(-len(keys) // size)
-    edges = [len(keys) * batch // count for batch in range(count + 1)] if keys else [0]
+    return _in_parts(keys, -(-len(keys) // size))
+
+
+def epoch_batches(clips: int, recipe: Recipe, seed: int, epoch: int) -> list[list[Key]]:
+    """The clips of each step of an epoch: every clip ``repeats`` times, each time in another order."""
+    draws = range(epoch * recipe.repeats, (epoch + 1) * recipe.repeats)
+    orders = [(draw, np.random.default_rng([seed, draw]).permutation(clips)) for draw in draws]
+    return in_batches([(int(row), draw) for draw, order in orders for row in order], recipe.batch)
+
+
+def turns(clips: int, device_batch: int | None, devices: int) -> int:
+    """How many pieces of a step each device takes, one after the other."""
+    return -(-clips // (devices * (device_batch or clips)))
+
+
+def pieces_of(keys: Sequence[Key], device_batch: int | None, rank: int, devices: int) -> list[Piece]:
+    """What the device ``rank`` of ``devices`` takes of a step's clips, turn by turn, at most ``device_batch`` at once.
+
+    All devices' pieces together are the step, as equal in length as they can be. Each device has one at least, if there
+    are no fewer clips than devices.
+    """
+    each = turns(len(keys), device_batch, devices)
+    parts = _in_parts(keys, devices * each)
+    own = range(rank * each, (rank + 1) * each)
+    return [Piece(number, parts[number]) for number in own if parts[number]]
+
+
+def _in_parts(keys: Sequence[Key], count: int) -> list[list[Key]]:
+    edges = [len(keys) * part // count for part in range(count + 1)] if count else [0]
     return [list(keys[start:stop]) for start, stop in pairwise(edges)]
 
 

@@ -9,15 +9,16 @@ from typing import Any
 
 from torch import nn
 
+from .batches import turns
 from .clips import Clips, class_counts
+from .distributed import Process
 from .files import write_json
+from .history import Epoch, best_epoch
 from .samples import ClipDataset
 from .stream import TrainStep
 from .weights import Start
 
 LIBRARIES = ("torch", "torchvision", "pytorchvideo", "numpy")
-
-Epoch = dict[str, float | int | None]
 
 
 @dataclass(frozen=True)
@@ -31,28 +32,33 @@ class Made:
     network: nn.Module
     start: Start | None
     history: list[Epoch]
-    best_epoch: int
-    device: str
+    fold: int | None
+    process: Process
 
 
 def write_card(path: Path | str, made: Made, seconds: float) -> None:
     """Write the card; unlike the weights it holds times and versions, so its bytes differ from run to run."""
     settings = made.step.model_dump(mode="json")
+    recipe, process, best = made.step.recipe, made.process, best_epoch(made.history)
+    clips = min(recipe.batch, recipe.repeats * len(made.training))
     card: dict[str, Any] = {
         "stream": settings.pop("stream"),
         "corpus": ", ".join(sorted(set(made.clips.table.corpus))),
         **settings,
+        "fold": made.fold,
         "classes": list(made.clips.classes),
         "train_clips": class_counts(made.training.labels, len(made.clips.classes)),
         "val_clips": class_counts(made.validation.labels, len(made.clips.classes)),
         "left_out": made.training.left_out | made.validation.left_out,
         "parameters": sum(parameter.numel() for parameter in made.network.parameters()),
         "init": asdict(made.start) if made.start else None,
-        "best_epoch": made.best_epoch,
-        "best": made.history[made.best_epoch],
+        "best_epoch": best,
+        "best": made.history[best],
         "history": made.history,
         "seconds": round(seconds, 1),
-        "device": made.device,
+        "device": process.device.type,
+        "devices": process.count,
+        "pieces_per_step": process.count * turns(clips, recipe.device_batch, process.count),
         "git_revision": git_revision(),
         "python": platform.python_version(),
         "libraries": {name: version(name) for name in LIBRARIES},

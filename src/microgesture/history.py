@@ -1,0 +1,53 @@
+"""The epochs of a training: what was measured in each, which one is best, and how far it is."""
+
+import logging
+import sys
+import time
+from collections.abc import Iterator, Sequence
+
+from tqdm import tqdm
+
+log = logging.getLogger(__name__)
+
+Epoch = dict[str, float | int | None]
+
+
+def best_epoch(history: Sequence[Epoch]) -> int:
+    """The epoch of the best balanced accuracy, then of the lowest loss, then the first; the last without validation."""
+    if history[-1]["val_loss"] is None:
+        return len(history) - 1
+    return max(range(len(history)), key=lambda e: (history[e]["val_balanced_accuracy"], -history[e]["val_loss"]))
+
+
+def epochs_to_do(stream: str, epochs: int, history: list[Epoch], *, quiet: bool = False) -> Iterator[int]:
+    """The epochs still to do, under a progress bar with the last one's results; without a terminal one closing line.
+
+    The caller appends to ``history`` what it measured. ``quiet`` shows nothing.
+    """
+    terminal = sys.stderr.isatty()
+    started, before = time.monotonic(), len(history)
+    title = f"train {stream}"
+    with tqdm(
+        total=epochs, initial=before, desc=title, unit="epoch", disable=quiet or not terminal, dynamic_ncols=True
+    ) as bar:
+        for epoch in range(before, epochs):
+            yield epoch
+            results = ", ".join(
+                f"{name.replace('_', ' ')} {value:.3g}" for name, value in history[-1].items() if value is not None
+            )
+            log.info("%s %s", stream, results)
+            bar.set_postfix_str(_short(history[-1]))
+            bar.update()
+    if not quiet and not terminal and before < epochs:
+        seconds = time.monotonic() - started
+        best = best_epoch(history)
+        print(
+            f"{title}: {epochs - before} epochs in {seconds:.1f} s, best is {best}: {_short(history[best])}",
+            file=sys.stderr,
+            flush=True,
+        )
+
+
+def _short(results: Epoch) -> str:
+    loss = f"loss {results['train_loss']:.2f}"
+    return loss if results["val_accuracy"] is None else f"{loss}, val accuracy {results['val_accuracy']:.1%}"

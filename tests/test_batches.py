@@ -1,0 +1,38 @@
+import pytest
+
+from microgesture.batches import epoch_batches, pieces_of, turns
+from microgesture.recipe import Recipe
+
+
+def test_an_epoch_shows_every_clip_as_often_as_it_should_in_changing_order():
+    recipe = Recipe(batch=4, repeats=3)
+    epochs = [[key for batch in epoch_batches(10, recipe, 0, epoch) for key in batch] for epoch in (0, 1)]
+    assert sorted(epochs[0]) == [(row, draw) for row in range(10) for draw in range(3)]
+    assert sorted(epochs[1]) == [(row, draw) for row in range(10) for draw in range(3, 6)]
+    orders = [[row for row, draw in epoch if draw == first] for epoch, first in zip(epochs, (0, 3), strict=True)]
+    assert orders[0] != orders[1]
+
+
+@pytest.mark.parametrize("devices", [1, 2, 3, 8])
+@pytest.mark.parametrize("device_batch", [None, 1, 2, 5, 64])
+@pytest.mark.parametrize("clips", [8, 9, 17, 64])
+def test_a_step_is_dealt_to_the_devices_in_equal_pieces(clips, device_batch, devices):
+    keys = [(row, 0) for row in range(clips)]
+    dealt = [pieces_of(keys, device_batch, rank, devices) for rank in range(devices)]
+    pieces = [piece for own in dealt for piece in own]
+    assert [key for piece in pieces for key in piece.keys] == keys
+    assert all(own for own in dealt)
+    lengths = [len(piece.keys) for piece in pieces]
+    assert max(lengths) - min(lengths) <= 1
+    assert max(lengths) <= (device_batch or clips)
+    numbers = [piece.number for piece in pieces]
+    assert len(set(numbers)) == len(numbers)
+    assert max(len(own) for own in dealt) <= turns(clips, device_batch, devices)
+
+
+def test_as_many_devices_in_turns_make_the_same_pieces():
+    keys = [(row, 0) for row in range(24)]
+    alone = pieces_of(keys, 3, 0, 1)
+    assert [len(piece.keys) for piece in alone] == [3] * 8
+    for devices in (2, 4, 8):
+        assert [piece for rank in range(devices) for piece in pieces_of(keys, 3, rank, devices)] == alone
