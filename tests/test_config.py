@@ -80,6 +80,27 @@ def test_wrong_settings_are_refused_with_a_sentence(raw, path, value, sentence):
         load_config(raw)
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "sentence"),
+    [
+        ("heatmap_frames", 16, "4 heatmaps a frame .* heatmap_frames must be 32"),
+        ("heatmap_size", 24, "a quarter of the video's side, .* a quarter of size, 48"),
+    ],
+)
+def test_the_two_paths_of_a_pair_must_meet(raw, key, value, sentence):
+    raw["streams"]["pair"] = {
+        "corpus": "imigue",
+        "input": ["rgb", "limb"],
+        "network": {"name": "rgbposeconv3d"},
+        "recipe": "rgb",
+    }
+    raw["recipes"]["rgb"] |= {"heatmap_frames": 32, "heatmap_size": 12}
+    load_config(raw)
+    raw["recipes"]["rgb"][key] = value
+    with pytest.raises(InputError, match=sentence):
+        load_config(raw)
+
+
 def test_all_mistakes_are_told_at_once(raw):
     change(raw, "shards", 0)
     change(raw, "flow.backend", "warp")

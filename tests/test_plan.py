@@ -112,7 +112,9 @@ PAIR = {
 
 
 def test_a_pair_needs_both_kinds_of_shards_and_the_margin_they_were_cut_with():
-    plan = Plan(change(DEMO, "streams.pair", PAIR))
+    raw = change(DEMO, "streams.pair", PAIR)
+    raw["recipes"]["rgb"] |= {"heatmap_frames": 32, "heatmap_size": 12}
+    plan = Plan(raw)
     assert plan.stores("pair") == ["keypoints", "rgb"]
     settings = json.loads(plan.step("train", "pair").settings)
     assert settings["margin"] == DEMO["rgb"]["margin"]

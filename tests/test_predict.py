@@ -81,6 +81,25 @@ def test_scores_are_the_log_of_the_mean_probability_over_views_sides_and_paths(t
         np.testing.assert_allclose(scores_NK[row], np.log(np.mean(seen, 0)), rtol=1e-4, atol=1e-5)
 
 
+def test_the_sizes_and_sides_of_testing_may_be_others_than_those_of_training(tmp_path):
+    inputs = ("rgb", "joint")
+    step = make_step(*inputs)
+    recipe = step.recipe
+    larger = make_step(*inputs, test_size=2 * recipe.size, test_flip=True)
+    shards, table = write_shards(tmp_path, inputs, LABELS), make_clips(["val"] * 2, LABELS[:2]).table
+    (batch,) = load_batches(
+        ClipDataset(table, shards, larger, training=False), [[(0, 0), (1, 0)]], torch.device("cpu")
+    )
+    video, heat = network_input(batch, inputs, larger.recipe.in_testing(), SELECTIONS["36"])
+    assert video.shape[-2:] == (2 * recipe.size,) * 2
+    assert heat.shape[-2:] == (2 * recipe.heatmap_size,) * 2
+    learns = ClipDataset(table, shards, larger, training=True)[0, 0].data[0]
+    assert learns.shape[1] == recipe.size
+    assert larger.recipe.in_testing().flip
+    assert make_step(*inputs, flip=True).recipe.in_testing().flip
+    assert not make_step(*inputs, flip=True, test_flip=False).recipe.in_testing().flip
+
+
 class EveryView:
     """A data set that shows every view of testing, the equal ones too, each for itself."""
 

@@ -268,6 +268,7 @@ class Config(Settings):
             _require(stream.recipe, self.recipes, f"streams.{name}.recipe")
             for parent in stream.parents:
                 _require(parent, self.streams, f"streams.{name}.init")
+            self._check_paths(name, stream)
             self._refuse_circle(name, ())
         if both := sorted(set(self.streams) & set(self.ensembles)):
             raise ValueError(f"'{both[0]}' names a stream and an ensemble; the ablation table needs two names")
@@ -282,6 +283,21 @@ class Config(Settings):
         if self.folds == 1:
             raise ValueError("folds are at least 2, or 0 for none")
         return self
+
+    def _check_paths(self, name: str, stream: Stream) -> None:
+        recipe, network = self.recipes[stream.recipe], stream.network
+        if network.name != "rgbposeconv3d":
+            return
+        if (recipe.heatmap_frames or recipe.frames) != network.frame_ratio * recipe.frames:
+            raise ValueError(
+                f"streams.{name}: its network sees {network.frame_ratio} heatmaps a frame of the video, so "
+                f"recipes.{stream.recipe}.heatmap_frames must be {network.frame_ratio * recipe.frames}"
+            )
+        if (recipe.heatmap_size or recipe.size) * 4 != recipe.size:
+            raise ValueError(
+                f"streams.{name}: the two paths of its network meet where heatmaps have a quarter of the video's side, "
+                f"so recipes.{stream.recipe}.heatmap_size must be a quarter of size, {recipe.size}"
+            )
 
     def _check_ablation(self) -> None:
         scored = {stream for ensemble in self.ensembles.values() for stream in ensemble.streams}

@@ -50,19 +50,19 @@ def log_probabilities(
     are of one size, and the sums are exact. ``title`` names a progress bar; None shows nothing.
     """
     network.eval()
-    selection = selection_named(step.selection) if step.selection else None
+    recipe, selection = step.recipe.in_testing(), selection_named(step.selection) if step.selection else None
     keys = dataset.test_keys(only)
     if not keys:
         return np.zeros((0, 0), np.float32)
-    batches = _full_batches(keys, len(dataset) * dataset.views, step.recipe.device_batch or step.recipe.batch)
+    batches = _full_batches(keys, len(dataset) * dataset.views, recipe.device_batch or recipe.batch)
     loaded = load_batches(dataset, batches, device)
     seen, times = [], []
     for batch in progress(loaded, title, len(batches), unit="step") if title else loaded:
         sides = []
         for mirror in (False, True) if both_sides else (False,):
             shown = batch._replace(mirror=torch.full_like(batch.mirror, mirror))
-            x = network_input(shown, step.inputs, step.recipe, selection)
-            with autocast(step.recipe, device):
+            x = network_input(shown, step.inputs, recipe, selection)
+            with autocast(recipe, device):
                 logits = network(*x)
             sides.append(mean_probability(logits))
         seen.append(torch.stack(sides, 1))
@@ -95,7 +95,7 @@ def predict(
 ) -> None:
     """Score the usable clips of each split in ``outputs`` with the weights in ``model`` and write their logits.
 
-    The logits are the log of the probability averaged over views (and both sides, where the recipe flips). A clip that
+    The logits are the log of the probability averaged over views (and both sides, where the recipe says so). A clip that
     lacks an input gets its reason instead. Raises ``InputError`` if the weights belong to other classes or inputs.
     """
     device = machine.prepare()
@@ -163,7 +163,7 @@ def _score(
     log.info(
         f"{title}: {distinct:,} of {len(dataset):,} x {dataset.views} views are distinct; {every - distinct:,} saved"
     )
-    logits_NK = log_probabilities(network, dataset, step, device, both_sides=step.recipe.flip, title=title)
+    logits_NK = log_probabilities(network, dataset, step, device, both_sides=step.recipe.in_testing().flip, title=title)
     write_scores(output, Scores(dict(zip(dataset.clip_ids, logits_NK, strict=True)), dataset.left_out))
 
 

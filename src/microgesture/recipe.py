@@ -41,7 +41,7 @@ class Recipe(Settings):
 
     # how training varies it
     crop_area: tuple[float, float] = Field((0.56, 1.0), description="share of the image in a random crop, from and to")
-    flip: bool = Field(True, description="mirror half of the clips in training, and average over both sides in testing")
+    flip: bool = Field(True, description="mirror half of the clips in training")
     jitter: float = Field(
         0.0, ge=0, lt=1, description="brightness and contrast of rgb change by up to this share, as light differs"
     )
@@ -81,10 +81,28 @@ class Recipe(Settings):
     )
 
     # how a clip is tested
+    test_size: int | None = Field(
+        None,
+        ge=8,
+        description="side of the input in testing, of the heatmaps beside a video in proportion; null: size. Training's "
+        "crops show a person larger: 64 for crops of 56 makes both alike",
+    )
+    test_flip: bool | None = Field(None, description="average over both sides in testing; null: as flip")
     views: int = Field(10, ge=1, description="samplings of a clip in testing, averaged; equal ones are seen once")
     crops: Literal[1, 3] = Field(
         1, description="squares of a video's frame in testing, averaged: the middle, or both ends too; equal ones once"
     )
+
+    def in_testing(self) -> "Recipe":
+        """The same with the sizes and the mirroring of testing."""
+        size, heatmap_size = self.test_size or self.size, self.heatmap_size
+        return self.model_copy(
+            update={
+                "size": size,
+                "heatmap_size": heatmap_size and round(heatmap_size * size / self.size),
+                "flip": self.flip if self.test_flip is None else self.test_flip,
+            }
+        )
 
     @model_validator(mode="after")
     def _ranges_are_in_order(self) -> "Recipe":

@@ -96,7 +96,8 @@ class ClipDataset:
                 f"stream '{step.stream}' is made of {', '.join(kinds)}, but no shards of {missing[0]} came"
             )
         self._stores = {kind: _Store(kind, shards[kind], table.clip_id) for kind in kinds}
-        self._inputs, self._recipe, self._seed, self._margin = step.inputs, step.recipe, step.seed, step.margin
+        self._inputs, self._seed, self._margin = step.inputs, step.seed, step.margin
+        self._recipe = step.recipe if training else step.recipe.in_testing()
         self._training, self._views, self.workers = training, views, workers
         # The first video sets the pixels that a crop is rounded to; heatmaps alone have none.
         self._video = next(
