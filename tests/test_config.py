@@ -83,7 +83,7 @@ def test_wrong_settings_are_refused_with_a_sentence(raw, path, value, sentence):
 @pytest.mark.parametrize(
     ("key", "value", "sentence"),
     [
-        ("heatmap_frames", 16, "4 heatmaps a frame .* heatmap_frames must be 32"),
+        ("heatmap_frames", 16, "4 heatmaps a frame .*heatmap_frames must be 32"),
         ("heatmap_size", 24, "a quarter of the video's side, .* a quarter of size, 48"),
     ],
 )
