@@ -8,7 +8,8 @@ import pytest
 from microgesture.clips import SCHEMA, Clips
 from microgesture.errors import InputError, UnusableClip
 from microgesture.keypoints import SELECTIONS
-from microgesture.modalities.depth import fill_short_gaps, joint_nearness, make_depth, skeleton_depth, to_stored
+from microgesture.modalities.depth import make_depth, to_stored
+from microgesture.modalities.skeleton_depth import fill_short_gaps, joint_nearness, skeleton_depth
 from microgesture.shards import Shard, write_shard
 from microgesture.video import Box, person_box
 

@@ -1,5 +1,7 @@
 """Optical flow between the frames of a clip, stored so that direction, magnitude and sign survive."""
 
+from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -7,6 +9,7 @@ import cv2
 import numpy as np
 
 from ..errors import InputError
+from ..isolation import each_clip_isolated
 from ..progress import progress
 from ..shards import Shard, build_shard, each_clip
 
@@ -14,7 +17,7 @@ STEPS_PER_PIXEL = 32  # 1/32 px rounds off far less than any estimator errs, and
 
 
 class FlowEstimator(Protocol):
-    """What makes flow out of frames; a learned estimator joins by being one of these in ``BACKENDS``."""
+    """What makes flow out of a whole clip without trained weights; see ``learned_flow`` for those with."""
 
     def __call__(self, frames_THWC: np.ndarray) -> np.ndarray:
         """Flow of RGB frames uint8 (T, H, W, 3): float32 (T, H, W, 2), (u, v) in pixels, right and down positive.
@@ -47,6 +50,7 @@ class DISFlow:
 
 
 BACKENDS: dict[str, type[FlowEstimator]] = {"dis": DISFlow}
+LEARNED = ("raft_small", "raft_large", "ptlflow")
 
 
 def to_stored(flow_THWC: np.ndarray) -> np.ndarray:
@@ -65,22 +69,40 @@ def mirror_flow(flow_THWC: np.ndarray) -> np.ndarray:
     return flow_THWC[..., ::-1, :] * np.array([-1, 1], flow_THWC.dtype)
 
 
-def make_flow(rgb: Path, output: Path, scratch: Path, *, backend: str) -> None:
+def make_flow(
+    rgb: Path,
+    output: Path,
+    scratch: Path,
+    *,
+    backend: str,
+    model: str | None = None,
+    weights: str | None = None,
+    precision: str = "fp32",
+    device: str = "auto",
+    threads: int = 1,
+) -> None:
     """Write the flow of one rgb shard, int16 (T, H, W, 2), in its order; a clip without frames there keeps its reason.
 
-    Raises ``InputError`` if there is no such ``backend``.
+    ``backend`` is "dis", "raft_small", "raft_large" or "ptlflow", and the rest is for those that are learned: ``model``
+    is ptlflow's name of a network, ``weights`` a file or a published name, ``precision`` ("fp32", "bf16", "fp16") that
+    on a GPU, ``device`` "auto", "cpu" or "cuda", ``threads`` a CPU's. The network runs in a process of its own: a clip
+    that ends it, or for which memory runs out, is unusable and says so. Raises ``InputError`` if there is no such
+    ``backend``, or if its network cannot be set up.
     """
-    if backend not in BACKENDS:
-        raise InputError(f"there is no flow backend '{backend}'; choose one of {', '.join(BACKENDS)}")
+    if backend not in (*BACKENDS, *LEARNED):
+        raise InputError(f"there is no flow backend '{backend}'; choose one of {', '.join((*BACKENDS, *LEARNED))}")
     cv2.setNumThreads(1)  # the workflow runs shards side by side
-    estimate = BACKENDS[backend]()
     frames = Shard(rgb)
+    if backend in LEARNED:
+        from .learned_flow import NETWORKS, flow_of_shard  # needs torch, which takes seconds to import
 
-    def produce(clip_ids: list[str]):
-        title = f"flow {output.parent.name}/{output.stem}"
-        return each_clip(
-            progress(clip_ids, title, total=len(clip_ids)),
-            lambda clip_id: to_stored(estimate(frames.read(clip_id))),
-        )
+        build = partial(NETWORKS[backend], model or backend, weights, precision, device, threads)
+        made = partial(each_clip_isolated, start=partial(flow_of_shard, rgb, build))
+    else:
+        estimate = BACKENDS[backend]()
+        made = partial(each_clip, make=lambda clip_id: to_stored(estimate(frames.read(clip_id))))
+
+    def produce(clip_ids: list[str]) -> Iterable:
+        return made(progress(clip_ids, f"flow {output.parent.name}/{output.stem}", total=len(clip_ids)))
 
     build_shard(output, scratch, frames.clip_ids, produce, "zstd")

@@ -1,0 +1,227 @@
+"""Optical flow from trained networks: torchvision's RAFT, and any network of the package ptlflow."""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from textwrap import shorten
+from typing import ClassVar, Protocol
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import nn
+
+from ..checkpoints.reading import read_state_dict
+from ..compat import prepare_torchvision
+from ..errors import InputError, UnusableClip
+from ..shards import Shard
+from .flow import to_stored
+from .inference import Batches, autocast, device_named, finite
+
+prepare_torchvision()
+
+from torchvision.models import optical_flow  # noqa: E402
+
+PAIRS = 16  # frames of 256 x 256 then take about 0.5 GiB; a GPU is not full with fewer
+SMALLEST, MULTIPLE = 128, 8  # pixels: below, RAFT's coarsest correlations have no extent
+
+
+class FlowNetwork(Protocol):
+    """What makes flow for the stage; made as ``(model, weights, precision, device, threads)``, see ``NETWORKS``.
+
+    ``pairs`` is how many pairs of frames to begin with at a time. It is 1 for a network that remembers earlier pairs,
+    which then gets those of a clip one by one and in order.
+    """
+
+    pairs: int
+
+    def __call__(self, frames_THWC: np.ndarray, first: bool) -> np.ndarray:
+        """Flow between successive RGB frames uint8 (T, H, W, 3): float32 (T - 1, H, W, 2), (u, v) in their pixels.
+
+        ``first`` says that the frames are the first of their clip, and not the continuation of those before.
+        """
+        ...
+
+
+class Raft:
+    """RAFT (Teed and Deng, ECCV 2020), torchvision's ``raft_small`` or ``raft_large``, with 12 updates.
+
+    ``weights`` is a file (safetensors, or what ``torch.save`` wrote), or a name such as "C_T_V2" or
+    "Raft_Small_Weights.C_T_V2", which torchvision fetches once and checks. Raises ``InputError`` if there is no such
+    file or name, or if the tensors are not those of the network.
+    """
+
+    PUBLISHED: ClassVar = {
+        "raft_small": optical_flow.Raft_Small_Weights,
+        "raft_large": optical_flow.Raft_Large_Weights,
+    }
+
+    def __init__(self, model: str, weights: str, precision: str, device: str, threads: int = 1) -> None:
+        self.pairs = PAIRS
+        self._device = device_named(device, threads)
+        self._precision = precision
+        network = getattr(optical_flow, model)(weights=None)
+        _fill(network, self._state(model, weights), weights, model)
+        self._network = network.eval().to(self._device)
+
+    @classmethod
+    def _state(cls, model: str, weights: str) -> dict[str, torch.Tensor]:
+        if Path(weights).is_file():
+            return _read_file(weights)
+        published = cls.PUBLISHED[model]
+        name = weights.removeprefix(f"{published.__name__}.")
+        names = [one.name for one in published]
+        if name not in names:  # nor DEFAULT, which means other weights in another torchvision
+            raise _unpublished(weights, model, "torchvision", names)
+        with _fetching(f"torchvision's {published.__name__}.{name}"):
+            return published[name].get_state_dict(progress=False, check_hash=True)
+
+    def __call__(self, frames_THWC: np.ndarray, first: bool) -> np.ndarray:
+        x_T3HW, inside = padded(2 * as_input(frames_THWC, self._device) - 1)
+        with torch.inference_mode(), autocast(self._precision, self._device):
+            flow_B2HW = self._network(x_T3HW[:-1], x_T3HW[1:])[-1]
+        return _as_array(flow_B2HW[inside])
+
+
+class PtlFlow:
+    """A network of the package ptlflow (Morimitsu) by its name there, such as "memflow" or "sea_raft_s".
+
+    ``weights`` is a file, or a name that ptlflow publishes for the network ("things"), which is fetched once. MemFlow
+    (Dong and Fu, CVPR 2024) keeps its memory from pair to pair, as its authors run it: a clip's pairs go in one by one.
+    Raises ``InputError`` if the package, the network or the weights are not there or do not fit, and if the network
+    does not work on pairs of frames.
+    """
+
+    def __init__(self, model: str, weights: str, precision: str, device: str, threads: int = 1) -> None:
+        try:
+            import ptlflow  # an extra, and slow to import
+        except ModuleNotFoundError as missing:
+            raise InputError(
+                f"flow.backend ptlflow needs packages that are not installed ({missing.name} is missing): "
+                'pip install "microgesture[flow]"'
+            ) from None
+        if model not in ptlflow.get_model_names():
+            known = ", ".join(ptlflow.get_model_names())
+            raise InputError(f"flow.model: ptlflow has no network '{model}'; choose one of {known}")
+        self._device = device_named(device, threads)
+        self._precision = precision
+        try:
+            network = ptlflow.get_model(model)
+        except (ImportError, OSError, RuntimeError, ValueError) as error:  # some need packages or files of their own
+            raise InputError(f"flow.model: ptlflow cannot make '{model}' here: {error}") from None
+        if Path(weights).is_file():
+            _fill(network, _read_file(weights), weights, model)
+            if not weights.endswith(".safetensors"):
+                with suppress(KeyError):  # a bare state dict; a checkpoint of ptlflow's holds settings besides
+                    ptlflow.restore_model(network, weights)
+        else:
+            published = getattr(network, "pretrained_checkpoints", {})
+            if weights not in published:
+                raise _unpublished(weights, model, "ptlflow", published)
+            with _fetching(f"ptlflow's '{weights}' for {model}"):
+                ptlflow.restore_model(network, weights)
+        self._network = network.eval().to(self._device)
+        self._remembers = hasattr(network, "clear_memory")
+        self.pairs = 1 if self._remembers else PAIRS
+        self._try_out(model)
+
+    def _try_out(self, model: str) -> None:
+        try:
+            flow_THWC = self(np.zeros((2, SMALLEST, SMALLEST, 3), np.uint8), first=True)
+        except Exception as error:  # anything, from a network made for other input
+            raise InputError(f"flow.model: '{model}' does not work on a pair of frames: {error}") from error
+        if flow_THWC.shape != (1, SMALLEST, SMALLEST, 2):
+            raise InputError(f"flow.model: '{model}' does not give one flow for a pair of frames")
+
+    def __call__(self, frames_THWC: np.ndarray, first: bool) -> np.ndarray:
+        bgr_THWC = np.ascontiguousarray(frames_THWC[..., ::-1])  # the order of ptlflow's readers
+        x_T3HW, inside = padded(as_input(bgr_THWC, self._device))
+        inputs = {"images": torch.stack([x_T3HW[:-1], x_T3HW[1:]], 1)}
+        if self._remembers:
+            inputs["meta"] = {"is_seq_start": first, "is_seq_end": False}
+        with torch.inference_mode(), autocast(self._precision, self._device):
+            flow_B12HW = self._network(inputs)["flows"]
+        return _as_array(flow_B12HW[:, 0][inside])
+
+
+NETWORKS: dict[str, type[FlowNetwork]] = {"raft_small": Raft, "raft_large": Raft, "ptlflow": PtlFlow}
+
+
+def flow_of_shard(rgb: Path, build: Callable[[], FlowNetwork]) -> Callable[[str], np.ndarray]:
+    """What makes the stored flow of a clip from the frames of an rgb shard, int16 (T, H, W, 2), last one repeated.
+
+    Only as many frames are read at a time as the network is given; see ``Batches`` for what happens when memory runs
+    out. Raises ``UnusableClip`` for a clip that has no frames there, or no finite flow.
+    """
+    network = build()
+    frames = Shard(rgb)
+    batches = Batches(network.pairs, "pair of frames")
+
+    def make(clip_id: str) -> np.ndarray:
+        if reason := frames.reason(clip_id):
+            raise UnusableClip(reason)
+        stored_THWC = np.zeros((*frames.shape(clip_id)[:3], 2), np.int16)
+
+        def between(start: int, stop: int) -> np.ndarray:
+            return network(frames.read(clip_id, range(start, stop + 1)), first=start == 0)
+
+        for start, flow_THWC in batches.over(len(stored_THWC) - 1, between):
+            stored_THWC[start : start + len(flow_THWC)] = to_stored(finite(flow_THWC, start))
+        if len(stored_THWC) > 1:
+            stored_THWC[-1] = stored_THWC[-2]
+        return stored_THWC
+
+    return make
+
+
+def as_input(frames_THWC: np.ndarray, device: torch.device) -> torch.Tensor:
+    """Frames uint8 (T, H, W, 3) as float32 (T, 3, H, W) in [0, 1] on the device."""
+    return torch.from_numpy(frames_THWC).to(device).permute(0, 3, 1, 2).contiguous().float() / 255
+
+
+def padded(x_T3HW: torch.Tensor) -> tuple[torch.Tensor, tuple]:
+    """The frames with their edges repeated up to multiples of 8 of at least 128 pixels, and the index of the inside."""
+    height, width = x_T3HW.shape[-2:]
+    more = [max(-(-side // MULTIPLE) * MULTIPLE, SMALLEST) - side for side in (height, width)]
+    top, left = (pixels // 2 for pixels in more)
+    edges = (left, more[1] - left, top, more[0] - top)
+    return nn.functional.pad(x_T3HW, edges, "replicate"), np.s_[..., top : top + height, left : left + width]
+
+
+def _as_array(flow_B2HW: torch.Tensor) -> np.ndarray:
+    return flow_B2HW.permute(0, 2, 3, 1).float().cpu().numpy()
+
+
+def _read_file(path: str) -> dict[str, torch.Tensor]:
+    if not path.endswith(".safetensors"):
+        return read_state_dict(path)
+    try:
+        return load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise InputError(f"flow.weights: {path} is no safetensors file, or a broken one ({error})") from None
+
+
+def _fill(network: nn.Module, state: dict[str, torch.Tensor], weights: str, model: str) -> None:
+    try:
+        network.load_state_dict(state)
+    except RuntimeError as error:
+        problems = shorten(str(error).partition("\n")[2], 200)
+        raise InputError(f"flow.weights: {weights} does not hold the weights of {model}: {problems}") from None
+
+
+def _unpublished(weights: str, model: str, publisher: str, published: Iterable[str]) -> InputError:
+    return InputError(
+        f"flow.weights: {weights} is no file, and no weights that {publisher} publishes for {model}; "
+        f"those are {', '.join(published) or 'none'}"
+    )
+
+
+@contextmanager
+def _fetching(what: str) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, RuntimeError) as error:  # no network, or another checksum
+        raise InputError(
+            f"flow.weights: {what} cannot be fetched ({error}); where there is no network, give a file instead"
+        ) from None
