@@ -171,14 +171,21 @@ def taylor(rgb: File, output: Output, settings: SettingsText = "{}", stamp: Stam
 
 @_stage("flow", FlowSettings)
 def flow(
-    rgb: File, output: Output, settings: SettingsText = "{}", stamp: Stamp = "hand", device: Device = "auto"
+    rgb: File,
+    output: Output,
+    settings: SettingsText = "{}",
+    weights: Annotated[Path | None, typer.Option(exists=True, help="file of the weights that settings name")] = None,
+    stamp: Stamp = "hand",
+    device: Device = "auto",
+    threads: Threads = 1,
 ) -> None:
     """Make the optical flow of a shard, in 1/32 pixel."""
     from .modalities.flow import make_flow
 
     step = steps.parse_step(FlowSettings, settings)
     with _scratch(output, stamp) as scratch:
-        make_flow(rgb, output, scratch, device=device, **step.model_dump())
+        options = step.model_dump() | ({"weights": str(weights)} if weights else {})
+        make_flow(rgb, output, scratch, device=device, threads=threads, **options)
 
 
 @_stage("depth", steps.DepthStep)
@@ -191,6 +198,7 @@ def depth(
     settings: SettingsText = "{}",
     stamp: Stamp = "hand",
     device: Device = "auto",
+    threads: Threads = 1,
 ) -> None:
     """Make the relative depth of a shard, in the same frames as rgb."""
     from .clips import read_clips
@@ -208,6 +216,7 @@ def depth(
             rgb=rgb,
             folder=folder,
             device=device,
+            threads=threads,
             **step.model_dump(exclude={"folder"}),
         )
 

@@ -204,10 +204,12 @@ class Plan:
         if "video" in self.provides(name):
             self._add("rgb", name, RgbStep(root=root, **rgb), ["microgesture.modalities.rgb"], [*clips, *box])
             self._add("taylor", name, config.taylor, ["microgesture.modalities.taylor"], [("rgb", name)])
-            self._add("flow", name, config.flow, ["microgesture.modalities.flow"], [("rgb", name)])
+            simple = [] if self.flow_is_learned else ["microgesture.modalities.learned_flow"]
+            self._add("flow", name, config.flow, ["microgesture.modalities.flow"], [("rgb", name)], without=simple)
         seen = [("rgb", name)] if self.depth_is_seen and "video" in self.provides(name) else []
         depth = DepthStep(**config.depth.model_dump(), **rgb, **selection)
-        self._add("depth", name, depth, ["microgesture.modalities.depth"], [*clips, *box, *seen])
+        simple = [] if self.depth_is_seen else ["microgesture.modalities.learned_depth"]
+        self._add("depth", name, depth, ["microgesture.modalities.depth"], [*clips, *box, *seen], without=simple)
 
     def _plan_stream(self, name: str) -> None:
         stream = self.config.streams[name]

@@ -1,6 +1,7 @@
 # What all rules need: the plan made from the configuration, and the two parameters that decide about reruns.
 
 import sys
+from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
@@ -95,11 +96,21 @@ def fold_init(wildcards):
 
 def stream_weights(wildcards):
     """The published weights that the stream starts from: fetched by their name, or a file of the user's."""
-    weights = plan.config.streams[wildcards.stream].weights
+    return weights_file(plan.config.streams[wildcards.stream].weights)
+
+
+def weights_file(weights):
+    """The file of published weights: where they are fetched to, if this is torchvision's name of some."""
     if weights is None:
         return []
     named = is_published_name(weights)
     return f"results/weights/{weights}.safetensors" if named else weights
+
+
+def flow_weights(wildcards):
+    """The weights of a learned flow; none for DIS, nor where the stage fetches them by the network's own name."""
+    weights = plan.config.flow.weights
+    return weights_file(weights) if weights and Path(weights).suffix else []
 
 
 def start_options(wildcards, input):

@@ -66,7 +66,8 @@ rule make_taylor:
 
 rule make_flow:
     input:
-        "results/rgb/{corpus}/{shard}.arrow",
+        rgb="results/rgb/{corpus}/{shard}.arrow",
+        weights=flow_weights,
     output:
         "results/flow/{corpus}/{shard}.arrow",
     log:
@@ -77,10 +78,13 @@ rule make_flow:
     params:
         settings=settings("flow", "corpus"),
         stamp=stamp("flow", "corpus"),
+        weights=lambda wildcards, input: (
+            f"--weights {input.weights}" if input.weights else ""
+        ),
     message:
         "Making the optical flow of {wildcards.corpus}, shard {wildcards.shard}"
     shell:
-        "microgesture --log {log:q} flow --settings {params.settings:q} --rgb {input} --output {output}"
+        "microgesture --log {log:q} flow --settings {params.settings:q} --rgb {input.rgb} {params.weights} --output {output}"
         " --stamp {params.stamp}"
 
 
