@@ -95,8 +95,8 @@ def predict(
 ) -> None:
     """Score the usable clips of each split in ``outputs`` with the weights in ``model`` and write their logits.
 
-    The logits are the log of the probability averaged over views (and both sides, where the recipe says so). A clip that
-    lacks an input gets its reason instead. Raises ``InputError`` if the weights belong to other classes or inputs.
+    The logits are the log of the probability averaged over views (and both sides, where the recipe says so). A clip
+    that lacks an input gets its reason instead. Raises ``InputError`` if the weights belong to other classes or inputs.
     """
     device = machine.prepare()
     network = _trained(model, step, build, clips.classes).to(device)

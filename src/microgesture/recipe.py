@@ -84,8 +84,8 @@ class Recipe(Settings):
     test_size: int | None = Field(
         None,
         ge=8,
-        description="side of the input in testing, of the heatmaps beside a video in proportion; null: size. Training's "
-        "crops show a person larger: 64 for crops of 56 makes both alike",
+        description="side of the input in testing, of the heatmaps beside a video in proportion; null: size. "
+        "Training's crops show a person larger: 64 for crops of 56 makes both alike",
     )
     test_flip: bool | None = Field(None, description="average over both sides in testing; null: as flip")
     views: int = Field(10, ge=1, description="samplings of a clip in testing, averaged; equal ones are seen once")
