@@ -1,6 +1,7 @@
 import pytest
 
-from microgesture.batches import epoch_batches, pieces_of, turns
+from microgesture.batches import Machine, epoch_batches, pieces_of, turns
+from microgesture.errors import InputError
 from microgesture.recipe import Recipe
 
 
@@ -11,6 +12,15 @@ def test_an_epoch_shows_every_clip_as_often_as_it_should_in_changing_order():
     assert sorted(epochs[1]) == [(row, draw) for row in range(10) for draw in range(3, 6)]
     orders = [[row for row, draw in epoch if draw == first] for epoch, first in zip(epochs, (0, 3), strict=True)]
     assert orders[0] != orders[1]
+
+
+def test_more_devices_than_gpus_are_refused(monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
+    assert [str(Machine(devices=2).prepare(rank)) for rank in (0, 1)] == ["cuda:0", "cuda:1"]
+    with pytest.raises(InputError, match="devices is 3, but only 2 GPUs are here"):
+        Machine(devices=3).prepare()
+    assert str(Machine("cpu", devices=3).prepare(2)) == "cpu"
 
 
 @pytest.mark.parametrize("devices", [1, 2, 3, 8])

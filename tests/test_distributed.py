@@ -26,10 +26,10 @@ def test_two_devices_learn_what_one_learns_in_as_many_turns(tmp_path, inputs):
     step = make_step(*inputs, network={"dropout": 0.5}, learning_rate=0.05, **recipe)
     shards = write_shards(tmp_path, inputs, LABELS)
     states, cards = [], []
-    for devices in (1, 2):
-        folder = tmp_path / str(devices)
+    for machine in (Machine("cpu"), Machine("cpu", devices=2, workers=1)):
+        folder = tmp_path / str(machine.devices)
         files = folder / "model.safetensors", folder / "card.json", folder / "scratch"
-        train(make_clips(SPLITS, LABELS), shards, step, build, *files, Machine("cpu", devices=devices))
+        train(make_clips(SPLITS, LABELS), shards, step, build, *files, machine)
         states.append(load_weights(files[0])[0])
         cards.append(json.loads(files[1].read_text()))
     one, two = states

@@ -263,11 +263,11 @@ def test_steps_of_fewer_clips_than_devices_are_refused(tmp_path):
 
 @pytest.mark.slow
 def test_compiled_networks_learn_the_same(tmp_path):
-    step = make_step("joint", epochs=2, batch=4, flip=False)
-    run(tmp_path / "as_it_is", step)
-    run(tmp_path / "compiled", step, machine=Machine("cpu", compile=True))
+    step, clips = make_step("rgb", epochs=2, batch=4, optimizer="sgd"), make_clips(SPLITS, LABELS[:8] + [None] * 8)
+    run(tmp_path / "as_it_is", step, clips)
+    run(tmp_path / "compiled", step, clips, machine=Machine("cpu", compile=True))
     expected = weights_in(tmp_path / "as_it_is")
     learnt = weights_in(tmp_path / "compiled")
     assert learnt.keys() == expected.keys()
     for name, tensor in expected.items():
-        torch.testing.assert_close(learnt[name], tensor, rtol=1e-3, atol=1e-4)
+        torch.testing.assert_close(learnt[name], tensor, rtol=1e-4, atol=1e-5)

@@ -67,6 +67,7 @@ def load_batches(dataset: ClipDataset, batches: Sequence[Sequence[Key]], device:
         dataset,
         batch_sampler=batches,
         num_workers=dataset.workers,
+        multiprocessing_context="fork" if dataset.workers else None,  # the open shards are shared, not sent
         pin_memory=device.type == "cuda",
     )
     for batch in loader:

@@ -88,14 +88,15 @@ def on_each_device(machine: Machine, work: Callable[..., Result], *arguments: ob
     )
     try:
         result = _work_together(0, machine, store, work, arguments)
-        while not others.join():
-            pass
-        return result
     except InputError:
         raise
     except Exception:
-        others.join(timeout=5)  # raises the error of the process that failed first, if this one only missed it
+        others.join(timeout=5)  # raises the error of another process, if this one only missed that
         raise
+    else:
+        while not others.join():
+            pass
+        return result
     finally:
         for other in others.processes:
             other.kill()

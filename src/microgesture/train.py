@@ -4,7 +4,7 @@ import logging
 import math
 import shutil
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,12 +19,11 @@ from .clips import Clips, class_counts
 from .distributed import Process, on_each_device
 from .errors import InputError
 from .folds import assign_folds
-from .history import best_epoch, epochs_to_do
+from .history import Epoch, best_epoch, epochs_to_do
 from .keypoints import selection_named
 from .losses import class_weights, total_cross_entropy
-from .networks.settings import NetworkSettings
 from .optimizers import make_optimizer, rate_factor, set_rate
-from .predict import log_probabilities
+from .predict import Build, Shards, log_probabilities
 from .samples import ClipDataset
 from .stream import TrainStep
 from .training_state import Reached, TrainingState
@@ -32,14 +31,12 @@ from .weights import About, save_weights, start_from, start_from_file
 
 log = logging.getLogger(__name__)
 
-Build = Callable[[NetworkSettings, Sequence[int], int], nn.Module]
-
 SAVE_SECONDS = 600.0  # a kill costs this much of training at most
 
 
 def train(
     clips: Clips,
-    shards: Mapping[str, Sequence[Path]],
+    shards: Shards,
     step: TrainStep,
     build: Build,
     output: Path,
@@ -72,7 +69,7 @@ def train(
 def learn(
     process: Process,
     clips: Clips,
-    shards: Mapping[str, Sequence[Path]],
+    shards: Shards,
     step: TrainStep,
     build: Build,
     scratch: Path,
@@ -125,7 +122,7 @@ def fit(
     process: Process,
     scratch: Path,
     save_seconds: float,
-) -> tuple[dict[str, torch.Tensor], list[dict[str, float | int | None]]]:
+) -> tuple[dict[str, torch.Tensor], list[Epoch]]:
     """Run all epochs; returns the weights of the best one and the history.
 
     A step's clips are dealt into pieces that the devices take in turns; the gradients of the pieces add up to that of
@@ -164,9 +161,9 @@ def fit(
                     with autocast(recipe, device):
                         logits = shared(*x)
                     total = total_cross_entropy(logits, batch.label, weight_K, recipe.label_smoothing)
-                    share = total / weight_N[rows].sum()
-                    scaler.scale(process.count * share).backward()
-                loss += share.detach()
+                    part = total / weight_N[rows].sum()  # of the mean over the step, as all pieces' parts add up to
+                    scaler.scale(part * process.count).backward()  # the processes' gradients are averaged
+                loss += part.detach()
             scaler.unscale_(optimizer)
             nn.utils.clip_grad_norm_(network.parameters(), recipe.clip_norm or math.inf)
             scaler.step(optimizer)
