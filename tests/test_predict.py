@@ -87,9 +87,7 @@ def test_the_sizes_and_sides_of_testing_may_be_others_than_those_of_training(tmp
     recipe = step.recipe
     larger = make_step(*inputs, test_size=2 * recipe.size, test_flip=True)
     shards, table = write_shards(tmp_path, inputs, LABELS), make_clips(["val"] * 2, LABELS[:2]).table
-    (batch,) = load_batches(
-        ClipDataset(table, shards, larger, training=False), [[(0, 0), (1, 0)]], torch.device("cpu")
-    )
+    (batch,) = load_batches(ClipDataset(table, shards, larger, training=False), [[(0, 0), (1, 0)]], torch.device("cpu"))
     video, heat = network_input(batch, inputs, larger.recipe.in_testing(), SELECTIONS["36"])
     assert video.shape[-2:] == (2 * recipe.size,) * 2
     assert heat.shape[-2:] == (2 * recipe.heatmap_size,) * 2
