@@ -15,6 +15,7 @@ from .batches import Machine
 from .errors import InputError
 
 HOST = "127.0.0.1"  # all processes run on this machine
+PATIENCE = 3  # seconds in which a process that failed has ended
 
 Result = TypeVar("Result")
 
@@ -91,7 +92,7 @@ def on_each_device(machine: Machine, work: Callable[..., Result], *arguments: ob
     except InputError:
         raise
     except Exception:
-        others.join(timeout=5)  # raises the error of another process, if this one only missed that
+        others.join(timeout=PATIENCE)  # raises the error of another process, if this one only missed that
         raise
     else:
         while not others.join():
@@ -99,8 +100,11 @@ def on_each_device(machine: Machine, work: Callable[..., Result], *arguments: ob
         return result
     finally:
         for other in others.processes:
+            other.join(PATIENCE)
             other.kill()
             other.join()
+        if distributed.is_initialized():
+            distributed.destroy_process_group()
 
 
 def _work_as_other(
@@ -122,7 +126,6 @@ def _work_together(
         torch.cuda.set_device(device)
         backend = "cpu:gloo,cuda:nccl"
     distributed.init_process_group(backend, store=store, rank=rank, world_size=machine.devices)
-    try:
-        return work(Process(rank, machine.devices, device), *arguments)
-    finally:
-        distributed.destroy_process_group()
+    result = work(Process(rank, machine.devices, device), *arguments)
+    distributed.destroy_process_group()
+    return result
