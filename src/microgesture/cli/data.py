@@ -1,0 +1,159 @@
+"""The subcommands that make shards out of a corpus."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .. import steps
+from ..config import FlowSettings, KeypointSettings, TaylorSettings
+from .options import (
+    Device,
+    File,
+    OptionalFile,
+    Output,
+    SettingsText,
+    ShardNumber,
+    Stamp,
+    Threads,
+    scratch_folder,
+    stage,
+)
+
+
+@stage("demo", steps.DemoStep)
+def demo(
+    settings: SettingsText,
+    root: Output,
+    truth: Output,
+    output: Output,
+    workers: Annotated[int, typer.Option(min=1)] = 1,
+) -> None:
+    """Draw a corpus of articulated figures in the file layout of a release."""
+    from ..demo.corpus import make_demo
+    from ..files import write_json
+
+    step = steps.parse_step(steps.DemoStep, settings)
+    files = make_demo(root, truth=truth, workers=workers, **step.model_dump())
+    write_json(output, [path.relative_to(root).as_posix() for path in files])
+
+
+@stage("clips", steps.ClipsStep)
+def clips(settings: SettingsText, output: Output) -> None:
+    """List the clips of a corpus: one row each, with where it lies and whether it can be used."""
+    from ..clips import refuse_many_quarantined, write_clips
+    from ..corpora import list_clips
+
+    step = steps.parse_step(steps.ClipsStep, settings)
+    listed = list_clips(step.corpus, step.format, Path(step.root), step.shards, **step.options)
+    refuse_many_quarantined(listed.table, step.corpus, step.max_quarantined)
+    write_clips(output, listed)
+
+
+@stage("skeletons", steps.SkeletonStep)
+def skeletons(settings: SettingsText, clips: File, shard: ShardNumber, output: Output, stamp: Stamp = "hand") -> None:
+    """Read the skeleton files of a shard's recordings once."""
+    from ..clips import read_clips
+    from ..skeletons import read_skeletons
+
+    step = steps.parse_step(steps.SkeletonStep, settings)
+    with scratch_folder(output, stamp) as scratch:
+        read_skeletons(read_clips(clips), shard, Path(step.root), output, scratch)
+
+
+@stage("keypoints", KeypointSettings)
+def keypoints(
+    clips: File,
+    shard: ShardNumber,
+    skeletons: File,
+    output: Output,
+    settings: SettingsText = "{}",
+    stamp: Stamp = "hand",
+) -> None:
+    """Cut the clips out of their recordings' skeletons and keep the chosen joints."""
+    from ..clips import read_clips
+    from ..keypoints import select_keypoints
+
+    step = steps.parse_step(KeypointSettings, settings)
+    with scratch_folder(output, stamp) as scratch:
+        select_keypoints(read_clips(clips), shard, skeletons, output, scratch, **step.model_dump())
+
+
+@stage("rgb", steps.RgbStep)
+def rgb(
+    settings: SettingsText,
+    clips: File,
+    shard: ShardNumber,
+    output: Output,
+    keypoints: OptionalFile = None,
+    stamp: Stamp = "hand",
+) -> None:
+    """Decode each video once and cut its clips out, to the person where there are keypoints."""
+    from ..clips import read_clips
+    from ..modalities.rgb import make_rgb
+
+    step = steps.parse_step(steps.RgbStep, settings)
+    with scratch_folder(output, stamp) as scratch:
+        make_rgb(read_clips(clips), shard, Path(step.root), keypoints, output, scratch, step.size, step.margin)
+
+
+@stage("taylor", TaylorSettings)
+def taylor(rgb: File, output: Output, settings: SettingsText = "{}", stamp: Stamp = "hand") -> None:
+    """Make the Taylor videos of a shard: displacement, velocity and acceleration as three channels."""
+    from ..modalities.taylor import make_taylor
+
+    step = steps.parse_step(TaylorSettings, settings)
+    with scratch_folder(output, stamp) as scratch:
+        make_taylor(rgb, output, scratch, **step.model_dump())
+
+
+@stage("flow", FlowSettings)
+def flow(
+    rgb: File,
+    output: Output,
+    settings: SettingsText = "{}",
+    weights: Annotated[Path | None, typer.Option(exists=True, help="file of the weights that settings name")] = None,
+    stamp: Stamp = "hand",
+    device: Device = "auto",
+    threads: Threads = 1,
+) -> None:
+    """Make the optical flow of a shard, in 1/32 pixel."""
+    from ..modalities.flow import make_flow
+
+    step = steps.parse_step(FlowSettings, settings)
+    with scratch_folder(output, stamp) as scratch:
+        options = step.model_dump() | ({"weights": str(weights)} if weights else {})
+        make_flow(rgb, output, scratch, device=device, threads=threads, **options)
+
+
+@stage("depth", steps.DepthStep)
+def depth(
+    clips: File,
+    shard: ShardNumber,
+    output: Output,
+    keypoints: OptionalFile = None,
+    rgb: OptionalFile = None,
+    settings: SettingsText = "{}",
+    stamp: Stamp = "hand",
+    device: Device = "auto",
+    threads: Threads = 1,
+) -> None:
+    """Make the relative depth of a shard, in the same frames as rgb."""
+    from ..clips import read_clips
+    from ..modalities.depth import make_depth
+
+    step = steps.parse_step(steps.DepthStep, settings)
+    folder = Path(step.folder) if step.folder else None
+    with scratch_folder(output, stamp) as scratch:
+        make_depth(
+            read_clips(clips),
+            shard,
+            keypoints,
+            output,
+            scratch,
+            rgb=rgb,
+            folder=folder,
+            device=device,
+            threads=threads,
+            **step.model_dump(exclude={"folder"}),
+        )

@@ -1,0 +1,80 @@
+"""What the subcommands have in common: the application, the kinds of options, and where unfinished work lies."""
+
+import logging
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from ..settings import Settings
+
+app = typer.Typer(
+    help="Micro-gesture recognition, stage by stage. The workflow calls these commands; so can you.",
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+
+File = Annotated[Path, typer.Option(exists=True, dir_okay=False)]
+Files = Annotated[list[Path], typer.Argument(exists=True, dir_okay=False)]
+OptionalFile = Annotated[Path | None, typer.Option(exists=True, dir_okay=False)]
+FoldNumber = Annotated[int, typer.Option(min=0, help="number of the fold")]
+Output = Annotated[Path, typer.Option()]
+SettingsText = Annotated[str, typer.Option("--settings", help="settings as JSON; the keys are listed below")]
+ShardNumber = Annotated[int, typer.Option(help="number of the shard")]
+Stamp = Annotated[str, typer.Option(help="work in progress is kept under this name, to go on from after a kill")]
+Threads = Annotated[int, typer.Option(envvar="MICROGESTURE_THREADS", min=1, help="CPU threads")]
+Device = Annotated[str, typer.Option(envvar="MICROGESTURE_DEVICE", help="auto, cpu or cuda")]
+Workers = Annotated[int, typer.Option(envvar="MICROGESTURE_WORKERS", min=0, help="processes that read clips")]
+Devices = Annotated[int, typer.Option(envvar="MICROGESTURE_DEVICES", min=1, help="devices to train on")]
+Compile = Annotated[bool, typer.Option(envvar="MICROGESTURE_COMPILE", help="compile the network first")]
+Memory = Annotated[float, typer.Option(envvar="MICROGESTURE_MEMORY", min=0, help="GiB of clips to keep in memory")]
+
+
+def _documented(settings: type[Settings]) -> str:
+    """The settings of a stage as the closing part of its help."""
+    lines = []
+    for name, field in settings.model_fields.items():
+        default = "required" if field.is_required() else f"default {field.get_default(call_default_factory=True)!r}"
+        lines.append(f"[bold]{name}[/bold] ({escape(default)}): {escape(field.description or '')}")
+    return "Settings:\n\n" + "\n\n".join(lines)
+
+
+def stage(name: str, settings: type[Settings] | None = None) -> Callable:
+    """Make a function a subcommand, with its settings described at the end of its help."""
+    return app.command(name, epilog=_documented(settings) if settings else None)
+
+
+@contextmanager
+def scratch_folder(output: Path, stamp: str) -> Iterator[Path]:
+    """Where work in progress lies: by stamp, so that nothing made under other settings is ever gone on from."""
+    folder = output.parent / ".scratch" / output.stem
+    for other in folder.glob("*"):
+        if other.name != stamp:
+            shutil.rmtree(other)
+    yield folder / stamp
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def by_kind(shards: list[Path]) -> dict[str, list[Path]]:
+    """Shard files, which lie in <kind>/<corpus>, by their kind."""
+    kinds: dict[str, list[Path]] = {}
+    for path in shards:
+        kinds.setdefault(path.parent.parent.name, []).append(path)
+    return kinds
+
+
+@app.callback()
+def _log_to(
+    log: Annotated[Path | None, typer.Option(help="file that the messages go to, besides the terminal")] = None,
+):
+    handlers: list[logging.Handler] = [logging.StreamHandler()]
+    handlers[0].setLevel(logging.WARNING)
+    if log is not None:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        handlers.append(logging.FileHandler(log, mode="w", encoding="utf-8"))
+    logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=handlers, force=True)

@@ -1,0 +1,108 @@
+"""The subcommands that join, compare and hand in what the networks say."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .. import steps
+from ..config import Submission, schema_json
+from .options import File, Files, Output, SettingsText, stage
+
+
+@stage("ensemble", steps.EnsembleStep)
+def ensemble(
+    settings: SettingsText,
+    name: Annotated[str, typer.Option()],
+    clips: File,
+    scores: Files,
+    fusion: Output,
+    summary: Output,
+    held_out: Output,
+    val_output: Output,
+    test_output: Output,
+) -> None:
+    """Fit temperatures and weights, and join the streams.
+
+    The scores of a stream are the files <stream>/val.parquet, test.parquet and, with folds, fold0.parquet and so on.
+    """
+    from ..clips import read_clips
+    from ..ensemble import run_ensemble
+
+    step = steps.parse_step(steps.EnsembleStep, settings)
+    found = {(path.parent.name, path.stem): path for path in scores}
+    files = {stream: {split: found[stream, split] for split in ("val", "test")} for stream in step.streams}
+    folds = {stream: [found[stream, f"fold{fold}"] for fold in range(step.folds)] for stream in step.streams}
+    outputs = {"val": val_output, "test": test_output}
+    run_ensemble(
+        name, read_clips(clips), files, folds, outputs, held_out, fusion, summary, step.weights, step.calibrate
+    )
+
+
+@stage("ablation", steps.AblationStep)
+def ablation(settings: SettingsText, clips: File, predictions: Files, csv: Output, markdown: Output) -> None:
+    """Compare streams and ensembles on the same clips, with intervals over people.
+
+    The files are <stream>/fold0.parquet and so on, or <stream>/val.parquet, and <ensemble>/held_out.parquet.
+    """
+    from ..ablation import run_ablation
+    from ..clips import read_clips
+
+    step = steps.parse_step(steps.AblationStep, settings)
+    files = {row.name: [path for path in predictions if path.parent.name == row.name] for row in step.rows}
+    rows = {row.name: row.versus for row in step.rows}
+    run_ablation(read_clips(clips), rows, files, step.folds, csv, markdown)
+
+
+@stage("submission", Submission)
+def submission(settings: SettingsText, clips: File, predictions: File, output: Output) -> None:
+    """Write the file that is handed in: every test clip once, in order."""
+    from ..clips import read_clips
+    from ..submission import write_submission
+
+    step = steps.parse_step(Submission, settings)
+    write_submission(predictions, read_clips(clips), output, Path(step.sample) if step.sample else None)
+
+
+@stage("quarantine")
+def quarantine(files: Files, output: Output) -> None:
+    """List every clip that some stage could not use: the files are clips tables and shards."""
+    from ..quarantine import list_quarantine
+
+    list_quarantine(files, output)
+
+
+@stage("summary")
+def summary(
+    summary: File,
+    fusion: File,
+    submission: File,
+    quarantine: File,
+    cards: Annotated[
+        list[Path] | None, typer.Argument(exists=True, help="cards of streams outside the ensemble")
+    ] = None,
+) -> None:
+    """Print the table of streams and ensemble."""
+    from ..summary import print_summary
+
+    print_summary(summary, fusion, submission, quarantine, cards or [])
+
+
+@stage("evaluate")
+def evaluate(
+    submission: File,
+    truth: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="CSV with the true labels")],
+    id_column: Annotated[str, typer.Option(help="its column of clip ids")] = "Id",
+    label_column: Annotated[str, typer.Option(help="its column of classes, written as in the submission")] = "Target",
+    by: Annotated[str | None, typer.Option(help="also for each value of this column, such as the subject")] = None,
+) -> None:
+    """Compare a submission with true labels, which no stage of the workflow reads."""
+    from ..evaluate import evaluate as compare
+
+    typer.echo(compare(submission, truth, id_column, label_column, by).to_string(index=False))
+
+
+@stage("schema")
+def schema() -> None:
+    """Print the JSON schema of the configuration."""
+    typer.echo(schema_json(), nl=False)

@@ -1,0 +1,117 @@
+"""The subcommands that train networks and let them speak."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .. import steps
+from ..stream import TrainStep
+from .options import (
+    Compile,
+    Device,
+    Devices,
+    File,
+    Files,
+    FoldNumber,
+    Memory,
+    Output,
+    SettingsText,
+    Stamp,
+    Threads,
+    Workers,
+    by_kind,
+    scratch_folder,
+    stage,
+)
+
+
+@stage("weights")
+def weights(
+    name: Annotated[str, typer.Option(help="torchvision's name, such as Swin3D_T_Weights.KINETICS400_V1")],
+    output: Output,
+) -> None:
+    """Fetch published weights once, check them, and keep them as safetensors."""
+    from ..published import fetch_weights
+
+    fetch_weights(name, output)
+
+
+@stage("train", TrainStep)
+def train(
+    settings: SettingsText,
+    clips: File,
+    shards: Files,
+    model: Output,
+    card: Output,
+    init: Annotated[list[Path] | None, typer.Option(exists=True, help="weights of a stream; one for each path")] = None,
+    weights: Annotated[Path | None, typer.Option(exists=True, help="published weights")] = None,
+    fold: Annotated[int | None, typer.Option(min=0, help="leave the people of this fold out")] = None,
+    stamp: Stamp = "hand",
+    device: Device = "auto",
+    devices: Devices = 1,
+    threads: Threads = 1,
+    workers: Workers = 0,
+    memory: Memory = 1.0,
+    compile: Compile = False,
+) -> None:
+    """Train one stream; a killed training goes on from where it was."""
+    from ..batches import Machine
+    from ..clips import read_clips
+    from ..networks import build
+    from ..train import train as train_stream
+
+    step = steps.parse_step(TrainStep, settings)
+    machine = Machine(device, threads, workers, memory, devices, compile)
+    with scratch_folder(model, stamp) as scratch:
+        train_stream(
+            read_clips(clips), by_kind(shards), step, build, model, card, scratch, machine, init or (), weights, fold
+        )
+
+
+@stage("predict", TrainStep)
+def predict(
+    settings: SettingsText,
+    clips: File,
+    shards: Files,
+    model: File,
+    val: Output,
+    test: Output,
+    device: Device = "auto",
+    threads: Threads = 1,
+    workers: Workers = 0,
+    memory: Memory = 1.0,
+) -> None:
+    """Score the validation and the test clips with a trained stream."""
+    from ..batches import Machine
+    from ..clips import read_clips
+    from ..networks import build
+    from ..predict import predict as predict_stream
+
+    step = steps.parse_step(TrainStep, settings)
+    machine = Machine(device, threads, workers, memory)
+    predict_stream(read_clips(clips), by_kind(shards), model, step, build, {"val": val, "test": test}, machine)
+
+
+@stage("predict-fold", TrainStep)
+def predict_fold(
+    settings: SettingsText,
+    clips: File,
+    shards: Files,
+    model: File,
+    fold: FoldNumber,
+    output: Output,
+    device: Device = "auto",
+    threads: Threads = 1,
+    workers: Workers = 0,
+    memory: Memory = 1.0,
+) -> None:
+    """Score the labelled clips of the people that a fold of a stream was trained without."""
+    from ..batches import Machine
+    from ..clips import read_clips
+    from ..networks import build
+    from ..predict import predict_fold as predict_people
+
+    step = steps.parse_step(TrainStep, settings)
+    machine = Machine(device, threads, workers, memory)
+    predict_people(read_clips(clips), by_kind(shards), model, step, build, fold, output, machine)
