@@ -227,14 +227,13 @@ class Plan:
         )
         data = [("clips", stream.corpus), *((kind, stream.corpus) for kind in self.stores(name))]
         network = f"microgesture.networks.{stream.network.name}"
-        published = ["microgesture.published"] if stream.weights else []
         init = [("train", parent) for parent in stream.parents]
-        self._add("train", name, step, ["microgesture.train", network, *published], [*data, *init])
+        self._add("train", name, step, ["microgesture.train", network], [*data, *init])
         self._add("predict", name, step, ["microgesture.predict", network], [*data, ("train", name)])
         if name in self.folded:
             part = step.model_copy(update={"folds": self.config.folds})
             init = [("train_fold" if same else "train", parent) for parent, same in self.fold_parents(name).items()]
-            self._add("train_fold", name, part, ["microgesture.train", network, *published], [*data, *init])
+            self._add("train_fold", name, part, ["microgesture.train", network], [*data, *init])
             self._add("predict_fold", name, part, ["microgesture.predict", network], [*data, ("train_fold", name)])
 
     def _plan_ensemble(self, name: str) -> None:
