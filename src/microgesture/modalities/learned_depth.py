@@ -48,7 +48,7 @@ class TransformersDepth:
         except ModuleNotFoundError as missing:
             raise InputError(
                 f"depth.backend transformers needs packages that are not installed ({missing.name} is missing): "
-                'pip install "microgesture[depth]"'
+                'in the checkout, pip install ".[depth]"'
             ) from None
         self.frames = FRAMES
         self._device = device_named(device, threads)

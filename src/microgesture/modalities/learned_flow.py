@@ -99,7 +99,7 @@ class PtlFlow:
         except ModuleNotFoundError as missing:
             raise InputError(
                 f"flow.backend ptlflow needs packages that are not installed ({missing.name} is missing): "
-                'pip install "microgesture[flow]"'
+                'in the checkout, pip install ".[flow]"'
             ) from None
         if model not in ptlflow.get_model_names():
             known = ", ".join(ptlflow.get_model_names())
