@@ -68,7 +68,7 @@ def test_all_of_it_is_planned_on_releases_of_full_size(tmp_path):
         "make_taylor": shards,
         "make_flow": shards,
         "make_depth": shards,
-        "fetch_weights": 2,
+        "fetch_weights": 3,  # two sizes of Swin, and RAFT
         "train_stream": streams,
         "train_fold": one_corpus * folds,
         "predict_stream": one_corpus - 1,
