@@ -212,5 +212,5 @@ def test_the_stage_needs_rgb_frames(tmp_path):
 
 def test_without_the_package_the_command_that_installs_it_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "transformers", None)
-    with pytest.raises(InputError, match=r'transformers is missing\): pip install "microgesture\[depth\]"'):
+    with pytest.raises(InputError, match=r'transformers is missing\): in the checkout, pip install "\.\[depth\]"'):
         TransformersDepth("any", **ON_CPU)

@@ -251,5 +251,5 @@ def test_the_backends_that_are_announced_are_there():
 
 def test_without_the_package_the_command_that_installs_it_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "ptlflow", None)
-    with pytest.raises(InputError, match=r'ptlflow is missing\): pip install "microgesture\[flow\]"'):
+    with pytest.raises(InputError, match=r'ptlflow is missing\): in the checkout, pip install "\.\[flow\]"'):
         PtlFlow("memflow", "things", **ON_CPU)
