@@ -1,9 +1,12 @@
+import math
+
 import numpy as np
 import pytest
 import torch
 from scipy.special import log_softmax
+from torch.nn.functional import cross_entropy
 
-from microgesture.losses import class_weights, total_cross_entropy
+from microgesture.losses import class_weights, focal_loss, orthogonal_anchors, semantic_loss, total_cross_entropy
 
 
 def test_class_weights_have_mean_one_and_favour_the_rare():
@@ -26,3 +29,64 @@ def test_each_path_has_its_own_loss_and_clips_count_by_their_class():
     assert total.item() == pytest.approx(expected, rel=1e-5)
     first, second = (total_cross_entropy(torch.from_numpy(logits_BK), *arguments) for logits_BK in logits_PBK)
     assert total.item() == pytest.approx(first.item() + second.item(), rel=1e-6)
+
+
+def random_batch() -> tuple[torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    return torch.randn(6, 5, generator=generator), torch.tensor([0, 1, 2, 3, 4, 4])
+
+
+@pytest.mark.parametrize("label_smoothing", [0.0, 0.2])
+def test_focal_loss_without_focus_is_the_weighted_cross_entropy(label_smoothing):
+    logits_BK, label_B = random_batch()
+    ones_K = torch.ones(5)
+    expected = cross_entropy(logits_BK, label_B, label_smoothing=label_smoothing)
+    torch.testing.assert_close(focal_loss(logits_BK, label_B, ones_K, 0.0, label_smoothing), expected)
+    weight_K = torch.arange(1.0, 6)
+    torch.testing.assert_close(
+        focal_loss(logits_BK, label_B, weight_K, 0.0), cross_entropy(logits_BK, label_B, weight_K)
+    )
+
+
+def test_focal_loss_by_hand():
+    # One clip each of a class seen 3 times and of one seen 8 times: weights 1/2 and 1/3, which are 6/5 and 4/5 of
+    # their mean. The first is believed with 3/4, the second with 1/5.
+    weight_K = torch.tensor(class_weights([3, 8], "sqrt"))
+    torch.testing.assert_close(weight_K, torch.tensor([1.2, 0.8]))
+    logits_BK = torch.tensor([[0.75, 0.25], [0.8, 0.2]]).log()
+    expected = (1.2 * 0.25**2 * -math.log(0.75) + 0.8 * 0.8**2 * -math.log(0.2)) / 2
+    assert focal_loss(logits_BK, torch.tensor([0, 1]), weight_K, 2.0).item() == pytest.approx(expected)
+
+
+def test_focal_loss_has_a_gradient_where_a_clip_is_certain():
+    logits_BK = torch.tensor([[200.0, 0.0], [-200.0, 0.0]], requires_grad=True)
+    focal_loss(logits_BK, torch.tensor([0, 0]), torch.ones(2), 0.5).backward()
+    assert logits_BK.grad.isfinite().all()
+    assert logits_BK.grad[1].abs().sum() > 0.1
+
+
+@pytest.mark.parametrize(("classes", "features"), [(32, 32), (32, 256), (49, 128)])
+def test_anchors_are_orthonormal_and_fixed(classes, features):
+    anchors_KD = orthogonal_anchors(classes, features)
+    assert anchors_KD.shape == (classes, features)
+    torch.testing.assert_close(anchors_KD @ anchors_KD.T, torch.eye(classes), atol=1e-6, rtol=0)
+    torch.testing.assert_close(orthogonal_anchors(classes, features), anchors_KD, atol=0, rtol=0)
+    assert not torch.allclose(orthogonal_anchors(classes, features, seed=1), anchors_KD)
+
+
+def test_anchors_need_room():
+    with pytest.raises(ValueError, match="33 classes need at least as many features"):
+        orthogonal_anchors(33, 32)
+
+
+def test_semantic_loss_by_hand():
+    anchors_KD = torch.tensor([[0.6, 0.8], [-0.8, 0.6]])
+    features_BD = torch.tensor([[0.6, 0.8], [0.2, 0.6], [0.0, 0.0]])
+    assert semantic_loss(features_BD[:1], torch.tensor([0]), anchors_KD).item() == 0
+    assert semantic_loss(features_BD[1:2], torch.tensor([1]), anchors_KD).item() == pytest.approx(0.5)
+    assert semantic_loss(features_BD, torch.tensor([0, 1, 0]), anchors_KD).item() == pytest.approx((0 + 1 + 1) / 6)
+
+
+def test_semantic_loss_of_nothing_is_one_feature_s_share():
+    anchors_KD = orthogonal_anchors(8, 64)
+    assert semantic_loss(torch.zeros(3, 64), torch.tensor([0, 5, 7]), anchors_KD).item() == pytest.approx(1 / 64)

@@ -8,6 +8,7 @@ from ..settings import Settings
 
 HEATMAPS = ("joint", "limb")
 VIDEOS = ("rgb", "taylor", "flow", "depth")
+SKELETONS = ("skeleton", "bone", "motion")
 _HEAD_DROPOUT = "share of the features dropped before the classifier, in training"
 
 
@@ -65,6 +66,33 @@ class VideoSwinSettings(Settings):
                 f"depths {list(self.depths)} leave too few blocks: every stage has one, and all together two"
             )
         return self
+
+
+class DecoupledSTCNNSettings(Settings):
+    """Decoupled ST-CNN: convolutions over three neighbouring joints and over five frames, in turns."""
+
+    sees: ClassVar = (SKELETONS,)  # what may stand for each input
+    name: Literal["stcnn"]
+    widths: tuple[int, ...] = Field((32, 64, 128), min_length=1, description="channels of each block")
+    strides: tuple[int, ...] = Field((2, 2, 2), min_length=1, description="what each block divides time by")
+    dropout: float = Field(0.3, ge=0, lt=1, description=_HEAD_DROPOUT)
+
+    @model_validator(mode="after")
+    def _as_many_strides_as_widths(self) -> "DecoupledSTCNNSettings":
+        if len(self.strides) != len(self.widths):
+            raise ValueError(f"stcnn needs a stride for each block: {len(self.widths)} widths, {len(self.strides)}")
+        if min(*self.widths, *self.strides) < 1:
+            raise ValueError("widths and strides of stcnn start at 1")
+        return self
+
+
+class AGCNSettings(Settings):
+    """2s-AGCN (arXiv 1805.07694): graph convolutions over joints, on learned graphs; one of its two streams."""
+
+    sees: ClassVar = (SKELETONS,)  # what may stand for each input
+    name: Literal["agcn"]
+    width: int = Field(64, ge=4, multiple_of=4, description="channels of the first units; 64 as published")
+    dropout: float = Field(0.0, ge=0, lt=1, description=_HEAD_DROPOUT)
 
 
 NetworkSettings = Annotated[

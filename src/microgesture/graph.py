@@ -1,0 +1,96 @@
+"""How the joints of a selection hang together: each one's parent, the graph for graph convolutions, a walk over all."""
+
+from collections import deque
+
+import numpy as np
+
+from .keypoints import Selection
+
+_FINGERS = ("thumb", "index", "middle", "ring", "little")
+_ROOTS = ("neck", "right hand wrist", "left hand wrist")  # where a body hangs from, in the order of preference
+
+
+def _hand(side: str) -> list[str]:
+    """The wrist, up one finger and down the next."""
+    fingers = [[f"{finger} {joint}" for joint in (1, 2, 3, "tip")][:: (-1) ** i] for i, finger in enumerate(_FINGERS)]
+    return [f"{side} {name}" for name in ("hand wrist", *(joint for finger in fingers for joint in finger))]
+
+
+def _arm(side: str) -> list[str]:
+    return [f"{side} {joint}" for joint in ("shoulder", "elbow", "wrist")] + _hand(side)
+
+
+def _both(*names: str) -> list[str]:
+    """These joints on the right, and back over the same on the left."""
+    return [f"right {name}" for name in names] + [f"left {name}" for name in reversed(names)]
+
+
+# Over the hands and arms, then back and forth over the face from the brows to the jaw.
+_WALK = (
+    *reversed(_arm("right")), "neck", *_arm("left"),
+    *_both("ear", "eye", "brow 0", "brow 2", "brow 4"),
+    "left eye outer corner", "left eye inner corner", "nose bridge 0", "right eye inner corner",
+    "right eye outer corner", "right nostril 0", "nose tip", "nose", "left nostril 0",
+    "left lip corner", "upper lip", "right lip corner", "lower lip",
+    "right jaw 2", "right jaw 4", "chin", "left jaw 4", "left jaw 2",
+)  # fmt: skip
+
+
+def walk(selection: Selection) -> tuple[int, ...]:
+    """The positions of all joints in an order in which neighbours are neighbours on the body.
+
+    For convolutions over joints, which mix those that follow each other: from the right little finger over both arms to
+    the left one, then over the face. Selections 42 and 68 are in this order already.
+    """
+    return tuple(sorted(range(len(selection.joints)), key=lambda position: _WALK.index(selection.joints[position])))
+
+
+def parents(selection: Selection) -> tuple[int, ...]:
+    """For each joint the position of the one it hangs from, one limb nearer to the root; a root is its own parent.
+
+    The root is the neck. What no limb joins to it, such as each hand where the arms were not selected, hangs from the
+    hand's wrist or else from its first joint.
+    """
+    return tuple(parent for parent, _ in _tree(selection))
+
+
+def adjacency(selection: Selection) -> np.ndarray:
+    """The three fixed graphs of 2s-AGCN, float32 (3, V, V): a joint itself, inward limbs and outward limbs.
+
+    Entry (i, j) is what joint i counts in the sum that joint j receives; each column with a limb in it sums to 1.
+    Inward runs towards the root (arXiv 1805.07694, eq. 2, and the partition of ST-GCN, arXiv 1801.07455).
+    """
+    V = len(selection.joints)
+    depths = [depth for _, depth in _tree(selection)]
+    inward_VV = np.zeros((V, V), np.float32)
+    for edge in selection.edges:
+        inner, outer = sorted(edge, key=lambda position: depths[position])
+        inward_VV[inner, outer] = 1
+    return np.stack([np.eye(V, dtype=np.float32), _shares(inward_VV), _shares(inward_VV.T)])
+
+
+def _shares(graph_VV: np.ndarray) -> np.ndarray:
+    return graph_VV / np.maximum(graph_VV.sum(0, keepdims=True), 1)
+
+
+def _tree(selection: Selection) -> list[tuple[int, int]]:
+    """Parent and depth of each joint, breadth first over the limbs in their order."""
+    V = len(selection.joints)
+    neighbours: list[list[int]] = [[] for _ in range(V)]
+    for a, b in selection.edges:
+        neighbours[a].append(b)
+        neighbours[b].append(a)
+    preferred = [selection.joints.index(name) for name in _ROOTS if name in selection.joints]
+    found: dict[int, tuple[int, int]] = {}
+    for root in (*preferred, *range(V)):
+        if root in found:
+            continue
+        found[root] = (root, 0)
+        reached = deque([root])
+        while reached:
+            joint = reached.popleft()
+            for neighbour in neighbours[joint]:
+                if neighbour not in found:
+                    found[neighbour] = (joint, found[joint][1] + 1)
+                    reached.append(neighbour)
+    return [found[position] for position in range(V)]

@@ -1,0 +1,122 @@
+"""2s-AGCN: graph convolutions whose graph is learned and depends on the clip, arXiv 1805.07694.
+
+One of its two streams; the other is the same network over bones.
+"""
+
+import math
+
+import numpy as np
+import torch
+from torch import nn
+
+from ..graph import adjacency
+from ..keypoints import Selection
+from .settings import AGCNSettings
+
+UNITS = ((1, 1), (1, 1), (1, 1), (1, 1), (2, 2), (2, 1), (2, 1), (4, 2), (4, 1), (4, 1))  # times the width, stride
+KERNEL = 9  # frames that a temporal convolution spans
+
+
+class AdaptiveGraphConvolution(nn.Module):
+    """Features_BCTV of features_BCTV: what each joint receives from the joints that three graphs join to it (eq. 3).
+
+    Each graph is the sum of a fixed one A, a learned one B, which starts at almost nothing, and one C of the clip:
+    how alike two joints are to each other (eq. 4).
+    """
+
+    def __init__(self, channels: int, width: int, fixed_KVV: np.ndarray) -> None:
+        super().__init__()
+        self.register_buffer("fixed_KVV", torch.from_numpy(fixed_KVV), persistent=False)
+        self.learned_KVV = nn.Parameter(torch.full(fixed_KVV.shape, 1e-6))
+        graphs, inner = len(fixed_KVV), width // 4
+        self.theta = nn.ModuleList(nn.Conv2d(channels, inner, 1) for _ in range(graphs))
+        self.phi = nn.ModuleList(nn.Conv2d(channels, inner, 1) for _ in range(graphs))
+        self.out = nn.ModuleList(nn.Conv2d(channels, width, 1) for _ in range(graphs))
+        self.norm = nn.BatchNorm2d(width)
+        self.shortcut = (
+            nn.Identity() if channels == width else nn.Sequential(nn.Conv2d(channels, width, 1), nn.BatchNorm2d(width))
+        )
+        for convolution in self.out:
+            nn.init.normal_(convolution.weight, std=math.sqrt(2 / (width * channels * graphs)))
+            nn.init.zeros_(convolution.bias)
+        nn.init.constant_(self.norm.weight, 1e-6)  # starts as the shortcut alone
+
+    def graph(self, x_BCTV: torch.Tensor) -> torch.Tensor:
+        """The graphs A + B + C of each clip, (B, 3, V, V); entry (i, j) is what i counts in the sum that j receives."""
+        alike = []
+        for theta, phi in zip(self.theta, self.phi, strict=True):
+            queries_BCTV, keys_BCTV = theta(x_BCTV), phi(x_BCTV)
+            _, inner, T, _ = queries_BCTV.shape
+            product_BVV = torch.einsum("bcti,bctj->bij", queries_BCTV, keys_BCTV)
+            alike.append((product_BVV / (inner * T)).softmax(1))
+        return self.fixed_KVV + self.learned_KVV + torch.stack(alike, 1)
+
+    def forward(self, x_BCTV: torch.Tensor) -> torch.Tensor:
+        received = torch.einsum("bcti,bkij->kbctj", x_BCTV, self.graph(x_BCTV))
+        total_BCTV = sum(out(each_BCTV) for out, each_BCTV in zip(self.out, received, strict=True))
+        return torch.relu(self.norm(total_BCTV) + self.shortcut(x_BCTV))
+
+
+class Unit(nn.Module):
+    """A graph convolution and one over nine frames, around which the input passes unless ``residual`` is False."""
+
+    def __init__(self, channels: int, width: int, stride: int, fixed_KVV: np.ndarray, residual: bool = True) -> None:
+        super().__init__()
+        self.graph = AdaptiveGraphConvolution(channels, width, fixed_KVV)
+        self.time = _over_time(width, width, KERNEL, stride)
+        self.residual = residual
+        self.shortcut = (
+            _over_time(channels, width, 1, stride) if residual and (channels != width or stride != 1) else nn.Identity()
+        )
+
+    def forward(self, x_BCTV: torch.Tensor) -> torch.Tensor:
+        new_BCTV = self.time(self.graph(x_BCTV))
+        return torch.relu(new_BCTV + self.shortcut(x_BCTV) if self.residual else new_BCTV)
+
+
+class AGCN(nn.Module):
+    """Logits_BK of skeletons x_BCTV, whose last channel is above 0 where a joint was found.
+
+    3,482,360 parameters for 36 joints, 3 channels, 32 classes and width 64; any number of frames will do. A joint that
+    was not found stands at the mean of where that joint has been seen, with nothing but its confidence to tell of it.
+    """
+
+    def __init__(
+        self, channels: int, classes: int, fixed_KVV: np.ndarray, width: int = 64, dropout: float = 0.0
+    ) -> None:
+        super().__init__()
+        V = fixed_KVV.shape[1]
+        self.norm = nn.BatchNorm1d(V * channels)
+        self.units = nn.Sequential()
+        before = channels
+        for index, (times, stride) in enumerate(UNITS):
+            self.units.append(Unit(before, times * width, stride, fixed_KVV, residual=index > 0))
+            before = times * width
+        self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(before, classes))
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d) and module.kernel_size == (KERNEL, 1):
+                nn.init.kaiming_normal_(module.weight, mode="fan_out")
+        nn.init.normal_(self.head[-1].weight, std=math.sqrt(2 / classes))
+
+    def features(self, x_BCTV: torch.Tensor) -> torch.Tensor:
+        """Features_BD, D four times the width: what is classified."""
+        B, C, T, V = x_BCTV.shape
+        found_B1TV = x_BCTV[:, -1:] > 0
+        normed_BXT = self.norm(x_BCTV.permute(0, 3, 1, 2).reshape(B, V * C, T))
+        normed_BCTV = normed_BXT.reshape(B, V, C, T).permute(0, 2, 3, 1)
+        seen_BCTV = torch.cat((torch.where(found_B1TV, normed_BCTV[:, :-1], 0), normed_BCTV[:, -1:]), 1)
+        return self.units(seen_BCTV).mean((2, 3))
+
+    def forward(self, x_BCTV: torch.Tensor) -> torch.Tensor:
+        return self.head(self.features(x_BCTV))
+
+
+def _over_time(channels: int, width: int, kernel: int, stride: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(channels, width, (kernel, 1), (stride, 1), padding=(kernel // 2, 0)), nn.BatchNorm2d(width)
+    )
+
+
+def build(settings: AGCNSettings, channels: int, classes: int, selection: Selection) -> AGCN:
+    """Build the network that the settings describe, for skeletons of a selection."""
+    return AGCN(channels, classes, adjacency(selection), settings.width, settings.dropout)

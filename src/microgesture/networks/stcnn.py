@@ -1,0 +1,86 @@
+"""Decoupled spatial-temporal CNN over skeletons: convolutions over joints and over time, one after the other.
+
+Of the framework that came fourth in MiGA 2026: (1x3) convolutions over joints and (5x1) over time, on joints in an
+order that follows the body. What its authors leave open, such as widths and blocks, is ours.
+"""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+
+from ..graph import walk
+from ..keypoints import Selection
+from .settings import DecoupledSTCNNSettings
+
+
+class Block(nn.Module):
+    """Features_BCTV of features_BCTV: three neighbouring joints, then five frames, around which the input passes.
+
+    Time is divided by ``stride``.
+    """
+
+    def __init__(self, channels: int, width: int, stride: int) -> None:
+        super().__init__()
+        self.joints = nn.Sequential(
+            nn.Conv2d(channels, width, (1, 3), padding=(0, 1), bias=False), nn.BatchNorm2d(width), nn.ReLU()
+        )
+        self.time = nn.Sequential(
+            nn.Conv2d(width, width, (5, 1), (stride, 1), padding=(2, 0), bias=False), nn.BatchNorm2d(width)
+        )
+        self.shortcut = (
+            nn.Identity()
+            if channels == width and stride == 1
+            else nn.Sequential(nn.Conv2d(channels, width, 1, (stride, 1), bias=False), nn.BatchNorm2d(width))
+        )
+
+    def forward(self, x_BCTV: torch.Tensor) -> torch.Tensor:
+        return torch.relu(self.shortcut(x_BCTV) + self.time(self.joints(x_BCTV)))
+
+
+class DecoupledSTCNN(nn.Module):
+    """Logits_BK of skeletons x_BCTV, whose last channel is above 0 where a joint was found.
+
+    The first layer looks at single joints. A missing one is given learned features there, so that whatever else its
+    channels hold is never read, and what stands in its place takes no part in the average that is classified. Each
+    block divides time by its entry in ``strides``; any number of frames will do.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        classes: int,
+        order: Sequence[int],
+        widths: Sequence[int] = (32, 64, 128),
+        strides: Sequence[int] = (2, 2, 2),
+        dropout: float = 0.3,
+    ) -> None:
+        super().__init__()
+        V = len(order)
+        self.register_buffer("order", torch.tensor(order), persistent=False)
+        self.stem = nn.Conv2d(channels, widths[0], 1)
+        self.missing = nn.Parameter(torch.zeros(widths[0], 1, 1))
+        self.place = nn.Parameter(0.02 * torch.randn(widths[0], 1, V))  # tells joints of the same position apart
+        before = (widths[0], *widths)
+        self.blocks = nn.Sequential(*map(Block, before, widths, strides))
+        self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(widths[-1], classes))
+        self._divides = math.prod(strides)
+        self.to(memory_format=torch.channels_last)
+
+    def features(self, x_BCTV: torch.Tensor) -> torch.Tensor:
+        """Features_BD, D the last width: what is classified."""
+        x_BCTV = x_BCTV[..., self.order]
+        found_B1TV = x_BCTV[:, -1:] > 0
+        seen_BCTV = torch.where(found_B1TV, torch.relu(self.stem(x_BCTV)), self.missing) + self.place
+        behind_BCTV = self.blocks(seen_BCTV)
+        share_B1TV = nn.functional.adaptive_max_pool2d(found_B1TV.float(), behind_BCTV.shape[2:])
+        return (behind_BCTV * share_B1TV).sum((2, 3)) / share_B1TV.sum((2, 3)).clamp(min=1)
+
+    def forward(self, x_BCTV: torch.Tensor) -> torch.Tensor:
+        return self.head(self.features(x_BCTV))
+
+
+def build(settings: DecoupledSTCNNSettings, channels: int, classes: int, selection: Selection) -> DecoupledSTCNN:
+    """Build the network that the settings describe, for skeletons of a selection."""
+    return DecoupledSTCNN(channels, classes, walk(selection), settings.widths, settings.strides, settings.dropout)
