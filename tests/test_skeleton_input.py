@@ -8,13 +8,11 @@ from microgesture.skeleton_input import (
     bone_vectors,
     mirror_points,
     motion,
-    skeleton_channels,
     skeleton_input,
-    with_directions,
 )
 
 ALL = torch.tensor([True, True])
-MODALITIES = ("skeleton", "bone", "motion")
+MODALITIES = ("skeleton", "bone", "direction", "motion")
 
 
 def random_points(name: str, T: int = 9) -> torch.Tensor:
@@ -30,7 +28,7 @@ def random_points(name: str, T: int = 9) -> torch.Tensor:
 def test_channels_and_shape(name, modality):
     points_BTVC = random_points(name)
     x_BCTV = skeleton_input(points_BTVC, ~ALL, modality, SELECTIONS[name])
-    assert x_BCTV.shape == (2, skeleton_channels(modality), 9, points_BTVC.shape[2])
+    assert x_BCTV.shape == (2, 3, 9, points_BTVC.shape[2])
 
 
 @pytest.mark.parametrize("name", SELECTIONS)
@@ -73,8 +71,25 @@ def test_bones_by_hand():
     points_BTVC = torch.tensor([[[[1.0, 5.0, 0.4], [4.0, 1.0, 0.9], [0.0, 0.0, 0.0]]]])
     expected_VC = torch.tensor([[-3.0, 4.0, 0.4], [0, 0, 0], [0, 0, 0]])  # neck is the root, the shoulder is missing
     torch.testing.assert_close(bone_vectors(points_BTVC, selection)[0, 0], expected_VC)
-    directed_C = with_directions(bone_vectors(points_BTVC, selection))[0, 0, 0]
-    torch.testing.assert_close(directed_C, torch.tensor([-3.0, 4.0, -0.6, 0.8, 0.4]))
+
+
+def test_bones_and_motions_are_enlarged_and_their_confidence_is_not():
+    selection, points_BTVC = SELECTIONS["36"], random_points("36")
+    for modality, vectors_BTVC in (("bone", bone_vectors(points_BTVC, selection)), ("motion", motion(points_BTVC))):
+        x_BCTV = skeleton_input(points_BTVC, ~ALL, modality, selection)
+        torch.testing.assert_close(x_BCTV[:, :2], 3 * vectors_BTVC[..., :2].permute(0, 3, 1, 2))
+        torch.testing.assert_close(x_BCTV[:, 2], vectors_BTVC[..., 2])
+
+
+def test_directions_are_bones_of_length_one():
+    selection, points_BTVC = SELECTIONS["36"], random_points("36")
+    bones_BCTV = skeleton_input(points_BTVC, ~ALL, "bone", selection)
+    directions_BCTV = skeleton_input(points_BTVC, ~ALL, "direction", selection)
+    lengths_BTV = bones_BCTV[:, :2].norm(dim=1)
+    torch.testing.assert_close(directions_BCTV[:, :2] * lengths_BTV[:, None], bones_BCTV[:, :2])
+    torch.testing.assert_close(directions_BCTV[:, :2].norm(dim=1), (directions_BCTV[:, 2] > 0).float())
+    stretched_BTVC = points_BTVC * torch.tensor((7.0, 7.0, 1.0))
+    torch.testing.assert_close(skeleton_input(stretched_BTVC, ~ALL, "direction", selection), directions_BCTV)
 
 
 @pytest.mark.parametrize("name", SELECTIONS)

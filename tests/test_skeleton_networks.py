@@ -41,11 +41,12 @@ def test_agcn_has_the_published_size(name, count):
     assert parameters(agcn.build(settings, 3, 32, SELECTIONS[name])) == count
 
 
-def test_stcnn_has_the_size_of_its_layers():
-    settings = DecoupledSTCNNSettings(name="stcnn", widths=(4, 6), strides=(1, 2))
+@pytest.mark.parametrize(("joints_apart", "features"), [(True, 6 * 36), (False, 6)])
+def test_stcnn_has_the_size_of_its_layers(joints_apart, features):
+    settings = DecoupledSTCNNSettings(name="stcnn", widths=(4, 6), strides=(1, 2), joints_apart=joints_apart)
     first = 4 * 4 * 3 + 4 * 4 * 5 + 2 * (2 * 4)  # over joints, over time, two norms; nothing to do on the way around
     second = 4 * 6 * 3 + 6 * 6 * 5 + 2 * (2 * 6) + (4 * 6 + 2 * 6)
-    around = (3 * 4 + 4) + 4 + 4 * 36 + (6 * 9 + 9)  # stem, missing, places, classifier
+    around = (3 * 4 + 4) + 4 + 4 * 36 + (features * 9 + 9)  # stem, missing, places, classifier
     assert parameters(stcnn.build(settings, 3, 9, SELECTIONS["36"])) == first + second + around
 
 
@@ -80,16 +81,27 @@ def test_nobody_to_be_seen_is_an_answer_too():
         assert network(torch.zeros(2, 3, 16, 22)).isfinite().all()
 
 
-def test_stcnn_ignores_the_joints_that_are_never_there():
-    # The hands' classification must not depend on how much of a body is out of sight: only neighbours of what was found
-    # are touched, so a joint far from it may come and go.
-    network = networks("42")[0]
+@pytest.mark.parametrize("joints_apart", [True, False])
+def test_joints_that_are_never_there_have_no_say(joints_apart):
+    # What is far from all that was found, farther than the blocks reach, may be anything.
+    network = DecoupledSTCNN(3, 7, range(42), widths=(8, 12), strides=(2, 1), joints_apart=joints_apart).eval()
     x_BCTV = torch.zeros(1, 3, 16, 42)
     x_BCTV[:, :, :, :8] = 1
     before_BD = network.features(x_BCTV)
     with torch.no_grad():
         network.place[..., 30:] += 5
     torch.testing.assert_close(network.features(x_BCTV), before_BD)
+
+
+def test_features_are_averages_over_the_frames_that_a_joint_is_in():
+    network = DecoupledSTCNN(3, 7, range(4), widths=(8,), strides=(1,)).eval()
+    x_BCTV = torch.ones(1, 3, 40, 4)
+    still_BD = network.features(x_BCTV)
+    apart_DV = still_BD.reshape(8, 4)
+    x_BCTV[..., 20:, 3] = 0  # the last joint is lost in half of the frames, far from most of the others
+    lost_DV = network.features(x_BCTV).reshape(8, 4)
+    torch.testing.assert_close(lost_DV[:, :2], apart_DV[:, :2])
+    assert (lost_DV[:, 3] - apart_DV[:, 3]).abs().max() < 0.2 * apart_DV.abs().max()
 
 
 def test_stcnn_sees_joints_in_the_order_of_the_body():

@@ -1,32 +1,32 @@
 """What networks for skeletons see of normalised points: the points, the bones between them, or their motion."""
 
 import torch
+from torch.nn import functional
 
 from .graph import parents
 from .keypoints import Selection
 
+CHANNELS = 3  # x, y and confidence, of every modality
 MOTION_GAP = 4  # steps between the two moments that a motion lies between
+ENLARGED = 3  # bones and motions, which are shorter than a hand: so that they spread about as the points do
 
 
 def skeleton_input(
     points_BTVC: torch.Tensor, mirror_B: torch.Tensor, modality: str, selection: Selection
 ) -> torch.Tensor:
-    """The network's x_BCTV of normalised points, on their device; clips with ``mirror`` as a mirror shows them.
+    """The network's x_BCTV, 3 channels, of normalised points, on their device.
 
-    The last channel is the confidence, 0 where something is missing. ``skeleton``: x and y. ``bone``: a bone's x and y,
-    and the same for a bone of length 1, its direction. ``motion``: change of x and y.
+    Clips with ``mirror`` are shown as a mirror would show them. ``skeleton``: x and y of the points. ``bone`` and
+    ``motion``: three times their x and y. ``direction``: x and y of bones of length 1, which are free of a person's
+    proportions. The last channel is the confidence, 0 where something is missing.
     """
     points_BTVC = mirror_points(points_BTVC, mirror_B, selection)
-    if modality == "bone":
-        points_BTVC = with_directions(bone_vectors(points_BTVC, selection))
-    elif modality == "motion":
-        points_BTVC = motion(points_BTVC)
-    return points_BTVC.permute(0, 3, 1, 2)
-
-
-def skeleton_channels(modality: str) -> int:
-    """How many channels ``skeleton_input`` gives."""
-    return 5 if modality == "bone" else 3
+    if modality == "skeleton":
+        return points_BTVC.permute(0, 3, 1, 2)
+    vectors_BTVC = motion(points_BTVC) if modality == "motion" else bone_vectors(points_BTVC, selection)
+    xy_BTV2, confidence_BTV1 = vectors_BTVC.split((2, 1), -1)
+    shown_BTV2 = functional.normalize(xy_BTV2, dim=-1) if modality == "direction" else ENLARGED * xy_BTV2
+    return torch.cat((shown_BTV2, confidence_BTV1), -1).permute(0, 3, 1, 2)
 
 
 def mirror_points(points_BTVC: torch.Tensor, mirror_B: torch.Tensor, selection: Selection) -> torch.Tensor:
@@ -45,14 +45,6 @@ def bone_vectors(points_BTVC: torch.Tensor, selection: Selection) -> torch.Tenso
     confidence_BTV1 = torch.minimum(points_BTVC[..., 2:], from_BTVC[..., 2:])
     has_parent_V1 = (parent != torch.arange(len(parent), device=parent.device))[:, None]
     return _where_found(points_BTVC[..., :2] - from_BTVC[..., :2], confidence_BTV1 * has_parent_V1)
-
-
-def with_directions(bones_BTVC: torch.Tensor) -> torch.Tensor:
-    """Bones (x, y, x and y of the same at length 1, confidence): the direction is free of a person's proportions."""
-    vector_BTV2 = bones_BTVC[..., :2]
-    return torch.cat((torch.nn.functional.normalize(vector_BTV2, dim=-1, eps=1e-4), bones_BTVC), -1)[
-        ..., [2, 3, 0, 1, 4]
-    ]
 
 
 def motion(points_BTVC: torch.Tensor, gap: int = MOTION_GAP) -> torch.Tensor:

@@ -8,7 +8,7 @@ from ..settings import Settings
 
 HEATMAPS = ("joint", "limb")
 VIDEOS = ("rgb", "taylor", "flow", "depth")
-SKELETONS = ("skeleton", "bone", "motion")
+SKELETONS = ("skeleton", "bone", "direction", "motion")
 _HEAD_DROPOUT = "share of the features dropped before the classifier, in training"
 
 
@@ -75,6 +75,9 @@ class DecoupledSTCNNSettings(Settings):
     name: Literal["stcnn"]
     widths: tuple[int, ...] = Field((32, 64, 128), min_length=1, description="channels of each block")
     strides: tuple[int, ...] = Field((2, 2, 2), min_length=1, description="what each block divides time by")
+    joints_apart: bool = Field(
+        True, description="the classifier sees every joint's average over time; false: one average over joints too"
+    )
     dropout: float = Field(0.3, ge=0, lt=1, description=_HEAD_DROPOUT)
 
     @model_validator(mode="after")

@@ -4,11 +4,11 @@ Of the framework that came fourth in MiGA 2026: (1x3) convolutions over joints a
 order that follows the body. What its authors leave open, such as widths and blocks, is ours.
 """
 
-import math
 from collections.abc import Sequence
 
 import torch
 from torch import nn
+from torch.nn import functional
 
 from ..graph import walk
 from ..keypoints import Selection
@@ -43,8 +43,9 @@ class DecoupledSTCNN(nn.Module):
     """Logits_BK of skeletons x_BCTV, whose last channel is above 0 where a joint was found.
 
     The first layer looks at single joints. A missing one is given learned features there, so that whatever else its
-    channels hold is never read, and what stands in its place takes no part in the average that is classified. Each
-    block divides time by its entry in ``strides``; any number of frames will do.
+    channels hold is never read, and what stands in its place takes no part in the average that is classified. With
+    ``joints_apart`` that is an average over time for each joint, side by side, else one over joints too. Each block
+    divides time by its entry in ``strides``; any number of frames will do.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class DecoupledSTCNN(nn.Module):
         widths: Sequence[int] = (32, 64, 128),
         strides: Sequence[int] = (2, 2, 2),
         dropout: float = 0.3,
+        joints_apart: bool = True,
     ) -> None:
         super().__init__()
         V = len(order)
@@ -64,18 +66,20 @@ class DecoupledSTCNN(nn.Module):
         self.place = nn.Parameter(0.02 * torch.randn(widths[0], 1, V))  # tells joints of the same position apart
         before = (widths[0], *widths)
         self.blocks = nn.Sequential(*map(Block, before, widths, strides))
-        self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(widths[-1], classes))
-        self._divides = math.prod(strides)
+        features = widths[-1] * (V if joints_apart else 1)
+        self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(features, classes))
+        self._averaged = (2,) if joints_apart else (2, 3)
         self.to(memory_format=torch.channels_last)
 
     def features(self, x_BCTV: torch.Tensor) -> torch.Tensor:
-        """Features_BD, D the last width: what is classified."""
+        """Features_BD: what is classified. D is the last width, times the joints if they are kept apart."""
         x_BCTV = x_BCTV[..., self.order]
         found_B1TV = x_BCTV[:, -1:] > 0
         seen_BCTV = torch.where(found_B1TV, torch.relu(self.stem(x_BCTV)), self.missing) + self.place
         behind_BCTV = self.blocks(seen_BCTV)
-        share_B1TV = nn.functional.adaptive_max_pool2d(found_B1TV.float(), behind_BCTV.shape[2:])
-        return (behind_BCTV * share_B1TV).sum((2, 3)) / share_B1TV.sum((2, 3)).clamp(min=1)
+        share_B1TV = functional.adaptive_max_pool2d(found_B1TV.float(), behind_BCTV.shape[2:])
+        total = (behind_BCTV * share_B1TV).sum(self._averaged)
+        return (total / share_B1TV.sum(self._averaged).clamp(min=1)).flatten(1)
 
     def forward(self, x_BCTV: torch.Tensor) -> torch.Tensor:
         return self.head(self.features(x_BCTV))
@@ -83,4 +87,6 @@ class DecoupledSTCNN(nn.Module):
 
 def build(settings: DecoupledSTCNNSettings, channels: int, classes: int, selection: Selection) -> DecoupledSTCNN:
     """Build the network that the settings describe, for skeletons of a selection."""
-    return DecoupledSTCNN(channels, classes, walk(selection), settings.widths, settings.strides, settings.dropout)
+    return DecoupledSTCNN(
+        channels, classes, walk(selection), settings.widths, settings.strides, settings.dropout, settings.joints_apart
+    )
