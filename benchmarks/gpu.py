@@ -32,7 +32,7 @@ from microgesture.config import load_config
 from microgesture.keypoints import Selection, selection_named
 from microgesture.losses import total_cross_entropy
 from microgesture.networks import build
-from microgesture.networks.settings import HEATMAPS, NetworkSettings
+from microgesture.networks.settings import HEATMAPS, SKELETONS, NetworkSettings
 from microgesture.optimizers import make_optimizer
 from microgesture.recipe import Recipe
 from microgesture.samples import Sample
@@ -109,7 +109,7 @@ def made_up_clips(work: Workload, clips: int) -> Sample:
 
     def data(modality: str) -> np.ndarray:
         frames = (len(work.inputs) > 1 and recipe.heatmap_frames) or recipe.frames
-        if modality in HEATMAPS:
+        if modality in (*HEATMAPS, *SKELETONS):
             return rng.uniform(0.1, 1, (frames, joints, 3)).astype(np.float32)
         if modality == "flow":
             return rng.normal(0, 0.01, (recipe.frames, recipe.size, recipe.size, 2)).astype(np.float32)
@@ -138,13 +138,15 @@ def to_device(batch: Sample, device: torch.device) -> Sample:
     return Sample(data, *(field.to(device) for field in batch[1:]))
 
 
-def flops_of_step(network: NetworkSettings, shapes: Sequence[Sequence[int]], training: bool = True) -> int:
+def flops_of_step(
+    network: NetworkSettings, shapes: Sequence[Sequence[int]], training: bool = True, selection: Selection | None = None
+) -> int:
     """Floating-point operations of a forward pass, and in training of the backward one, for inputs of these shapes.
 
     A multiplication and an addition are two. Counted without any computing, on torch's meta device.
     """
     with torch.device("meta"):
-        module = build(network, [shape[1] for shape in shapes], CLASSES).train(training)
+        module = build(network, [shape[1] for shape in shapes], CLASSES, selection).train(training)
         x = [torch.empty(*shape) for shape in shapes]
     with FlopCounterMode(display=False) as counter, torch.set_grad_enabled(training):
         logits = module(*x)
@@ -185,7 +187,7 @@ def measure(work: Workload, way: Way, steps: int, device: torch.device) -> tuple
     recipe = work.recipe.model_copy(update={"precision": way.precision})
     torch.manual_seed(0)
     batch = to_device(made_up_clips(work, work.clips), device)
-    network = build(work.network, input_channels(work.inputs, work.selection), CLASSES).to(device)
+    network = build(work.network, input_channels(work.inputs, work.selection), CLASSES, work.selection).to(device)
     if way.plain:
         network.to(memory_format=torch.contiguous_format)
     optimizer = make_optimizer(network, recipe)
@@ -216,7 +218,9 @@ def rows(
     """The table's rows, each as soon as it is known."""
     for work in works:
         x = network_input(made_up_clips(work, 1), work.inputs, work.recipe, work.selection)
-        flops = flops_of_step(work.network, [(work.clips, *x_BCTHW.shape[1:]) for x_BCTHW in x])
+        flops = flops_of_step(
+            work.network, [(work.clips, *x_BCTHW.shape[1:]) for x_BCTHW in x], selection=work.selection
+        )
         size = getattr(work.network, "size", "")
         about = (f"{work.network.name} {size}".strip(), ", ".join(work.inputs), work.clips, f"{flops / 1e12:.3g}")
         for way in ways:

@@ -38,7 +38,7 @@ def networks(selection: str = "22", classes: int = 7) -> list[nn.Module]:
 def test_agcn_has_the_published_size(name, count):
     # 3.46, 3.48 and 3.58 million
     settings = AGCNSettings(name="agcn")
-    assert parameters(agcn.build(settings, 3, 32, SELECTIONS[name])) == count
+    assert parameters(agcn.build(settings, [3], 32, SELECTIONS[name])) == count
 
 
 @pytest.mark.parametrize(("joints_apart", "features"), [(True, 6 * 36), (False, 6)])
@@ -47,7 +47,7 @@ def test_stcnn_has_the_size_of_its_layers(joints_apart, features):
     first = 4 * 4 * 3 + 4 * 4 * 5 + 2 * (2 * 4)  # over joints, over time, two norms; nothing to do on the way around
     second = 4 * 6 * 3 + 6 * 6 * 5 + 2 * (2 * 6) + (4 * 6 + 2 * 6)
     around = (3 * 4 + 4) + 4 + 4 * 36 + (features * 9 + 9)  # stem, missing, places, classifier
-    assert parameters(stcnn.build(settings, 3, 9, SELECTIONS["36"])) == first + second + around
+    assert parameters(stcnn.build(settings, [3], 9, SELECTIONS["36"])) == first + second + around
 
 
 @pytest.mark.parametrize("change", [{"strides": [2, 2]}, {"widths": [8, 8, 0]}, {"strides": [1, 0, 1]}])

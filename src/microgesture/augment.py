@@ -6,35 +6,40 @@ import torch
 
 from .keypoints import Selection
 from .modalities.heatmap import joint_heatmaps, limb_heatmaps
-from .networks.settings import HEATMAPS
+from .networks.settings import HEATMAPS, SKELETONS, VIDEOS
 from .recipe import Recipe
 from .samples import Sample
+from .skeleton_input import CHANNELS, skeleton_input
 
 
 def input_channels(inputs: Sequence[str], selection: Selection | None) -> tuple[int, ...]:
-    """How many channels a network sees of each input: joints, limbs, or 3 of an image."""
-    return tuple(
-        3 if modality not in HEATMAPS else len(selection.joints if modality == "joint" else selection.edges)
-        for modality in inputs
-    )
+    """How many channels a network sees of each input: joints, limbs, or 3 of an image, or of a skeleton's joints."""
+    known = dict.fromkeys(VIDEOS, 3) | dict.fromkeys(SKELETONS, CHANNELS)
+    if selection:
+        known |= {"joint": len(selection.joints), "limb": len(selection.edges)}
+    return tuple(known[modality] for modality in inputs)
 
 
 def network_input(
     batch: Sample, inputs: Sequence[str], recipe: Recipe, selection: Selection | None
 ) -> tuple[torch.Tensor, ...]:
-    """The network's x_BCTHW of each input, float32, of a batch of samples that lies on the network's device.
+    """The network's x_BCTHW of each input, or x_BCTV of a skeleton, float32, of a batch of samples on its device.
 
     Clips with ``mirror`` are shown as a mirror would show them. For joint and limb the channels are heatmaps in [0, 1],
     beside a video of side ``heatmap_size``; for flow they are u, v and speed, each relative to ``flow_bound`` and cut
     to [-1, 1]; else they are normalised images.
     """
     size = recipe.heatmap_size or recipe.size if len(inputs) > 1 else recipe.size
-    return tuple(
-        heatmaps(mirror_keypoints(data, batch.mirror, selection), modality, size, recipe.sigma, selection)
-        if modality in HEATMAPS
-        else _images(data, batch, modality, recipe)
-        for data, modality in zip(batch.data, inputs, strict=True)
-    )
+
+    def seen(data: torch.Tensor, modality: str) -> torch.Tensor:
+        if modality in SKELETONS:
+            return skeleton_input(data, batch.mirror, modality, selection)
+        if modality in HEATMAPS:
+            mirrored_BTVC = mirror_keypoints(data, batch.mirror, selection)
+            return heatmaps(mirrored_BTVC, modality, size, recipe.sigma, selection)
+        return _images(data, batch, modality, recipe)
+
+    return tuple(map(seen, batch.data, inputs))
 
 
 def _images(data_BTHWC: torch.Tensor, batch: Sample, modality: str, recipe: Recipe) -> torch.Tensor:

@@ -39,7 +39,8 @@ class Made:
 def write_card(path: Path | str, made: Made, seconds: float) -> None:
     """Write the card; unlike the weights it holds times and versions, so its bytes differ from run to run."""
     settings = made.step.model_dump(mode="json")
-    recipe, process, best = made.step.recipe, made.process, best_epoch(made.history)
+    recipe, process = made.step.recipe, made.process
+    best = best_epoch(made.history, recipe.keep)
     clips = min(recipe.batch, recipe.repeats * len(made.training))
     card: dict[str, Any] = {
         "stream": settings.pop("stream"),

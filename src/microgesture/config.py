@@ -9,7 +9,7 @@ from .errors import InputError
 from .networks.settings import NetworkSettings
 from .recipe import Recipe
 from .settings import Settings
-from .stream import Inputs, Modality
+from .stream import Inputs, Modality, SelectionName
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$", description="letters, digits and underscores")]
 
@@ -73,9 +73,10 @@ Corpus = Annotated[MigaCorpus | Ma52Corpus | ManifestCorpus, Field(discriminator
 class KeypointSettings(Settings):
     """Which keypoints the streams see."""
 
-    selection: Literal["22", "36", "42", "68"] = Field(
+    selection: SelectionName = Field(
         "36",
-        description="points: 36 as MM-Gesture, 22 that every file type has, 42 of the hands, 68 with arms and face",
+        description="points: 36 as MM-Gesture, 22 that every file type has, 42 of the hands, 68 with arms and face, "
+        "21 of the right hand",
     )
 
 

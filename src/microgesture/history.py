@@ -12,9 +12,12 @@ log = logging.getLogger(__name__)
 Epoch = dict[str, float | int | None]
 
 
-def best_epoch(history: Sequence[Epoch]) -> int:
-    """The epoch of the best balanced accuracy, then of the lowest loss, then the first; the last without validation."""
-    if history[-1]["val_loss"] is None:
+def best_epoch(history: Sequence[Epoch], keep: str = "best") -> int:
+    """The epoch of the best balanced accuracy, then of the lowest loss, then the first.
+
+    It is the last one without validation, or if ``keep`` is "last".
+    """
+    if keep == "last" or history[-1]["val_loss"] is None:
         return len(history) - 1
     return max(range(len(history)), key=lambda e: (history[e]["val_balanced_accuracy"], -history[e]["val_loss"]))
 

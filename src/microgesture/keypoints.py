@@ -100,8 +100,9 @@ class Selection:
 
     @cached_property
     def flip(self) -> tuple[int, ...]:
-        """For each joint the position of its mirror image; itself on the midline."""
-        return tuple(self.joints.index(mirrored_name(name)) for name in self.joints)
+        """For each joint the position of its mirror image; itself on the midline, and where that was not selected."""
+        others = (mirrored_name(name) for name in self.joints)
+        return tuple(self.joints.index(name) if name in self.joints else i for i, name in enumerate(others))
 
     @cached_property
     def limb_flip(self) -> tuple[int, ...]:
@@ -153,6 +154,12 @@ def _hand_edges(side: str) -> list[tuple[str, str]]:
     return [(f"{side} {a}", f"{side} {b}") for finger in fingers for a, b in finger]
 
 
+def _selection_21() -> Selection:
+    joints = tuple(_hand_in_order("right"))
+    source = "ours: the right hand alone, for gestures of its fingers; mirrored it is a left hand in its place"
+    return Selection("21", joints, _positions(joints, _hand_edges("right")), source)
+
+
 def _selection_42() -> Selection:
     hands = {side: _hand_in_order(side) for side in ("right", "left")}
     joints = (*reversed(hands["right"]), *hands["left"])
@@ -190,6 +197,7 @@ def _selection_68() -> Selection:
 SELECTIONS: dict[str, Selection] = {
     selection.name: selection
     for selection in (
+        _selection_21(),
         Selection("22", _named(137, _INDICES_22), _EDGES_22, "VUT-HFUT/MiGA2023_Track1, winner of MiGA 2023"),
         Selection("36", _named(137, _INDICES_36), _EDGES_36, "momiji-bit/MM-Gesture (arXiv 2507.08344), MiGA 2025"),
         _selection_42(),

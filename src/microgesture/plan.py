@@ -14,7 +14,7 @@ from typing import Any
 from .config import AblationRow, Config, CorpusBase, Stream, load_config
 from .corpora import FORMATS, provides
 from .errors import InputError
-from .networks.settings import HEATMAPS
+from .networks.settings import HEATMAPS, SKELETONS
 from .settings import Settings
 from .stamps import code_digest
 from .steps import AblationStep, ClipsStep, DemoStep, DepthStep, EnsembleStep, RgbStep, SkeletonStep
@@ -157,7 +157,7 @@ class Plan:
                     )
 
     def _needed_from_corpus(self, stream: Stream) -> list[str]:
-        from_keypoints = {*HEATMAPS, "depth"} if self.config.depth.backend == "skeleton" else {*HEATMAPS}
+        from_keypoints = {*HEATMAPS, *SKELETONS} | ({"depth"} if self.config.depth.backend == "skeleton" else set())
         return ["keypoints" if modality in from_keypoints else "video" for modality in stream.inputs]
 
     def _same_corpus(self, one: str, other: str) -> bool:
@@ -214,10 +214,11 @@ class Plan:
     def _plan_stream(self, name: str) -> None:
         stream = self.config.streams[name]
         heatmaps = [modality for modality in stream.inputs if modality in HEATMAPS]
+        keypoints = heatmaps or stream.inputs[0] in SKELETONS
         step = TrainStep(
             stream=name,
             inputs=stream.inputs,
-            selection=self.config.keypoints.selection if heatmaps else None,
+            selection=self.config.keypoints.selection if keypoints else None,
             margin=self.config.rgb.margin if 0 < len(heatmaps) < len(stream.inputs) else None,
             network=stream.network,
             recipe=self.config.recipes[stream.recipe],

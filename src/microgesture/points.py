@@ -7,21 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from pydantic import Field
 
 from .keypoints import Selection, present
-from .settings import Settings
-
-
-class Variation(Settings):
-    """How far training varies the points of a clip; by default not at all."""
-
-    shortest: float = Field(1.0, gt=0, le=1, description="least share of a clip that is shown, which varies its speed")
-    rotation: float = Field(0.0, ge=0, le=180, description="largest turn in degrees")
-    scale: float = Field(0.0, ge=0, lt=1, description="width and height change by about this share, each by its own")
-    shear: float = Field(0.0, ge=0, lt=1, description="largest slant, as a share of a length")
-    noise: float = Field(0.0, ge=0, description="spread of the points' own movement, in shoulder widths or hand sizes")
-    joint_dropout: float = Field(0.0, ge=0, lt=1, description="share of the joints hidden through a clip")
+from .recipe import Variation
 
 
 def even_times(n_frames: int, length: int) -> np.ndarray:

@@ -15,7 +15,7 @@ from .batches import Key, Machine, autocast, load_batches
 from .clips import Clips
 from .errors import InputError
 from .folds import assign_folds
-from .keypoints import selection_named
+from .keypoints import Selection, selection_named
 from .networks.paths import mean_probability
 from .networks.settings import NetworkSettings
 from .progress import progress
@@ -27,7 +27,7 @@ from .weights import load_weights
 log = logging.getLogger(__name__)
 
 Shards = Mapping[str, Sequence[Path]]
-Build = Callable[[NetworkSettings, Sequence[int], int], nn.Module]
+Build = Callable[[NetworkSettings, Sequence[int], int, Selection | None], nn.Module]
 
 EVEN = 8  # batches are multiples of it, so that threads share them evenly and every place in one is alike
 
@@ -132,7 +132,7 @@ def _trained(model: Path, step: TrainStep, build: Build, classes: Sequence[str])
         inputs = " and ".join(step.inputs)
         raise InputError(f"{model} was not trained on {inputs} for the classes of these clips; train it again")
     selection = selection_named(step.selection) if step.selection else None
-    network = build(step.network, input_channels(step.inputs, selection), len(classes))
+    network = build(step.network, input_channels(step.inputs, selection), len(classes), selection)
     network.load_state_dict(state)
     return network
 

@@ -7,6 +7,17 @@ from pydantic import Field, model_validator
 from .settings import Settings
 
 
+class Variation(Settings):
+    """How far training varies a skeleton; by default not at all."""
+
+    shortest: float = Field(1.0, gt=0, le=1, description="least share of a clip that is shown, which varies its speed")
+    rotation: float = Field(0.0, ge=0, le=180, description="largest turn in degrees")
+    scale: float = Field(0.0, ge=0, lt=1, description="width and height change by about this share, each by its own")
+    shear: float = Field(0.0, ge=0, lt=1, description="largest slant, as a share of a length")
+    noise: float = Field(0.0, ge=0, description="spread of the points' own movement, in shoulder widths or hand sizes")
+    joint_dropout: float = Field(0.0, ge=0, lt=1, description="share of the joints hidden through a clip")
+
+
 class Recipe(Settings):
     """Settings of training and testing.
 
@@ -39,12 +50,18 @@ class Recipe(Settings):
         (58.395, 57.12, 57.375), description="of the channels 0 to 255, that images are divided by; default ImageNet's"
     )
 
+    own_hands: bool = Field(
+        True, description="a skeleton's hands lie about their own wrists, in their own size; false: about the neck"
+    )
+
     # how training varies it
     crop_area: tuple[float, float] = Field((0.56, 1.0), description="share of the image in a random crop, from and to")
     flip: bool = Field(True, description="mirror half of the clips in training")
     jitter: float = Field(
         0.0, ge=0, lt=1, description="brightness and contrast of rgb change by up to this share, as light differs"
     )
+
+    variation: Variation = Field(Variation(), description="of skeletons")
 
     # how the weights are found
     epochs: int = Field(24, ge=1, description="rounds, each ending in a validation and a checkpoint")
@@ -76,6 +93,9 @@ class Recipe(Settings):
         "none", description="sqrt: a clip counts 1 / sqrt(clips of its class + 1)"
     )
     label_smoothing: float = Field(0.0, ge=0, lt=1, description="share of the target spread evenly over all classes")
+    keep: Literal["best", "last"] = Field(
+        "best", description="the epoch of the best balanced accuracy on val, or the last; without val it is the last"
+    )
     precision: Literal["fp32", "bf16", "fp16"] = Field(
         "fp32", description="of the network on a GPU; on a CPU always fp32"
     )

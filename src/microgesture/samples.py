@@ -22,7 +22,9 @@ from .crops import (
 )
 from .errors import InputError
 from .frames import interval_frames, interval_views, uniform_frames, uniform_views
-from .networks.settings import HEATMAPS
+from .keypoints import selection_named
+from .networks.settings import HEATMAPS, SKELETONS, VIDEOS
+from .points import at_times, even_times, normalise, random_times, vary
 from .shards import Shard
 from .stream import TrainStep, store
 from .video import person_box
@@ -36,7 +38,8 @@ class Sample(NamedTuple):
     """What a network is shown of a clip, before it is mirrored, normalised or rendered on the device.
 
     ``data`` has an array for each input. For joint and limb it is float32 keypoints (T, V, 3), x y in [0, 1] over the
-    crop (outside it beyond), missing (0, 0, 0); for rgb and taylor uint8 (T, size, size, 3); for depth uint8
+    crop (outside it beyond), missing (0, 0, 0); for a skeleton and what is made of it float32 points (T, V, 3) as
+    ``points.normalise`` gives them; for rgb and taylor uint8 (T, size, size, 3); for depth uint8
     (T, size, size, 1); for flow float32 (T, size, size, 2), u v in shares of the crop's width and height. ``label`` is
     -1 where unknown, ``row`` the clip's position in the data set, ``times`` how many of the clip's views of testing
     this one stands for.
@@ -52,7 +55,10 @@ class Sample(NamedTuple):
 
 
 class View(NamedTuple):
-    """Frames (T,) of a clip, the crop of each as shares of the picture, and how many views of testing are like that."""
+    """Frames (T,) of a clip, the crop of each as shares of the picture, and how many views of testing are like that.
+
+    A skeleton is also seen between two frames.
+    """
 
     frames: np.ndarray
     crop: Box
@@ -97,12 +103,11 @@ class ClipDataset:
             )
         self._stores = {kind: _Store(kind, shards[kind], table.clip_id) for kind in kinds}
         self._inputs, self._seed, self._margin = step.inputs, step.seed, step.margin
+        self._selection = selection_named(step.selection) if step.selection else None
         self._recipe = step.recipe if training else step.recipe.in_testing()
         self._training, self._views, self.workers = training, views, workers
         # The first video sets the pixels that a crop is rounded to; heatmaps alone have none.
-        self._video = next(
-            (self._stores[store(modality)] for modality in step.inputs if modality not in HEATMAPS), None
-        )
+        self._video = next((self._stores[store(modality)] for modality in step.inputs if modality in VIDEOS), None)
         self._crops = crops if self._video else 1
         reasons = {row.clip_id: self._reason(row) for row in table.itertuples()}
         self.left_out = {clip_id: reason for clip_id, reason in reasons.items() if reason}
@@ -141,11 +146,18 @@ class ClipDataset:
         mirror = bool(generator and recipe.flip and generator.random() < 0.5)
         jitter = recipe.jitter if generator and "rgb" in self._inputs else 0.0
         brightness, contrast = generator.uniform(1 - jitter, 1 + jitter, 2).astype(np.float32) if jitter else _AS_IT_IS
-        data = tuple(
-            self._keypoints(row, view) if modality in HEATMAPS else self._images(row, view, modality)
-            for modality in self._inputs
-        )
+        data = tuple(self._shown(modality, row, view, generator) for modality in self._inputs)
         return Sample(data, mirror, brightness, contrast, self.labels[row], row, view.times)
+
+    def _shown(self, modality: str, row: int, view: View, generator: np.random.Generator | None) -> np.ndarray:
+        if modality in SKELETONS:
+            return self._points(row, view, generator)
+        return self._keypoints(row, view) if modality in HEATMAPS else self._images(row, view, modality)
+
+    def _points(self, row: int, view: View, generator: np.random.Generator | None) -> np.ndarray:
+        keypoints_TVC = at_times(self._stores["keypoints"].read(self.clip_ids[row]), view.frames)
+        points_TVC = normalise(keypoints_TVC, self._selection, self._recipe.own_hands)
+        return vary(points_TVC, self._recipe.variation, generator) if generator else points_TVC
 
     def _keypoints(self, row: int, view: View) -> np.ndarray:
         keypoints_TVC = self._stores["keypoints"].read(self.clip_ids[row])
@@ -194,7 +206,9 @@ class ClipDataset:
 
     def _random_view(self, row: int, generator: np.random.Generator) -> View:
         n_frames, recipe = self._frame_count(row), self._recipe
-        if recipe.interval is None:
+        if self._inputs[0] in SKELETONS:
+            frames = random_times(n_frames, recipe.frames, recipe.variation.shortest, generator)
+        elif recipe.interval is None:
             frames = uniform_frames(n_frames, self._length, generator)
         else:
             frames = interval_frames(n_frames, self._length, recipe.interval, generator)
@@ -202,7 +216,9 @@ class ClipDataset:
 
     def _test_views(self, row: int) -> list[View]:
         n_frames, recipe = self._frame_count(row), self._recipe
-        if recipe.interval is None:
+        if self._inputs[0] in SKELETONS:
+            samplings = [even_times(n_frames, recipe.frames)] * self._views
+        elif recipe.interval is None:
             samplings = uniform_views(n_frames, self._length, self._views)
         else:
             samplings = interval_views(n_frames, self._length, recipe.interval, self._views)

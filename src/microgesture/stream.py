@@ -5,17 +5,18 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from .networks.settings import HEATMAPS, NetworkSettings
+from .networks.settings import HEATMAPS, SKELETONS, NetworkSettings
 from .recipe import Recipe
 from .settings import Settings
 
-Modality = Literal["joint", "limb", "rgb", "taylor", "flow", "depth"]
+Modality = Literal["joint", "limb", "skeleton", "bone", "direction", "motion", "rgb", "taylor", "flow", "depth"]
+SelectionName = Literal["21", "22", "36", "42", "68"]
 Inputs = Annotated[tuple[Modality, ...], Field(min_length=1, max_length=2)]
 
 
 def store(modality: Modality) -> str:
     """The kind of shard that a modality is made of: ``keypoints`` or a kind of video."""
-    return "keypoints" if modality in HEATMAPS else modality
+    return "keypoints" if modality in (*HEATMAPS, *SKELETONS) else modality
 
 
 def is_published_name(text: str) -> bool:
@@ -31,7 +32,7 @@ class TrainStep(Settings):
 
     stream: str
     inputs: Inputs = Field(description="what the network sees, in the order of its arguments")
-    selection: Literal["22", "36", "42", "68"] | None = Field(description="of keypoints; null for videos alone")
+    selection: SelectionName | None = Field(description="of keypoints; null for videos alone")
     margin: float | None = Field(
         None, description="about the person in the stored videos, for heatmaps seen in the same crop; else null"
     )

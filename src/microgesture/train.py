@@ -98,7 +98,7 @@ def learn(
 
     torch.manual_seed(step.seed)
     selection = selection_named(step.selection) if step.selection else None
-    network = build(step.network, input_channels(step.inputs, selection), len(clips.classes))
+    network = build(step.network, input_channels(step.inputs, selection), len(clips.classes), selection)
     start = None
     if parents:
         start = start_from(network, parents, clips.classes)
@@ -179,7 +179,7 @@ def fit(
         measured = validate(network, validation, step, classes, process)
         history.append({"epoch": epoch, "learning_rate": rates[-1], "train_loss": float(np.mean(losses)), **measured})
         losses = []
-        if best_epoch(history) == epoch:
+        if best_epoch(history, recipe.keep) == epoch:
             best = {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}
         state.write(Reached(best, history, losses))
     return best, history

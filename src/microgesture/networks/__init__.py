@@ -1,18 +1,21 @@
-"""The networks: each maps one x_BCTHW for each of its inputs to logits_BK.
+"""The networks: each maps one x_BCTHW for each of its inputs, or one x_BCTV of a skeleton, to logits_BK.
 
 A network with a classifier for each of its P paths gives logits_PBK (see ``paths``). A path's tensors have the names of
 the network that is this path alone, behind one of ``path_prefixes``. A tensor belongs to a classifier if one of the
-dotted parts of its name is ``head``.
+dotted parts of its name is ``head``. A network for skeletons also gives ``features(x_BCTV)``, which its ``head``
+classifies.
 """
 
 import importlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from .settings import NetworkSettings
+from .settings import SKELETONS, NetworkSettings
 
 if TYPE_CHECKING:
     from torch import nn
+
+    from ..keypoints import Selection
 
 # Modules by name and not imported here: a stream's code digest then follows only the network that it uses.
 NETWORKS = {
@@ -20,12 +23,19 @@ NETWORKS = {
     "slowonly": "microgesture.networks.slowonly",
     "rgbposeconv3d": "microgesture.networks.rgbposeconv3d",
     "video_swin": "microgesture.networks.video_swin",
+    "stcnn": "microgesture.networks.stcnn",
+    "agcn": "microgesture.networks.agcn",
 }
 
 
-def build(settings: NetworkSettings, channels: Sequence[int], classes: int) -> "nn.Module":
+def build(
+    settings: NetworkSettings, channels: Sequence[int], classes: int, selection: "Selection | None" = None
+) -> "nn.Module":
     """Build the network that the settings describe, with random weights from torch's generator.
 
-    ``channels`` are each input's (joints, limbs or image channels), ``classes`` the number of logits.
+    ``channels`` are each input's (joints, limbs, or channels of an image or a skeleton), ``classes`` the number of
+    logits. The joints of a ``selection`` and how they hang together shape a network for skeletons, and no other.
     """
-    return importlib.import_module(NETWORKS[settings.name]).build(settings, channels, classes)
+    module = importlib.import_module(NETWORKS[settings.name])
+    skeleton = (selection,) if SKELETONS in settings.sees else ()
+    return module.build(settings, channels, classes, *skeleton)

@@ -4,6 +4,7 @@ One of its two streams; the other is the same network over bones.
 """
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -117,6 +118,7 @@ def _over_time(channels: int, width: int, kernel: int, stride: int) -> nn.Sequen
     )
 
 
-def build(settings: AGCNSettings, channels: int, classes: int, selection: Selection) -> AGCN:
+def build(settings: AGCNSettings, channels: Sequence[int], classes: int, selection: Selection) -> AGCN:
     """Build the network that the settings describe, for skeletons of a selection."""
-    return AGCN(channels, classes, adjacency(selection), settings.width, settings.dropout)
+    (of_a_joint,) = channels
+    return AGCN(of_a_joint, classes, adjacency(selection), settings.width, settings.dropout)

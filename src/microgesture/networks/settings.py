@@ -99,5 +99,11 @@ class AGCNSettings(Settings):
 
 
 NetworkSettings = Annotated[
-    PoseConv3DSettings | SlowOnlySettings | RGBPoseConv3DSettings | VideoSwinSettings, Field(discriminator="name")
+    PoseConv3DSettings
+    | SlowOnlySettings
+    | RGBPoseConv3DSettings
+    | VideoSwinSettings
+    | DecoupledSTCNNSettings
+    | AGCNSettings,
+    Field(discriminator="name"),
 ]

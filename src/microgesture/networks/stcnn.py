@@ -85,8 +85,11 @@ class DecoupledSTCNN(nn.Module):
         return self.head(self.features(x_BCTV))
 
 
-def build(settings: DecoupledSTCNNSettings, channels: int, classes: int, selection: Selection) -> DecoupledSTCNN:
+def build(
+    settings: DecoupledSTCNNSettings, channels: Sequence[int], classes: int, selection: Selection
+) -> DecoupledSTCNN:
     """Build the network that the settings describe, for skeletons of a selection."""
+    (of_a_joint,) = channels
     return DecoupledSTCNN(
-        channels, classes, walk(selection), settings.widths, settings.strides, settings.dropout, settings.joints_apart
+        of_a_joint, classes, walk(selection), settings.widths, settings.strides, settings.dropout, settings.joints_apart
     )
