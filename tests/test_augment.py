@@ -49,7 +49,7 @@ def test_a_right_joint_becomes_the_left_one_on_the_other_side(name):
     keypoints_BTVC[:, 0, joints.index(right)] = torch.tensor([0.2, 0.6, 0.9])
     mirrored_BTVC = mirror_keypoints(keypoints_BTVC, torch.tensor([True, False]), SELECTIONS[name])
     expected_VC = torch.zeros(len(joints), 3)
-    expected_VC[joints.index(left)] = torch.tensor([0.8, 0.6, 0.9])
+    expected_VC[joints.index(left if left in joints else right)] = torch.tensor([0.8, 0.6, 0.9])
     torch.testing.assert_close(mirrored_BTVC[0, 0], expected_VC)
     torch.testing.assert_close(mirrored_BTVC[1], keypoints_BTVC[1])
 
