@@ -148,6 +148,9 @@ def test_the_majority_of_frames_with_both_hands_decides():
     assert not hands_swapped(recording_TVC)
     recording_TVC[6:, 95:116] = 0  # three of the straight frames lose a hand, and with it their vote
     assert hands_swapped(recording_TVC)
+    once_TVC = recording(30)
+    once_TVC[2:, 95:116] = 0
+    assert not hands_swapped(swap_hands(once_TVC))  # two frames of 30 say nothing of the recording
     recording_TVC[:, 4] = 0  # no right body wrist anywhere: nothing to compare with
     assert not hands_swapped(recording_TVC)
 

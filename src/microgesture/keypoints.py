@@ -16,6 +16,7 @@ from .shards import Shard, build_shard, each_clip
 
 log = logging.getLogger(__name__)
 
+BOTH_HANDS = 0.1  # least share of frames with both hands that tells whether they are swapped
 LATE_ROWS = 5  # a skeleton file may be this many rows shorter than its video before a clip counts as unusable
 
 # Names of the points in the order of each file layout, left and right the person's own (OpenPose: doc/02_output.md of
@@ -243,7 +244,8 @@ def hands_swapped(recording_TVC: np.ndarray) -> bool:
     """Whether the left and right hand of a recording stand in each other's columns.
 
     A hand lies at its own body wrist. In each frame with both hands and both wrists, the hands are swapped if the sum
-    of the two distances is smaller the other way round; the majority of those frames decides.
+    of the two distances is smaller the other way round; the majority of those frames decides. If they are less than a
+    tenth of all, one hand is hardly ever found, and a few mistaken ones would decide: the hands count as not swapped.
     """
     names = LAYOUTS[recording_TVC.shape[1]]
     wrists = [_centre(recording_TVC[:, [names.index(f"{side} wrist")]]) for side in ("left", "right")]
@@ -255,7 +257,7 @@ def hands_swapped(recording_TVC: np.ndarray) -> bool:
 
     as_read, other_way = distance(list), distance(lambda both: both[::-1])
     both_seen = np.isfinite(as_read)
-    return bool(both_seen.any() and (other_way < as_read)[both_seen].mean() > 0.5)
+    return bool(both_seen.any() and both_seen.mean() >= BOTH_HANDS and (other_way < as_read)[both_seen].mean() > 0.5)
 
 
 def swap_hands(recording_TVC: np.ndarray) -> np.ndarray:
