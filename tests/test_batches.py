@@ -1,3 +1,5 @@
+from collections import Counter
+
 import pytest
 
 from microgesture.batches import Machine, epoch_batches, pieces_of, turns
@@ -7,11 +9,26 @@ from microgesture.recipe import Recipe
 
 def test_an_epoch_shows_every_clip_as_often_as_it_should_in_changing_order():
     recipe = Recipe(batch=4, repeats=3)
-    epochs = [[key for batch in epoch_batches(10, recipe, 0, epoch) for key in batch] for epoch in (0, 1)]
+    epochs = [[key for batch in epoch_batches([0] * 10, recipe, 0, epoch) for key in batch] for epoch in (0, 1)]
     assert sorted(epochs[0]) == [(row, draw) for row in range(10) for draw in range(3)]
     assert sorted(epochs[1]) == [(row, draw) for row in range(10) for draw in range(3, 6)]
     orders = [[row for row, draw in epoch if draw == first] for epoch, first in zip(epochs, (0, 3), strict=True)]
     assert orders[0] != orders[1]
+
+
+@pytest.mark.parametrize("counts", [[9, 3, 1], [1, 1, 1, 20], [5, 5], [1]])
+def test_balanced_rounds_show_as_many_clips_of_each_class(counts):
+    labels = [label for label, count in enumerate(counts) for _ in range(count)]
+    recipe = Recipe(batch=4, repeats=2, epochs=2, sampling="balanced", warmup_epochs=0)
+    keys = [key for epoch in (0, 1) for batch in epoch_batches(labels, recipe, 0, epoch) for key in batch]
+    assert len(set(keys)) == len(keys) == 4 * len(labels)  # no two showings of a clip are the same
+    for start in range(0, len(keys), len(labels)):
+        shown = Counter(row for row, _ in keys[start : start + len(labels)])
+        by_class = Counter(labels[row] for row in shown.elements())
+        assert max(by_class.values()) - min(by_class[label] for label in range(len(counts))) <= 1
+        for label in range(len(counts)):
+            times = [shown[row] for row in range(len(labels)) if labels[row] == label]
+            assert max(times) - min(times) <= 1
 
 
 def test_more_devices_than_gpus_are_refused(monkeypatch):

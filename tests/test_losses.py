@@ -3,10 +3,19 @@ import math
 import numpy as np
 import pytest
 import torch
+from pydantic import TypeAdapter
 from scipy.special import log_softmax
-from torch.nn.functional import cross_entropy
 
-from microgesture.losses import class_weights, focal_loss, orthogonal_anchors, semantic_loss, total_cross_entropy
+from microgesture.keypoints import SELECTIONS
+from microgesture.losses import (
+    SemanticAnchors,
+    class_weights,
+    orthogonal_anchors,
+    total_focal_loss,
+    total_semantic_loss,
+)
+from microgesture.networks import build
+from microgesture.networks.settings import NetworkSettings
 
 
 def test_class_weights_have_mean_one_and_favour_the_rare():
@@ -25,9 +34,9 @@ def test_each_path_has_its_own_loss_and_clips_count_by_their_class():
             target_K = np.eye(3)[label] * (1 - smoothing) + smoothing / 3
             expected -= (np.array(weights) * target_K * log_softmax(logits_K.astype(float))).sum()
     arguments = torch.tensor(labels), torch.tensor(weights), smoothing
-    total = total_cross_entropy(torch.from_numpy(logits_PBK), *arguments)
+    total = total_focal_loss(torch.from_numpy(logits_PBK), *arguments)
     assert total.item() == pytest.approx(expected, rel=1e-5)
-    first, second = (total_cross_entropy(torch.from_numpy(logits_BK), *arguments) for logits_BK in logits_PBK)
+    first, second = (total_focal_loss(torch.from_numpy(logits_BK), *arguments) for logits_BK in logits_PBK)
     assert total.item() == pytest.approx(first.item() + second.item(), rel=1e-6)
 
 
@@ -36,31 +45,30 @@ def random_batch() -> tuple[torch.Tensor, torch.Tensor]:
     return torch.randn(6, 5, generator=generator), torch.tensor([0, 1, 2, 3, 4, 4])
 
 
-@pytest.mark.parametrize("label_smoothing", [0.0, 0.2])
-def test_focal_loss_without_focus_is_the_weighted_cross_entropy(label_smoothing):
-    logits_BK, label_B = random_batch()
-    ones_K = torch.ones(5)
-    expected = cross_entropy(logits_BK, label_B, label_smoothing=label_smoothing)
-    torch.testing.assert_close(focal_loss(logits_BK, label_B, ones_K, 0.0, label_smoothing), expected)
-    weight_K = torch.arange(1.0, 6)
-    torch.testing.assert_close(
-        focal_loss(logits_BK, label_B, weight_K, 0.0), cross_entropy(logits_BK, label_B, weight_K)
-    )
-
-
 def test_focal_loss_by_hand():
     # One clip each of a class seen 3 times and of one seen 8 times: weights 1/2 and 1/3, which are 6/5 and 4/5 of
     # their mean. The first is believed with 3/4, the second with 1/5.
     weight_K = torch.tensor(class_weights([3, 8], "sqrt"))
     torch.testing.assert_close(weight_K, torch.tensor([1.2, 0.8]))
     logits_BK = torch.tensor([[0.75, 0.25], [0.8, 0.2]]).log()
-    expected = (1.2 * 0.25**2 * -math.log(0.75) + 0.8 * 0.8**2 * -math.log(0.2)) / 2
-    assert focal_loss(logits_BK, torch.tensor([0, 1]), weight_K, 2.0).item() == pytest.approx(expected)
+    expected = 1.2 * 0.25**2 * -math.log(0.75) + 0.8 * 0.8**2 * -math.log(0.2)
+    assert total_focal_loss(logits_BK, torch.tensor([0, 1]), weight_K, 0, 2.0).item() == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.2])
+def test_focal_loss_of_clips_and_paths_is_the_sum_of_theirs(smoothing):
+    logits_BK, label_B = random_batch()
+    arguments = torch.arange(1.0, 6), smoothing, 2.0
+    total = total_focal_loss(logits_BK, label_B, *arguments)
+    each = [total_focal_loss(logits_BK[[row]], label_B[[row]], *arguments) for row in range(6)]
+    torch.testing.assert_close(total, torch.stack(each).sum())
+    torch.testing.assert_close(total_focal_loss(logits_BK.expand(2, 6, 5), label_B, *arguments), 2 * total)
+    assert 0 < total < total_focal_loss(logits_BK, label_B, *arguments[:2])
 
 
 def test_focal_loss_has_a_gradient_where_a_clip_is_certain():
     logits_BK = torch.tensor([[200.0, 0.0], [-200.0, 0.0]], requires_grad=True)
-    focal_loss(logits_BK, torch.tensor([0, 0]), torch.ones(2), 0.5).backward()
+    total_focal_loss(logits_BK, torch.tensor([0, 0]), torch.ones(2), 0, 0.5).backward()
     assert logits_BK.grad.isfinite().all()
     assert logits_BK.grad[1].abs().sum() > 0.1
 
@@ -82,11 +90,34 @@ def test_anchors_need_room():
 def test_semantic_loss_by_hand():
     anchors_KD = torch.tensor([[0.6, 0.8], [-0.8, 0.6]])
     features_BD = torch.tensor([[0.6, 0.8], [0.2, 0.6], [0.0, 0.0]])
-    assert semantic_loss(features_BD[:1], torch.tensor([0]), anchors_KD).item() == 0
-    assert semantic_loss(features_BD[1:2], torch.tensor([1]), anchors_KD).item() == pytest.approx(0.5)
-    assert semantic_loss(features_BD, torch.tensor([0, 1, 0]), anchors_KD).item() == pytest.approx((0 + 1 + 1) / 6)
+    assert total_semantic_loss(features_BD[:1], torch.tensor([0]), anchors_KD).item() == 0
+    assert total_semantic_loss(features_BD[1:2], torch.tensor([1]), anchors_KD).item() == pytest.approx(0.5)
+    assert total_semantic_loss(features_BD, torch.tensor([0, 1, 0]), anchors_KD).item() == pytest.approx((1 + 1) / 2)
 
 
 def test_semantic_loss_of_nothing_is_one_feature_s_share():
     anchors_KD = orthogonal_anchors(8, 64)
-    assert semantic_loss(torch.zeros(3, 64), torch.tensor([0, 5, 7]), anchors_KD).item() == pytest.approx(1 / 64)
+    labels = torch.tensor([0, 5, 7])
+    assert total_semantic_loss(torch.zeros(3, 64), labels, anchors_KD).item() == pytest.approx(3 / 64)
+
+
+@pytest.mark.parametrize(
+    ("settings", "shape"),
+    [
+        ({"name": "stcnn", "widths": [4], "strides": [2]}, (2, 3, 8, 22)),
+        ({"name": "agcn", "width": 4}, (2, 3, 8, 22)),
+        ({"name": "poseconv3d", "width": 4}, (2, 3, 4, 16, 16)),
+        ({"name": "video_swin", "width": 8, "depths": [1, 1]}, (2, 3, 4, 32, 32)),
+    ],
+    ids=lambda value: value["name"] if isinstance(value, dict) else "",
+)
+def test_every_network_shows_its_features(settings, shape):
+    checked = TypeAdapter(NetworkSettings).validate_python(settings)
+    network = build(checked, [3], 2, SELECTIONS["22"]).eval()
+    anchors, labels = SemanticAnchors(network, torch.device("cpu")), torch.tensor([1, 0])
+    x, linear = torch.rand(shape), network.head[-1]
+    assert network(x).shape == (2, 2)
+    network.head[-1] = torch.nn.Identity()
+    features_BD = network(x)  # what the classifier would have been given
+    expected = total_semantic_loss(features_BD, labels, orthogonal_anchors(2, linear.in_features))
+    torch.testing.assert_close(anchors.total_loss(labels), expected)

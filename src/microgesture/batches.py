@@ -1,5 +1,6 @@
 """Samples in batches on the device that a network runs on."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -83,11 +84,38 @@ def in_batches(keys: Sequence[Key], size: int) -> list[list[Key]]:
     return _in_parts(keys, -(-len(keys) // size))
 
 
-def epoch_batches(clips: int, recipe: Recipe, seed: int, epoch: int) -> list[list[Key]]:
-    """The clips of each step of an epoch: every clip ``repeats`` times, each time in another order."""
-    draws = range(epoch * recipe.repeats, (epoch + 1) * recipe.repeats)
-    orders = [(draw, np.random.default_rng([seed, draw]).permutation(clips)) for draw in draws]
-    return in_batches([(int(row), draw) for draw, order in orders for row in order], recipe.batch)
+def epoch_batches(labels: Sequence[int], recipe: Recipe, seed: int, epoch: int) -> list[list[Key]]:
+    """The clips of each step of an epoch, which are known by their labels: ``repeats`` rounds, each in another order.
+
+    A round shows every clip once, or with ``sampling`` balanced as many clips, as many of each class. No clip is shown
+    twice under the same number.
+    """
+    keys = []
+    for draw in range(epoch * recipe.repeats, (epoch + 1) * recipe.repeats):
+        generator = np.random.default_rng([seed, draw])
+        if recipe.sampling == "plain":
+            keys += [(int(row), draw) for row in generator.permutation(len(labels))]
+        else:
+            shown: Counter[int] = Counter()
+            for row in balanced_order(labels, generator):
+                keys.append((row, draw + shown[row] * recipe.epochs * recipe.repeats))
+                shown[row] += 1
+    return in_batches(keys, recipe.batch)
+
+
+def balanced_order(labels: Sequence[int], generator: np.random.Generator) -> list[int]:
+    """As many rows as there are labels, in random order, as many of each label: the numbers differ by 1 at most.
+
+    A row comes again only when all others of its label have come as often.
+    """
+    known = generator.permutation(np.unique(labels))
+    order = []
+    for place, label in enumerate(known):
+        wanted = len(range(place, len(labels), len(known)))
+        rows = np.flatnonzero(np.asarray(labels) == label)
+        rounds = [generator.permutation(rows) for _ in range(-(-wanted // len(rows)))]
+        order += np.concatenate(rounds)[:wanted].tolist() if rounds else []
+    return generator.permutation(order).tolist()
 
 
 def turns(clips: int, device_batch: int | None, devices: int) -> int:

@@ -287,6 +287,11 @@ class Config(Settings):
 
     def _check_paths(self, name: str, stream: Stream) -> None:
         recipe, network = self.recipes[stream.recipe], stream.network
+        if recipe.semantic_weight and len(stream.inputs) > 1:
+            raise ValueError(
+                f"streams.{name}: semantic_weight is for networks of one classifier, not for two paths; let "
+                f"recipes.{stream.recipe} have none"
+            )
         if network.name != "rgbposeconv3d":
             return
         if (recipe.heatmap_frames or recipe.frames) != network.frame_ratio * recipe.frames:

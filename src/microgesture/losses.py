@@ -1,9 +1,10 @@
-"""What training makes small: the cross entropy of each path of a network, weighted by class."""
+"""What training makes small: what the classes are mistaken for, and how far features are from their class's anchor."""
 
 from collections.abc import Sequence
 
 import numpy as np
 import torch
+from torch import nn
 from torch.nn import functional
 
 from .networks.paths import per_path
@@ -15,38 +16,23 @@ def class_weights(counts: Sequence[int], scheme: str) -> list[float]:
     return (weights / weights.mean()).tolist()
 
 
-def total_cross_entropy(
-    logits: torch.Tensor, label_B: torch.Tensor, weight_K: torch.Tensor, smoothing: float
+def total_focal_loss(
+    logits: torch.Tensor, label_B: torch.Tensor, weight_K: torch.Tensor, smoothing: float, gamma: float = 0.0
 ) -> torch.Tensor:
-    """The weighted cross entropy of logits_BK or logits_PBK in float32, summed over clips and paths.
+    """The focal loss -w (1 - p)^gamma log p of logits_BK or logits_PBK in float32, summed over clips and paths.
 
-    Two paths learn side by side, each from its own logits: the loss of RGBPoseConv3D (arXiv 2104.13586).
+    Clips that are classified surely count little (arXiv 1708.02002, eq. 5); with ``gamma`` 0 it is the weighted cross
+    entropy. With ``smoothing`` the cross entropy against the smoothed target stands for -w log p, and p is still the
+    true class's. Two paths learn side by side, each from its own logits: the loss of RGBPoseConv3D (arXiv 2104.13586).
     """
     logits_PBK = per_path(logits).float()
-    label_N = label_B.repeat(len(logits_PBK))
-    return functional.cross_entropy(
-        logits_PBK.flatten(0, 1), label_N, weight_K, label_smoothing=smoothing, reduction="sum"
-    )
-
-
-def focal_loss(
-    logits_BK: torch.Tensor,
-    label_B: torch.Tensor,
-    weight_K: torch.Tensor,
-    gamma: float = 2.0,
-    label_smoothing: float = 0.0,
-) -> torch.Tensor:
-    """The focal loss of a batch: -w (1 - p)^gamma log p of the true class, over the sum of the clips' weights w.
-
-    A clip that is classified surely counts little (arXiv 1708.02002, eq. 5); with gamma 0 it is the weighted cross
-    entropy. With label smoothing the cross entropy against the smoothed target stands for -log p, and p is still the
-    true class's. ``weight_K`` is what a clip of each class counts, such as ``class_weights``.
-    """
-    smoothed_B = functional.cross_entropy(logits_BK, label_B, reduction="none", label_smoothing=label_smoothing)
-    probability_B = logits_BK.softmax(1).gather(1, label_B[:, None]).squeeze(1)
-    weight_B = weight_K[label_B]
-    doubt_B = (1 - probability_B).clamp(min=1e-6)  # the slope of a root is endless at 0
-    return (weight_B * doubt_B**gamma * smoothed_B).sum() / weight_B.sum()
+    logits_NK, label_N = logits_PBK.flatten(0, 1), label_B.repeat(len(logits_PBK))
+    loss_N = functional.cross_entropy(logits_NK, label_N, weight_K, label_smoothing=smoothing, reduction="none")
+    if gamma:
+        probability_N = logits_NK.softmax(1).gather(1, label_N[:, None]).squeeze(1)
+        doubt_N = (1 - probability_N).clamp(min=1e-6)  # the slope of a root is endless at 0
+        loss_N = doubt_N**gamma * loss_N
+    return loss_N.sum()
 
 
 def orthogonal_anchors(classes: int, features: int, seed: int = 0) -> torch.Tensor:
@@ -61,10 +47,30 @@ def orthogonal_anchors(classes: int, features: int, seed: int = 0) -> torch.Tens
     return torch.linalg.qr(random_DK).Q.T.float().contiguous()
 
 
-def semantic_loss(features_BD: torch.Tensor, label_B: torch.Tensor, anchors_KD: torch.Tensor) -> torch.Tensor:
-    """Mean squared distance of the features to their class's anchor, over clips and features.
+def total_semantic_loss(features_BD: torch.Tensor, label_B: torch.Tensor, anchors_KD: torch.Tensor) -> torch.Tensor:
+    """Mean squared distance of the features to their class's anchor, over features and summed over clips.
 
     The Orthogonal Semantic Embedding Loss of the fourth place of MiGA 2026, eq. 1. An anchor's entries are about
-    1 / sqrt(D), so that the loss is about 1 / D for features of 0: its weight should be of the size of D.
+    1 / sqrt(D), so that a clip's loss is about 1 / D for features of 0: its weight should be of the size of D.
     """
-    return functional.mse_loss(features_BD, anchors_KD[label_B])
+    return (features_BD.float() - anchors_KD[label_B]).square().mean(1).sum()
+
+
+class SemanticAnchors:
+    """The anchors of a network's classes, and the features that the network showed its classifier last.
+
+    A classifier ends in dropout and a linear layer; its features are what comes to the dropout. Raises ``ValueError``
+    if there are more classes than features.
+    """
+
+    def __init__(self, network: nn.Module, device: torch.device) -> None:
+        linear = network.head[-1]
+        self.anchors_KD = orthogonal_anchors(linear.out_features, linear.in_features).to(device)
+        network.head[-2].register_forward_pre_hook(self._keep)
+
+    def _keep(self, dropout: nn.Module, arguments: tuple[torch.Tensor]) -> None:
+        (self._features_BD,) = arguments
+
+    def total_loss(self, label_B: torch.Tensor) -> torch.Tensor:
+        """``total_semantic_loss`` of the clips that the network has just seen."""
+        return total_semantic_loss(self._features_BD, label_B, self.anchors_KD)

@@ -92,6 +92,18 @@ class Recipe(Settings):
     class_weights: Literal["none", "sqrt"] = Field(
         "none", description="sqrt: a clip counts 1 / sqrt(clips of its class + 1)"
     )
+    focal_gamma: float = Field(
+        0.0, ge=0, description="how much less clips count that are classified surely (focal loss); 0: cross entropy"
+    )
+    semantic_weight: float = Field(
+        0.0,
+        ge=0,
+        description="of the squared distance of a clip's features to the fixed anchor of its class; of the size of the "
+        "number of features, if at all",
+    )
+    sampling: Literal["plain", "balanced"] = Field(
+        "plain", description="balanced: a round shows as many clips of each class, those of rare ones again and again"
+    )
     label_smoothing: float = Field(0.0, ge=0, lt=1, description="share of the target spread evenly over all classes")
     keep: Literal["best", "last"] = Field(
         "best", description="the epoch of the best balanced accuracy on val, or the last; without val it is the last"

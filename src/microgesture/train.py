@@ -21,7 +21,7 @@ from .errors import InputError
 from .folds import assign_folds
 from .history import Epoch, best_epoch, epochs_to_do
 from .keypoints import selection_named
-from .losses import class_weights, total_cross_entropy
+from .losses import SemanticAnchors, class_weights, total_focal_loss
 from .optimizers import make_optimizer, rate_factor, set_rate
 from .predict import Build, Shards, log_probabilities
 from .samples import ClipDataset
@@ -134,6 +134,7 @@ def fit(
     weights = class_weights(class_counts(training.labels, classes), recipe.class_weights)
     weight_K = torch.tensor(weights, dtype=torch.float32, device=device)
     weight_N = np.array(weights)[training.labels]
+    anchors = _anchors(network, step, device)
     optimizer = make_optimizer(network, recipe)
     scaler = torch.amp.GradScaler(device.type, enabled=recipe.precision == "fp16" and device.type == "cuda")
     state = TrainingState(
@@ -143,7 +144,7 @@ def fit(
     shared = process.share(network)
 
     for epoch in epochs_to_do(step.stream, recipe.epochs, history, quiet=not process.is_first):
-        steps = epoch_batches(len(training), recipe, step.seed, epoch)
+        steps = epoch_batches(training.labels, recipe, step.seed, epoch)
         rates = [recipe.learning_rate * rate_factor(epoch + done / len(steps), recipe) for done in range(len(steps))]
         pieces = [pieces_of(keys, recipe.device_batch, process.rank, process.count) for keys in steps]
         loaded = load_batches(training, [piece.keys for own in pieces[len(losses) :] for piece in own], device)
@@ -160,8 +161,10 @@ def fit(
                 with process.collecting(shared, last=piece is pieces[number][-1]):
                     with autocast(recipe, device):
                         logits = shared(*x)
-                    total = total_cross_entropy(logits, batch.label, weight_K, recipe.label_smoothing)
+                    total = total_focal_loss(logits, batch.label, weight_K, recipe.label_smoothing, recipe.focal_gamma)
                     part = total / weight_N[rows].sum()  # of the mean over the step, as all pieces' parts add up to
+                    if anchors:
+                        part = part + recipe.semantic_weight * anchors.total_loss(batch.label) / len(rows)
                     scaler.scale(part * process.count).backward()  # the processes' gradients are averaged
                 loss += part.detach()
             scaler.unscale_(optimizer)
@@ -204,6 +207,17 @@ def validate(
     }
 
 
+def _anchors(network: nn.Module, step: TrainStep, device: torch.device) -> SemanticAnchors | None:
+    if not step.recipe.semantic_weight:
+        return None
+    try:
+        return SemanticAnchors(network, device)
+    except ValueError as error:
+        raise InputError(
+            f"stream '{step.stream}': {error}; let its network be wider, or set semantic_weight: 0"
+        ) from None
+
+
 def _piece_seed(*numbers: int) -> int:
     return int(np.random.default_rng(numbers).integers(2**63))
 
@@ -215,7 +229,7 @@ def _refuse_too_few(step: TrainStep, training: ClipDataset, validation: ClipData
             f"stream '{step.stream}': {len(training)} usable clips of split train have a label and {inputs}; "
             "at least 2 are needed"
         )
-    fewest = min(len(keys) for keys in epoch_batches(len(training), step.recipe, step.seed, 0))
+    fewest = min(len(keys) for keys in epoch_batches(training.labels, step.recipe, step.seed, 0))
     if fewest < process.count:
         raise InputError(
             f"stream '{step.stream}': a step has {fewest} clips, too few for {process.count} devices; lower devices"
