@@ -9,7 +9,7 @@ from made_up_scores import as_scores, made_up_stream
 from microgesture.clips import Clips
 from microgesture.ensemble import HeldOut, hold_out, predict_split, run_ensemble, summarise
 from microgesture.errors import InputError
-from microgesture.fusion import Fusion
+from microgesture.fusion import Fusion, fit_temperature
 from microgesture.scores import Scores, read_said, write_scores
 
 CLASSES = ("wave", "nod", "shrug", "point")
@@ -49,6 +49,17 @@ def test_the_summary_tells_what_each_stream_adds():
     assert rows.accuracy["good"] == rows.accuracy["final"] == 1
     assert rows.without["noise"] == 1
     assert rows.without["good"] == rows.accuracy["noise"] < 0.6
+
+
+def test_the_summary_tells_what_calibration_and_stacking_do():
+    good_NK, labels_N = made_up_stream(0, clips=400)
+    fusion = fusion_of([fit_temperature(6 * good_NK, labels_N)], [1.0])
+    ids = tuple(f"c{n}" for n in range(400))
+    held_out = HeldOut(ids, labels_N, 6 * good_NK[None], np.zeros(400, int), [fusion])
+    rows = summarise("final", ["sure"], held_out, fusion, stacking=True).set_index("name")
+    assert rows.index.tolist() == ["sure", "stacking", "final"]
+    assert rows.ece["sure"] == rows.ece["final"] < rows.ece_before["sure"] / 2
+    assert 0.5 < rows.accuracy["stacking"] <= 1
 
 
 def test_where_the_rest_has_no_weight_nothing_is_said_of_it():

@@ -3,7 +3,7 @@
 import json
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, StrictBool, ValidationError, model_validator
 
 from .errors import InputError
 from .networks.settings import NetworkSettings
@@ -195,10 +195,17 @@ class Ensemble(Settings):
     """Streams whose probabilities are averaged."""
 
     streams: tuple[Name, ...] = Field(min_length=1, description="keys of streams, all on one corpus")
-    weights: Literal["search", "equal"] | dict[Name, float] = Field(
-        "search", description="searched, equal, or given for each stream (scaled to sum 1)"
+    weights: Literal["search", "grid", "equal"] | dict[Name, float] = Field(
+        "search",
+        description="search: the likeliest; grid: the most accurate of a grid, as often published; equal; or given for "
+        "each stream (scaled to sum 1)",
     )
-    calibrate: bool = Field(True, description="fit one temperature a stream before averaging")
+    calibrate: StrictBool | Annotated[float, Field(gt=0)] = Field(
+        True, description="true: fit one temperature a stream before averaging; a number: this temperature for all"
+    )
+    stacking: bool = Field(
+        False, description="measure a logistic regression on all streams' scores too, only to compare it"
+    )
 
     @model_validator(mode="after")
     def _weights_fit(self) -> "Ensemble":

@@ -3,20 +3,22 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.special import softmax
 
 from .clips import Clips, class_counts, natural_key
 from .errors import InputError
 from .files import write_csv, write_json
-from .fusion import Fusion, cross_fit, fit_fusion, fuse, stack, usable
-from .metrics import measure
+from .fusion import Fusion, Search, cross_fit, fit_fusion, fuse, stack, stacked, usable
+from .metrics import expected_calibration_error, measure
 from .people import count_people
 from .scores import Scores, read_folds, read_scores, write_predictions
 
-Weights = Literal["search", "equal"] | Mapping[str, float]
+Weights = Search | Mapping[str, float]
+COMPARED_FOLDS = 5  # parts of val that stacking is measured on
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,11 @@ class HeldOut:
     logits_SNK: np.ndarray
     fold_N: np.ndarray
     fusions: Sequence[Fusion]
+
+    def calibrated(self) -> np.ndarray:
+        """Each stream's tempered probabilities (S, N, K)."""
+        temperatures_SF = np.stack([fusion.temperatures_S for fusion in self.fusions], 1)
+        return softmax(self.logits_SNK / temperatures_SF[:, self.fold_N][..., None], axis=2)
 
     def fused(self, kept_S: np.ndarray | float = 1.0) -> np.ndarray:
         """The fused probabilities (N, K), the weights multiplied by ``kept_S``; NaN where no stream is left."""
@@ -52,7 +59,11 @@ class HeldOut:
 
 
 def hold_out(
-    clips: Clips, scores: Mapping[str, Scores], fold: Mapping[str, int] | None, weights: Weights, calibrate: bool
+    clips: Clips,
+    scores: Mapping[str, Scores],
+    fold: Mapping[str, int] | None,
+    weights: Weights,
+    calibrate: bool | float,
 ) -> tuple[HeldOut, Fusion]:
     """The held-out clips with what predicts them, and the fusion fitted on all of them, for clips without label.
 
@@ -103,11 +114,15 @@ def _or_prior(fused_NK: np.ndarray, prior_K: np.ndarray) -> np.ndarray:
     return np.where(np.isnan(fused_NK), prior_K, fused_NK)
 
 
-def summarise(name: str, streams: Sequence[str], held_out: HeldOut, fusion: Fusion) -> pd.DataFrame:
+def summarise(
+    name: str, streams: Sequence[str], held_out: HeldOut, fusion: Fusion, stacking: bool = False
+) -> pd.DataFrame:
     """One row a stream and one for the ensemble: how good each is on the held-out clips that every stream has.
 
     ``weight`` is the one in ``fusion``; ``without`` is the ensemble's accuracy when that stream is left out and the
-    other weights are kept.
+    other weights are kept. ``ece_before`` and ``ece`` are the expected calibration errors of a stream as it is and
+    after calibration. With ``stacking`` a logistic regression has a row too, fitted on other folds, or on other parts
+    of val.
     """
     common_N = usable(held_out.logits_SNK).all(0)
     labels_N = held_out.labels_N[common_N]
@@ -121,10 +136,22 @@ def summarise(name: str, streams: Sequence[str], held_out: HeldOut, fusion: Fusi
         without = None if np.isnan(rest_NK[common_N]).any() else measured(rest_NK)["accuracy"]
         alone = measured(held_out.logits_SNK[number])
         weight = round(float(fusion.weights_S[number]), 4)
-        rows.append({"name": stream, "kind": "stream", **alone, "weight": weight, "without": without})
+        before, after = (
+            round(expected_calibration_error(said_SNK[number][common_N], labels_N), 4)
+            for said_SNK in (softmax(held_out.logits_SNK, axis=2), held_out.calibrated())
+        )
+        calibration = {"ece_before": before, "ece": after}
+        rows.append({"name": stream, "kind": "stream", **alone, "weight": weight, "without": without, **calibration})
+    if len(labels_N) and stacking:
+        fold_N = held_out.fold_N[common_N] if len(held_out.fusions) > 1 else np.arange(len(labels_N)) % COMPARED_FOLDS
+        said_NK = stacked(held_out.logits_SNK[:, common_N], labels_N, fold_N)
+        rows.append({"name": "stacking", "kind": "comparison", **measure(said_NK, labels_N).rounded()})
     if len(labels_N):
-        rows.append({"name": name, "kind": "ensemble", **measured(held_out.fused())})
+        fused_NK = held_out.fused()
+        ece = round(expected_calibration_error(fused_NK[common_N], labels_N), 4)
+        rows.append({"name": name, "kind": "ensemble", **measured(fused_NK), "ece": ece})
     columns = ["name", "kind", "clips", "accuracy", "balanced_accuracy", "macro_f1", "top5", "weight", "without"]
+    columns += ["ece_before", "ece"]
     return pd.DataFrame(rows, columns=columns)
 
 
@@ -138,7 +165,8 @@ def run_ensemble(
     fusion_path: Path,
     summary_path: Path,
     weights: Weights,
-    calibrate: bool,
+    calibrate: bool | float,
+    stacking: bool = False,
 ) -> None:
     """Fit an ensemble and write its predictions of each split and of the held-out clips.
 
@@ -160,7 +188,7 @@ def run_ensemble(
         written["fitted_on"] = _fitted_on_folds(held_out, clips)
         written["without_fold"] = [_named(each, scores) for each in held_out.fusions]
     write_json(fusion_path, written)
-    write_csv(summary_path, summarise(name, list(scores), held_out, fusion))
+    write_csv(summary_path, summarise(name, list(scores), held_out, fusion, stacking))
 
 
 def _read_folds(folds: Mapping[str, Sequence[Path]]) -> tuple[dict[str, Scores], dict[str, int]]:

@@ -74,3 +74,14 @@ def measure(scores_NK: np.ndarray, labels_N: np.ndarray) -> Metrics:
     """Compare probabilities or logits (N, K) with true labels (N,); N must not be 0."""
     found = count(scores_NK, labels_N, np.zeros(len(labels_N), int), 1).metrics()
     return Metrics(**{name: value_1.item() for name, value_1 in found.items()})
+
+
+def expected_calibration_error(probabilities_NK: np.ndarray, labels_N: np.ndarray, bins: int = 15) -> float:
+    """How far, on average, the share of right predictions is from what was promised (Guo et al., ICML 2017, eq. 3).
+
+    Clips are gathered in bins of equal width by the probability of their predicted class. In [0, 1], 0 is best.
+    """
+    sure_N, right_N = probabilities_NK.max(1), probabilities_NK.argmax(1) == labels_N
+    bin_N = np.clip(np.ceil(sure_N * bins).astype(int) - 1, 0, bins - 1)
+    gap_B = np.bincount(bin_N, right_N - sure_N, minlength=bins)
+    return float(np.abs(gap_B).sum() / len(labels_N))

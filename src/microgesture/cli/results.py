@@ -34,9 +34,8 @@ def ensemble(
     files = {stream: {split: found[stream, split] for split in ("val", "test")} for stream in step.streams}
     folds = {stream: [found[stream, f"fold{fold}"] for fold in range(step.folds)] for stream in step.streams}
     outputs = {"val": val_output, "test": test_output}
-    run_ensemble(
-        name, read_clips(clips), files, folds, outputs, held_out, fusion, summary, step.weights, step.calibrate
-    )
+    fitting = step.weights, step.calibrate, step.stacking
+    run_ensemble(name, read_clips(clips), files, folds, outputs, held_out, fusion, summary, *fitting)
 
 
 @stage("ablation", steps.AblationStep)
