@@ -6,10 +6,11 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, StrictBool, ValidationError, model_validator
 
 from .errors import InputError
+from .modalities.settings import DepthSettings, FlowSettings, KeypointSettings, RgbSettings, TaylorSettings
 from .networks.settings import NetworkSettings
 from .recipe import Recipe
 from .settings import Settings
-from .stream import Inputs, Modality, SelectionName
+from .stream import Inputs, Modality
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$", description="letters, digits and underscores")]
 
@@ -70,86 +71,6 @@ class ManifestCorpus(CorpusBase):
 Corpus = Annotated[MigaCorpus | Ma52Corpus | ManifestCorpus, Field(discriminator="format")]
 
 
-class KeypointSettings(Settings):
-    """Which keypoints the streams see."""
-
-    selection: SelectionName = Field(
-        "36",
-        description="points: 36 as MM-Gesture, 22 that every file type has, 42 of the hands, 68 with arms and face, "
-        "21 of the right hand",
-    )
-
-
-class RgbSettings(Settings):
-    """The video that taylor, flow and the rgb stream start from."""
-
-    size: int = Field(256, ge=16, description="side in pixels of a stored frame cut to the person")
-    margin: float = Field(0.2, ge=0, description="added to the person's box on each side, as a share of its size")
-
-
-class TaylorSettings(Settings):
-    """Taylor videos (arXiv 2402.03019)."""
-
-    terms: int = Field(3, ge=1, description="K, terms of the series; more let more of a moving background through")
-    window: int = Field(6, ge=4, description="T, frames a window; at least terms + 3")
-    signed: bool = Field(False, description="keep the direction of change, 128 = none, instead of cutting at 0")
-    scaling: Literal["joint", "channel"] = Field(
-        "joint", description="one maximum a frame over the three channels, as MM-Gesture, or one for each channel"
-    )
-
-    @model_validator(mode="after")
-    def _window_holds_terms(self) -> "TaylorSettings":
-        if self.window < self.terms + 3:
-            raise ValueError(
-                f"taylor.window is {self.window}, but {self.terms} terms need differences over {self.terms + 3} frames"
-            )
-        return self
-
-
-class FlowSettings(Settings):
-    """Optical flow."""
-
-    backend: Literal["dis", "raft_small", "raft_large", "ptlflow"] = Field(
-        "dis",
-        description="dis: OpenCV's DIS, medium preset, no weights needed; raft_small, raft_large: torchvision's RAFT; "
-        "ptlflow: any network of that package (an extra), such as MemFlow",
-    )
-    model: str | None = Field(None, description="for ptlflow: the network's name there, such as memflow or sea_raft_s")
-    weights: str | None = Field(
-        None, description="for all but dis: a file, or a name that torchvision or ptlflow publishes and fetches once"
-    )
-    precision: Literal["fp32", "bf16", "fp16"] = Field("fp32", description="on a GPU; on a CPU always fp32")
-
-    @model_validator(mode="after")
-    def _learned_flow_has_weights(self) -> "FlowSettings":
-        if (self.backend == "dis") != (self.weights is None):
-            raise ValueError("flow.weights goes with a learned flow.backend, and every learned one needs it")
-        if (self.backend == "ptlflow") != (self.model is not None):
-            raise ValueError("flow.model goes with flow.backend: ptlflow, and only with it")
-        return self
-
-
-class DepthSettings(Settings):
-    """Relative depth."""
-
-    backend: Literal["skeleton", "folder", "transformers"] = Field(
-        "skeleton",
-        description="skeleton: from foreshortened limbs, needs no weights; folder: depth videos of your own; "
-        "transformers: a network of that package (an extra), such as Depth Anything V2, steadied over time",
-    )
-    folder: str | None = Field(None, description="for folder: holds <clip_id>.mp4, as many frames as the clip")
-    model: str | None = Field(None, description="for transformers: a folder with the network, or its name on the hub")
-    precision: Literal["fp32", "bf16", "fp16"] = Field("fp32", description="on a GPU; on a CPU always fp32")
-
-    @model_validator(mode="after")
-    def _backend_has_its_own(self) -> "DepthSettings":
-        if (self.backend == "folder") != (self.folder is not None):
-            raise ValueError("depth.folder goes with depth.backend: folder, and only with it")
-        if (self.backend == "transformers") != (self.model is not None):
-            raise ValueError("depth.model goes with depth.backend: transformers, and only with it")
-        return self
-
-
 class Stream(Settings):
     """One trained network."""
 
@@ -161,6 +82,10 @@ class Stream(Settings):
         None,
         description="another stream whose weights this one starts from, its head new on other classes; for a network "
         "of two paths one for each: [rgb_slow, joint]",
+    )
+    pseudo_labels: Name | None = Field(
+        None,
+        description="an ensemble on the same corpus; learn from train, val and the test clips that it labels for sure",
     )
     weights: str | None = Field(
         None,
@@ -191,6 +116,14 @@ class Stream(Settings):
         return self
 
 
+class PseudoLabelSettings(Settings):
+    """Which of the test clips an ensemble labels for other streams to learn from."""
+
+    threshold: float = Field(0.65, ge=0, lt=1, description="probability above which a clip gets the likeliest class")
+    quota: int | None = Field(None, ge=1, description="most clips of a class, the surest first; null: any number")
+    agreement: bool = Field(False, description="only clips of which every stream alone says the same")
+
+
 class Ensemble(Settings):
     """Streams whose probabilities are averaged."""
 
@@ -202,6 +135,14 @@ class Ensemble(Settings):
     )
     calibrate: StrictBool | Annotated[float, Field(gt=0)] = Field(
         True, description="true: fit one temperature a stream before averaging; a number: this temperature for all"
+    )
+    like: Name | None = Field(
+        None,
+        description="another ensemble of as many streams whose temperatures and weights this one takes over, stream by "
+        "stream; for streams with pseudo_labels, to which no labelled clip is new",
+    )
+    pseudo_labels: PseudoLabelSettings = Field(
+        PseudoLabelSettings(), description="which test clips it labels for streams that name it as pseudo_labels"
     )
     stacking: bool = Field(
         False, description="measure a logistic regression on all streams' scores too, only to compare it"
@@ -277,7 +218,7 @@ class Config(Settings):
             for parent in stream.parents:
                 _require(parent, self.streams, f"streams.{name}.init")
             self._check_paths(name, stream)
-            self._refuse_circle(name, ())
+            self._check_pseudo_labels(name, stream)
         if both := sorted(set(self.streams) & set(self.ensembles)):
             raise ValueError(f"'{both[0]}' names a stream and an ensemble; the ablation table needs two names")
         for name, ensemble in self.ensembles.items():
@@ -286,6 +227,12 @@ class Config(Settings):
             corpora = {self.streams[stream].corpus for stream in ensemble.streams}
             if len(corpora) > 1:
                 raise ValueError(f"ensembles.{name} mixes the corpora {', '.join(sorted(corpora))}")
+            if ensemble.like is not None:
+                _require(ensemble.like, self.ensembles, f"ensembles.{name}.like")
+        for name in (*self.streams, *self.ensembles):
+            self._refuse_circle(name, ())
+        for name, ensemble in self.ensembles.items():
+            self._check_fitting(name, ensemble)
         _require(self.submission.ensemble, self.ensembles, "submission.ensemble")
         self._check_ablation()
         if self.folds == 1:
@@ -312,6 +259,34 @@ class Config(Settings):
                 f"so recipes.{stream.recipe}.heatmap_size must be a quarter of size, {recipe.size}"
             )
 
+    def _check_pseudo_labels(self, name: str, stream: Stream) -> None:
+        if stream.pseudo_labels is None:
+            return
+        where = f"streams.{name}.pseudo_labels"
+        _require(stream.pseudo_labels, self.ensembles, where)
+        labelled = {self.streams[other].corpus for other in self.streams_of(stream.pseudo_labels)}
+        if labelled != {stream.corpus}:
+            raise ValueError(f"{where} names '{stream.pseudo_labels}', which labels another corpus than its own")
+        if self.folds:
+            raise ValueError(
+                f"{where}: the ensemble that labels has seen the people of every fold, so that nobody would be new to "
+                "the streams that learn from it; set folds: 0"
+            )
+
+    def learns_from_val(self, ensemble: str) -> bool:
+        """Whether a stream of the ensemble has learnt from the validation clips, which are then new to it no more."""
+        return any(self.streams[stream].pseudo_labels for stream in self.ensembles[ensemble].streams)
+
+    def _check_fitting(self, name: str, ensemble: Ensemble) -> None:
+        if ensemble.like is not None:
+            if len(self.ensembles[ensemble.like].streams) != len(ensemble.streams):
+                raise ValueError(f"ensembles.{name} has not as many streams as '{ensemble.like}', which it is like")
+        elif self.learns_from_val(name) and (ensemble.weights in ("search", "grid") or ensemble.calibrate is True):
+            raise ValueError(
+                f"ensembles.{name}: its streams have learnt from val too, so that nothing can be fitted there; name "
+                "the ensemble whose temperatures and weights it takes over (like), or give weights and a temperature"
+            )
+
     def _check_ablation(self) -> None:
         scored = {stream for ensemble in self.ensembles.values() for stream in ensemble.streams}
         above: list[str] = []
@@ -323,18 +298,27 @@ class Config(Settings):
             if row.name in above:
                 raise ValueError(f"ablation: '{row.name}' stands there twice")
             above.append(row.name)
-        corpora = {self.streams[stream].corpus for row in self.ablation for stream in self._streams_of(row.name)}
+        corpora = {self.streams[stream].corpus for row in self.ablation for stream in self.streams_of(row.name)}
         if len(corpora) > 1:
             raise ValueError(f"ablation mixes the corpora {', '.join(sorted(corpora))}")
 
-    def _streams_of(self, name: str) -> tuple[str, ...]:
+    def streams_of(self, name: str) -> tuple[str, ...]:
+        """The streams of an ensemble, or the stream itself."""
         return self.ensembles[name].streams if name in self.ensembles else (name,)
 
     def _refuse_circle(self, name: str, below: tuple[str, ...]) -> None:
         if name in below:
-            raise ValueError(f"streams start from each other in a circle: {' -> '.join([*below, name])}")
-        for parent in self.streams[name].parents if name in self.streams else ():
-            self._refuse_circle(parent, (*below, name))
+            raise ValueError(f"these need each other in a circle: {' -> '.join([*below, name])}")
+        for above in self._above(name):
+            self._refuse_circle(above, (*below, name))
+
+    def _above(self, name: str) -> list[str]:
+        """The streams and ensembles that a stream or an ensemble needs first."""
+        if name in self.streams:
+            stream = self.streams[name]
+            return [*stream.parents, *([stream.pseudo_labels] if stream.pseudo_labels else [])]
+        ensemble = self.ensembles[name]
+        return [*ensemble.streams, *([ensemble.like] if ensemble.like else [])]
 
 
 def _require(key: str, there: dict[str, Any], where: str) -> None:

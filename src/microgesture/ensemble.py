@@ -11,7 +11,7 @@ from scipy.special import softmax
 
 from .clips import Clips, class_counts, natural_key
 from .errors import InputError
-from .files import write_csv, write_json
+from .files import read_json, write_csv, write_json
 from .fusion import Fusion, Search, cross_fit, fit_fusion, fuse, stack, stacked, usable
 from .metrics import expected_calibration_error, measure
 from .people import count_people
@@ -64,12 +64,14 @@ def hold_out(
     fold: Mapping[str, int] | None,
     weights: Weights,
     calibrate: bool | float,
+    taken: Fusion | None = None,
 ) -> tuple[HeldOut, Fusion]:
     """The held-out clips with what predicts them, and the fusion fitted on all of them, for clips without label.
 
     ``fold`` says which fold a labelled clip of train or val is in, and ``scores`` what streams that were trained
     without that fold say of it; each fold is then predicted with what is fitted on the others. Where it is None, the
-    labelled clips of val are predicted with what is fitted on themselves.
+    labelled clips of val are predicted with what is fitted on themselves. Where a fusion is ``taken`` over from
+    elsewhere nothing is fitted.
     """
     known = clips.usable[clips.usable.label.notna()]
     known = known[known.split.isin(["val"] if fold is None else ["train", "val"])]
@@ -78,11 +80,12 @@ def hold_out(
     labels_N = np.array([labels[clip_id] for clip_id in clip_ids], int)
     logits_SNK = stack(scores, clip_ids, len(clips.classes))
     chosen = np.array([weights[stream] for stream in scores]) if isinstance(weights, Mapping) else weights
-    fusion = fit_fusion(logits_SNK, labels_N, chosen, calibrate)
+    fusion = taken or fit_fusion(logits_SNK, labels_N, chosen, calibrate)
     if fold is None:
         return HeldOut(clip_ids, labels_N, logits_SNK, np.zeros(len(clip_ids), int), [fusion]), fusion
     fold_N = np.array([fold[clip_id] for clip_id in clip_ids])
-    fusions = cross_fit(logits_SNK, labels_N, fold_N, chosen, calibrate)
+    parts = fold_N.max() + 1
+    fusions = [taken] * parts if taken else cross_fit(logits_SNK, labels_N, fold_N, chosen, calibrate)
     return HeldOut(clip_ids, labels_N, logits_SNK, fold_N, fusions), fusion
 
 
@@ -167,22 +170,31 @@ def run_ensemble(
     weights: Weights,
     calibrate: bool | float,
     stacking: bool = False,
+    like: Path | None = None,
+    learns_from_val: bool = False,
 ) -> None:
     """Fit an ensemble and write its predictions of each split and of the held-out clips.
 
     ``scores[stream][split]`` and ``outputs[split]`` are files. ``folds[stream]`` are the scores that the clips of each
     fold got from a stream trained without that fold; temperatures and weights are fitted on them, or on the validation
-    split where there are none. Clips without labels are predicted all the same.
+    split where there are none. Clips without labels are predicted all the same. ``like`` is the ``fusion.json`` of
+    another ensemble, whose temperatures and weights are taken over in the order of its streams. If a stream
+    ``learns_from_val``, no clip is held out, and nothing is fitted or measured.
     """
     read = {split: {stream: read_scores(files[split]) for stream, files in scores.items()} for split in outputs}
     folded, fold = _read_folds(folds) if any(folds.values()) else (read["val"], None)
-    held_out, fusion = hold_out(clips, {stream: folded[stream] for stream in scores}, fold, weights, calibrate)
+    folded = {stream: folded[stream] for stream in scores}
+    known = clips if not learns_from_val else Clips(clips.table.assign(label=None), clips.classes, clips.targets)
+    taken = read_fusion(like) if like else None
+    held_out, fusion = hold_out(known, folded, fold, weights, calibrate, taken)
     for split, output in outputs.items():
         write_predictions(output, *predict_split(read[split], fusion, clips, split))
     streams_N = usable(held_out.logits_SNK).sum(0)
     write_predictions(held_out_path, held_out.clip_ids, held_out.predicted(clips), streams_N)
     written = {"ensemble": name, "streams": list(scores), **_named(fusion, scores)}
-    if fold is None:
+    if learns_from_val:
+        written["fitted_on"] = {"split": None, "clips": 0}
+    elif fold is None:
         written["fitted_on"] = {"split": "val", "clips": len(held_out.clip_ids)}
     else:
         written["fitted_on"] = _fitted_on_folds(held_out, clips)
@@ -201,6 +213,15 @@ def _read_folds(folds: Mapping[str, Sequence[Path]]) -> tuple[dict[str, Scores],
                 f"streams '{first}' and '{stream}' were scored by other folds; delete their scores and run again"
             )
     return {stream: scores for stream, (scores, _) in read.items()}, fold
+
+
+def read_fusion(path: Path) -> Fusion:
+    """The temperatures and weights in a ``fusion.json``, in the order of its streams."""
+    stored = read_json(path)
+    temperatures, weights = (
+        [stored[name][stream] for stream in stored["streams"]] for name in ("temperatures", "weights")
+    )
+    return Fusion(np.array(temperatures), np.array(weights))
 
 
 def _named(fusion: Fusion, streams: Iterable[str]) -> dict[str, dict[str, float]]:

@@ -17,7 +17,7 @@ from .errors import InputError
 from .networks.settings import HEATMAPS, SKELETONS
 from .settings import Settings
 from .stamps import code_digest
-from .steps import AblationStep, ClipsStep, DemoStep, DepthStep, EnsembleStep, RgbStep, SkeletonStep
+from .steps import AblationStep, ClipsStep, DemoStep, DepthStep, EnsembleStep, PseudoLabelStep, RgbStep, SkeletonStep
 from .stream import TrainStep, store
 
 SOURCE = Path(__file__).resolve().parent.parent
@@ -49,7 +49,7 @@ class Plan:
         self._refuse_missing_inputs()
         for corpus in self.config.corpora:
             self._plan_corpus(corpus)
-        for stream in self._in_order_of_init():
+        for stream in self.config.streams:
             self._plan_stream(stream)
         for ensemble in self.config.ensembles:
             self._plan_ensemble(ensemble)
@@ -163,19 +163,6 @@ class Plan:
     def _same_corpus(self, one: str, other: str) -> bool:
         return self.config.streams[one].corpus == self.config.streams[other].corpus
 
-    def _in_order_of_init(self) -> list[str]:
-        ordered: list[str] = []
-
-        def add(name: str) -> None:
-            for parent in self.config.streams[name].parents:
-                add(parent)
-            if name not in ordered:
-                ordered.append(name)
-
-        for name in self.config.streams:
-            add(name)
-        return ordered
-
     def _plan_corpus(self, name: str) -> None:
         config, corpus = self.config, self.config.corpora[name]
         if corpus.demo is not None:
@@ -212,7 +199,14 @@ class Plan:
         self._add("depth", name, depth, ["microgesture.modalities.depth"], [*clips, *box, *seen], without=simple)
 
     def _plan_stream(self, name: str) -> None:
+        """Plan a stream, what it starts from and who labels clips for it, if that is still to do."""
+        if ("train", name) in self._steps:
+            return
         stream = self.config.streams[name]
+        for parent in stream.parents:
+            self._plan_stream(parent)
+        if stream.pseudo_labels:
+            self._plan_ensemble(stream.pseudo_labels)
         heatmaps = [modality for modality in stream.inputs if modality in HEATMAPS]
         keypoints = heatmaps or stream.inputs[0] in SKELETONS
         step = TrainStep(
@@ -224,11 +218,13 @@ class Plan:
             recipe=self.config.recipes[stream.recipe],
             seed=self.config.seed,
             weights=stream.weights,
+            pseudo_labels=stream.pseudo_labels,
             max_quarantined=self.config.max_quarantined,
         )
         data = [("clips", stream.corpus), *((kind, stream.corpus) for kind in self.stores(name))]
         network = f"microgesture.networks.{stream.network.name}"
         init = [("train", parent) for parent in stream.parents]
+        init += [("pseudo_labels", stream.pseudo_labels)] if stream.pseudo_labels else []
         self._add("train", name, step, ["microgesture.train", network], [*data, *init])
         self._add("predict", name, step, ["microgesture.predict", network], [*data, ("train", name)])
         if name in self.folded:
@@ -238,12 +234,28 @@ class Plan:
             self._add("predict_fold", name, part, ["microgesture.predict", network], [*data, ("train_fold", name)])
 
     def _plan_ensemble(self, name: str) -> None:
+        """Plan an ensemble and what it is made of, if that is still to do."""
+        if ("ensemble", name) in self._steps:
+            return
         ensemble = self.config.ensembles[name]
-        step = EnsembleStep(**ensemble.model_dump(), folds=self.config.folds)
+        for stream in ensemble.streams:
+            self._plan_stream(stream)
+        if ensemble.like:
+            self._plan_ensemble(ensemble.like)
+        step = EnsembleStep(
+            **ensemble.model_dump(exclude={"pseudo_labels"}),
+            folds=self.config.folds,
+            learns_from_val=self.config.learns_from_val(name),
+        )
         clips = ("clips", self.corpus_of(name))
         stages = ("predict", "predict_fold") if self.config.folds else ("predict",)
         scores = [(stage, stream) for stream in ensemble.streams for stage in stages]
-        self._add("ensemble", name, step, ["microgesture.ensemble"], [clips, *scores])
+        like = [("ensemble", ensemble.like)] if ensemble.like else []
+        self._add("ensemble", name, step, ["microgesture.ensemble"], [clips, *scores, *like])
+        if name not in {stream.pseudo_labels for stream in self.config.streams.values()}:
+            return
+        label = PseudoLabelStep(**ensemble.pseudo_labels.model_dump(), streams=ensemble.streams)
+        self._add("pseudo_labels", name, label, ["microgesture.pseudo_labels"], [("ensemble", name)])
 
     def _plan_ablation(self) -> None:
         rows, stage = self.ablation, "predict_fold" if self.config.folds else "predict"

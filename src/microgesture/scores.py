@@ -71,6 +71,22 @@ def write_predictions(
         pq.write_table(pa.table(columns, schema=PREDICTIONS), temporary)
 
 
+@dataclass(frozen=True)
+class Prediction:
+    """What an ensemble says of a clip, and how many streams said something of it."""
+
+    probabilities_K: np.ndarray
+    streams: int
+
+
+def read_predictions(path: Path | str) -> dict[str, Prediction]:
+    """An ensemble's predictions by clip; raises ``InputError`` if the file is something else."""
+    if not pq.read_schema(path).remove_metadata().equals(PREDICTIONS):
+        raise InputError(f"{path} holds no predictions of an ensemble; delete it and run again")
+    rows = pq.read_table(path).to_pylist()
+    return {row["clip_id"]: Prediction(np.array(row["probabilities"], np.float32), row["streams"]) for row in rows}
+
+
 def read_said(path: Path | str) -> dict[str, np.ndarray]:
     """What a stream or an ensemble says of each clip: logits or probabilities (K,), whichever the file holds.
 
@@ -78,4 +94,4 @@ def read_said(path: Path | str) -> dict[str, np.ndarray]:
     """
     if not pq.read_schema(path).remove_metadata().equals(PREDICTIONS):
         return read_scores(path).logits
-    return {row["clip_id"]: np.array(row["probabilities"], np.float32) for row in pq.read_table(path).to_pylist()}
+    return {clip_id: said.probabilities_K for clip_id, said in read_predictions(path).items()}

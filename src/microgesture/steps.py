@@ -7,13 +7,12 @@ from pydantic import Field, ValidationError
 from .config import (
     AblationRow,
     DemoSettings,
-    DepthSettings,
     Ensemble,
-    KeypointSettings,
-    RgbSettings,
+    PseudoLabelSettings,
     listed_problems,
 )
 from .errors import InputError
+from .modalities.settings import DepthSettings, KeypointSettings, RgbSettings
 from .settings import Settings
 
 
@@ -54,6 +53,13 @@ class EnsembleStep(Ensemble):
     """Streams to join."""
 
     folds: int = Field(0, ge=0, description="parts of the people on whose scores everything is fitted; 0: on val")
+    learns_from_val: bool = Field(False, description="the streams have learnt from val, which is held out no more")
+
+
+class PseudoLabelStep(PseudoLabelSettings):
+    """Test clips to label."""
+
+    streams: tuple[str, ...] = Field(min_length=1, description="of the ensemble, in its order")
 
 
 class AblationStep(Settings):

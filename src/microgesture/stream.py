@@ -40,5 +40,6 @@ class TrainStep(Settings):
     recipe: Recipe
     seed: int
     weights: str | None = Field(None, description="published weights to start from: a name, or a file")
+    pseudo_labels: str | None = Field(None, description="ensemble whose labels of test clips are learnt from too")
     folds: int | None = Field(None, ge=2, description="parts that the subjects are dealt into; null: train on all")
     max_quarantined: float = Field(ge=0, le=1, description="share of clips without this input above which it fails")

@@ -27,6 +27,8 @@ def print_summary(summary: Path, fusion: Path, submission: Path, quarantine: Pat
     rows = pd.read_csv(summary)
     if len(rows):
         console.print(_table(rows, read_json(fusion)["fitted_on"], [read_json(card) for card in cards]))
+    elif read_json(fusion)["fitted_on"]["split"] is None:
+        console.print("The streams have learnt from the validation clips too, so there is no accuracy.")
     else:
         console.print("The corpus has no labelled validation clips: the streams have equal weights, and no accuracy.")
     unusable = pd.read_csv(quarantine)

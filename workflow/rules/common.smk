@@ -113,15 +113,31 @@ def flow_weights(wildcards):
     return weights_file(weights) if weights and Path(weights).suffix else []
 
 
+def stream_pseudo_labels(wildcards):
+    """The labels of test clips that the stream learns from."""
+    ensemble = plan.config.streams[wildcards.stream].pseudo_labels
+    return f"results/ensembles/{ensemble}/pseudo_labels.csv" if ensemble else []
+
+
 def start_options(wildcards, input):
-    """The options that say what a training starts from."""
-    init = [f"--init {path}" for path in input.init]
-    return " ".join([*init, f"--weights {input.weights}"] if input.weights else init)
+    """The options that say what a training starts from, and what it learns from besides."""
+    options = [f"--init {path}" for path in input.init]
+    if input.weights:
+        options.append(f"--weights {input.weights}")
+    if input.get("pseudo_labels"):
+        options.append(f"--pseudo-labels {input.pseudo_labels}")
+    return " ".join(options)
 
 
 def ensemble_clips(ensemble):
     """The clips table of the corpus that the ensemble's streams share."""
     return f"results/clips/{plan.corpus_of(ensemble)}.parquet"
+
+
+def ensemble_like(wildcards):
+    """The ensemble whose temperatures and weights are taken over."""
+    like = plan.config.ensembles[wildcards.ensemble].like
+    return f"results/ensembles/{like}/fusion.json" if like else []
 
 
 def ensemble_scores(*splits):

@@ -1,5 +1,6 @@
 # REQUIRED INPUTS: results/scores/<stream>/<split>.parquet of the ensemble's streams.
-# OUTPUTS: results/ensembles/<ensemble>/{fusion.json,summary.csv,held_out.parquet,val.parquet,test.parquet};
+# OUTPUTS: results/ensembles/<ensemble>/{fusion.json,summary.csv,held_out.parquet,val.parquet,test.parquet,
+# pseudo_labels.csv};
 # results/ablation.{csv,md}; results/submission.csv.
 
 
@@ -16,6 +17,7 @@ rule fuse_streams:
         val=ensemble_scores("val"),
         test=ensemble_scores("test"),
         folds=ensemble_scores(*[f"fold{fold}" for fold in plan.folds]),
+        like=ensemble_like,
     output:
         fusion="results/ensembles/{ensemble}/fusion.json",
         summary="results/ensembles/{ensemble}/summary.csv",
@@ -27,12 +29,32 @@ rule fuse_streams:
     params:
         settings=settings("ensemble", "ensemble"),
         stamp=stamp("ensemble", "ensemble"),
+        like=lambda wildcards, input: f"--like {input.like}" if input.like else "",
     message:
         "Calibrating and joining the streams of {wildcards.ensemble}"
     shell:
         "microgesture --log {log:q} ensemble --settings {params.settings:q} --name {wildcards.ensemble}"
         " --clips {input.clips} --fusion {output.fusion} --summary {output.summary} --held-out {output.held_out}"
-        " --val-output {output.val} --test-output {output.test} {input.val} {input.test} {input.folds}"
+        " --val-output {output.val} --test-output {output.test} {params.like} {input.val} {input.test} {input.folds}"
+
+
+rule label_clips:
+    input:
+        clips=lambda wildcards: ensemble_clips(wildcards.ensemble),
+        predictions="results/ensembles/{ensemble}/test.parquet",
+        scores=ensemble_scores("test"),
+    output:
+        "results/ensembles/{ensemble}/pseudo_labels.csv",
+    log:
+        "results/logs/ensembles/{ensemble}_pseudo_labels.log",
+    params:
+        settings=settings("pseudo_labels", "ensemble"),
+        stamp=stamp("pseudo_labels", "ensemble"),
+    message:
+        "Labelling the test clips that {wildcards.ensemble} is sure of"
+    shell:
+        "microgesture --log {log:q} pseudo-labels --settings {params.settings:q} --clips {input.clips}"
+        " --predictions {input.predictions} --output {output} {input.scores}"
 
 
 rule compare_rows:

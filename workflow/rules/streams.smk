@@ -34,6 +34,7 @@ rule train_stream:
         shards=stream_shards,
         init=stream_init,
         weights=stream_weights,
+        pseudo_labels=stream_pseudo_labels,
     output:
         model="results/streams/{stream}/model.safetensors",
         card="results/streams/{stream}/card.json",

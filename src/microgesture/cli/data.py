@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from .. import steps
-from ..config import FlowSettings, KeypointSettings, TaylorSettings
+from ..modalities.settings import FlowSettings, KeypointSettings, TaylorSettings
 from .options import (
     Device,
     File,

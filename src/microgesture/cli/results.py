@@ -7,7 +7,7 @@ import typer
 
 from .. import steps
 from ..config import Submission, schema_json
-from .options import File, Files, Output, SettingsText, stage
+from .options import File, Files, OptionalFile, Output, SettingsText, stage
 
 
 @stage("ensemble", steps.EnsembleStep)
@@ -21,6 +21,7 @@ def ensemble(
     held_out: Output,
     val_output: Output,
     test_output: Output,
+    like: OptionalFile = None,
 ) -> None:
     """Fit temperatures and weights, and join the streams.
 
@@ -34,8 +35,29 @@ def ensemble(
     files = {stream: {split: found[stream, split] for split in ("val", "test")} for stream in step.streams}
     folds = {stream: [found[stream, f"fold{fold}"] for fold in range(step.folds)] for stream in step.streams}
     outputs = {"val": val_output, "test": test_output}
-    fitting = step.weights, step.calibrate, step.stacking
+    fitting = step.weights, step.calibrate, step.stacking, like, step.learns_from_val
     run_ensemble(name, read_clips(clips), files, folds, outputs, held_out, fusion, summary, *fitting)
+
+
+@stage("pseudo-labels", steps.PseudoLabelStep)
+def pseudo_labels(
+    settings: SettingsText,
+    clips: File,
+    predictions: File,
+    scores: Files,
+    output: Output,
+) -> None:
+    """Label the test clips that an ensemble is sure of.
+
+    The scores of its streams are the files <stream>/test.parquet.
+    """
+    from ..clips import read_clips
+    from ..pseudo_labels import make_pseudo_labels
+
+    step = steps.parse_step(steps.PseudoLabelStep, settings)
+    found = {path.parent.name: path for path in scores}
+    by_stream = {stream: found[stream] for stream in step.streams}
+    make_pseudo_labels(read_clips(clips), predictions, by_stream, output, step.threshold, step.quota, step.agreement)
 
 
 @stage("ablation", steps.AblationStep)

@@ -46,6 +46,9 @@ def train(
     card: Output,
     init: Annotated[list[Path] | None, typer.Option(exists=True, help="weights of a stream; one for each path")] = None,
     weights: Annotated[Path | None, typer.Option(exists=True, help="published weights")] = None,
+    pseudo_labels: Annotated[
+        Path | None, typer.Option(exists=True, help="labels of test clips, to learn from them and from val too")
+    ] = None,
     fold: Annotated[int | None, typer.Option(min=0, help="leave the people of this fold out")] = None,
     stamp: Stamp = "hand",
     device: Device = "auto",
@@ -59,14 +62,16 @@ def train(
     from ..batches import Machine
     from ..clips import read_clips
     from ..networks import build
+    from ..pseudo_labels import read_pseudo_labels, with_pseudo_labels
     from ..train import train as train_stream
 
     step = steps.parse_step(TrainStep, settings)
     machine = Machine(device, threads, workers, memory, devices, compile)
+    known = read_clips(clips)
+    if pseudo_labels:
+        known = with_pseudo_labels(known, read_pseudo_labels(pseudo_labels))
     with scratch_folder(model, stamp) as scratch:
-        train_stream(
-            read_clips(clips), by_kind(shards), step, build, model, card, scratch, machine, init or (), weights, fold
-        )
+        train_stream(known, by_kind(shards), step, build, model, card, scratch, machine, init or (), weights, fold)
 
 
 @stage("predict", TrainStep)
