@@ -4,18 +4,26 @@ from pydantic import TypeAdapter
 from torch import nn
 from torch.nn.functional import cross_entropy
 
+from microgesture.keypoints import SELECTIONS
 from microgesture.networks import NETWORKS, build
 from microgesture.networks.paths import mean_probability, per_path
 from microgesture.networks.settings import NetworkSettings
+from microgesture.weights import start_from_file
 
-CHANNELS = {"poseconv3d": (36,), "slowonly": (3,), "rgbposeconv3d": (3, 36), "video_swin": (3,)}
+CHANNELS = {"poseconv3d": (36,), "slowonly": (3,), "rgbposeconv3d": (3, 36)}  # others: 3
 NARROW = {"video_width": 8, "heatmap_width": 4, "name": "rgbposeconv3d"}
+
+
+def narrow_settings(name: str) -> dict[str, object]:
+    """As few channels as are worth looking at."""
+    of_its_own = {"rgbposeconv3d": NARROW, "stcnn": {"widths": [8], "strides": [2]}, "r2plus1d": {}}
+    return {"name": name, **of_its_own.get(name, {"width": 8})}
 
 
 def network(channels: tuple[int, ...] | None = None, classes: int = 32, **settings: object) -> nn.Module:
     torch.manual_seed(0)
     checked = TypeAdapter(NetworkSettings).validate_python(settings)
-    return build(checked, channels or CHANNELS[checked.name], classes)
+    return build(checked, channels or CHANNELS.get(checked.name, (3,)), classes, SELECTIONS["36"])
 
 
 def parameters(module: nn.Module) -> int:
@@ -240,8 +248,8 @@ def test_strides_are_whole_numbers_that_can_be_compiled(name):
 @pytest.mark.parametrize("name", NETWORKS)
 def test_all_of_a_network_can_be_compiled_for_batches_of_any_length(name):
     shapes = {"poseconv3d": [(36, 4, 16, 16)], "rgbposeconv3d": [(3, 2, 32, 32), (36, 8, 8, 8)]}
-    narrow = NARROW if name == "rgbposeconv3d" else {"name": name, "width": 8}
-    module = wake(network(**narrow)).eval()
+    shapes |= dict.fromkeys(("stcnn", "agcn"), [(3, 8, 36)])
+    module = wake(network(**narrow_settings(name))).eval()
     compiled = torch.compile(module, backend="eager", fullgraph=True)
     for clips in (2, 3):
         x = [torch.rand(clips, *shape) for shape in shapes.get(name, [(3, 4, 32, 32)])]
@@ -250,7 +258,7 @@ def test_all_of_a_network_can_be_compiled_for_batches_of_any_length(name):
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_only_the_heads_depend_on_the_classes(name):
-    narrow = NARROW if name == "rgbposeconv3d" else {"name": name, "width": 8}
+    narrow = narrow_settings(name)
     few, many = (
         {key: tuple(value.shape) for key, value in network(None, classes, **narrow).state_dict().items()}
         for classes in (5, 9)
@@ -319,3 +327,26 @@ def test_a_step_at_full_size_trains_every_weight(settings, shapes):
     before = {name: parameter.detach().clone() for name, parameter in full.named_parameters() if "head" in name}
     optimizer.step()
     assert not any(torch.equal(before[name], full.get_parameter(name)) for name in before)
+
+
+def test_r2plus1d_of_18_layers_is_torchvision_s_and_takes_its_weights(tmp_path):
+    from torchvision.models.video import r2plus1d_18
+
+    theirs, ours = r2plus1d_18().eval(), network((3,), 400, name="r2plus1d", dropout=0.5).eval()
+    assert parameters(ours) == 31_505_325  # as torchvision documents
+    torch.save(theirs.state_dict(), tmp_path / "r2plus1d_18.pth")
+    start = start_from_file(ours, tmp_path / "r2plus1d_18.pth", [str(label) for label in range(400)])
+    assert start.new == start.left_out == []
+    x_BCTHW = torch.rand(1, 3, 4, 32, 32)
+    with torch.no_grad():
+        torch.testing.assert_close(ours(x_BCTHW), theirs(x_BCTHW), atol=1e-4, rtol=1e-4)
+
+
+def test_r2plus1d_of_34_layers_has_twice_the_blocks():
+    # Each block has two convolutions, which are two each: together with the first one and the classifier 34 layers.
+    deep = network((3,), 32, name="r2plus1d", layers=34)
+    blocks = [len(getattr(deep, f"layer{stage}")) for stage in (1, 2, 3, 4)]
+    assert 2 * sum(blocks) + 2 == 34
+    assert 60e6 < parameters(deep) < 64e6
+    with pytest.raises(ValueError, match="sees 3 channels, not 36"):
+        network((36,), name="r2plus1d")

@@ -166,6 +166,14 @@ class AblationRow(Settings):
     versus: Name | None = Field(None, description="the row above that this one is compared with, clip by clip")
 
 
+class Truth(Settings):
+    """Labels of test clips; only the table in ``results/cross_subject`` reads them, and nothing is made from it."""
+
+    file: str = Field(description="a CSV with a row for each clip")
+    id_column: str = Field("clip_id", description="its column with the clips' ids")
+    label_column: str = Field("label", description="its column with their classes, written as in a submission")
+
+
 class Submission(Settings):
     """The file that is handed in."""
 
@@ -207,6 +215,9 @@ class Config(Settings):
     ensembles: dict[Name, Ensemble] = Field(min_length=1)
     ablation: tuple[AblationRow, ...] = Field(
         (), description="rows of results/ablation.csv; none: every stream of an ensemble, then every ensemble"
+    )
+    truth: Truth | None = Field(
+        None, description="labels of test clips, for results/cross_subject/ablation.csv with the same rows; null: none"
     )
     submission: Submission
 

@@ -17,7 +17,17 @@ from .errors import InputError
 from .networks.settings import HEATMAPS, SKELETONS
 from .settings import Settings
 from .stamps import code_digest
-from .steps import AblationStep, ClipsStep, DemoStep, DepthStep, EnsembleStep, PseudoLabelStep, RgbStep, SkeletonStep
+from .steps import (
+    AblationStep,
+    ClipsStep,
+    CrossSubjectStep,
+    DemoStep,
+    DepthStep,
+    EnsembleStep,
+    PseudoLabelStep,
+    RgbStep,
+    SkeletonStep,
+)
 from .stream import TrainStep, store
 
 SOURCE = Path(__file__).resolve().parent.parent
@@ -54,6 +64,7 @@ class Plan:
         for ensemble in self.config.ensembles:
             self._plan_ensemble(ensemble)
         self._plan_ablation()
+        self._plan_cross_subject()
         self._plan_submission()
 
     def step(self, stage: str, name: str) -> Step:
@@ -263,6 +274,15 @@ class Plan:
         clips = ("clips", self.corpus_of(rows[0].name))
         step = AblationStep(rows=rows, folds=self.config.folds)
         self._add("ablation", "ablation", step, ["microgesture.ablation"], [clips, *made])
+
+    def _plan_cross_subject(self) -> None:
+        if self.config.truth is None:
+            return
+        rows = self.ablation
+        made = [("ensemble" if row.name in self.config.ensembles else "predict", row.name) for row in rows]
+        step = CrossSubjectStep(**self.config.truth.model_dump(), rows=rows)
+        clips = ("clips", self.corpus_of(rows[0].name))
+        self._add("cross_subject", "cross_subject", step, ["microgesture.cross_subject"], [clips, *made])
 
     def _plan_submission(self) -> None:
         submission = self.config.submission

@@ -9,6 +9,7 @@ from .config import (
     DemoSettings,
     Ensemble,
     PseudoLabelSettings,
+    Truth,
     listed_problems,
 )
 from .errors import InputError
@@ -67,6 +68,12 @@ class AblationStep(Settings):
 
     rows: tuple[AblationRow, ...] = Field(min_length=1)
     folds: int = Field(0, ge=0, description="parts of the people that the rows are measured on; 0: on val")
+
+
+class CrossSubjectStep(Truth):
+    """Rows of the ablation table to measure on the test split."""
+
+    rows: tuple[AblationRow, ...] = Field(min_length=1)
 
 
 def parse_step(step: type[Settings], text: str) -> Any:

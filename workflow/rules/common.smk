@@ -149,6 +149,16 @@ def ensemble_scores(*splits):
     )
 
 
+def test_rows():
+    """What the rows of the ablation table say of the test clips."""
+    names = [row.name for row in plan.ablation]
+    ensembles = [name in plan.config.ensembles for name in names]
+    folders = ["ensembles" if joined else "scores" for joined in ensembles]
+    return expand(
+        "results/{folder}/{name}/test.parquet", zip, folder=folders, name=names
+    )
+
+
 def ablation_rows():
     """The predictions that the rows of the ablation table are measured on."""
     splits = [f"fold{fold}" for fold in plan.folds] or ["val"]

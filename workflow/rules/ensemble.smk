@@ -1,7 +1,7 @@
 # REQUIRED INPUTS: results/scores/<stream>/<split>.parquet of the ensemble's streams.
 # OUTPUTS: results/ensembles/<ensemble>/{fusion.json,summary.csv,held_out.parquet,val.parquet,test.parquet,
 # pseudo_labels.csv};
-# results/ablation.{csv,md}; results/submission.csv.
+# results/ablation.{csv,md}; results/cross_subject/ablation.{csv,md} where the truth is known; results/submission.csv.
 
 
 rule ensemble:
@@ -74,6 +74,28 @@ rule compare_rows:
     shell:
         "microgesture --log {log:q} ablation --settings {params.settings:q} --clips {input.clips} --csv {output.csv}"
         " --markdown {output.markdown} {input.predictions}"
+
+
+if plan.config.truth:
+
+    rule compare_on_test:
+        input:
+            clips=f"results/clips/{plan.corpus_of(plan.ablation[0].name)}.parquet",
+            predictions=test_rows(),
+            truth=plan.config.truth.file,
+        output:
+            csv="results/cross_subject/ablation.csv",
+            markdown="results/cross_subject/ablation.md",
+        log:
+            "results/logs/cross_subject.log",
+        params:
+            settings=plan.step("cross_subject", "cross_subject").settings,
+            stamp=plan.step("cross_subject", "cross_subject").stamp,
+        message:
+            "Comparing streams and ensembles on the people of the test split"
+        shell:
+            "microgesture --log {log:q} cross-subject --settings {params.settings:q} --clips {input.clips}"
+            " --csv {output.csv} --markdown {output.markdown} {input.predictions}"
 
 
 rule write_submission:

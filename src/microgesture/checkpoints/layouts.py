@@ -30,6 +30,7 @@ LAYOUTS = (
     Layout("torchvision's Swin for images", f"features.1.0.attn.{POSITIONS}", swin.from_torchvision_images),
     Layout("Swin as its authors and mmaction2 name it", f"layers.0.blocks.0.attn.{POSITIONS}", swin.from_authors),
     Layout("torchvision's ResNet", "layer1.0.conv1.weight", resnet.from_torchvision),
+    Layout("torchvision's R(2+1)D", "layer1.0.conv1.0.0.weight", resnet.from_torchvision_r2plus1d),
     Layout("mmaction2's and pyskl's SlowOnly or PoseConv3D", "conv1.conv.weight", resnet.from_openmmlab),
     Layout("mmaction2's and pyskl's RGBPoseConv3D", "rgb_path.conv1.conv.weight", resnet.from_openmmlab_pair),
 )

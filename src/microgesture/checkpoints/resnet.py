@@ -27,6 +27,11 @@ def from_openmmlab(name: str) -> str:
     return re.sub(r"^cls_head\.fc_cls\.", "head.3.", name)
 
 
+def from_torchvision_r2plus1d(name: str) -> str:
+    """A name in torchvision's R(2+1)D: ours has dropout before the classifier."""
+    return re.sub(r"^fc\.", "head.1.", name)
+
+
 def from_torchvision(name: str) -> str:
     """A name in torchvision's ResNet."""
     if found := re.fullmatch(r"layer(\d)\.(\d+)\.(conv|bn)([123])\.(\w+)", name):

@@ -75,6 +75,22 @@ def ablation(settings: SettingsText, clips: File, predictions: Files, csv: Outpu
     run_ablation(read_clips(clips), rows, files, step.folds, csv, markdown)
 
 
+@stage("cross-subject", steps.CrossSubjectStep)
+def cross_subject(settings: SettingsText, clips: File, predictions: Files, csv: Output, markdown: Output) -> None:
+    """Compare streams and ensembles on the test split, all together and person by person.
+
+    The files are <stream>/test.parquet and <ensemble>/test.parquet.
+    """
+    from ..clips import read_clips
+    from ..cross_subject import run_cross_subject
+
+    step = steps.parse_step(steps.CrossSubjectStep, settings)
+    files = {path.parent.name: path for path in predictions}
+    rows = {row.name: row.versus for row in step.rows}
+    truth = Path(step.file), step.id_column, step.label_column
+    run_cross_subject(read_clips(clips), rows, files, *truth, csv, markdown)
+
+
 @stage("submission", Submission)
 def submission(settings: SettingsText, clips: File, predictions: File, output: Output) -> None:
     """Write the file that is handed in: every test clip once, in order."""

@@ -23,6 +23,7 @@ NETWORKS = {
     "slowonly": "microgesture.networks.slowonly",
     "rgbposeconv3d": "microgesture.networks.rgbposeconv3d",
     "video_swin": "microgesture.networks.video_swin",
+    "r2plus1d": "microgesture.networks.r2plus1d",
     "stcnn": "microgesture.networks.stcnn",
     "agcn": "microgesture.networks.agcn",
 }

@@ -68,6 +68,15 @@ class VideoSwinSettings(Settings):
         return self
 
 
+class R2Plus1DSettings(Settings):
+    """R(2+1)D (arXiv 1711.11248): a ResNet over video whose convolutions are split into space and time."""
+
+    sees: ClassVar = (VIDEOS,)  # what may stand for each input
+    name: Literal["r2plus1d"]
+    layers: Literal[18, 34] = Field(18, description="as published: 31 or 62 million parameters")
+    dropout: float = Field(0.5, ge=0, lt=1, description=_HEAD_DROPOUT)
+
+
 class DecoupledSTCNNSettings(Settings):
     """Decoupled ST-CNN: convolutions over three neighbouring joints and over five frames, in turns."""
 
@@ -103,6 +112,7 @@ NetworkSettings = Annotated[
     | SlowOnlySettings
     | RGBPoseConv3DSettings
     | VideoSwinSettings
+    | R2Plus1DSettings
     | DecoupledSTCNNSettings
     | AGCNSettings,
     Field(discriminator="name"),
