@@ -177,6 +177,7 @@ def test_an_ensemble_whose_streams_know_val_takes_over_what_another_fitted(tmp_p
     like = tmp_path / "fusion.json"
     run_ensemble("final", clips, files, {}, outputs, *others, "search", True, like=like, learns_from_val=True)
     fusion = json.loads((folder / "fusion.json").read_text())
+    assert fusion["like"] == "base"
     for what in ("temperatures", "weights"):
         assert list(fusion[what].values()) == list(base[what].values())
     expected = sum(

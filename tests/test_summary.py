@@ -19,11 +19,11 @@ ROWS = pd.DataFrame(
 ON_VAL = {"split": "val", "clips": 90}
 
 
-def printed(folder, capsys, rows, fitted_on, quarantined=()):
+def printed(folder, capsys, rows, fitted_on, quarantined=(), **fusion):
     """What the closing table says, on one line."""
     files = [folder / name for name in ("summary.csv", "fusion.json", "submission.csv", "quarantine.csv")]
     rows.to_csv(files[0], index=False)
-    write_json(files[1], {"fitted_on": fitted_on})
+    write_json(files[1], {"fitted_on": fitted_on, **fusion})
     pd.DataFrame({"Id": ["c1", "c2"], "Target": [0, 1]}).to_csv(files[2], index=False)
     pd.DataFrame({"clip_id": quarantined, "reason": "truncated"}).to_csv(files[3], index=False)
     write_json(
@@ -59,6 +59,13 @@ def test_folds_of_unknown_subjects_are_taken_with_care(tmp_path, capsys):
     assert "3 folds of 251 recordings" in text
     assert "Not every subject is known" in text
     assert "other people" not in text
+
+
+def test_streams_that_know_val_have_no_accuracy_and_say_whose_to_look_at(tmp_path, capsys):
+    text = printed(tmp_path, capsys, ROWS[:0], {"split": None, "clips": 0}, like="base")
+    assert text.startswith(
+        "The streams have learnt from the validation clips too, so there is no accuracy; that of base"
+    )
 
 
 def test_without_labels_there_is_a_sentence(tmp_path, capsys):

@@ -192,6 +192,8 @@ def run_ensemble(
     streams_N = usable(held_out.logits_SNK).sum(0)
     write_predictions(held_out_path, held_out.clip_ids, held_out.predicted(clips), streams_N)
     written = {"ensemble": name, "streams": list(scores), **_named(fusion, scores)}
+    if like:
+        written["like"] = read_json(like)["ensemble"]
     if learns_from_val:
         written["fitted_on"] = {"split": None, "clips": 0}
     elif fold is None:

@@ -27,8 +27,11 @@ def print_summary(summary: Path, fusion: Path, submission: Path, quarantine: Pat
     rows = pd.read_csv(summary)
     if len(rows):
         console.print(_table(rows, read_json(fusion)["fitted_on"], [read_json(card) for card in cards]))
-    elif read_json(fusion)["fitted_on"]["split"] is None:
-        console.print("The streams have learnt from the validation clips too, so there is no accuracy.")
+    elif (said := read_json(fusion))["fitted_on"]["split"] is None:
+        like = (
+            f"; that of {said['like']}, whose weights they take over, is in its summary.csv" if "like" in said else ""
+        )
+        console.print(f"The streams have learnt from the validation clips too, so there is no accuracy{like}.")
     else:
         console.print("The corpus has no labelled validation clips: the streams have equal weights, and no accuracy.")
     unusable = pd.read_csv(quarantine)
