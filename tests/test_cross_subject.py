@@ -17,9 +17,9 @@ from microgesture.scores import write_predictions, write_scores
 
 ROOT = Path(__file__).parent.parent
 CLASSES, TARGETS = ("wave", "nod", "shrug", "point"), ("11", "12", "13", "14")
-PUBLISHED, MEASURED = (
+PUBLISHED, MEASURED, SMALL = (
     load_config(yaml.safe_load((ROOT / f"config/{name}.yaml").read_text()))
-    for name in ("cross_subject", "cross_subject_nsl49")
+    for name in ("cross_subject", "cross_subject_nsl49", "cross_subject_small")
 )
 
 
@@ -88,6 +88,16 @@ def test_both_halves_are_wired_alike():
         assert base.pseudo_labels.threshold == 0.65
         for first, again in zip(base.streams, final.streams, strict=True):
             assert config.streams[again] == config.streams[first].model_copy(update={"pseudo_labels": "base"})
+
+
+def test_the_small_one_has_the_same_streams_ensembles_and_rows():
+    full, small = (
+        {name: (s.inputs, s.network.name, s.recipe, s.pseudo_labels) for name, s in config.streams.items()}
+        for config in (PUBLISHED, SMALL)
+    )
+    assert full == small
+    assert PUBLISHED.ensembles == SMALL.ensembles
+    assert PUBLISHED.ablation == SMALL.ablation
 
 
 def test_each_part_is_switched_on_alone():
