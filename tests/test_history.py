@@ -7,6 +7,7 @@ def test_the_best_epoch_is_the_most_balanced_then_the_one_of_least_loss():
 
     assert best_epoch(history((0.5, 1.0), (0.7, 2.0), (0.7, 1.5), (0.7, 1.5), (0.6, 0.1))) == 2
     assert best_epoch(history((None, None), (None, None))) == 1
+    assert best_epoch(history((0.7, 2.0), (0.8, 0.5), (0.6, 3.0)), "last") == 2
 
 
 def test_epochs_go_on_after_the_last_one_and_end_in_one_line(capsys):

@@ -1,3 +1,4 @@
+import copy
 import os
 import shutil
 import signal
@@ -165,3 +166,24 @@ def test_a_truncated_video_costs_its_clips_and_not_the_run(project):
     assert sorted(submission.Id) == sorted(truth.Id)
     labels = pd.read_parquet(project.folder / "results/clips/imigue.parquet").query("split == 'train'").label
     assert set(submission.Target) == {labels.mode()[0]}
+
+
+def test_pseudo_labels_make_two_halves_and_only_the_second_follows_them(tmp_path):
+    config = copy.deepcopy(TINY)
+    config["streams"] = {"joint": TINY["streams"]["joint"]}
+    config["streams"]["again"] = TINY["streams"]["joint"] | {"pseudo_labels": "base"}
+    config["ensembles"] = {
+        "base": {"streams": ["joint"], "pseudo_labels": {"threshold": 0}},
+        "final": {"streams": ["again"], "like": "base"},
+    }
+    project = Project(tmp_path / "project", config)
+    first = project.run()
+    assert (first["train_stream"], first["predict_stream"], first["fuse_streams"], first["label_clips"]) == (2, 2, 2, 1)
+    labels = project.folder / "results/ensembles/base/pseudo_labels.csv"
+    assert len(pd.read_csv(labels)) == len(pd.read_csv(project.folder / "results/submission.csv"))
+    assert "there is no accuracy; that of base" in " ".join(project.printed.split())
+    project.config["ensembles"]["base"]["pseudo_labels"] = {"threshold": 0.04, "quota": 1}
+    project.write_config()
+    second_half = Counter(label_clips=1, train_stream=1, predict_stream=1, fuse_streams=1, write_submission=1)
+    assert project.run() == second_half
+    assert pd.read_csv(labels).label.is_unique

@@ -22,10 +22,12 @@ def best_epoch(history: Sequence[Epoch], keep: str = "best") -> int:
     return max(range(len(history)), key=lambda e: (history[e]["val_balanced_accuracy"], -history[e]["val_loss"]))
 
 
-def epochs_to_do(stream: str, epochs: int, history: list[Epoch], *, quiet: bool = False) -> Iterator[int]:
+def epochs_to_do(
+    stream: str, epochs: int, history: list[Epoch], keep: str = "best", *, quiet: bool = False
+) -> Iterator[int]:
     """The epochs still to do, under a progress bar with the last one's results; without a terminal one closing line.
 
-    The caller appends to ``history`` what it measured. ``quiet`` shows nothing.
+    The caller appends to ``history`` what it measured. ``keep`` as in ``best_epoch``; ``quiet`` shows nothing.
     """
     terminal = sys.stderr.isatty()
     started, before = time.monotonic(), len(history)
@@ -43,9 +45,9 @@ def epochs_to_do(stream: str, epochs: int, history: list[Epoch], *, quiet: bool 
             bar.update()
     if not quiet and not terminal and before < epochs:
         seconds = time.monotonic() - started
-        best = best_epoch(history)
+        kept = best_epoch(history, keep)
         print(
-            f"{title}: {epochs - before} epochs in {seconds:.1f} s, best is {best}: {_short(history[best])}",
+            f"{title}: {epochs - before} epochs in {seconds:.1f} s, {keep} is {kept}: {_short(history[kept])}",
             file=sys.stderr,
             flush=True,
         )

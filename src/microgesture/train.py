@@ -143,7 +143,7 @@ def fit(
     best, history, losses = state.restore(device)
     shared = process.share(network)
 
-    for epoch in epochs_to_do(step.stream, recipe.epochs, history, quiet=not process.is_first):
+    for epoch in epochs_to_do(step.stream, recipe.epochs, history, recipe.keep, quiet=not process.is_first):
         steps = epoch_batches(training.labels, recipe, step.seed, epoch)
         rates = [recipe.learning_rate * rate_factor(epoch + done / len(steps), recipe) for done in range(len(steps))]
         pieces = [pieces_of(keys, recipe.device_batch, process.rank, process.count) for keys in steps]
