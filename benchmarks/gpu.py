@@ -30,7 +30,7 @@ from microgesture.augment import input_channels, network_input
 from microgesture.batches import Machine, autocast
 from microgesture.config import load_config
 from microgesture.keypoints import Selection, selection_named
-from microgesture.losses import total_cross_entropy
+from microgesture.losses import total_focal_loss
 from microgesture.networks import build
 from microgesture.networks.settings import HEATMAPS, SKELETONS, NetworkSettings
 from microgesture.optimizers import make_optimizer
@@ -202,7 +202,7 @@ def measure(work: Workload, way: Way, steps: int, device: torch.device) -> tuple
         x = make_input()
         with autocast(recipe, device):
             logits = called(*x)
-        loss = total_cross_entropy(logits, batch.label, weight_K, recipe.label_smoothing) / work.clips
+        loss = total_focal_loss(logits, batch.label, weight_K, recipe.label_smoothing) / work.clips
         optimizer.zero_grad()
         loss.backward()
         if recipe.clip_norm is not None:
