@@ -49,6 +49,7 @@ def test_parents_are_joined_by_a_limb_and_lead_to_a_root(name):
     assert (
         roots
         == {
+            "21": {"right hand wrist"},
             "22": {"neck"},
             "36": {"neck", "right lip corner"},  # no limb joins the mouth to the face
             "42": {"right hand wrist", "left hand wrist"},
