@@ -1,5 +1,7 @@
 """Temperatures, grids of weights, and what calibration and stacking do to made-up streams."""
 
+import warnings
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -99,3 +101,11 @@ def test_stacking_never_names_a_class_that_it_was_not_taught():
     logits_SNK, labels_N = made_up_stream(0)[0][None], made_up_stream(0)[1]
     said_NK = stacked(logits_SNK, labels_N, np.equal(labels_N, 3).astype(int))
     assert (said_NK[labels_N == 3, 3] == 0).all()
+
+
+def test_stacking_copes_with_streams_of_any_scale():
+    logits_SNK = np.array([made_up_stream(seed, clips=90, classes=8)[0] for seed in range(4)])
+    logits_SNK *= np.array([1, 30, 1000, 1])[:, None, None]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # scikit-learn warns when it gives up
+        stacked(logits_SNK, made_up_stream(0, clips=90, classes=8)[1], np.arange(90) // 8 % 5)

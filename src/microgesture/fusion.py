@@ -10,6 +10,8 @@ import numpy as np
 from scipy.optimize import minimize, minimize_scalar
 from scipy.special import log_softmax, softmax
 from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from .errors import InputError
 from .scores import Scores
@@ -165,6 +167,7 @@ def stacked(logits_SNK: np.ndarray, labels_N: np.ndarray, fold_N: np.ndarray) ->
         if len(known := np.unique(labels_N[~own_N])) < 2:
             said_NK[own_N, known] = 1
             continue
-        regression = LogisticRegression(max_iter=1000).fit(features_NX[~own_N], labels_N[~own_N])
+        regression = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
+        regression.fit(features_NX[~own_N], labels_N[~own_N])
         said_NK[np.ix_(own_N, regression.classes_)] = regression.predict_proba(features_NX[own_N])
     return said_NK
