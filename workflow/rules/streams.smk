@@ -52,7 +52,8 @@ rule train_stream:
     message:
         "Training the stream {wildcards.stream}"
     shell:
-        "microgesture --log {log:q} train --settings {params.settings:q} --clips {input.clips} {params.start}"
+        # exec: no shell is left to die of a signal before the training has saved its state.
+        "exec microgesture --log {log:q} train --settings {params.settings:q} --clips {input.clips} {params.start}"
         " --model {output.model} --card {output.card} --stamp {params.stamp} {input.shards}"
 
 
