@@ -9,10 +9,9 @@ from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from .errors import InputError
-from .files import replacing
+from .parquet import read_parquet, write_parquet
 
 SPLITS = ("train", "val", "test")
 
@@ -72,13 +71,12 @@ def write_clips(path: Path | str, clips: Clips) -> None:
     """Write a clips table as Parquet, the class names in its metadata."""
     table = pa.Table.from_pandas(clips.table[SCHEMA.names], schema=SCHEMA, preserve_index=False)
     names = json.dumps({"classes": clips.classes, "targets": clips.targets}, ensure_ascii=False)
-    with replacing(path) as temporary:
-        pq.write_table(table.replace_schema_metadata({"microgesture": names}), temporary)
+    write_parquet(path, table, {"microgesture": names})
 
 
 def read_clips(path: Path | str) -> Clips:
     """Read a clips table; raises ``InputError`` if the file is something else."""
-    stored = pq.read_table(path)
+    stored = read_parquet(path)
     if not stored.schema.remove_metadata().equals(SCHEMA):
         raise InputError(f"{path} is no clips table of this version; delete it and run again")
     names = json.loads(stored.schema.metadata[b"microgesture"])

@@ -11,6 +11,7 @@ import torch
 from safetensors.torch import save_file
 
 from .checkpoints.reading import read_state_dict
+from .checksums import OPEN, seal
 from .compat import prepare_torchvision
 from .errors import InputError
 from .files import replacing
@@ -49,7 +50,8 @@ def fetch_weights(name: str, output: Path | str) -> None:
         _download(url, downloaded)
         state = read_state_dict(downloaded)
     with replacing(output) as temporary:
-        save_file({name: tensor.contiguous() for name, tensor in state.items()}, temporary)
+        save_file({name: tensor.contiguous() for name, tensor in state.items()}, temporary, metadata={"file": OPEN})
+        seal(temporary)
 
 
 def _download(url: str, file: Path) -> None:

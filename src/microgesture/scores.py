@@ -6,10 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from .errors import InputError
-from .files import replacing
+from .parquet import read_parquet, write_parquet
 
 SCHEMA = pa.schema([("clip_id", pa.string()), ("logits", pa.list_(pa.float32())), ("reason", pa.string())])
 PREDICTIONS = pa.schema([("clip_id", pa.string()), ("probabilities", pa.list_(pa.float32())), ("streams", pa.int32())])
@@ -27,13 +26,12 @@ def write_scores(path: Path | str, scores: Scores) -> None:
     """Write scores as Parquet, the clips that have logits first, each part in its own order."""
     rows = [{"clip_id": clip_id, "logits": logits.tolist()} for clip_id, logits in scores.logits.items()]
     rows += [{"clip_id": clip_id, "reason": reason} for clip_id, reason in scores.reasons.items()]
-    with replacing(path) as temporary:
-        pq.write_table(pa.Table.from_pylist(rows, SCHEMA), temporary)
+    write_parquet(path, pa.Table.from_pylist(rows, SCHEMA))
 
 
 def read_scores(path: Path | str) -> Scores:
     """Read scores; raises ``InputError`` if the file is something else or names a clip twice."""
-    table = pq.read_table(path)
+    table = read_parquet(path)
     if not table.schema.remove_metadata().equals(SCHEMA):
         raise InputError(f"{path} is no score file (columns {table.schema.names}); delete it and run again")
     rows = table.to_pylist()
@@ -67,8 +65,7 @@ def write_predictions(
 ) -> None:
     """Write the probabilities of an ensemble as Parquet, and how many streams said something of each clip."""
     columns = [list(clip_ids), probabilities_NK.tolist(), streams_N.tolist()]
-    with replacing(path) as temporary:
-        pq.write_table(pa.table(columns, schema=PREDICTIONS), temporary)
+    write_parquet(path, pa.table(columns, schema=PREDICTIONS))
 
 
 @dataclass(frozen=True)
@@ -81,9 +78,10 @@ class Prediction:
 
 def read_predictions(path: Path | str) -> dict[str, Prediction]:
     """An ensemble's predictions by clip; raises ``InputError`` if the file is something else."""
-    if not pq.read_schema(path).remove_metadata().equals(PREDICTIONS):
+    table = read_parquet(path)
+    if not table.schema.remove_metadata().equals(PREDICTIONS):
         raise InputError(f"{path} holds no predictions of an ensemble; delete it and run again")
-    rows = pq.read_table(path).to_pylist()
+    rows = table.to_pylist()
     return {row["clip_id"]: Prediction(np.array(row["probabilities"], np.float32), row["streams"]) for row in rows}
 
 
@@ -92,6 +90,6 @@ def read_said(path: Path | str) -> dict[str, np.ndarray]:
 
     Raises ``InputError`` if the file is something else.
     """
-    if not pq.read_schema(path).remove_metadata().equals(PREDICTIONS):
+    if not read_parquet(path).schema.remove_metadata().equals(PREDICTIONS):
         return read_scores(path).logits
     return {clip_id: said.probabilities_K for clip_id, said in read_predictions(path).items()}

@@ -52,8 +52,9 @@ class TrainingState:
         """Write everything as it is now."""
         if self._writes:
             state = {name: part.state_dict() for name, part in self._parts.items()}
-            with replacing(self._path) as temporary:
-                torch.save(state | reached._asdict(), temporary)
+            # Given a path, torch would not say that the disk is full.
+            with replacing(self._path) as temporary, open(temporary, "wb") as file:
+                torch.save(state | reached._asdict(), file)
         self._written = time.monotonic()
 
     def restore(self, device: torch.device) -> Reached:

@@ -13,6 +13,7 @@ from torch import nn
 
 from .checkpoints.layouts import DERIVED, adapt, translate
 from .checkpoints.reading import read_state_dict
+from .checksums import OPEN, refuse_damaged, seal
 from .errors import InputError
 from .files import replacing
 
@@ -58,15 +59,18 @@ def save_weights(path: Path | str, state: dict[str, torch.Tensor], about: About)
     """Write a network's state; equal tensors give equal bytes."""
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
     # One key only: safetensors keeps several in no fixed order.
-    with replacing(path) as temporary:
-        save_file(tensors, temporary, metadata={"microgesture": json.dumps(asdict(about), ensure_ascii=False)})
+    header = json.dumps(asdict(about) | {"file": OPEN}, ensure_ascii=False)
+    with replacing(path, sum(tensor.nbytes for tensor in tensors.values())) as temporary:
+        save_file(tensors, temporary, metadata={"microgesture": header})
+        seal(temporary)
 
 
 def load_weights(path: Path | str) -> tuple[dict[str, torch.Tensor], About | None]:
     """Read a network's state and what it was trained for, None in a file of other origin.
 
-    Raises ``InputError`` if the file is no safetensors file.
+    Raises ``InputError`` if the file is no safetensors file, or has changed since ``save_weights`` wrote it.
     """
+    refuse_damaged(path)
     try:
         with safe_open(path, framework="pt") as stored:
             metadata: dict[str, Any] = json.loads((stored.metadata() or {}).get("microgesture", "{}"))
