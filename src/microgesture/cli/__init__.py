@@ -3,7 +3,7 @@
 import logging
 
 from ..errors import InputError
-from . import data, results, streams  # noqa: F401 (each adds its subcommands)
+from . import archives, data, results, streams  # noqa: F401 (each adds its subcommands)
 from .options import app as app
 
 
