@@ -9,8 +9,8 @@ from pathlib import Path
 FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
-class DiskFull(OSError):
-    """A file cannot be written because its disk, or a quota on it, is full; ``strerror`` is a sentence about it."""
+class DiskFull(Exception):
+    """A file cannot be written because its disk, or a quota on it, is full."""
 
 
 @contextmanager
@@ -26,7 +26,7 @@ def disk_room(path: Path | str, size: int = 0) -> Iterator[None]:
         yield
     except Exception as error:
         if code := _full(error):
-            raise DiskFull(code, _sentence(path, size, code)) from None
+            raise DiskFull(_sentence(path, size, code)) from None
         raise
 
 
@@ -62,8 +62,11 @@ def _full(error: BaseException | None) -> int | None:
 
 def _sentence(path: Path, size: int, code: int) -> str:
     free = free_bytes(path)
-    needed = in_words(size) if size > free else f"more than {in_words(max(size, free))}"
-    full = "the quota there is used up" if code == errno.EDQUOT else f"its disk has {in_words(free)} free"
+    if code == errno.EDQUOT:
+        full, needed = "the quota there is used up", in_words(size) if size else "more"
+    else:
+        full = f"its disk has {in_words(free)} free"
+        needed = in_words(size) if size > free else f"more than {in_words(free)}"
     return (
         f"{path} cannot be written: {full}, and it needs {needed}. What was there before is unchanged; make room and "
         "run again: what is finished is not made twice"

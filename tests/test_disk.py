@@ -1,0 +1,122 @@
+import errno
+import shutil
+import subprocess
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+import torch
+
+from microgesture.cli import main
+from microgesture.disk import DiskFull, disk_room, in_words
+from microgesture.files import replacing, write_csv, write_text
+from microgesture.parquet import write_parquet
+from microgesture.shards import Shard, build_shard, each_clip, write_shard
+from microgesture.training_state import Reached, TrainingState
+from microgesture.weights import About, save_weights
+
+MIB = 2**20
+NOISE = np.random.default_rng(0).random(MIB // 4)  # 2 MiB that nothing compresses
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A real file system of 1 MiB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)]
+    if shutil.which("mount") is None or (done := subprocess.run(mount, capture_output=True, text=True)).returncode:
+        pytest.skip(f"a small disk cannot be mounted here: {done.stderr.strip() or 'no mount command'}")
+    yield folder
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+def large_weights(path):
+    save_weights(path, {"a": torch.from_numpy(NOISE)}, About("s", ("rgb",), ("x",)))
+
+
+def large_state(path):
+    network = torch.nn.Linear(1, 1)
+    scaler = torch.amp.GradScaler("cpu", enabled=False)
+    state = TrainingState(path, network, torch.optim.SGD(network.parameters()), scaler, every_seconds=0)
+    state.write(Reached({"a": torch.from_numpy(NOISE)}, [], []))
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        pytest.param(lambda path: write_text(path, "x" * 2 * MIB), id="text"),
+        pytest.param(lambda path: write_csv(path, pd.DataFrame({"a": NOISE})), id="csv"),
+        pytest.param(lambda path: write_shard(path, [("a", NOISE)], "raw"), id="shard"),
+        pytest.param(lambda path: write_parquet(path, pa.table({"a": NOISE})), id="table"),
+        pytest.param(large_weights, id="weights"),
+        pytest.param(large_state, id="training state"),
+    ],
+)
+def test_a_full_disk_leaves_the_old_file_and_says_what_is_needed(small_disk, write):
+    path = small_disk / "result"
+    path.write_text("old")
+    with pytest.raises(
+        DiskFull, match=r"result cannot be written: its disk has 1\.0 MB free, and it needs .*[1-5]\.\d MB"
+    ):
+        write(path)
+    assert path.read_text() == "old"
+    assert [file.name for file in small_disk.rglob("*")] == ["result"]
+
+
+def test_a_disk_that_fills_up_in_the_middle_of_a_shard_costs_no_finished_clip(small_disk, tmp_path):
+    made = []
+
+    def make(clip_id):
+        made.append(clip_id)
+        return np.full((3, 20000), ord(clip_id), np.uint8)
+
+    folder = small_disk / "results"
+    build = folder / "0000.arrow", folder / "scratch", list("abcdefgh"), lambda todo: each_clip(todo, make), "raw"
+    in_the_way = small_disk / "other"
+    in_the_way.write_bytes(bytes(MIB * 3 // 4))
+    with pytest.raises(DiskFull):
+        build_shard(*build)
+    finished = len(list((folder / "scratch").glob("*.arrow")))
+    assert 0 < finished < 8
+    in_the_way.unlink()
+    build_shard(*build)
+    assert sorted(made) == sorted([*"abcdefgh", made[finished]])
+    assert Shard(folder / "0000.arrow").read("h").tolist() == [[ord("h")] * 20000] * 3
+
+
+def test_the_command_says_it_in_a_sentence(small_disk, tmp_path, capsys):
+    write_shard(tmp_path / "rgb.arrow", [("a", np.zeros((40, 64, 64, 3), np.uint8))], "jpeg")
+    (small_disk / "other").write_bytes(bytes(MIB - 8192))
+    output = small_disk / "0000.arrow"
+    log = small_disk / "stage.log"
+    assert main(["--log", str(log), "taylor", "--rgb", str(tmp_path / "rgb.arrow"), "--output", str(output)]) == 1
+    printed = capsys.readouterr().err
+    assert "cannot be written: its disk has" in printed
+    assert "Traceback" not in printed
+    assert not list(small_disk.rglob("*.arrow"))
+
+
+def test_a_quota_that_is_used_up_is_called_one(tmp_path):
+    sentence = r"f cannot be written: the quota there is used up, and it needs 5 bytes\."
+    with pytest.raises(DiskFull, match=sentence), disk_room(tmp_path / "f", 5):
+        raise OSError(errno.EDQUOT, "quota exceeded")
+
+
+def test_a_file_that_cannot_fit_is_not_begun(tmp_path):
+    with pytest.raises(DiskFull, match=r"and it needs 1000000\.0 TB"), replacing(tmp_path / "f", 10**18):
+        raise AssertionError("begun")
+    assert not list(tmp_path.iterdir())
+
+
+def test_other_errors_stay_what_they_are(tmp_path):
+    with pytest.raises(PermissionError), disk_room(tmp_path / "f"):
+        raise PermissionError(errno.EACCES, "no")
+
+
+@pytest.mark.parametrize(
+    ("size", "words"), [(0, "0 bytes"), (999, "999 bytes"), (1000, "1.0 kB"), (999_999, "1.0 MB"), (2.5e12, "2.5 TB")]
+)
+def test_sizes_in_words(size, words):
+    assert in_words(size) == words

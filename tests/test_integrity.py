@@ -1,0 +1,137 @@
+import os
+import re
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from microgesture.checksums import is_whole
+from microgesture.cli import main
+from microgesture.errors import InputError
+from microgesture.files import write_csv, write_json
+from microgesture.integrity import find_damage, result_files
+from microgesture.parquet import write_parquet
+from microgesture.shards import write_shard
+
+FRAMES = np.random.default_rng(0).integers(0, 200, (4, 30)).astype(np.uint8)
+HOUR = 3600 * 10**9
+
+
+@pytest.fixture
+def results(tmp_path):
+    """A folder of results with two shards of two clips, a table and two texts."""
+    for shard in ("0000", "0001"):
+        clips = [(f"{shard}_left", FRAMES), (f"{shard}_right", FRAMES[::-1])]
+        write_shard(tmp_path / f"results/rgb/mine/{shard}.arrow", clips, "raw")
+    write_parquet(tmp_path / "results/clips/mine.parquet", pa.table({"clip_id": ["a"]}))
+    write_json(tmp_path / "results/streams/rgb/card.json", {"best": 1})
+    write_csv(tmp_path / "results/quarantine.csv", pd.DataFrame({"clip_id": ["a"], "reason": ["two\nlines"]}))
+    return tmp_path / "results"
+
+
+def flip(path, at):
+    """Change a byte as a failing disk does: without a new time."""
+    times, content = path.stat(), bytearray(path.read_bytes())
+    content[at] ^= 1
+    path.write_bytes(content)
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+
+def frame_of(path, frame):
+    return path.read_bytes().index(frame.tobytes())
+
+
+def verify(*arguments):
+    """The exit code of the command."""
+    with pytest.raises(SystemExit) as ended:
+        main(["verify", *map(str, arguments)])
+    return ended.value.code
+
+
+def test_whole_results_are_said_to_be_whole(results, capsys):
+    assert verify(results) == 0
+    assert "5 files" in (printed := capsys.readouterr().out)
+    assert "5 whole, 0 damaged" in printed
+
+
+def test_the_shard_and_the_clip_of_a_flipped_byte_are_named(results, capsys):
+    shard = results / "rgb/mine/0001.arrow"
+    flip(shard, frame_of(shard, FRAMES[2]))
+    assert find_damage(shard).clips == ("0001_left",)
+    assert verify(results) == 1
+    printed = re.sub(r"\s+", " ", capsys.readouterr().out)
+    assert "4 whole, 1 damaged" in printed
+    assert "0001_left" in printed
+    assert "0001_right" not in printed
+    assert f"snakemake --cores 8 results/rgb/mine/0001.arrow --directory {results.parent}" in printed
+    assert shard.exists(), "nothing is removed unasked"
+
+
+def test_a_flipped_byte_in_the_list_of_clips_costs_the_shard(results):
+    shard = results / "rgb/mine/0000.arrow"
+    flip(shard, shard.read_bytes().rindex(b"0000_right"))
+    assert find_damage(shard).reason == "the list of its clips is damaged, which costs them all"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("streams/rgb/card.json", b'{"best": 1', "cannot be read"),
+        ("quarantine.csv", b"clip_id,reason\na,why,too\n", "rows of different lengths"),
+        ("quarantine.csv", b"clip_id,reason\na,\xff\n", "cannot be read"),
+        ("clips/mine.parquet", b"", "no checksum"),
+        ("rgb/mine/0000.arrow", b"ARROW1", "no checksum"),
+    ],
+)
+def test_other_damage_is_found_too(results, name, content, reason):
+    (results / name).write_bytes(content)
+    assert reason in find_damage(results / name).reason
+
+
+def test_only_damaged_files_are_removed_and_not_those_that_nobody_can_judge(results, capsys):
+    old, damaged = results / "scores/rgb/val.parquet", results / "clips/mine.parquet"
+    old.parent.mkdir(parents=True)
+    pd.DataFrame({"clip_id": ["a"]}).to_parquet(old)
+    flip(damaged, 40)
+    assert verify(results, "--remove") == 1
+    assert not damaged.exists()
+    assert old.exists()
+    assert "4 whole, 1 damaged, 1 without a checksum" in re.sub(r"\s+", " ", capsys.readouterr().out)
+
+
+def test_a_file_that_is_made_again_as_it_was_has_the_old_time_again(results):
+    shard = results / "rgb/mine/0000.arrow"
+    whole, before = shard.read_bytes(), shard.stat().st_mtime_ns - HOUR
+    os.utime(shard, ns=(before, before))
+    flip(shard, frame_of(shard, FRAMES[0]))
+    verify(results, "--remove")
+    shard.write_bytes(whole)
+    assert verify(results) == 0
+    assert shard.stat().st_mtime_ns == before
+    assert sorted(os.listdir(shard.parent)) == ["0000.arrow", "0001.arrow"]
+
+
+def test_a_file_that_is_made_again_otherwise_is_as_new_as_it_is(results):
+    shard = results / "rgb/mine/0000.arrow"
+    before = shard.stat().st_mtime_ns - HOUR
+    os.utime(shard, ns=(before, before))
+    flip(shard, frame_of(shard, FRAMES[0]))
+    verify(results, "--remove")
+    write_shard(shard, [("0000_left", FRAMES + 1), ("0000_right", FRAMES)], "raw")
+    assert verify(results) == 0
+    assert shard.stat().st_mtime_ns > before
+    assert sorted(os.listdir(shard.parent)) == ["0000.arrow", "0001.arrow"]
+
+
+def test_unfinished_work_logs_and_drawn_corpora_are_no_results(results):
+    for name in ("rgb/mine/.scratch/0000/hand/000000.arrow", "demo/mine/a.csv", "logs/a.json"):
+        (results / name).parent.mkdir(parents=True, exist_ok=True)
+        (results / name).touch()
+    assert len(result_files(results)) == 5
+    assert all(is_whole(path) for path in result_files(results) if path.suffix == ".arrow")
+
+
+def test_a_folder_without_results_is_an_error(tmp_path):
+    with pytest.raises(InputError, match="there are no results"):
+        result_files(tmp_path)
