@@ -93,6 +93,9 @@ def test_rows_that_make_no_sense_are_quarantined_with_row_and_value(corpus):
     assert "column n_frames: 'ten'" in reason(corpus, ROWS[0].replace(",10,", ",ten,"))
     assert "column n_frames: '0'" in reason(corpus, ROWS[0].replace(",10,", ",0,"))
     assert "end 15 is 6 frames after the last of a.mp4" in reason(corpus, ROWS[0].replace(",10,", ",16,"))
+    assert "column fps: '1_0'" in reason(corpus, ROWS[0].replace(",30,", ",1_0,"))
+    assert "column fps: '1e300'" in reason(corpus, ROWS[0].replace(",30,", ",1e300,"))
+    assert "no such file" in reason(corpus, ROWS[0].replace("a.mp4", "a" * 300))
     assert "column fps: '-3'" in reason(corpus, ROWS[0].replace(",30,", ",-3,"))
     assert "9 cells in 8 columns" in reason(corpus, ROWS[0] + ",more")
 
@@ -123,6 +126,8 @@ def test_a_video_that_is_none_is_quarantined(corpus):
         ([HEADER, *ROWS[2:]], "no clip of .* is in the train split"),
         ([HEADER, *ROWS[:3], ROWS[3].replace("dee", "ann")], "subject ann is in test and in train or val"),
         ([], "no column clip_id, split, label"),
+        ([HEADER + ",label", *ROWS], "2 columns are named 'label'; keep one"),
+        ([HEADER, "a\0" + ROWS[0][1:]], r"row 2: clip_id 'a\\x00' holds a character that cannot be printed"),
     ],
 )
 def test_a_manifest_that_makes_no_sense_is_refused(corpus, lines, message):

@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -5,6 +7,7 @@ import pytest
 from microgesture.clips import read_clips, write_clips
 from microgesture.corpora import list_clips, miga, provides
 from microgesture.errors import InputError
+from mutations import attempt
 from release_files import (
     MIGA_LABELS,
     TEST_RECORDING,
@@ -263,6 +266,36 @@ def test_any_text_in_a_label_file_gives_rows_or_a_clear_error(tmp_path):
     labels = tmp_path / "imigue_skeleton/imigue_skeleton_train/0012/0012_label.csv"
     for _ in range(100):
         labels.write_text("1,0,9\n" + "".join(choose.choice(letters, 30)))
-        rows = by_id(tmp_path)
+        rows, refused = attempt(by_id, tmp_path)
+        if refused:
+            assert re.search(r"0012_label\.csv, row \d+: .*mend the quotes", refused)
+            continue
         assert rows.loc["0012_0"].status == "ok"
         assert (rows.reason.isna() == (rows.status == "ok")).all()
+
+
+def test_a_stray_quote_does_not_swallow_the_rows_after_it(tmp_path):
+    for rows in (["1,0,9", '"2,5,20', "3,8,9"], ["1,0,9", '"2,5,20', '3,8",9']):
+        write_miga(tmp_path, {"train/0012": rows}, videos=False)
+        with pytest.raises(InputError, match=r"0012_label\.csv, row 2: .*mend the quotes"):
+            table(tmp_path)
+
+
+def test_rows_are_counted_as_they_stand_in_the_file(tmp_path):
+    write_miga(tmp_path, {"train/0012": ["x,y,z1", ",,", "1,0,9", "", "2,5,20", ",,", " "]}, videos=False)
+    rows = by_id(tmp_path)
+    assert rows.status.to_list() == ["quarantined", "quarantined", "ok", "ok"]
+    assert rows.loc["0012_3", ["label", "start", "end"]].to_list() == [1, 5, 20]
+    write_miga(tmp_path, {"train/0012": ["class,start,end", "1,0,9"]}, videos=False)
+    assert by_id(tmp_path).status.to_dict() == {"0012_0": "ok"}
+
+
+def test_a_clip_too_long_to_count_is_quarantined(tmp_path):
+    write_miga(tmp_path, {"train/0012": ["1,0,2147483647", "1,0,9"]}, videos=False)
+    assert reasons(tmp_path) == {"0012_0": "0012_label.csv, row 1: end '2147483647' is not a frame number"}
+
+
+def test_one_recording_shows_one_subject(release):
+    write_lines(release / "labels_20200831.csv", ["video_id,subject_id", "12,30", "12,80"])
+    with pytest.raises(InputError, match=r"row 3: subject 80 in recording 0012, but 30 before"):
+        table(release)

@@ -8,6 +8,7 @@ import pandas as pd
 
 from .ablation import make_ablation, markdown_table
 from .clips import Clips, natural_key
+from .csv_files import csv_table
 from .errors import InputError
 from .files import write_csv, write_text
 from .people import count_people, people_in_words, person_of
@@ -17,13 +18,16 @@ from .scores import read_said
 def read_truth(path: Path, id_column: str, label_column: str, clips: Clips) -> dict[str, int]:
     """The class of each clip that a CSV names, as an index; it is written there as in a submission.
 
-    Raises ``InputError`` if a column is missing, or if a test clip has a label that is no class.
+    Raises ``InputError`` if a column is missing, or if a test clip is named twice or has a label that is no class.
     """
-    known = pd.read_csv(path, dtype=str)
+    known = csv_table(path)
     for column in (id_column, label_column):
         if column not in known:
             raise InputError(f"{path} has no column '{column}', only {', '.join(known.columns)}; name it under truth")
     test = known[known[id_column].isin(clips.table.clip_id[clips.table.split == "test"]) & known[label_column].notna()]
+    if test[id_column].duplicated().any():
+        twice = test[id_column][test[id_column].duplicated()].iloc[0]
+        raise InputError(f"{path}, column {id_column}: clip {twice} stands there twice; keep the right row")
     index = {target: label for label, target in enumerate(clips.targets)}
     if strange := sorted(set(test[label_column]) - set(index)):
         raise InputError(f"{path}, column {label_column}: '{strange[0]}' is no class of these clips")

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from .csv_files import csv_table
 from .errors import InputError
 
 
@@ -12,13 +13,18 @@ def evaluate(submission: Path, truth: Path, id_column: str, label_column: str, b
 
     ``truth`` is a CSV that names clips in ``id_column`` and their classes, written as in the submission, in
     ``label_column``; clips that were not handed in are passed over. Raises ``InputError`` if a column or the label of a
-    submitted clip is missing.
+    submitted clip is missing, or a clip is named twice.
     """
-    handed_in = pd.read_csv(submission, dtype=str).set_axis(["clip", "predicted"], axis=1)
-    known = pd.read_csv(truth, dtype=str)
+    handed_in, known = csv_table(submission), csv_table(truth)
+    if len(handed_in.columns) != 2:
+        raise InputError(f"{submission}: a submission has two columns, this one has {list(handed_in.columns)}")
+    handed_in.columns = ["clip", "predicted"]
     for column in [id_column, label_column, *([by] if by else [])]:
         if column not in known:
             raise InputError(f"{truth} has no column '{column}', only {', '.join(known.columns)}")
+    for path, ids in ((submission, handed_in["clip"]), (truth, known[id_column])):
+        if ids.duplicated().any():
+            raise InputError(f"{path} names clip {ids[ids.duplicated()].iloc[0]} twice; keep the right row")
     table = handed_in.merge(known, how="left", left_on="clip", right_on=id_column, validate="1:1")
     unknown = table["clip"][table[label_column].isna()]
     if len(unknown):

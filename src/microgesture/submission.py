@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
-import pyarrow.parquet as pq
 
 from .clips import Clips, natural_key
+from .csv_files import csv_table
 from .errors import InputError
 from .files import write_csv
+from .scores import read_predictions
 
 
 def submission_table(clips: Clips, predicted: dict[str, int]) -> pd.DataFrame:
@@ -36,8 +36,10 @@ def follow_sample(table: pd.DataFrame, sample: pd.DataFrame, path: Path) -> pd.D
 
 def write_submission(predictions: Path, clips: Clips, output: Path, sample: Path | None) -> None:
     """Write the submission of an ensemble's test predictions, checked against the sample if there is one."""
-    rows = pq.read_table(predictions).to_pylist()
-    table = submission_table(clips, {row["clip_id"]: int(np.argmax(row["probabilities"])) for row in rows})
+    predicted = read_predictions(predictions)
+    table = submission_table(
+        clips, {clip_id: int(said.probabilities_K.argmax()) for clip_id, said in predicted.items()}
+    )
     if sample is not None:
-        table = follow_sample(table, pd.read_csv(sample, dtype=str), sample)
+        table = follow_sample(table, csv_table(sample), sample)
     write_csv(output, table)

@@ -1,7 +1,5 @@
 """What every reader of a release gives: its clips as rows, and the helpers to find files and read numbers."""
 
-import csv
-import io
 import json
 import os
 import re
@@ -24,6 +22,7 @@ _SPLIT_NAMES = {
     "test": "test",
     "testing": "test",
 }
+_DECIMAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 
 
 @dataclass
@@ -93,25 +92,6 @@ def walk(root: Path) -> Iterator[Path]:
             yield Path(folder, name).relative_to(root)
 
 
-def text_of(path: Path) -> str:
-    """The text of a file in UTF-8, line ends as they are; raises ``InputError`` if it is something else."""
-    try:
-        return path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not a text file in UTF-8 ({error}); save it as one") from None
-
-
-def csv_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """The rows of a csv file that are not empty, as (line from 1, stripped cells); raises ``InputError``."""
-    reader = csv.reader(io.StringIO(text_of(path), newline=""))
-    try:
-        for cells in reader:
-            if any(cells := [cell.strip() for cell in cells]):
-                yield reader.line_num, cells
-    except csv.Error as error:
-        raise InputError(f"{path}, row {reader.line_num}: not readable as csv ({error})") from None
-
-
 def split_named(name: str) -> str | None:
     """The split that a file or folder name speaks of as a word of its own: ``train_data``, ``imigue_rgb_validate``."""
     for word in re.split(r"[\W_\d]+", name.lower()):
@@ -137,13 +117,18 @@ def one_of(paths: list[Path], split: str, root: Path) -> Path | None:
     return paths[0] if paths else None
 
 
+def decimal(text: str | None) -> float | None:
+    """A number written with ASCII digits (``12``, ``29.97`` or ``1.2e1``), or None."""
+    return float(text) if text and _DECIMAL.fullmatch(text) else None
+
+
 def whole(text: str | None) -> int | None:
-    """A whole number written as text (``12`` or ``12.0``) that fits the clips table, or None."""
-    try:
-        number = float(text)
-    except (TypeError, ValueError):
-        return None
-    return int(number) if number.is_integer() and abs(number) < 2**31 else None
+    """A whole number written as text (``12`` or ``12.0``) that fits the clips table, or None.
+
+    A count of frames, one more than the last, has to fit as well.
+    """
+    number = decimal(text)
+    return int(number) if number is not None and number.is_integer() and abs(number) < 2**31 - 1 else None
 
 
 def check_frames(row: Row, start: str | None, end: str | None) -> None:

@@ -7,8 +7,9 @@ import re
 from collections import defaultdict
 from pathlib import Path, PurePosixPath
 
+from ..csv_files import text_of
 from ..errors import InputError
-from .listing import Listing, Row, kinds_in_every_split, one_of, split_named, table, text_of, walk, whole
+from .listing import Listing, Row, kinds_in_every_split, one_of, split_named, table, walk, whole
 
 _TABLE = table("ma52.json")
 CLASSES = tuple(_TABLE["classes"])
@@ -73,7 +74,7 @@ def _lists(root: Path, paths: list[Path]) -> dict[str, Path]:
 
 def _read_list(path: Path, split: str) -> list[Row]:
     rows = []
-    for line, text in enumerate(text_of(path).splitlines(), start=1):
+    for line, text in enumerate(re.split(r"\r\n?|\n", text_of(path)), start=1):
         cells = text.split()
         if not cells:
             continue

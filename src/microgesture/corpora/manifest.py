@@ -6,13 +6,14 @@ part of that file. Only ``clip_id``, ``split``, ``label`` and one of the paths m
 alone.
 """
 
-import math
+import os
 from collections.abc import Mapping
 from itertools import zip_longest
 from pathlib import Path
 
+from ..csv_files import csv_rows, refuse_repeated
 from ..errors import InputError
-from .listing import Listing, Row, check_frames, csv_rows, known_split, whole
+from .listing import Listing, Row, check_frames, decimal, known_split, whole
 
 _REQUIRED = ("clip_id", "split", "label")
 _SOURCES = {"video": "video", "keypoints": "skeleton"}  # the column, and the field of a row that it fills
@@ -64,6 +65,7 @@ def _columns(path: Path) -> list[str]:
         raise InputError(
             f"{path}: no column {', '.join(missing)}; the first row names the columns: {', '.join(columns)}"
         )
+    refuse_repeated(path, columns)
     if not set(_SOURCES) & set(columns):
         raise InputError(
             f"{path}: neither a column video nor a column keypoints; one of them must name the clips' files"
@@ -78,6 +80,8 @@ def _row(path: Path, line: int, cells: Mapping[str, str]) -> Row:
     clip_id, split = cells["clip_id"], known_split(cells["split"])
     if not clip_id:
         raise InputError(f"{path}, row {line}: clip_id is empty; every clip needs one")
+    if not clip_id.isprintable():
+        raise InputError(f"{path}, row {line}: clip_id {clip_id!r} holds a character that cannot be printed; mend it")
     if split is None:
         raise InputError(f"{path}, row {line}, column split: {cells['split']!r} is none of train, val, test")
     row = Row(clip_id, declared, clip_id, split, subject=cells.get("subject") or None)
@@ -85,7 +89,7 @@ def _row(path: Path, line: int, cells: Mapping[str, str]) -> Row:
         if source := cells.get(column):
             setattr(row, target, source)
             row.expected[column] = source
-            if not (path.parent / source).is_file():
+            if not os.path.isfile(path.parent / source):  # also of a name that is too long to be one
                 row.refuse(f"column {column}: no such file {path.parent / source}")
     row.recording = row.video or row.skeleton or clip_id
     if not (row.video or row.skeleton):
@@ -111,10 +115,7 @@ def _set_frames(row: Row, cells: Mapping[str, str]) -> None:
 def _set_rate(row: Row, text: str) -> None:
     if not text:
         return
-    try:
-        row.fps = float(text)
-    except ValueError:
-        row.fps = math.nan
-    if not 0 < row.fps < math.inf:
+    row.fps = decimal(text)
+    if row.fps is None or not 0.001 <= row.fps <= 1e6:
         row.refuse(f"column fps: {text!r} is not a number of frames a second")
         row.fps = None

@@ -4,13 +4,15 @@ A label file has no header; each row is class, first frame, last frame (from 0, 
 Classes are 1 to 31 and 99 (no micro-gesture). Folder names differ from year to year, so files are found by name.
 """
 
+import itertools
 import re
 import sys
 from collections import defaultdict
 from pathlib import Path
 
+from ..csv_files import csv_rows
 from ..errors import InputError
-from .listing import Listing, Row, check_frames, csv_rows, kinds_in_every_split, one_of, split_of, table, walk, whole
+from .listing import Listing, Row, check_frames, kinds_in_every_split, one_of, split_of, table, walk, whole
 
 FPS = 25.0
 NO_GESTURE = 99  # the raw label of the last class
@@ -114,9 +116,11 @@ def _official_split(recording: str) -> str:
 
 def _read_labels(path: Path, recording: str, split: str) -> list[Row]:
     rows = []
-    for line, cells in csv_rows(path):
-        if line == 1 and all(whole(cell) is None for cell in cells[-2:]):
-            continue  # the names of the columns
+    lines = csv_rows(path)
+    first = next(lines, None)
+    # Names of columns hold no digit: a damaged first row is a row all the same, or all ids after it would be wrong.
+    named = first is None or all(re.fullmatch(r"\D*[^\W\d]\D*", cell) for cell in first[1])
+    for line, cells in lines if named else itertools.chain([first], lines):
         row = Row(f"{recording}_{len(rows)}", f"{path.name}, row {line}", recording, split, fps=FPS)
         rows.append(row)
         # Where the class is unknown, its column may be missing.
@@ -135,17 +139,26 @@ def _read_labels(path: Path, recording: str, split: str) -> list[Row]:
 
 
 def _subjects(root: Path, paths: list[Path]) -> dict[str, str]:
-    """The subject of each recording, from the licence holders' ``labels_*.csv``; nothing else in it is used."""
-    subjects = {}
+    """The subject of each recording, from the licence holders' ``labels_*.csv``; nothing else in it is used.
+
+    Raises ``InputError`` if it gives one recording two subjects.
+    """
+    subjects: dict[str, str] = {}
     for path in paths:
         if re.fullmatch(r"labels_.*\.csv", path.name, re.IGNORECASE):
             rows = csv_rows(root / path)
             _, columns = next(rows, (0, []))
-            for _, cells in rows:
+            for line, cells in rows:
                 named = dict(zip(columns, cells, strict=False))
                 recording, subject = whole(named.get("video_id")), named.get("subject_id")
-                if recording is not None and subject:
-                    subjects[f"{recording:04d}"] = subject
+                if recording is None or not subject:
+                    continue
+                known = subjects.setdefault(f"{recording:04d}", subject)
+                if known != subject:
+                    raise InputError(
+                        f"{root / path}, row {line}: subject {subject} in recording {recording:04d}, "
+                        f"but {known} before; keep the right one"
+                    )
     return subjects
 
 
