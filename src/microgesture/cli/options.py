@@ -74,6 +74,7 @@ def _log_to(
 ):
     handlers: list[logging.Handler] = [logging.StreamHandler()]
     handlers[0].setLevel(logging.WARNING)
+    logging.raiseExceptions = False  # where the disk is full, the log is not what one wants to hear of
     if log is not None:
         log.parent.mkdir(parents=True, exist_ok=True)
         handlers.append(logging.FileHandler(log, mode="w", encoding="utf-8"))
