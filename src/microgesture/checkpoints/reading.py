@@ -3,22 +3,59 @@
 import json
 import re
 import shlex
+from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from ..errors import InputError
 
 
+class Nothing:
+    """Stands for an object that a trainer keeps beside its weights; whatever it is made from is dropped."""
+
+    def __new__(cls, *_: Any) -> "Nothing":
+        return super().__new__(cls)
+
+    def __setstate__(self, _: Any) -> None:
+        pass
+
+
+class Settings:
+    """Stands for a dictionary of settings, which an unpickler may fill."""
+
+    def __new__(cls, *_: Any) -> OrderedDict:
+        return OrderedDict()
+
+
+# What mmengine's and mmcv's runners keep: their losses so far, the best score as NumPy wrote it, and settings. The
+# names are all that is known of these packages here; none of them is imported.
+BESIDE_WEIGHTS = (
+    (Nothing, "mmengine.logging.history_buffer.HistoryBuffer"),
+    (Settings, "mmengine.config.config.ConfigDict"),
+    (Settings, "mmcv.utils.config.ConfigDict"),
+    (Nothing, "numpy.ndarray"),
+    (Nothing, "numpy.dtype"),
+    *(
+        (Nothing, f"numpy.{core}.multiarray.{name}")
+        for core in ("core", "_core")
+        for name in ("_reconstruct", "scalar")
+    ),
+)
+
+
 def read_state_dict(path: Path | str) -> dict[str, torch.Tensor]:
     """The tensors of a file that ``torch.save`` wrote, on the CPU: a state dict, or a checkpoint that holds one.
 
-    Nothing in the file is executed. Raises ``InputError`` if it holds anything but plain values and tensors, with the
-    command that takes the tensors out, or if it cannot be read.
+    Nothing in the file is executed; what mmengine and mmcv keep beside the weights is dropped unread. Raises
+    ``InputError`` if the file holds anything else but plain values and tensors, with the command that takes the tensors
+    out, or if it cannot be read.
     """
     try:
-        saved = torch.load(path, map_location="cpu", weights_only=True)
+        with torch.serialization.safe_globals(list(BESIDE_WEIGHTS)):
+            saved = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}") from None
     except Exception as error:  # the bytes of a broken file can make the unpickler raise anything
@@ -38,12 +75,15 @@ def read_state_dict(path: Path | str) -> dict[str, torch.Tensor]:
 
 
 def _refusal(path: Path, what: str) -> str:
-    stripped = path.with_suffix(".tensors.pth")
+    converted = path.with_suffix(".safetensors")
     code = (
-        f'import torch; saved = torch.load({json.dumps(str(path))}, map_location="cpu", weights_only=False); '
-        f'torch.save(saved.get("state_dict", saved), {json.dumps(str(stripped))})'
+        "import torch; from safetensors.torch import save_file; "
+        f'saved = torch.load({json.dumps(str(path))}, map_location="cpu", weights_only=False); '
+        'state = saved.get("state_dict", saved.get("model", saved)); '
+        "save_file({name: value.clone().contiguous() for name, value in state.items() if torch.is_tensor(value)}, "
+        f"{json.dumps(str(converted))})"
     )
     return (
-        f"{path} holds {what}, which is no tensor, and weights must not run code. Where you trust the file, take its "
-        f"tensors out with\n  python -c {shlex.quote(code)}\nand name {stripped} instead"
+        f"{path} holds {what}, which is no tensor, and weights must not run code. Where it was made, or where you "
+        f"trust it, take its tensors out with\n  python -c {shlex.quote(code)}\nand name {converted} instead"
     )
