@@ -10,12 +10,14 @@ import xlsxwriter
 TEST_RECORDING = "0054"  # in the official list of test recordings
 
 
-def write_video(path: Path, frames_THWC: Sequence[np.ndarray], fps: int = 25, **settings: str) -> Path:
-    """An H.264 video of uint8 RGB frames; ``settings`` go to the container."""
+def write_video(
+    path: Path, frames_THWC: Sequence[np.ndarray], fps: int = 25, codec: str = "libx264", **settings: str
+) -> Path:
+    """A video of uint8 RGB frames, H.264 unless another ``codec`` is named; ``settings`` go to the container."""
     path.parent.mkdir(parents=True, exist_ok=True)
     height, width = frames_THWC[0].shape[:2]
     with av.open(str(path), "w", options=settings) as container:
-        stream = container.add_stream("libx264", rate=fps, options={"crf": "10", "threads": "1"})
+        stream = container.add_stream(codec, rate=fps, options={"crf": "10", "threads": "1"})
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         for frame in frames_THWC:
             container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from microgesture.errors import InputError, UnusableClip
-from microgesture.isolation import each_clip_isolated
+from microgesture.isolation import Isolated, ProcessEnded, each_clip_isolated
 
 IDS = ("first", "culprit", "last")
 
@@ -130,6 +130,85 @@ def test_a_bug_is_raised_with_its_place():
 def test_what_the_process_logs_is_logged_here(caplog):
     list(each_clip_isolated(IDS, partial(make_unless, say_something)))
     assert ("microgesture.somewhere", logging.WARNING, "half of 16") in caplog.record_tuples
+
+
+def count_with(pauses: dict[int, float]):
+    """A ``start``: counts up to a number, and before some of them does something else."""
+
+    def count(to: int):
+        for number in range(to):
+            if number in pauses:
+                time.sleep(pauses[number])
+            yield number
+        if to > 5:
+            raise UnusableClip("no more than five")
+
+    return count
+
+
+def test_items_come_one_by_one_and_the_process_goes_on():
+    with Isolated(partial(count_with, {})) as isolated:
+        assert list(isolated.each(3)) == [0, 1, 2]
+        assert list(isolated.each(0)) == []
+        came = []
+        with pytest.raises(UnusableClip, match="no more than five"):
+            came.extend(isolated.each(7))
+        (worker,) = multiprocessing.active_children()
+        assert next(isolated.each(2)) == 0  # and nobody waits for the rest
+        assert list(isolated.each(4)) == [0, 1, 2, 3]
+        assert multiprocessing.active_children() != [worker]
+    assert not multiprocessing.active_children()
+
+
+def test_all_items_together_must_come_in_time_but_who_gets_them_may_take_longer():
+    with Isolated(partial(count_with, {2: 600})) as isolated:
+        slowly = isolated.each(2, seconds=2)
+        assert next(slowly) == 0
+        time.sleep(2.2)
+        assert list(slowly) == [1]
+        items = isolated.each(4, seconds=2)
+        assert [next(items), next(items)] == [0, 1]
+        with pytest.raises(ProcessEnded, match=r"was stopped after 2 s"):
+            next(items)
+        assert list(isolated.each(2, seconds=30)) == [0, 1]
+
+
+def take(n_bytes: int):
+    np.ones(n_bytes, np.uint8)
+
+
+def test_the_memory_of_a_process_is_limited(tmp_path):
+    start = partial(make_unless, partial(take, 2**29), tmp_path / "notes")
+    made = dict(each_clip_isolated(IDS, start, memory=2**29))
+    assert str(made["culprit"]).startswith("memory ran out: Unable to allocate 512. MiB")
+    np.testing.assert_array_equal(made["last"], harmless("last"))
+    assert not isinstance(dict(each_clip_isolated(IDS, start, memory=2**30))["culprit"], UnusableClip)
+    take(2**29)  # nothing has become of this process
+
+
+def test_a_mapped_file_is_not_taken_for_memory(tmp_path):
+    with open(tmp_path / "large", "wb") as file:
+        file.truncate(2**32)
+    start = partial(make_unless, partial(look_into, tmp_path / "large"))
+    assert not isinstance(dict(each_clip_isolated(IDS, start, memory=2**29))["culprit"], UnusableClip)
+
+
+def look_into(path: Path):
+    assert np.memmap(path, mode="r")[-1] == 0
+
+
+def tell(name: str):
+    def make(clip_id: str) -> str:
+        return os.environ.get(name, "nothing")
+
+    return make
+
+
+def test_the_process_has_the_environment_of_now(monkeypatch):
+    for value in ("one", "another"):
+        monkeypatch.setenv("MICROGESTURE_TOLD", value)
+        with Isolated(partial(tell, "MICROGESTURE_TOLD")) as isolated:
+            assert isolated.do("clip") == value
 
 
 def test_no_process_is_left_behind_and_none_is_started_for_nothing():

@@ -1,10 +1,18 @@
+import os
+import re
+import signal
+from functools import partial
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from microgesture.corpora import list_clips
 from microgesture.errors import UnusableClip
+from microgesture.isolation import Isolated
 from microgesture.modalities import rgb
-from microgesture.modalities.rgb import make_rgb
+from microgesture.modalities.cutting import cutter
+from microgesture.modalities.rgb import crop_video, make_rgb
 from microgesture.shards import Shard, write_shard
 from microgesture.video import crop, decode, person_box
 from release_files import numbered_frames, textured_frames, write_lines, write_video
@@ -87,34 +95,87 @@ def test_a_clip_without_video_says_so(corpus):
 
 def test_a_killed_job_goes_on_with_the_clips_it_lacks(corpus, monkeypatch):
     whole = made(corpus).path.read_bytes()
-    decoded = []
+    cut = []
 
-    def dying(path, spans):
-        for index, frame in decode_spans(path, spans):
-            if index == 15:
-                raise KeyboardInterrupt
-            yield index, frame
+    def dying(video, spans, isolated):
+        yield next(crop_video(video, spans, isolated))
+        raise KeyboardInterrupt
 
-    def counting(path, spans):
-        decoded.append((path.name, sorted(spans)))
-        return decode_spans(path, spans)
+    def noting(video, spans, isolated):
+        cut.append((video.name, spans))
+        return crop_video(video, spans, isolated)
 
-    decode_spans = rgb.decode_spans
-    monkeypatch.setattr(rgb, "decode_spans", dying)
+    monkeypatch.setattr(rgb, "crop_video", dying)
     (corpus.parent / "rgb.arrow").unlink()
     with pytest.raises(KeyboardInterrupt):
         made(corpus)
-    monkeypatch.setattr(rgb, "decode_spans", counting)
+    monkeypatch.setattr(rgb, "crop_video", noting)
     assert made(corpus).path.read_bytes() == whole
-    assert decoded == [("a.mp4", [(12, 29)]), ("b.mp4", [(0, 7)])]
+    assert cut == [("a.mp4", {"late": (12, 29), "middle": (5, 14)}), ("b.mp4", {"b": (0, 7)})]
 
 
 def test_each_video_is_decoded_once_and_clips_come_as_they_end(corpus, monkeypatch):
-    opened, order = [], []
-    decode_spans = rgb.decode_spans
-    monkeypatch.setattr(rgb, "decode_spans", lambda path, spans: opened.append(path.name) or decode_spans(path, spans))
-    table = listed(corpus).table
-    for clip_id, _ in rgb._crop_clips(table, corpus, None, 60, 0.2):
-        order.append(clip_id)
+    opened = []
+
+    class Noting(Isolated):
+        def each(self, video, spans, seconds):
+            opened.append(video.name)
+            return super().each(video, spans, seconds=seconds)
+
+    with Noting(partial(cutter, None, 60, 0.2)) as isolated:
+        order = [clip_id for clip_id, _ in rgb._crop_clips(listed(corpus).table, corpus, isolated)]
     assert opened == ["a.mp4", "b.mp4"]
     assert order == ["early", "middle", "late", "b"]
+
+
+def dying(frame: int, again: bool, notes: Path):
+    """A cutter whose process dies at a frame: each time, or only at the first."""
+
+    def cut(video, spans):
+        for clip_id, made in cutter(None, 60, 0.2)(video, spans):
+            index = spans[clip_id][0] + sum(1 for one in seen if one == clip_id)
+            seen.append(clip_id)
+            if index == frame and (again or not notes.exists()):
+                notes.touch()
+                os.kill(os.getpid(), signal.SIGKILL)
+            yield clip_id, made
+
+    seen: list[str] = []
+    return cut
+
+
+SPANS = {"late": (12, 29), "early": (0, 9), "middle": (5, 14), "long": (8, 25)}
+
+
+@pytest.mark.parametrize(
+    ("frame", "again", "lost"),
+    [(7, False, ["early"]), (13, False, ["middle"]), (13, True, ["late", "long", "middle"]), (28, True, ["late"])],
+)
+def test_a_process_that_dies_costs_the_clip_it_died_of(corpus, tmp_path, frame, again, lost):
+    """If it dies at the same frame again, all clips that need the frame are lost, as with a damaged one."""
+    with Isolated(partial(cutter, None, 60, 0.2)) as isolated:
+        whole = dict(crop_video(corpus / "a.mp4", SPANS, isolated))
+    with Isolated(partial(dying, frame, again, tmp_path / "died")) as isolated:
+        cut = dict(crop_video(corpus / "a.mp4", SPANS, isolated))
+    assert cut.keys() == SPANS.keys()
+    assert sorted(clip_id for clip_id, made in cut.items() if isinstance(made, UnusableClip)) == lost
+    for clip_id in lost:
+        assert re.search(r"a\.mp4: the process that worked on it was ended by SIGKILL", str(cut[clip_id]))
+    for clip_id in SPANS.keys() - set(lost):
+        np.testing.assert_array_equal(cut[clip_id], whole[clip_id])
+
+
+def test_a_clip_that_would_not_fit_into_memory_is_refused_before_it_is_tried(corpus):
+    """The end of a clip comes from a list, and may be anything."""
+    with Isolated(partial(cutter, None, 60, 0.2)) as isolated:
+        cut = dict(crop_video(corpus / "a.mp4", {"endless": (3, 2**31 - 2), "early": (0, 9)}, isolated))
+    assert "endless: 2147483644 frames of 80 x 60 pixels are more than the 4 GiB" in str(cut["endless"])
+    assert cut["early"].shape == (10, 60, 80, 3)
+
+
+def test_a_video_for_which_memory_runs_out_costs_itself_only(corpus, monkeypatch):
+    write_video(corpus / "b.mp4", numbered_frames(2, 4000, 4000), codec="mpeg4")
+    monkeypatch.setattr(rgb, "DECODER_MEMORY", 2**28)
+    shard = made(corpus)
+    assert list(shard.reasons) == ["b"]
+    assert re.search(r"b\.mp4: (memory ran out|.*Cannot allocate memory)", shard.reason("b"))

@@ -1,17 +1,19 @@
-"""Clips made in a process of their own, so that one that kills the process costs nothing but itself."""
+"""Clips worked on in a process of their own, so that one that kills the process costs nothing but itself."""
 
 import logging
 import multiprocessing
+import os
+import resource
 import signal
 import threading
 import traceback
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from logging.handlers import QueueHandler
 from multiprocessing.connection import Connection
 from time import monotonic
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -19,86 +21,144 @@ from .errors import InputError, UnusableClip
 
 log = logging.getLogger(__name__)
 
-Make = Callable[[str], np.ndarray]
+Work = Callable[..., Any]
+PRELOADED = ["microgesture.modalities.cutting"]  # so that a process that opens a video is there in 20 ms
 
 
-class _Ended(Exception):
-    """The process is no more; the message says what became of it."""
+class ProcessEnded(UnusableClip):
+    """A process ended while it worked on a clip, or was stopped; the message says what became of it."""
 
 
 def each_clip_isolated(
-    clip_ids: Iterable[str], start: Callable[[], Make], seconds: float | None = None
+    clip_ids: Iterable[str],
+    start: Callable[[], Callable[[str], np.ndarray]],
+    seconds: float | None = None,
+    memory: int | None = None,
 ) -> Iterator[tuple[str, np.ndarray | UnusableClip]]:
     """Make clips one by one in another process; ``UnusableClip`` is passed on with its reason, like ``each_clip``.
 
-    ``start`` is called once in the process and returns what makes a clip there; it must be a function of a module, or a
-    ``functools.partial`` of one. When a clip ends the process (a crash in a library, the kernel for want of memory) or
-    takes longer than ``seconds``, it is unusable, its reason names what happened, and the next one gets a new process.
-    What the process logs is logged here. Any other error of ``start`` or of a clip is raised here: ``InputError`` as it
-    is, and also if the process ends before it has started; others as ``RuntimeError`` with their traceback.
+    ``start`` returns what makes a clip there; see ``Isolated`` for it, for the limits ``seconds`` (of a clip) and
+    ``memory`` and for what else is raised. When a clip ends the process (a crash in a library, the kernel for want of
+    memory) or takes too long, it is unusable, its reason names what happened, and the next one gets a new process.
     """
-    worker = None
-    try:
+    with Isolated(start, memory) as isolated:
         for clip_id in clip_ids:
-            if worker is None or not worker.is_alive():
-                worker = _Worker(start)
             try:
-                made = worker.make(clip_id, seconds)
-            except _Ended as ending:
-                made = UnusableClip(f"{clip_id}: the process that worked on it {ending}")
-                log.warning("%s; going on with a new one", made)
+                made = isolated.do(clip_id, seconds=seconds)
+            except ProcessEnded as ending:
+                made = UnusableClip(f"{clip_id}: {ending}")
+            except UnusableClip as reason:
+                made = reason
             yield clip_id, made
-    finally:
-        if worker is not None:
-            worker.stop()
+
+
+class Isolated:
+    """Calls a function in another process, which starts with the first call and anew after a call that ended it.
+
+    ``start`` is called once in each process and returns the function; it must be a function of a module, or a
+    ``functools.partial`` of one. ``memory`` is how many bytes the process may allocate, its own part included: beyond
+    them memory runs out for it, and for nothing else on the machine. What the process logs is logged here, and its
+    errors are raised here: ``UnusableClip`` and ``InputError`` as they are, want of memory as ``UnusableClip``,
+    ``ProcessEnded`` if it ends, ``InputError`` if it ends before it has started, and others as ``RuntimeError`` with
+    their traceback. To be used in a ``with`` block, at whose end the process is ended.
+    """
+
+    def __init__(self, start: Callable[[], Work], memory: int | None = None) -> None:
+        self._start = start
+        self._memory = memory
+        self._worker: _Worker | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop()
+
+    def do(self, *arguments: Any, seconds: float | None = None) -> Any:
+        """What the function returns; ``ProcessEnded`` if it takes longer than ``seconds``."""
+        with self._working() as worker:
+            worker.send(arguments, seconds)
+            return worker.receive()
+
+    def each(self, *arguments: Any, seconds: float | None = None) -> Iterator[Any]:
+        """What the function's iterator gives, item by item; ``ProcessEnded`` if all waiting takes over ``seconds``."""
+        with self._working() as worker:
+            worker.send(arguments, seconds)
+            while (item := worker.receive()) is not _Last:
+                yield item
+
+    @contextmanager
+    def _working(self) -> Iterator["_Worker"]:
+        if self._worker is None:
+            self._worker = _Worker(self._start, self._memory)
+        try:
+            yield self._worker
+        except UnusableClip as reason:
+            if isinstance(reason, ProcessEnded):
+                log.warning("%s; going on with a new one", reason)
+                self._stop()
+            raise
+        except BaseException:  # also where nobody waits for the rest of the answers any more
+            self._stop()
+            raise
+
+    def _stop(self) -> None:
+        if self._worker is not None:
+            self._worker.stop()
+            self._worker = None
+
+
+class _Last:
+    """Comes after the last item of an iterator."""
 
 
 class _Worker:
-    """A process that has started and waits for clips; raises ``InputError`` if it could not start."""
+    """A process that has started and waits for calls; raises ``InputError`` if it could not start."""
 
-    def __init__(self, start: Callable[[], Make]) -> None:
-        context = multiprocessing.get_context("spawn")  # a forked process could not use the GPU
+    def __init__(self, start: Callable[[], Work], memory: int | None) -> None:
+        # Forked from a server that has done nothing yet: from this process, it could not use a GPU or locks of threads.
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload(PRELOADED)
         self._pipe, other_end = context.Pipe()
-        self._process = context.Process(target=_work, args=(start, other_end), daemon=True)
+        arguments = (start, other_end, memory, dict(os.environ))
+        self._process = context.Process(target=_work, args=arguments, daemon=True)
         self._process.start()
         other_end.close()  # or the pipe would not end with the process
+        self._limit = self._left = None
         try:
-            failure = self._receive(None)
-        except _Ended as ending:
-            raise InputError(f"a process for clips {ending} before the first clip, while it started") from None
-        if failure is not None:
-            raise InputError(f"a process for clips could not start: {failure}")
+            self.receive()
+        except UnusableClip as reason:
+            raise InputError(f"a process for clips could not be used: {reason}, while it started") from None
 
-    def is_alive(self) -> bool:
-        return self._process.is_alive()
-
-    def make(self, clip_id: str, seconds: float | None) -> np.ndarray | UnusableClip:
+    def send(self, arguments: tuple, seconds: float | None) -> None:
+        self._limit = self._left = seconds
         with suppress(OSError):  # receiving finds out why
-            self._pipe.send(clip_id)
-        return self._receive(seconds)
+            self._pipe.send(arguments)
 
     def stop(self) -> None:
         self._process.kill()
         self._process.join()
         self._pipe.close()
 
-    def _receive(self, seconds: float | None) -> Any:
-        """The next answer; errors are raised, ``UnusableClip`` is returned."""
-        deadline = None if seconds is None else monotonic() + seconds
+    def receive(self) -> Any:
+        """The next answer; errors are raised."""
+        deadline = None if self._left is None else monotonic() + self._left
         while self._pipe.poll(None if deadline is None else max(deadline - monotonic(), 0)):
             try:
                 answer = self._pipe.recv()
             except (EOFError, OSError):
                 self._process.join()
-                raise _Ended(_ending(self._process.exitcode)) from None
+                raise ProcessEnded(f"the process that worked on it {_ending(self._process.exitcode)}") from None
             if isinstance(answer, logging.LogRecord):
                 logging.getLogger(answer.name).handle(answer)
-            elif isinstance(answer, Exception) and not isinstance(answer, UnusableClip):
+                continue
+            if isinstance(answer, Exception):
                 raise answer
-            else:
-                return answer
-        self.stop()
-        raise _Ended(f"was stopped after {seconds:g} s, the longest that one clip may take")
+            self._left = None if deadline is None else deadline - monotonic()
+            return answer
+        raise ProcessEnded(
+            f"the process that worked on it was stopped after {self._limit:g} s, the longest that it may take"
+        )
 
 
 def _ending(exit_code: int) -> str:
@@ -108,9 +168,11 @@ def _ending(exit_code: int) -> str:
     return f"was ended by {signal.Signals(-exit_code).name}{hint}"
 
 
-def _work(start: Callable[[], Make], pipe: Connection) -> None:
-    """The process: one answer after the start (None, or the error), then one for each clip id."""
+def _work(start: Callable[[], Work], pipe: Connection, memory: int | None, environment: dict[str, str]) -> None:
+    """The process: one answer after the start (None, or the error), then those to each call."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent as well, which then ends this process
+    os.environ.update(environment)  # of now, and not of when the server was started
+    _limit(memory)
     one_at_a_time = threading.Lock()
 
     def send(message: Any) -> None:
@@ -120,14 +182,38 @@ def _work(start: Callable[[], Make], pipe: Connection) -> None:
     to_parent = QueueHandler(SimpleNamespace(put_nowait=send))
     logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=[to_parent], force=True)
     with suppress(EOFError, BrokenPipeError):  # the parent is gone
-        make = _attempt(start)
-        failed = isinstance(make, Exception)
-        send(make if failed else None)
+        work = _attempt(start)
+        failed = isinstance(work, Exception)
+        send(work if failed else None)
         while not failed:
-            send(_attempt(make, pipe.recv()))
+            for answer in _answers(work, pipe.recv()):
+                send(answer)
 
 
-def _attempt(work: Callable, *arguments: str) -> Any:
+def _limit(memory: int | None) -> None:
+    """Let allocations beyond ``memory`` bytes fail, where the system can (Linux).
+
+    What counts is memory to write to. The address space, which could be limited as well, says little of it: libraries,
+    mapped files and what an allocator sets aside take any amount without using memory.
+    """
+    if memory is not None:
+        _, most = resource.getrlimit(resource.RLIMIT_DATA)
+        allowed = memory if most == resource.RLIM_INFINITY else min(memory, most)
+        resource.setrlimit(resource.RLIMIT_DATA, (allowed, most))
+
+
+def _answers(work: Work, arguments: tuple) -> Iterator[Any]:
+    answer = _attempt(work, *arguments)
+    if not isinstance(answer, Iterator):
+        yield answer
+        return
+    items, item = answer, None
+    while not (item is _Last or isinstance(item, Exception)):
+        item = _attempt(next, items, _Last)
+        yield item
+
+
+def _attempt(work: Callable, *arguments: Any) -> Any:
     """What ``work`` returns, or its error in a form that another process can read."""
     try:
         return work(*arguments)

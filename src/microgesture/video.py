@@ -16,6 +16,9 @@ from .errors import UnusableClip
 # A playlist or a list of parts could make the decoder open any other file, so only containers of video are read.
 CONTAINERS = "mov,matroska,avi,mpegts,mpeg,asf,flv,ogg"
 LARGEST_FRAME = 8192 * 8192  # pixels; a header that claims more is damaged, and would exhaust the memory
+# What a process that opens a video may allocate, in bytes: a decoder keeps up to 16 frames, which are 3 GiB of the
+# largest with 10 bits. At 1920 x 1080 it needs a tenth of that.
+DECODER_MEMORY = 4 * 2**30
 
 # These codecs never write a run of zeros, but their decoders often make a picture of one without complaint.
 ZERO_FREE_CODECS = ("h264", "hevc")
@@ -50,6 +53,14 @@ class Box:
         """Width and height of the box when its shorter side becomes ``size`` pixels: (size, size) for a square."""
         scale = size / min(self.width, self.height)
         return round(self.width * scale), round(self.height * scale)
+
+
+def decoding_seconds(n_frames: int) -> float:
+    """The longest that it may take to decode so many frames: a minute and a fifth of a second for each, or 12 hours.
+
+    That is a tenth of the speed of one slow core at 1920 x 1080, so whatever takes longer is stuck.
+    """
+    return min(60 + n_frames / 5, 12 * 3600)
 
 
 def probe(path: Path | str, count: bool = False) -> VideoInfo:
@@ -112,17 +123,22 @@ def _opened(path: Path | str) -> Iterator[InputContainer]:
         container = av.open(f"file:{path.absolute()}", options=options, metadata_errors="replace")
     except av.FFmpegError as error:
         raise UnusableClip(f"{path}: not a readable video ({error.strerror}); expected {CONTAINERS}") from None
-    with container:
-        if not container.streams.video:
-            raise UnusableClip(f"{path}: the file has no video stream")
-        stream = container.streams.video[0]
-        if stream.codec_context is None:
-            raise UnusableClip(f"{path}: the video is in a coding that is unknown here, or damaged")
-        if not 0 < stream.width * stream.height <= LARGEST_FRAME:
-            raise UnusableClip(f"{path}: the header claims {stream.width} x {stream.height} pixels a frame")
-        # With threads inside a frame, FFmpeg does not mark the frames in which it has patched over damage.
-        stream.codec_context.thread_count = 1
-        yield container
+    try:
+        with container:
+            if not container.streams.video:
+                raise UnusableClip(f"{path}: the file has no video stream")
+            stream = container.streams.video[0]
+            if stream.codec_context is None:
+                raise UnusableClip(f"{path}: the video is in a coding that is unknown here, or damaged")
+            if not 0 < stream.width * stream.height <= LARGEST_FRAME:
+                raise UnusableClip(f"{path}: the header claims {stream.width} x {stream.height} pixels a frame")
+            # With threads inside a frame, FFmpeg does not mark the frames in which it has patched over damage.
+            stream.codec_context.thread_count = 1
+            # Frames may claim other sizes than the header does.
+            stream.codec_context.options = {"max_pixels": str(LARGEST_FRAME)}
+            yield container
+    except MemoryError as error:
+        raise UnusableClip(f"{path}: memory ran out while it was read ({error})") from None
 
 
 def _packets(container: InputContainer, path: Path | str) -> Iterator[av.Packet]:
@@ -136,7 +152,7 @@ def _packets(container: InputContainer, path: Path | str) -> Iterator[av.Packet]
 def _frames(container: InputContainer, path: Path | str) -> Iterator[av.VideoFrame]:
     """The decoded frames; damage of any kind raises ``UnusableClip``."""
     zeros_are_damage = container.streams.video[0].codec_context.name in ZERO_FREE_CODECS
-    index = 0
+    index, size = 0, None
     for packet in _packets(container, path):
         if zeros_are_damage and HOLE in bytes(packet):
             raise UnusableClip(f"{path}: frame {index} or one soon after it has a hole, as from a broken download")
@@ -147,6 +163,10 @@ def _frames(container: InputContainer, path: Path | str) -> Iterator[av.VideoFra
         for frame in frames:
             if frame.is_corrupt:
                 raise UnusableClip(f"{path}: frame {index} is corrupt")
+            size = size or (frame.width, frame.height)
+            if (frame.width, frame.height) != size:
+                sizes = f"{frame.width} x {frame.height} pixels, those before {size[0]} x {size[1]}"
+                raise UnusableClip(f"{path}: frame {index} has {sizes}")
             yield frame
             index += 1
 
@@ -197,4 +217,9 @@ def crop(frame_HWC: np.ndarray, box: Box, size: int) -> np.ndarray:
             cut[top - box.y : bottom - box.y, left - box.x : right - box.x] = inside
     shrinking = size < min(box.width, box.height)
     how = cv2.INTER_AREA if shrinking else cv2.INTER_LINEAR
-    return cv2.resize(np.ascontiguousarray(cut), box.resized(size), interpolation=how)
+    try:
+        return cv2.resize(np.ascontiguousarray(cut), box.resized(size), interpolation=how)
+    except cv2.error as error:
+        if error.code == cv2.Error.StsNoMem:
+            raise MemoryError(error.err) from None
+        raise

@@ -3,7 +3,6 @@
 import difflib
 import inspect
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import ModuleType
 
@@ -11,15 +10,12 @@ import pandas as pd
 
 from ..clips import SCHEMA, Clips, refuse_shared_subjects, shard_of
 from ..errors import InputError, UnusableClip
-from ..progress import progress
-from ..skeletons import skeleton_length
-from ..video import VideoInfo, probe
+from ..video import VideoInfo
 from . import ma52, manifest, miga
 from .listing import Listing, Row, kinds_in_every_split
+from .measuring import Measure, measure_files
 
 FORMATS: dict[str, ModuleType] = {"miga": miga, "ma52": ma52, "manifest": manifest}
-
-Measure = int | VideoInfo | UnusableClip  # frames of a skeleton file, a video's own account of itself, or why neither
 
 
 def list_clips(
@@ -49,7 +45,7 @@ def list_clips(
         refuse_shared_subjects(people, corpus)
     _refuse_missing_sources(listing.rows, root)
     folder = root.parent if root.is_file() else root
-    measured = _measure(listing.rows, folder, corpus)
+    measured = measure_files(listing.rows, folder, corpus)
     for row in listing.rows:
         _fit(row, measured, end_tolerance)
     return Clips(_table(listing.rows, corpus, shards, measured), listing.classes, listing.targets)
@@ -97,28 +93,6 @@ def _refuse_missing_sources(rows: list[Row], root: Path) -> None:
             if path is None and (kind in provided or not (row.video or row.skeleton)):
                 wanted = row.expected.get(kind, f"a file in column {kind}")
                 row.refuse(f"no {kind} under {root}: expected {wanted}")
-
-
-def _measure(rows: list[Row], folder: Path, corpus: str) -> dict[str, Measure]:
-    """What each file says of itself, by its path: every video once, and skeletons where nothing else tells a length."""
-    files: dict[str, bool] = {}  # whether the length must be counted
-    for row in rows:
-        if row.reason is None and (row.video or row.end is None):
-            path = row.video or row.skeleton
-            files[path] = files.get(path, False) or row.end is None
-    if not files:
-        return {}
-    videos = {row.video for row in rows}
-
-    def measure(path: str) -> Measure:
-        try:
-            return probe(folder / path, count=files[path]) if path in videos else skeleton_length(folder / path)
-        except UnusableClip as reason:
-            return reason
-
-    with ThreadPoolExecutor(8) as pool:
-        results = progress(pool.map(measure, files), f"files {corpus}", len(files), "file")
-        return dict(zip(files, results, strict=True))
 
 
 def _fit(row: Row, measured: dict[str, Measure], end_tolerance: int) -> None:

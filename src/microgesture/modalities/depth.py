@@ -5,7 +5,7 @@
 ``transformers``: a network that estimates the depth of each stored rgb frame, see ``learned_depth``.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 from typing import Protocol
@@ -20,10 +20,11 @@ from ..isolation import each_clip_isolated
 from ..keypoints import selection_named
 from ..progress import progress
 from ..shards import Shard, build_shard, each_clip
-from ..video import Box, crop, decode, person_box, probe
+from ..video import DECODER_MEMORY, Box, crop, decode, person_box, probe
 from .skeleton_depth import SkeletonDepth
 
 BACKENDS = ("skeleton", "folder", "transformers")
+SECONDS = 900  # for the depth video of one clip
 
 
 class DepthEstimator(Protocol):
@@ -68,6 +69,27 @@ def to_stored(depth_THW: np.ndarray) -> np.ndarray:
     return stored_THW
 
 
+def depth_of_clips(
+    estimate: DepthEstimator, table: pd.DataFrame, keypoints: Path | None, size: int, margin: float
+) -> Callable[[str], np.ndarray]:
+    """What makes the stored depth of a clip of the clips table, uint8 (T, h, w), with the points of a keypoints shard.
+
+    Raises ``UnusableClip`` if the estimator does, or if it needs points and the clip has none.
+    """
+    rows = {row.clip_id: row for row in table.itertuples()}
+    selected = Shard(keypoints) if keypoints else None
+
+    def make(clip_id: str) -> np.ndarray:
+        clip = rows[clip_id]
+        # Without keypoints a depth video shows the full frame, like rgb; skeleton depth passes on why there are none.
+        wanted = selected and (isinstance(estimate, SkeletonDepth) or not selected.reason(clip_id))
+        keypoints_TVC = selected.read(clip_id) if wanted else None
+        box = person_box(keypoints_TVC, *_frame_size(clip), margin)
+        return to_stored(estimate(clip, keypoints_TVC, box, size))
+
+    return make
+
+
 def _frame_size(clip: tuple) -> tuple[int | None, int | None]:
     """Width and height of a clip's video; None where the table does not say."""
     return tuple(None if pd.isna(pixels) else int(pixels) for pixels in (clip.width, clip.height))
@@ -96,8 +118,9 @@ def make_depth(
     ``backend`` is "skeleton", "folder" (needs ``folder``) or "transformers" (needs ``rgb``, the rgb shard of the same
     clips, and ``model``, a folder or a hub's name); ``selection`` names the selection in ``keypoints``. ``precision``
     ("fp32", "bf16", "fp16") is a network's on a GPU, ``device`` is "auto", "cpu" or "cuda", ``threads`` are a CPU's.
-    The network runs in a process of its own: a clip that ends it, or for which memory runs out, is unusable and says
-    so. Raises ``InputError`` if the settings do not fit, or if the network cannot be set up.
+    The network runs in a process of its own, and so does what opens the videos of ``folder``: a clip that ends it, or
+    for which memory or time run out, is unusable and says so. Raises ``InputError`` if the settings do not fit, or if
+    the network cannot be set up.
     """
     if backend not in BACKENDS:
         raise InputError(f"there is no depth backend '{backend}'; choose one of {', '.join(BACKENDS)}")
@@ -109,30 +132,20 @@ def make_depth(
         raise InputError(
             "the depth backend 'transformers' sees rgb frames, and this corpus has no video; use 'skeleton'"
         )
-    rows = {row.clip_id: row for row in clips.usable[clips.usable.shard == shard].itertuples()}
+    table = clips.usable[clips.usable.shard == shard]
     if backend == "transformers":
         from .learned_depth import NETWORKS, depth_of_shard  # needs torch, which takes seconds to import
 
         build = partial(NETWORKS[backend], model, precision, device, threads)
         made = partial(each_clip_isolated, start=partial(depth_of_shard, rgb, build))
+    elif backend == "folder":
+        start = partial(depth_of_clips, DepthFolder(Path(folder)), table, keypoints, size, margin)
+        made = partial(each_clip_isolated, start=start, seconds=SECONDS, memory=DECODER_MEMORY)
     else:
-        estimate: DepthEstimator = (
-            SkeletonDepth(selection_named(selection)) if backend == "skeleton" else DepthFolder(Path(folder))
-        )
-        selected = Shard(keypoints) if keypoints else None
-
-        def make(clip_id: str) -> np.ndarray:
-            clip = rows[clip_id]
-            # Without keypoints a depth video shows the full frame, like rgb; skeleton depth passes on why there are
-            # none.
-            wanted = selected and (backend == "skeleton" or not selected.reason(clip_id))
-            keypoints_TVC = selected.read(clip_id) if wanted else None
-            box = person_box(keypoints_TVC, *_frame_size(clip), margin)
-            return to_stored(estimate(clip, keypoints_TVC, box, size))
-
-        made = partial(each_clip, make=make)
+        estimate = SkeletonDepth(selection_named(selection))
+        made = partial(each_clip, make=depth_of_clips(estimate, table, keypoints, size, margin))
 
     def produce(clip_ids: list[str]) -> Iterable:
         return made(progress(clip_ids, f"depth {output.parent.name}/{output.stem}", total=len(clip_ids)))
 
-    build_shard(output, scratch, list(rows), produce, "jpeg")
+    build_shard(output, scratch, list(table.clip_id), produce, "jpeg")

@@ -1,7 +1,7 @@
 """The rgb modality: each source video decoded once, each clip cropped to its person."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -9,18 +9,14 @@ import pandas as pd
 
 from ..clips import Clips
 from ..errors import UnusableClip
+from ..isolation import Isolated, ProcessEnded
 from ..progress import progress
-from ..shards import Shard, build_shard
-from ..video import Box, crop, decode_spans, person_box
+from ..shards import build_shard
+from ..video import DECODER_MEMORY, decoding_seconds
+from .cutting import cutter
 
-
-@dataclass
-class _OpenClip:
-    clip_id: str
-    first: int  # frames of the video
-    last: int
-    box: Box | None = None
-    frames: list[np.ndarray] = field(default_factory=list)
+Made = tuple[str, np.ndarray | UnusableClip]
+Spans = Mapping[str, tuple[int, int]]  # by clip id: first and last frame
 
 
 def make_rgb(
@@ -37,50 +33,70 @@ def make_rgb(
 
     The box is that of the clip's points in the ``keypoints`` shard (see ``person_box``; ``margin`` is a share of the
     person's extent), and the full frame where the clip has none; its shorter side becomes ``size`` pixels. A clip whose
-    frames cannot all be decoded has none and says why. ``root`` is the corpus's folder, or a file in it such as
+    frames cannot all be decoded has none and says why; so has one that ends the process in which videos are decoded,
+    with its limits of time and memory. ``root`` is the corpus's folder, or a file in it such as
     ``clips.csv``.
     """
     mine = clips.usable[clips.usable.shard == shard]
     folder = root.parent if root.is_file() else root
-    poses = Shard(keypoints) if keypoints is not None else None
+    start = partial(cutter, keypoints, size, margin)
 
-    def produce(todo: list[str]) -> Iterable[tuple[str, np.ndarray | UnusableClip]]:
+    def produce(todo: list[str]) -> Iterator[Made]:
         rows = mine[mine.clip_id.isin(todo)]
-        cropped = _crop_clips(rows, folder, poses, size, margin)
-        return progress(cropped, f"rgb {output.parent.name}/{output.stem}", len(rows))
+        with Isolated(start, DECODER_MEMORY) as isolated:
+            cropped = _crop_clips(rows, folder, isolated)
+            yield from progress(cropped, f"rgb {output.parent.name}/{output.stem}", len(rows))
 
     build_shard(output, scratch, list(mine.clip_id), produce, "jpeg")
 
 
-def _crop_clips(
-    rows: pd.DataFrame, folder: Path, poses: Shard | None, size: int, margin: float
-) -> Iterator[tuple[str, np.ndarray | UnusableClip]]:
+def _crop_clips(rows: pd.DataFrame, folder: Path, isolated: Isolated) -> Iterator[Made]:
     for row in rows[rows.video.isna()].itertuples():
         yield row.clip_id, UnusableClip(f"{row.clip_id}: recording {row.recording} has no video under {folder}")
     for video, of_video in rows[rows.video.notna()].groupby("video", sort=False):
-        wanted = [
-            _OpenClip(row.clip_id, row.video_start, row.video_start + row.n_frames - 1) for row in of_video.itertuples()
-        ]
-        yield from _crop_video(folder / video, wanted, poses, size, margin)
+        spans = {row.clip_id: (row.video_start, row.video_start + row.n_frames - 1) for row in of_video.itertuples()}
+        yield from crop_video(folder / video, spans, isolated)
 
 
-def _crop_video(
-    video: Path, wanted: list[_OpenClip], poses: Shard | None, size: int, margin: float
-) -> Iterator[tuple[str, np.ndarray | UnusableClip]]:
-    """The clips of one video, which may overlap, each as soon as its last frame is there."""
-    todo = {clip.clip_id: clip for clip in wanted}
-    try:
-        for index, frame_HWC in decode_spans(video, [(clip.first, clip.last) for clip in wanted]):
-            height, width = frame_HWC.shape[:2]
-            for clip in [clip for clip in todo.values() if clip.first <= index <= clip.last]:
-                clip.box = clip.box or person_box(_pose(poses, clip.clip_id), width, height, margin)
-                clip.frames.append(crop(frame_HWC, clip.box, size))
-                if index == clip.last:
-                    yield clip.clip_id, np.stack(todo.pop(clip.clip_id).frames)
-    except UnusableClip as reason:
-        for clip_id in todo:
+def crop_video(video: Path, spans: Spans, isolated: Isolated) -> Iterator[Made]:
+    """The clips of one video, which may overlap, each as soon as its last frame is there.
+
+    ``isolated`` does the work of ``cutter``. When its process ends, the clip that would have come next is lost and the
+    others are tried again; if it then ends before any has come, the trouble is the video's, and all are lost.
+    """
+    todo = dict(sorted(spans.items(), key=lambda item: item[1][1]))
+    has_ended = False
+    while todo:
+        before = len(todo)
+        try:
+            for clip_id, made in _whole_clips(video, todo, isolated):
+                yield clip_id, made
+                del todo[clip_id]
+            return
+        except ProcessEnded as ending:
+            reason = UnusableClip(f"{video}: {ending}")
+            lost = list(todo) if has_ended and len(todo) == before else list(todo)[:1]
+            has_ended = True
+        except UnusableClip as damage:
+            reason, lost = damage, list(todo)
+        for clip_id in lost:
             yield clip_id, reason
+            del todo[clip_id]
 
 
-def _pose(poses: Shard | None, clip_id: str) -> np.ndarray | None:
-    return None if poses is None or poses.reason(clip_id) else poses.read(clip_id)
+def _whole_clips(video: Path, spans: Spans, isolated: Isolated) -> Iterator[Made]:
+    """The clips, put together from the frames that come one by one, so that only here a whole clip is in memory."""
+    parts: dict[str, tuple[np.ndarray, int]] = {}  # frames (T, H, W, 3), and how many of them are there
+    seconds = decoding_seconds(1 + max(last for _, last in spans.values()))
+    for clip_id, made in isolated.each(video, dict(spans), seconds=seconds):
+        if isinstance(made, UnusableClip):
+            yield clip_id, made
+            continue
+        first, last = spans[clip_id]
+        frames_THWC, there = parts.get(clip_id) or (np.empty((last - first + 1, *made.shape), made.dtype), 0)
+        frames_THWC[there] = made
+        if first + there == last:
+            parts.pop(clip_id, None)
+            yield clip_id, frames_THWC
+        else:
+            parts[clip_id] = frames_THWC, there + 1
