@@ -2,22 +2,34 @@
 
 import csv
 import itertools
+import lzma
+import math
+import struct
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
+from xml.parsers import expat
 
 import numpy as np
 from python_calamine import CalamineError, CalamineWorkbook
 
 from .clips import Clips
 from .errors import UnusableClip
+from .isolation import each_clip_isolated
 from .progress import progress
-from .shards import build_shard, each_clip
+from .shards import build_shard
 
 POINTS = {137: "OpenPose body, face and hands", 35: "light_hand", 28: "OpenPose body and fingertips of MA-52"}
-# What NumPy and zipfile raise on a file that is damaged or no archive of arrays.
-_NO_ARCHIVE = (zipfile.BadZipFile, zlib.error, KeyError, ValueError, TypeError, EOFError, OSError, RuntimeError)
+SECONDS = 900  # the longest that the reading of one recording may take
+MEMORY = 4 << 30  # the bytes it may take; a table of an hour of frames fits
+LARGEST = 2 << 30  # the bytes that the parts of a workbook may come to; that hour is 1.3e9
+# What NumPy, zipfile and its decoders raise on a file that is damaged or no archive of arrays.
+_NO_ARCHIVE = (
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, SyntaxError),
+    *(KeyError, ValueError, TypeError, EOFError, OSError, RuntimeError, OverflowError),
+)
 
 
 def read_skeleton(path: Path | str) -> np.ndarray:
@@ -43,42 +55,56 @@ def skeleton_length(path: Path | str) -> int:
     """The number of frames of an ``.npz`` skeleton, from its header alone; raises ``UnusableClip``."""
     if not Path(path).is_file():
         raise UnusableClip(f"{path}: no such file")
-    try:
-        with zipfile.ZipFile(path) as archive, archive.open("keypoints.npy") as member:
-            version = np.lib.format.read_magic(member)
-            read = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}[version]
-            return _checked_shape(path, read(member)[0])[0]
-    except _NO_ARCHIVE as error:
-        raise UnusableClip(f"{path}: no NumPy archive with an array 'keypoints' ({error})") from None
+    return _npz_shape(Path(path))[0]
 
 
 def read_skeletons(clips: Clips, shard: int, root: Path, output: Path, scratch: Path) -> None:
     """Store the skeletons of a shard's recordings, keyed by their path relative to ``root``, each read once.
 
-    ``root`` is the corpus's folder, or a file in it such as ``clips.csv``. A recording that cannot be read has no
-    frames and says why; the others go on.
+    ``root`` is the corpus's folder, or a file in it such as ``clips.csv``. A recording that cannot be read, or takes
+    more than 15 minutes or 4 GiB, has no frames and says why; the others go on.
     """
     mine = clips.usable[clips.usable.shard == shard]
     paths = sorted(set(mine.skeleton.dropna()))
     folder = root.parent if root.is_file() else root
 
     def produce(todo: list[str]) -> Iterable[tuple[str, np.ndarray | UnusableClip]]:
-        each = each_clip(todo, lambda path: read_skeleton(folder / path))
+        each = each_clip_isolated(todo, partial(_reader, folder), SECONDS, MEMORY)
         return progress(each, f"skeletons {output.parent.name}/{output.stem}", len(todo), "recording")
 
     build_shard(output, scratch, paths, produce, "zstd")
 
 
+def _reader(folder: Path) -> Callable[[str], np.ndarray]:
+    return lambda path: read_skeleton(folder / path)
+
+
 def _read_npz(path: Path) -> np.ndarray:
+    _npz_shape(path)
     try:
         with np.load(path, allow_pickle=False) as archive:
             keypoints_TVC = archive["keypoints"]
     except _NO_ARCHIVE as error:
         raise UnusableClip(f"{path}: no NumPy archive with an array 'keypoints' ({error})") from None
-    _checked_shape(path, keypoints_TVC.shape)
-    if keypoints_TVC.dtype.kind not in "fiu":
-        raise UnusableClip(f"{path}: 'keypoints' is {keypoints_TVC.dtype}, expected float32")
     return keypoints_TVC.astype(np.float32)
+
+
+def _npz_shape(path: Path) -> tuple[int, ...]:
+    """The shape of the array from its header, which must fit what the archive holds: nothing is set aside for more."""
+    try:
+        with zipfile.ZipFile(path) as archive, archive.open("keypoints.npy") as member:
+            version = np.lib.format.read_magic(member)
+            read = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}[version]
+            shape, _, dtype = read(member)
+            held = archive.getinfo("keypoints.npy").file_size - member.tell()
+    except _NO_ARCHIVE as error:
+        raise UnusableClip(f"{path}: no NumPy archive with an array 'keypoints' ({error})") from None
+    _checked_shape(path, shape)
+    if dtype.kind not in "fiu":
+        raise UnusableClip(f"{path}: 'keypoints' is {dtype}, expected float32")
+    if held != (expected := math.prod(shape) * dtype.itemsize):
+        raise UnusableClip(f"{path}: 'keypoints' is {shape}, {expected} bytes, but the archive holds {held}")
+    return shape
 
 
 def _checked_shape(path: Path | str, shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -92,10 +118,40 @@ def _checked_shape(path: Path | str, shape: tuple[int, ...]) -> tuple[int, ...]:
 
 def _xlsx_rows(path: Path) -> Iterator[list]:
     try:
+        _check_workbook(path)
         with CalamineWorkbook.from_path(path) as book:
             yield from book.get_sheet_by_index(0).to_python(skip_empty_area=False)
-    except (CalamineError, OSError) as error:
+    except (CalamineError, expat.ExpatError, *_NO_ARCHIVE) as error:
         raise UnusableClip(f"{path}: not a readable xlsx file ({error})") from None
+
+
+def _check_workbook(path: Path) -> None:
+    """Compare each part of a workbook with its checksum, and see that its XML is whole.
+
+    What reads the tables is more forgiving. A document type, through which XML can name other files and grow without end,
+    has no place in a workbook (ECMA-376 part 2, 8.1.1). Raises ``UnusableClip``, or what the readers of archives and of
+    XML raise.
+    """
+    with zipfile.ZipFile(path) as archive:
+        members = archive.infolist()
+        if len({member.filename for member in members}) < len(members):
+            raise UnusableClip(f"{path}: two parts of the workbook have the same name; save it again as xlsx")
+        if (size := sum(member.file_size for member in members)) > LARGEST:
+            raise UnusableClip(f"{path}: the workbook unpacks to {size} bytes, more than the {LARGEST} of an hour")
+        for member in members:
+            parser = expat.ParserCreate(namespace_separator=" ")
+            parser.StartDoctypeDeclHandler = partial(_refuse_doctype, path, member.filename)
+            is_xml = member.filename.endswith((".xml", ".rels"))
+            with archive.open(member) as part:
+                while chunk := part.read(1 << 20):
+                    if is_xml:
+                        parser.Parse(chunk)
+            if is_xml:
+                parser.Parse(b"", True)
+
+
+def _refuse_doctype(path: Path, part: str, *_: object) -> None:
+    raise UnusableClip(f"{path}: {part} declares a document type, as no workbook does; save it again as xlsx")
 
 
 def _csv_rows(path: Path) -> Iterator[list[str]]:
@@ -135,9 +191,11 @@ def _numbers(path: Path, row: int, cells: list, columns: int) -> np.ndarray:
         layout = "x, y and confidence of each point" + (" after a frame number" if columns % 3 else "")
         raise UnusableClip(f"{path}, row {row}: {len(cells)} columns, expected {columns} ({layout})")
     try:
-        return np.array(cells, np.float32)
-    except (ValueError, TypeError):
-        values = [np.nan if cell in ("", None) else _number(cell) for cell in cells]
+        if bool not in map(type, cells):  # or NumPy would take TRUE for 1
+            return np.array(cells, np.float32)
+    except (ValueError, TypeError, OverflowError):
+        pass  # a cell is empty, or no number
+    values = [np.nan if cell in ("", None) else _number(cell) for cell in cells]
     if None in values:
         column = values.index(None)
         raise UnusableClip(f"{path}, row {row}, column {column + 1}: {cells[column]!r} is not a number")
@@ -145,7 +203,9 @@ def _numbers(path: Path, row: int, cells: list, columns: int) -> np.ndarray:
 
 
 def _number(cell: object) -> float | None:
+    if isinstance(cell, bool) or (isinstance(cell, str) and "_" in cell):  # which float would take for numbers
+        return None
     try:
         return float(cell)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
