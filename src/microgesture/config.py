@@ -320,10 +320,10 @@ class Config(Settings):
     def _refuse_circle(self, name: str, below: tuple[str, ...]) -> None:
         if name in below:
             raise ValueError(f"these need each other in a circle: {' -> '.join([*below, name])}")
-        for above in self._above(name):
+        for above in self.above(name):
             self._refuse_circle(above, (*below, name))
 
-    def _above(self, name: str) -> list[str]:
+    def above(self, name: str) -> list[str]:
         """The streams and ensembles that a stream or an ensemble needs first."""
         if name in self.streams:
             stream = self.streams[name]

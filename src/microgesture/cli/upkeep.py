@@ -8,6 +8,8 @@ import typer
 from .options import stage
 
 Results = Annotated[Path, typer.Argument(exists=True, file_okay=False, help="folder of results")]
+ConfigFile = Annotated[Path, typer.Option(help="configuration of the run")]
+ConfigChanges = Annotated[list[str] | None, typer.Option(help="key=value that stands for that of the file")]
 
 
 @stage("verify")
@@ -20,3 +22,40 @@ def verify(
 
     if verify_results(results, remove=remove):
         raise typer.Exit(1)
+
+
+@stage("preflight")
+def preflight(
+    results: Annotated[Path, typer.Argument(help="folder of results")] = Path("results"),
+    configfile: ConfigFile = Path("config.yaml"),
+    config: ConfigChanges = None,
+    cores: Annotated[int, typer.Option(min=1, help="jobs at a time")] = 8,
+) -> None:
+    """Estimate the disk and the time of a whole run from its first shards; exit code 1 if it does not fit."""
+    from ..jobs import read_plan
+    from ..preflight import preflight as estimate
+
+    if not estimate(read_plan(configfile, config or (), results), cores):
+        raise typer.Exit(1)
+
+
+@stage("doctor")
+def doctor(
+    results: Annotated[Path, typer.Argument(help="folder of results")] = Path("results"),
+    configfile: ConfigFile = Path("config.yaml"),
+    config: ConfigChanges = None,
+) -> None:
+    """Tell whether a run can start here: versions, devices, decoders, folders, the corpora, and what is to do.
+
+    Exit code 1 if something would stop it.
+    """
+    from ..health import examine, lines
+
+    stopped = False
+    for line, stops in lines(examine(configfile, config or (), results)):
+        typer.echo(line)
+        stopped |= stops
+    if stopped:
+        typer.echo("What is marked with ! would stop a run.")
+        raise typer.Exit(1)
+    typer.echo("Nothing would stop a run.")
