@@ -2,16 +2,20 @@
 
 import logging
 
+from ..disk import DiskFull
 from ..errors import InputError
-from . import archives, data, results, streams  # noqa: F401 (each adds its subcommands)
+from . import archives, data, results, streams, upkeep  # noqa: F401 (each adds its subcommands)
 from .options import app as app
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command; an ``InputError`` becomes one sentence and exit code 1, a wrong call its usage and code 2."""
+    """Run the command; a wrong call becomes its usage and exit code 2.
+
+    An ``InputError`` or a full disk becomes one sentence and code 1.
+    """
     try:
         app(arguments, prog_name="microgesture")
-    except InputError as error:
+    except (InputError, DiskFull) as error:
         logging.getLogger(__name__).error("microgesture: %s", error)
         return 1
     return 0
