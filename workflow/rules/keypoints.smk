@@ -14,6 +14,8 @@ rule read_skeletons:
         "results/skeletons/{corpus}/{shard}.arrow",
     log:
         "results/logs/skeletons/{corpus}/{shard}.log",
+    benchmark:
+        "results/benchmarks/skeletons/{corpus}/{shard}.tsv"
     params:
         settings=settings("skeletons", "corpus"),
         stamp=stamp("skeletons", "corpus"),
@@ -32,6 +34,8 @@ rule select_keypoints:
         "results/keypoints/{corpus}/{shard}.arrow",
     log:
         "results/logs/keypoints/{corpus}/{shard}.log",
+    benchmark:
+        "results/benchmarks/keypoints/{corpus}/{shard}.tsv"
     params:
         settings=settings("keypoints", "corpus"),
         stamp=stamp("keypoints", "corpus"),

@@ -30,6 +30,8 @@ rule make_rgb:
         "results/rgb/{corpus}/{shard}.arrow",
     log:
         "results/logs/rgb/{corpus}/{shard}.log",
+    benchmark:
+        "results/benchmarks/rgb/{corpus}/{shard}.tsv"
     resources:
         mem_mb=2000,
     params:
@@ -52,6 +54,8 @@ rule make_taylor:
         "results/taylor/{corpus}/{shard}.arrow",
     log:
         "results/logs/taylor/{corpus}/{shard}.log",
+    benchmark:
+        "results/benchmarks/taylor/{corpus}/{shard}.tsv"
     resources:
         mem_mb=2000,
     params:
@@ -72,6 +76,8 @@ rule make_flow:
         "results/flow/{corpus}/{shard}.arrow",
     log:
         "results/logs/flow/{corpus}/{shard}.log",
+    benchmark:
+        "results/benchmarks/flow/{corpus}/{shard}.tsv"
     resources:
         gpu=int(plan.flow_is_learned and plan.config.device != "cpu"),
         mem_mb=8000 if plan.flow_is_learned else 2000,
@@ -97,6 +103,8 @@ rule make_depth:
         "results/depth/{corpus}/{shard}.arrow",
     log:
         "results/logs/depth/{corpus}/{shard}.log",
+    benchmark:
+        "results/benchmarks/depth/{corpus}/{shard}.tsv"
     resources:
         gpu=int(plan.depth_is_seen and plan.config.device != "cpu"),
         mem_mb=8000 if plan.depth_is_seen else 2000,
