@@ -60,7 +60,7 @@ def read_state_dict(path: Path | str) -> dict[str, torch.Tensor]:
         raise InputError(f"{path} cannot be read: {error.strerror}") from None
     except Exception as error:  # the bytes of a broken file can make the unpickler raise anything
         if found := re.search(r"GLOBAL (\S+)", str(error)):
-            raise InputError(_refusal(Path(path), found[1])) from None
+            raise InputError(_refusal(Path(path), ascii(found[1])[1:-1])) from None
         reason = f"{type(error).__name__}: {str(error).partition('. ')[0]}"
         raise InputError(f"{path} is no file of weights, or a broken one ({reason}); get it again") from None
     for key in ("state_dict", "model"):

@@ -4,7 +4,7 @@ import logging
 
 from ..disk import DiskFull
 from ..errors import InputError
-from . import archives, data, results, streams, upkeep  # noqa: F401 (each adds its subcommands)
+from . import archives, data, foreign, results, streams, upkeep  # noqa: F401 (each adds its subcommands)
 from .options import app as app
 
 
