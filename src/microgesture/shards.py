@@ -6,6 +6,7 @@ which takes a fortieth of the time that decoding a jpeg does.
 """
 
 import json
+import os
 import shutil
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -17,6 +18,7 @@ import numpy as np
 import pyarrow as pa
 
 from .checksums import OPEN, damaged, is_whole, seal
+from .disk import disk_room
 from .errors import InputError, UnusableClip
 from .files import replacing
 
@@ -145,8 +147,17 @@ class Shard:
 
 def write_shard(path: Path | str, entries: Iterable[tuple[str, np.ndarray | UnusableClip]], codec: str) -> None:
     """Write one shard file from (clip id, frames (T, ...) or the reason there are none), in the order given."""
+    clips, batches = _encode(entries, codec)
+    with replacing(path, sum(batch.nbytes for batch in batches)) as temporary:
+        _write(temporary, clips, batches)
+
+
+def _encode(
+    entries: Iterable[tuple[str, np.ndarray | UnusableClip]], codec: str
+) -> tuple[list[dict], list[pa.RecordBatch]]:
+    """What a shard file lists of each clip, and the clip's frames."""
     encode = CODECS[codec][0]
-    batches, clips = [], []
+    clips, batches = [], []
     for clip_id, frames in entries:
         reason = str(frames) if isinstance(frames, UnusableClip) else None
         encoded = [] if reason else [encode(frame) for frame in frames]
@@ -157,17 +168,16 @@ def write_shard(path: Path | str, entries: Iterable[tuple[str, np.ndarray | Unus
         if not reason:
             described = {"shape": list(frames.shape), "dtype": frames.dtype.str}
         clips.append({"clip_id": clip_id, **described, "codec": codec, "reason": reason})
-    _write(path, clips, batches, sum(batch.nbytes for batch in batches))
+    return clips, batches
 
 
-def _write(path: Path | str, clips: list[dict], batches: Iterable[pa.RecordBatch], size: int) -> None:
+def _write(path: Path, clips: list[dict], batches: Iterable[pa.RecordBatch]) -> None:
     listed = json.dumps(clips, ensure_ascii=False).encode()
     schema = SCHEMA.with_metadata({"clips": listed, "crc32": _checksum_text(listed), "file": OPEN})
-    with replacing(path, size) as temporary:
-        with pa.ipc.new_file(str(temporary), schema) as writer:
-            for batch in batches:
-                writer.write_batch(batch.replace_schema_metadata(schema.metadata))
-        seal(temporary)
+    with pa.ipc.new_file(str(path), schema) as writer:
+        for batch in batches:
+            writer.write_batch(batch.replace_schema_metadata(schema.metadata))
+    seal(path)
 
 
 def _checksum_text(content: bytes) -> bytes:
@@ -196,13 +206,18 @@ def build_shard(
     finished = {clip_id: scratch / f"{row:06d}.arrow" for row, clip_id in enumerate(clip_ids)}
     unfinished = [clip_id for clip_id, part in finished.items() if not (part.exists() and is_whole(part))]
     for clip_id, frames in produce(unfinished):
-        write_shard(finished[clip_id], [(clip_id, frames)], codec)
+        # Not forced onto the disk as a result is, which for small clips takes longer than making them: a part that a
+        # power cut has spoilt is not whole.
+        scratch.mkdir(parents=True, exist_ok=True)
+        with disk_room(finished[clip_id]):
+            _write(scratch / ".unfinished", *_encode([(clip_id, frames)], codec))
+            os.replace(scratch / ".unfinished", finished[clip_id])
     if missing := [clip_id for clip_id, part in finished.items() if not part.exists()]:
         raise RuntimeError(f"{path}: nothing was produced for {missing}")
     # Opened one at a time: a shard may hold more clips than a process may hold files open.
     clips = [Shard(part)._clips[0] for part in finished.values()]
-    size = sum(part.stat().st_size for part in finished.values())
-    _write(path, clips, (Shard(part)._file.get_batch(0) for part in finished.values()), size)
+    with replacing(path, sum(part.stat().st_size for part in finished.values())) as temporary:
+        _write(temporary, clips, (Shard(part)._file.get_batch(0) for part in finished.values()))
     shutil.rmtree(scratch, ignore_errors=True)
 
 

@@ -1,0 +1,136 @@
+"""How time and memory of the clips and keypoints stages grow with the corpus, up to 41,000 clips (iMiGUE and MA-52).
+
+    python benchmarks/scale.py [--clips 41000] [--shards 8]
+
+Makes corpora of keypoints alone in the layout of MA-52, one small file a clip, with a tenth, half and all of the
+clips, and runs the commands behind the rules on them, one after the other. Printed are the seconds of each stage, the
+same for one clip and as a ratio to the smallest corpus (1 is linear growth; starting a command costs about a second, so
+that a stage of many shards is below 1), and the most memory that a command and its processes held at once.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import psutil
+
+from microgesture.clips import read_clips
+from microgesture.shards import Shard
+
+POINTS = 28  # of which 22 are chosen
+FRAMES = (8, 24)  # shortest and longest clip
+SPLITS = {"train": 0.5, "val": 0.25, "test": 0.25}
+GIB = 1 << 30
+AIM = 2.0  # GiB
+
+
+def make_corpus(folder: Path, clips: int) -> None:
+    """Write lists and keypoints of that many clips; one in a thousand is damaged."""
+    rng = np.random.default_rng(0)
+    figure_TVC = rng.uniform((100, 100, 0.3), (900, 900, 1), (FRAMES[1], POINTS, 3)).astype(np.float32)
+    (folder / "keypoints").mkdir(parents=True)
+    for split, share in SPLITS.items():
+        names = [
+            f"{split}{i:04d}" if split == "test" else f"{i // 60:04d}_01_{i:05d}" for i in range(int(clips * share))
+        ]
+        names = [name.replace("_01_", "_02_") for name in names] if split == "val" else names
+        (folder / f"{split}_list_videos.txt").write_text(
+            "".join(f"{name}.mp4 {i % 52}\n" for i, name in enumerate(names))
+        )
+        for name in names:
+            np.savez(folder / "keypoints" / f"{name}.npz", keypoints=figure_TVC[: rng.integers(*FRAMES, endpoint=True)])
+            if rng.random() < 0.001:
+                os.truncate(folder / "keypoints" / f"{name}.npz", 1000)
+
+
+def run(*arguments: object) -> tuple[float, int]:
+    """Run a command of the pipeline: its seconds, and the most bytes that it and its processes held at once."""
+    command = [sys.executable, "-m", "microgesture", *map(str, arguments)]
+    started, peak = time.perf_counter(), 0
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        while process.poll() is None:
+            peak = max(peak, held(psutil.Process(process.pid)))
+            time.sleep(0.02)
+        complaint = process.stderr.read()
+    if process.returncode:
+        raise RuntimeError(f"{' '.join(command)}:\n{complaint}")
+    return time.perf_counter() - started, peak
+
+
+def held(process: psutil.Process) -> int:
+    """Bytes of memory of a process and those that it started; what they share counts for each of them."""
+    total = 0
+    for each in (process, *children(process)):
+        try:
+            total += each.memory_info().rss
+        except psutil.Error:  # it has just ended
+            continue
+    return total
+
+
+def children(process: psutil.Process) -> list[psutil.Process]:
+    try:
+        return process.children(recursive=True)
+    except psutil.Error:
+        return []
+
+
+def run_stages(corpus: Path, results: Path, shards: int) -> dict[str, tuple[float, int]]:
+    """Run the three stages of a corpus; the seconds and the peak memory of each."""
+    table, limit = results / "clips.parquet", 0.02
+    listing = {"corpus": "scale", "format": "ma52", "root": str(corpus), "shards": shards, "max_quarantined": limit}
+    settings = json.dumps(listing | {"options": {"keypoints": "keypoints"}})
+    measured = {"clips": [run("clips", "--settings", settings, "--output", table)], "skeletons": [], "keypoints": []}
+    for shard in range(shards):
+        place = "--clips", table, "--shard", shard
+        skeletons, keypoints = (
+            results / stage / "scale" / f"{shard:04d}.arrow" for stage in ("skeletons", "keypoints")
+        )
+        root = json.dumps({"root": str(corpus)})
+        measured["skeletons"].append(run("skeletons", "--settings", root, *place, "--output", skeletons))
+        chosen = "--settings", '{"selection": "22"}', "--skeletons", skeletons
+        measured["keypoints"].append(run("keypoints", *chosen, *place, "--output", keypoints))
+    check(table, sorted(results.glob("keypoints/scale/*.arrow")))
+    return {stage: (sum(s for s, _ in runs), max(peak for _, peak in runs)) for stage, runs in measured.items()}
+
+
+def check(table: Path, shards: list[Path]) -> None:
+    """Stop if a clip is missing from the shards, or has other than 22 points in its number of frames."""
+    frames = read_clips(table).usable.set_index("clip_id").n_frames.to_dict()
+    shapes = {clip_id: shard.shape(clip_id) for shard in map(Shard, shards) for clip_id in shard.clip_ids}
+    if shapes != {clip_id: (count, 22, 3) for clip_id, count in frames.items()}:
+        raise RuntimeError("the shards do not hold the keypoints of the clips")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--clips", type=int, default=41_000, help="clips of the largest corpus (41000)")
+    parser.add_argument("--shares", type=float, nargs="+", default=[0.1, 0.5, 1.0], help="sizes to try (0.1 0.5 1)")
+    parser.add_argument("--shards", type=int, default=8, help="shards of each corpus (8)")
+    chosen = parser.parse_args()
+    first: dict[str, float] = {}
+    print(
+        f"{'clips':>8}  {'stage':<10}{'seconds':>9}{'ms a clip':>11}{'ratio':>7}{'peak GiB':>10}  (aim: under {AIM:g})"
+    )
+    for share in chosen.shares:
+        clips = int(chosen.clips * share)
+        with tempfile.TemporaryDirectory() as name:
+            make_corpus(Path(name, "corpus"), clips)
+            for stage, (seconds, peak) in run_stages(
+                Path(name, "corpus"), Path(name, "results"), chosen.shards
+            ).items():
+                each = seconds / clips * 1000
+                ratio = each / first.setdefault(stage, each)
+                print(
+                    f"{clips:>8,}  {stage:<10}{seconds:>9.1f}{each:>11.2f}{ratio:>7.2f}{peak / GIB:>10.2f}", flush=True
+                )
+
+
+if __name__ == "__main__":
+    main()
