@@ -1,5 +1,6 @@
 """Zip archives of releases, unpacked without believing what they say of themselves."""
 
+import fcntl
 import hashlib
 import os
 import re
@@ -8,6 +9,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,10 +59,10 @@ def unpack(
     names = {path.name for path in archives}
     if len(names) < len(archives):
         raise InputError("two of the archives have the same name; unpack them into folders of their own")
-    listed = _read_listing(folder / LISTING)
     sums = {path: _checked_sum(path, checksums) for path in archives}
     scratch = folder / SCRATCH
-    with open_all(archives, sums, limits) as opened:
+    with open_all(archives, sums, limits) as opened, _alone_in(folder):
+        listed = _read_listing(folder / LISTING)
         there = [member for archive, rows in listed.items() if archive not in names for _, member, *_ in rows if member]
         refuse_collisions(opened, there, (LISTING, SCRATCH))
         refuse_large(opened, folder, limits)
@@ -71,6 +73,30 @@ def unpack(
             return [_unpack_one(archive, folder, scratch, checksums, listed) for archive in opened]
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Keep other unpackings out of a folder; the lock goes with the process, also if it is killed."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise InputError(f"{folder} is no folder; unpack into another one") from None
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        _lock(handle, folder)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _lock(handle: int, folder: Path) -> None:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise InputError(f"another unpacking into {folder} is under way; wait until it has ended") from None
+    except OSError:
+        pass  # some disks of clusters have no locks
 
 
 def read_checksums(path: Path | str) -> dict[str, str]:
