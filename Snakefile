@@ -28,6 +28,14 @@ wildcard_constraints:
     published=r"\w+_Weights\.\w+",
 
 
+# Seconds of work each, or nothing without the internet, which only a cluster's login node has.
+localrules:
+    fetch_weights,
+    label_clips,
+    list_quarantine,
+    write_submission,
+
+
 include: "workflow/rules/corpus.smk"
 include: "workflow/rules/keypoints.smk"
 include: "workflow/rules/videos.smk"

@@ -24,12 +24,12 @@ def prepare(config: Config) -> None:
 
 
 def claimed_threads(config: Config, cores: int | None) -> int:
-    """The threads that a training claims of the ``cores`` given to Snakemake.
+    """The threads that a training claims of the ``cores`` given to Snakemake: its own and those that read clips.
 
     More than it uses where more cores were given than the machine has: trainings that cannot really run side by side
     would only fill the memory.
     """
-    return max(config.threads * config.devices, (cores or 1) // (os.cpu_count() or 1))
+    return max((config.threads + config.workers) * config.devices, (cores or 1) // (os.cpu_count() or 1))
 
 
 def show_summary(config: Config, results: Path = Path("results")) -> None:

@@ -3,10 +3,17 @@
 import sys
 from pathlib import Path
 
+from snakemake.common.tbdstring import TBDString
 from snakemake.exceptions import WorkflowError
 
 sys.path.insert(0, f"{workflow.basedir}/src")
 
+from microgesture.claims import (
+    largest_shard,
+    shard_memory,
+    shard_minutes,
+    training_memory,
+)
 from microgesture.commands import claimed_threads, prepare, show_summary
 from microgesture.errors import InputError
 from microgesture.plan import KINDS, Plan
@@ -28,6 +35,23 @@ def settings(stage, of):
 def stamp(stage, of):
     """A digest of everything a stage's output depends on."""
     return lambda wildcards: plan.step(stage, wildcards[of]).stamp
+
+
+def minutes(seconds):
+    """The time of a job on a shard, at so many seconds a clip; unknown until the clips are listed."""
+
+    def claimed(wildcards, attempt):
+        clips = largest_shard(plan.config)
+        return TBDString() if clips is None else shard_minutes(clips, seconds, attempt)
+
+    return claimed
+
+
+def memory(process_mb):
+    """The memory of a job on a shard: that of the process, and the shard that it reads."""
+    return lambda wildcards, input, attempt: shard_memory(
+        input.size_mb, attempt, process_mb
+    )
 
 
 def shards(kind, corpus):

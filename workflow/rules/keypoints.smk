@@ -16,6 +16,9 @@ rule read_skeletons:
         "results/logs/skeletons/{corpus}/{shard}.log",
     benchmark:
         "results/benchmarks/skeletons/{corpus}/{shard}.tsv"
+    resources:
+        mem_mb=memory(3000),
+        runtime=minutes(5),
     params:
         settings=settings("skeletons", "corpus"),
         stamp=stamp("skeletons", "corpus"),
@@ -36,6 +39,9 @@ rule select_keypoints:
         "results/logs/keypoints/{corpus}/{shard}.log",
     benchmark:
         "results/benchmarks/keypoints/{corpus}/{shard}.tsv"
+    resources:
+        mem_mb=memory(2000),
+        runtime=minutes(1),
     params:
         settings=settings("keypoints", "corpus"),
         stamp=stamp("keypoints", "corpus"),

@@ -40,10 +40,10 @@ rule train_stream:
         card="results/streams/{stream}/card.json",
     log:
         "results/logs/train/{stream}.log",
-    threads: lambda wildcards: claimed_threads(plan.config, workflow.cores)
+    threads: lambda wildcards: claimed_threads(plan.config, workflow.resource_settings.cores)
     resources:
         gpu=plan.config.devices if plan.config.device != "cpu" else 0,
-        mem_mb=lambda wildcards, attempt: 16000 * attempt,
+        mem_mb=lambda wildcards, attempt: training_memory(plan.config, attempt),
         runtime=lambda wildcards, attempt: 720 * attempt,
     params:
         settings=settings("train", "stream"),
@@ -88,10 +88,11 @@ rule predict_stream:
         test="results/scores/{stream}/test.parquet",
     log:
         "results/logs/predict/{stream}.log",
-    threads: lambda wildcards: claimed_threads(plan.config, workflow.cores)
+    threads: lambda wildcards: claimed_threads(plan.config, workflow.resource_settings.cores)
     resources:
         gpu=int(plan.config.device != "cpu"),
-        mem_mb=8000,
+        mem_mb=lambda wildcards, attempt: training_memory(plan.config, attempt),
+        runtime=lambda wildcards, attempt: 120 * attempt,
     params:
         settings=settings("predict", "stream"),
         stamp=stamp("predict", "stream"),
@@ -111,10 +112,11 @@ rule predict_fold:
         "results/scores/{stream}/fold{fold}.parquet",
     log:
         "results/logs/predict/{stream}_fold{fold}.log",
-    threads: lambda wildcards: claimed_threads(plan.config, workflow.cores)
+    threads: lambda wildcards: claimed_threads(plan.config, workflow.resource_settings.cores)
     resources:
         gpu=int(plan.config.device != "cpu"),
-        mem_mb=8000,
+        mem_mb=lambda wildcards, attempt: training_memory(plan.config, attempt),
+        runtime=lambda wildcards, attempt: 120 * attempt,
     params:
         settings=settings("predict_fold", "stream"),
         stamp=stamp("predict_fold", "stream"),

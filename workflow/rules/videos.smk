@@ -33,7 +33,8 @@ rule make_rgb:
     benchmark:
         "results/benchmarks/rgb/{corpus}/{shard}.tsv"
     resources:
-        mem_mb=2000,
+        mem_mb=memory(2000),
+        runtime=minutes(10),
     params:
         settings=settings("rgb", "corpus"),
         stamp=stamp("rgb", "corpus"),
@@ -57,7 +58,8 @@ rule make_taylor:
     benchmark:
         "results/benchmarks/taylor/{corpus}/{shard}.tsv"
     resources:
-        mem_mb=2000,
+        mem_mb=memory(2000),
+        runtime=minutes(10),
     params:
         settings=settings("taylor", "corpus"),
         stamp=stamp("taylor", "corpus"),
@@ -80,7 +82,8 @@ rule make_flow:
         "results/benchmarks/flow/{corpus}/{shard}.tsv"
     resources:
         gpu=int(plan.flow_is_learned and plan.config.device != "cpu"),
-        mem_mb=8000 if plan.flow_is_learned else 2000,
+        mem_mb=memory(8000 if plan.flow_is_learned else 2000),
+        runtime=minutes(10),
     params:
         settings=settings("flow", "corpus"),
         stamp=stamp("flow", "corpus"),
@@ -107,7 +110,8 @@ rule make_depth:
         "results/benchmarks/depth/{corpus}/{shard}.tsv"
     resources:
         gpu=int(plan.depth_is_seen and plan.config.device != "cpu"),
-        mem_mb=8000 if plan.depth_is_seen else 2000,
+        mem_mb=memory(8000 if plan.depth_is_seen else 2000),
+        runtime=minutes(10),
     params:
         settings=settings("depth", "corpus"),
         stamp=stamp("depth", "corpus"),
