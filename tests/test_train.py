@@ -13,6 +13,7 @@ from microgesture.distributed import Process
 from microgesture.errors import InputError, UnusableClip
 from microgesture.folds import assign_folds
 from microgesture.networks import build
+from microgesture.preemption import StopRequest
 from microgesture.samples import ClipDataset
 from microgesture.shards import Shard, write_shard
 from microgesture.train import learn, train
@@ -258,7 +259,7 @@ def test_steps_of_fewer_clips_than_devices_are_refused(tmp_path):
     # 8 clips in two steps of 4
     inputs = make_clips(SPLITS, LABELS), shards, make_step("joint", batch=5), build, tmp_path / "scratch"
     with pytest.raises(InputError, match="a step has 4 clips, too few for 5 devices"):
-        learn(one_of_five, *inputs, Machine("cpu", devices=5), (), None, None, 600)
+        learn(one_of_five, *inputs, Machine("cpu", devices=5), (), None, None, 600, StopRequest())
 
 
 @pytest.mark.slow

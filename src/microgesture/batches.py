@@ -12,6 +12,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from .errors import InputError
+from .preemption import obey_parent_alone, signals_withheld
 from .recipe import Recipe
 from .samples import ClipDataset, Sample
 
@@ -26,6 +27,7 @@ class Machine:
     ``device`` is auto (a GPU where there is one), cpu or cuda. ``threads`` of the CPU and ``workers``, processes that
     read clips beside the network, are for each device; ``memory`` is the GiB that the clips of a stream may take to be
     kept, if there are no workers. ``devices`` is how many a training runs on, ``compile`` has its network compiled.
+    ``gpus`` are torch's numbers of those to use, one for each device at least; the first ones where it is empty.
 
     No result depends on any of it, but for rounding, and for batch norm, which averages over what one device takes at
     once.
@@ -37,6 +39,7 @@ class Machine:
     memory: float = 1.0
     devices: int = 1
     compile: bool = False
+    gpus: tuple[int, ...] = ()
 
     def prepare(self, rank: int = 0) -> torch.device:
         """Set the number of threads; returns the device that the process of this rank runs on.
@@ -49,6 +52,9 @@ class Machine:
             return torch.device("cpu")
         if self.devices > max(torch.cuda.device_count(), 1):
             raise InputError(f"devices is {self.devices}, but only {torch.cuda.device_count()} GPUs are here; lower it")
+        if self.gpus:
+            torch.cuda.set_device(self.gpus[rank])  # or pinning memory would take some of the first one's
+            return torch.device("cuda", self.gpus[rank])
         return torch.device("cuda", rank) if self.devices > 1 else torch.device("cuda")
 
 
@@ -70,8 +76,11 @@ def load_batches(dataset: ClipDataset, batches: Sequence[Sequence[Key]], device:
         num_workers=dataset.workers,
         multiprocessing_context="fork" if dataset.workers else None,  # the open shards are shared, not sent
         pin_memory=device.type == "cuda",
+        worker_init_fn=obey_parent_alone,
     )
-    for batch in loader:
+    with signals_withheld():
+        loaded = iter(loader)
+    for batch in loaded:
         data = tuple(stack.to(device, non_blocking=True) for stack in batch.data)
         yield Sample(data, *(field.to(device, non_blocking=True) for field in batch[1:]))
 

@@ -2,8 +2,9 @@
 
 import warnings
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from typing import TypeVar
 
 import numpy as np
@@ -13,6 +14,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from .batches import Machine
 from .errors import InputError
+from .preemption import Stopped, obey_parent_alone, signals_withheld
 
 HOST = "127.0.0.1"  # all processes run on this machine
 PATIENCE = 3  # seconds in which a process that failed has ended
@@ -74,22 +76,25 @@ def on_each_device(machine: Machine, work: Callable[..., Result], *arguments: ob
 
     This process is the first of them. The others are new ones, so ``work`` is a function of a module and the arguments
     can be pickled. If one fails, all end: an error of this process is raised as it is, one of another process as
-    ``torch.multiprocessing.ProcessRaisedException`` with its traceback.
+    ``torch.multiprocessing.ProcessRaisedException`` with its traceback. Of the signals that ask for an end only this
+    process hears, which then tells the others.
     """
     device = machine.prepare()
     if machine.devices == 1:
         return work(Process(0, 1, device), *arguments)
     store = distributed.TCPStore(HOST, 0, is_master=True, wait_for_workers=False)
-    others = multiprocessing.start_processes(
-        _work_as_other,
-        (machine, store.port, work, arguments),
-        machine.devices - 1,
-        join=False,
-        start_method="spawn",  # a GPU cannot be used after a fork
-    )
+    resource_tracker.ensure_running()  # starting it lets SIGTERM through again
+    with signals_withheld():
+        others = multiprocessing.start_processes(
+            _work_as_other,
+            (machine, store.port, work, arguments),
+            machine.devices - 1,
+            join=False,
+            start_method="spawn",  # a GPU cannot be used after a fork
+        )
     try:
         result = _work_together(0, machine, store, work, arguments)
-    except InputError:
+    except (InputError, Stopped):
         raise
     except Exception:
         others.join(timeout=PATIENCE)  # raises the error of another process, if this one only missed that
@@ -110,7 +115,9 @@ def on_each_device(machine: Machine, work: Callable[..., Result], *arguments: ob
 def _work_as_other(
     number: int, machine: Machine, port: int, work: Callable[..., object], arguments: tuple[object, ...]
 ) -> None:
-    _work_together(number + 1, machine, distributed.TCPStore(HOST, port), work, arguments)
+    obey_parent_alone()
+    with suppress(Stopped):  # the first process tells of it
+        _work_together(number + 1, machine, distributed.TCPStore(HOST, port), work, arguments)
 
 
 def _work_together(

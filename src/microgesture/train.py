@@ -24,6 +24,7 @@ from .keypoints import selection_named
 from .losses import SemanticAnchors, class_weights, total_focal_loss
 from .optimizers import make_optimizer, rate_factor, set_rate
 from .predict import Build, Shards, log_probabilities
+from .preemption import Stopped, StopRequest
 from .samples import ClipDataset
 from .stream import TrainStep
 from .training_state import Reached, TrainingState
@@ -47,19 +48,33 @@ def train(
     weights: Path | None = None,
     fold: int | None = None,
     save_seconds: float = SAVE_SECONDS,
+    stop: StopRequest | None = None,
 ) -> None:
     """Train a stream on the labelled clips of ``train``; write its weights and a card about them.
 
     ``parents`` are weights of other streams to start from, one for each path of the network; ``weights`` are published
     ones. With a ``fold`` (0 to ``step.folds`` - 1) the clips of its people are neither learnt from nor validated on.
     Training that was killed goes on from where its state was last written in ``scratch``: at the end of every epoch and
-    every ``save_seconds``. On one CPU it ends in the same bytes as if it had not been killed. Raises ``InputError`` if
-    there is nothing to learn from, if too many clips lack an input, or if the loss is not finite.
+    every ``save_seconds``. On one CPU it ends in the same bytes as if it had not been killed. Once there is a request
+    to ``stop`` it saves its state after the step under way and raises ``Stopped``. Raises ``InputError`` if there is
+    nothing to learn from, if too many clips lack an input, or if the loss is not finite.
     """
     started = time.monotonic()
     machine = replace(machine, devices=min(machine.devices, step.recipe.batch))
     learnt, made = on_each_device(
-        machine, learn, clips, shards, step, build, scratch, machine, parents, weights, fold, save_seconds
+        machine,
+        learn,
+        clips,
+        shards,
+        step,
+        build,
+        scratch,
+        machine,
+        parents,
+        weights,
+        fold,
+        save_seconds,
+        stop or StopRequest(),
     )
     save_weights(output, learnt, About(step.stream, step.inputs, clips.classes))
     write_card(card, made, seconds=time.monotonic() - started)
@@ -78,6 +93,7 @@ def learn(
     weights: Path | None,
     fold: int | None,
     save_seconds: float,
+    stop: StopRequest,
 ) -> tuple[dict[str, torch.Tensor], Made]:
     """The part of ``train`` that each process takes: clips and network made ready, and all epochs."""
     known = clips.usable[clips.usable.label.notna()]
@@ -109,7 +125,7 @@ def learn(
     network.to(process.device)
     if machine.compile:
         network.compile()
-    learnt, history = fit(network, training, validation, len(clips.classes), step, process, scratch, save_seconds)
+    learnt, history = fit(network, training, validation, len(clips.classes), step, process, scratch, save_seconds, stop)
     return learnt, Made(step, clips, training, validation, network, start, history, fold, process)
 
 
@@ -122,12 +138,14 @@ def fit(
     process: Process,
     scratch: Path,
     save_seconds: float,
+    stop: StopRequest,
 ) -> tuple[dict[str, torch.Tensor], list[Epoch]]:
     """Run all epochs; returns the weights of the best one and the history.
 
     A step's clips are dealt into pieces that the devices take in turns; the gradients of the pieces add up to that of
     the mean loss over the step, however many pieces there are. All that is random follows from the seed and the
     numbers of epoch, step and piece, so it depends neither on when the process began nor on which device it is.
+    Raises ``Stopped`` in all processes after the same step once the first one finds a request to ``stop``.
     """
     recipe, device = step.recipe, process.device
     selection = selection_named(step.selection) if step.selection else None
@@ -145,6 +163,8 @@ def fit(
 
     for epoch in epochs_to_do(step.stream, recipe.epochs, history, recipe.keep, quiet=not process.is_first):
         steps = epoch_batches(training.labels, recipe, step.seed, epoch)
+        if process.total(np.array([float(stop.is_made)]))[0]:
+            raise _stopped(step, stop, epoch, len(losses), len(steps))
         rates = [recipe.learning_rate * rate_factor(epoch + done / len(steps), recipe) for done in range(len(steps))]
         pieces = [pieces_of(keys, recipe.device_batch, process.rank, process.count) for keys in steps]
         loaded = load_batches(training, [piece.keys for own in pieces[len(losses) :] for piece in own], device)
@@ -171,13 +191,15 @@ def fit(
             nn.utils.clip_grad_norm_(network.parameters(), recipe.clip_norm or math.inf)
             scaler.step(optimizer)
             scaler.update()
-            mean_loss, due = process.total(np.array([loss.item(), state.is_due()]))
+            mean_loss, due, stopping = process.total(np.array([loss.item(), state.is_due(), stop.is_made]))
             losses.append(float(mean_loss))
             if not math.isfinite(mean_loss):
-                _stop(step, epoch, number, mean_loss, [training.clip_ids[row] for row in rows])
-            if due:
+                _diverged(step, epoch, number, mean_loss, [training.clip_ids[row] for row in rows])
+            if due or stopping:
                 process.average_buffers(network)
                 state.write(Reached(best, history, losses))
+            if stopping:
+                raise _stopped(step, stop, epoch, number + 1, len(steps))
         process.average_buffers(network)
         measured = validate(network, validation, step, classes, process)
         history.append({"epoch": epoch, "learning_rate": rates[-1], "train_loss": float(np.mean(losses)), **measured})
@@ -243,7 +265,14 @@ def _refuse_too_few(step: TrainStep, training: ClipDataset, validation: ClipData
         )
 
 
-def _stop(step: TrainStep, epoch: int, number: int, loss: float, clip_ids: list[str]) -> None:
+def _stopped(step: TrainStep, stop: StopRequest, epoch: int, done: int, steps: int) -> Stopped:
+    by = stop.signal.name if stop.signal else "its first process"
+    return Stopped(
+        f"stream '{step.stream}' was stopped by {by} in epoch {epoch} after {done} of {steps} steps; run again to go on"
+    )
+
+
+def _diverged(step: TrainStep, epoch: int, number: int, loss: float, clip_ids: list[str]) -> None:
     raise InputError(
         f"stream '{step.stream}': the loss is {loss} in epoch {epoch}, step {number}; the clips of that step are "
         f"{', '.join(clip_ids)}. Look at their {' and '.join(step.inputs)}, or lower learning_rate (now "

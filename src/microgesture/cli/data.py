@@ -1,5 +1,7 @@
 """The subcommands that make shards out of a corpus."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -118,10 +120,10 @@ def flow(
     threads: Threads = 1,
 ) -> None:
     """Make the optical flow of a shard, in 1/32 pixel."""
-    from ..modalities.flow import make_flow
+    from ..modalities.flow import LEARNED, make_flow
 
     step = steps.parse_step(FlowSettings, settings)
-    with scratch_folder(output, stamp) as scratch:
+    with _own_device(device, step.backend in LEARNED) as device, scratch_folder(output, stamp) as scratch:
         options = step.model_dump() | ({"weights": str(weights)} if weights else {})
         make_flow(rgb, output, scratch, device=device, threads=threads, **options)
 
@@ -144,7 +146,7 @@ def depth(
 
     step = steps.parse_step(steps.DepthStep, settings)
     folder = Path(step.folder) if step.folder else None
-    with scratch_folder(output, stamp) as scratch:
+    with _own_device(device, step.backend == "transformers") as device, scratch_folder(output, stamp) as scratch:
         make_depth(
             read_clips(clips),
             shard,
@@ -157,3 +159,15 @@ def depth(
             threads=threads,
             **step.model_dump(exclude={"folder"}),
         )
+
+
+@contextmanager
+def _own_device(device: str, runs_network: bool) -> Iterator[str]:
+    """The device, and where a network runs on a GPU the number of one that no other job has meanwhile."""
+    if not runs_network:
+        yield device
+        return
+    from ..gpus import held_gpus
+
+    with held_gpus(device) as gpus:
+        yield f"cuda:{gpus[0]}" if gpus else device

@@ -61,17 +61,21 @@ def train(
     """Train one stream; a killed training goes on from where it was."""
     from ..batches import Machine
     from ..clips import read_clips
+    from ..gpus import held_gpus
     from ..networks import build
+    from ..preemption import stop_on_signals
     from ..pseudo_labels import read_pseudo_labels, with_pseudo_labels
     from ..train import train as train_stream
 
     step = steps.parse_step(TrainStep, settings)
-    machine = Machine(device, threads, workers, memory, devices, compile)
     known = read_clips(clips)
     if pseudo_labels:
         known = with_pseudo_labels(known, read_pseudo_labels(pseudo_labels))
-    with scratch_folder(model, stamp) as scratch:
-        train_stream(known, by_kind(shards), step, build, model, card, scratch, machine, init or (), weights, fold)
+    # A job that waits for a GPU has nothing to save: signals end it as they end any other.
+    with held_gpus(device, devices) as gpus, stop_on_signals() as stop, scratch_folder(model, stamp) as scratch:
+        machine = Machine(device, threads, workers, memory, devices, compile, gpus)
+        files = model, card, scratch
+        train_stream(known, by_kind(shards), step, build, *files, machine, init or (), weights, fold, stop=stop)
 
 
 @stage("predict", TrainStep)
@@ -90,12 +94,14 @@ def predict(
     """Score the validation and the test clips with a trained stream."""
     from ..batches import Machine
     from ..clips import read_clips
+    from ..gpus import held_gpus
     from ..networks import build
     from ..predict import predict as predict_stream
 
     step = steps.parse_step(TrainStep, settings)
-    machine = Machine(device, threads, workers, memory)
-    predict_stream(read_clips(clips), by_kind(shards), model, step, build, {"val": val, "test": test}, machine)
+    with held_gpus(device) as gpus:
+        machine = Machine(device, threads, workers, memory, gpus=gpus)
+        predict_stream(read_clips(clips), by_kind(shards), model, step, build, {"val": val, "test": test}, machine)
 
 
 @stage("predict-fold", TrainStep)
@@ -114,9 +120,11 @@ def predict_fold(
     """Score the labelled clips of the people that a fold of a stream was trained without."""
     from ..batches import Machine
     from ..clips import read_clips
+    from ..gpus import held_gpus
     from ..networks import build
     from ..predict import predict_fold as predict_people
 
     step = steps.parse_step(TrainStep, settings)
-    machine = Machine(device, threads, workers, memory)
-    predict_people(read_clips(clips), by_kind(shards), model, step, build, fold, output, machine)
+    with held_gpus(device) as gpus:
+        machine = Machine(device, threads, workers, memory, gpus=gpus)
+        predict_people(read_clips(clips), by_kind(shards), model, step, build, fold, output, machine)

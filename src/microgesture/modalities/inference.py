@@ -19,13 +19,16 @@ NO_MEMORY = ("out of memory", "not enough memory", "can't allocate memory", "all
 
 
 def device_named(name: str, threads: int) -> torch.device:
-    """The device that "auto" (a GPU where there is one), "cpu" or "cuda" means; ``threads`` are a CPU's."""
+    """The device that "auto" (a GPU where there is one), "cpu", "cuda" or "cuda:1" means; ``threads`` are a CPU's."""
     torch.set_num_threads(threads)
     if name == "cuda" and not torch.cuda.is_available():
         raise InputError("the device is to be cuda, but torch finds no GPU here; choose auto or cpu")
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    return torch.device(name)
+    device = torch.device(name)
+    if device.index is not None:
+        torch.cuda.set_device(device)
+    return device
 
 
 def autocast(precision: str, device: torch.device) -> torch.autocast:

@@ -1,0 +1,127 @@
+import logging
+import os
+import random
+import signal
+import stat
+import time
+from multiprocessing import get_context
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+import microgesture.gpus as gpus
+from microgesture.batches import Machine
+from microgesture.device_locks import held
+from microgesture.errors import InputError
+
+FOUR = ("a", "b", "c", "d")
+
+
+def work(folder: Path, seed: int, count: int) -> None:
+    """Hold some devices a few times, and note each on a file that must not be there yet."""
+    generator = random.Random(seed)
+    for _ in range(5):
+        with held(FOUR, count, folder, pause=0.01) as places:
+            assert len(set(places)) == count
+            marks = [folder / f"{FOUR[place]}.in_use" for place in places]
+            for mark in marks:
+                mark.touch(exist_ok=False)
+            time.sleep(generator.uniform(0, 0.02))
+            for mark in marks:
+                mark.unlink()
+
+
+def test_jobs_side_by_side_never_hold_the_same_device_and_all_get_theirs(tmp_path):
+    context = get_context("fork")
+    jobs = [context.Process(target=work, args=(tmp_path, seed, 1 + seed % 4)) for seed in range(8)]
+    for job in jobs:
+        job.start()
+    for job in jobs:
+        job.join(60)
+    assert [job.exitcode for job in jobs] == [0] * 8
+
+
+def test_the_first_free_ones_are_taken(tmp_path):
+    with held(FOUR, 2, tmp_path) as first:
+        with held(FOUR, 1, tmp_path) as second, held(("d", "c"), 1, tmp_path) as other_order:
+            assert (first, second, other_order) == ((0, 1), (2,), (0,))
+        with held(FOUR, 2, tmp_path) as again:
+            assert again == (2, 3)
+
+
+def hold(folder: Path, count: int, ready) -> None:
+    with held(FOUR, count, folder):
+        ready.set()
+        time.sleep(600)
+
+
+def test_a_job_waits_with_one_line_until_a_killed_one_has_let_go(tmp_path, caplog):
+    context = get_context("fork")
+    ready = context.Event()
+    job = context.Process(target=hold, args=(tmp_path, 3, ready))
+    job.start()
+    ready.wait()
+    with held(FOUR, 1, tmp_path):
+        pass
+    assert not caplog.records
+    killer = context.Process(target=lambda: (time.sleep(0.3), os.kill(job.pid, signal.SIGKILL)))
+    killer.start()
+    with caplog.at_level(logging.WARNING), held(FOUR, 2, tmp_path, pause=0.01) as places:
+        assert places == (0, 1)
+    assert [record.getMessage() for record in caplog.records] == [
+        "waiting for 2 of the devices a, b, c, d: other jobs hold them"
+    ]
+    killer.join()
+    job.join()
+
+
+def test_other_users_may_lock_too(tmp_path):
+    folder = tmp_path / "locks"
+    with held(FOUR, 1, folder):
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o777
+        assert {stat.S_IMODE(lock.stat().st_mode) for lock in folder.iterdir()} == {0o666}
+
+
+def see(monkeypatch, folder, *uuids):
+    """Let torch see GPUs, by the numbers in which CUDA_VISIBLE_DEVICES has them."""
+    monkeypatch.setattr(gpus, "locks_folder", lambda: folder)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: bool(uuids))
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: len(uuids))
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda number: SimpleNamespace(uuid=uuids[number]))
+
+
+def test_gpus_are_known_by_what_they_are_and_not_by_their_number(monkeypatch, tmp_path):
+    see(monkeypatch, tmp_path, "one", "two", "three")
+    with gpus.held_gpus("auto") as first, gpus.held_gpus("cuda") as second:
+        assert (first, second) == ((0,), (1,))
+        see(monkeypatch, tmp_path, "three", "two")
+        with gpus.held_gpus("cuda") as third:
+            assert third == (0,)
+    with gpus.held_gpus("cuda", 2) as both:
+        assert both == (0, 1)
+
+
+def test_a_job_on_the_cpu_holds_nothing_and_too_many_are_refused(monkeypatch, tmp_path):
+    see(monkeypatch, tmp_path)
+    for device in ("cpu", "auto"):
+        with gpus.held_gpus(device, 4) as none:
+            assert none == ()
+    with pytest.raises(InputError, match="torch finds no GPU here"), gpus.held_gpus("cuda"):
+        pass
+    see(monkeypatch, tmp_path, "one", "two")
+    with pytest.raises(InputError, match="devices is 3, but only 2 GPUs are here"), gpus.held_gpus("cuda", 3):
+        pass
+    with gpus.held_gpus("cpu") as none:
+        assert none == ()
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_training_runs_on_the_gpus_it_holds(monkeypatch, tmp_path):
+    see(monkeypatch, tmp_path, "one", "two", "three")
+    current = []
+    monkeypatch.setattr(torch.cuda, "set_device", current.append)
+    machine = Machine("cuda", devices=2, gpus=(2, 1))
+    assert [str(machine.prepare(rank)) for rank in (0, 1)] == ["cuda:2", "cuda:1"]
+    assert current == [2, 1]
