@@ -79,11 +79,15 @@ def read_clips(path: Path | str) -> Clips:
     stored = read_parquet(path)
     if not stored.schema.remove_metadata().equals(SCHEMA):
         raise InputError(f"{path} is no clips table of this version; delete it and run again")
-    names = json.loads(stored.schema.metadata[b"microgesture"])
+    try:
+        names = json.loads(stored.schema.metadata[b"microgesture"])
+        classes, targets = tuple(names["classes"]), tuple(names["targets"])
+    except (TypeError, KeyError, ValueError) as error:
+        raise InputError(f"{path} does not say the names of its classes ({error!r}); delete it and run again") from None
     table = stored.to_pandas(integer_object_nulls=False)
     for column in ("label", "width", "height"):
         table[column] = table[column].astype("Int32")
-    return Clips(table, tuple(names["classes"]), tuple(names["targets"]))
+    return Clips(table, classes, targets)
 
 
 def refuse_shared_subjects(table: pd.DataFrame, corpus: str) -> None:

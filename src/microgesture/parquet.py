@@ -22,7 +22,9 @@ def read_parquet(path: Path | str) -> pa.Table:
     """Read a table; raises ``InputError`` if the file is none, or has changed since it was written."""
     refuse_damaged(path)
     try:
-        return pq.read_table(path)
+        table = pq.read_table(path)
+        table.validate(full=True)  # or a text that is none would come up only where it is used
+        return table
     except (pa.ArrowException, ValueError, OSError) as error:
         if getattr(error, "errno", None):  # the system's, not Arrow's own
             raise
