@@ -68,6 +68,9 @@ def test_labels_that_cannot_be_are_refused(tmp_path, compared):
     truth.assign(Target="15").to_csv(tmp_path / "truth.csv", index=False)
     with pytest.raises(InputError, match="column Target: '15' is no class"):
         run(tmp_path, clips, files)
+    pd.concat([truth, truth[:1]]).to_csv(tmp_path / "truth.csv", index=False)
+    with pytest.raises(InputError, match=f"column Id: clip {truth.Id[0]} stands there twice"):
+        run(tmp_path, clips, files)
     truth.assign(Id="elsewhere").to_csv(tmp_path / "truth.csv", index=False)
     assert read_truth(tmp_path / "truth.csv", "Id", "Target", clips) == {}
     with pytest.raises(InputError, match="no label for any test clip"):

@@ -50,3 +50,20 @@ def test_evaluation_against_true_labels(tmp_path):
     (tmp_path / "short.csv").write_text("clip_id,label\na,x\n")
     with pytest.raises(InputError, match="3 submitted clips, the first is b"):
         evaluate(tmp_path / "submission.csv", tmp_path / "short.csv", "clip_id", "label")
+
+
+@pytest.mark.parametrize(
+    ("submission", "truth", "message"),
+    [
+        ("Id,Target\na,x\na,y\n", "clip_id,label\na,x\n", r"submission\.csv names clip a twice"),
+        ("Id,Target\na,x\n", "clip_id,label\na,x\na,y\n", r"truth\.csv names clip a twice"),
+        ("Id\na\n", "clip_id,label\na,x\n", r"submission\.csv: a submission has two columns"),
+        ("Id,Target\na,x\n", "", r"truth\.csv: the file is empty"),
+        ("Id,Target\na\n", "clip_id,label\na,x\n", r"submission\.csv, row 2: 1 cells in 2 columns"),
+    ],
+)
+def test_tables_that_contradict_themselves_are_refused(tmp_path, submission, truth, message):
+    (tmp_path / "submission.csv").write_text(submission)
+    (tmp_path / "truth.csv").write_text(truth)
+    with pytest.raises(InputError, match=message):
+        evaluate(tmp_path / "submission.csv", tmp_path / "truth.csv", "clip_id", "label")
