@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from logging.handlers import QueueHandler
 from multiprocessing.connection import Connection
-from time import monotonic
+from time import monotonic, sleep
 from types import SimpleNamespace
 from typing import Any, Self
 
@@ -22,6 +22,7 @@ from .errors import InputError, UnusableClip
 log = logging.getLogger(__name__)
 
 Work = Callable[..., Any]
+WHOLE_JOB = 0.5  # seconds in which a kill that was meant for the whole job has come to all its processes
 PRELOADED = ["microgesture.modalities.cutting"]  # so that a process that opens a video is there in 20 ms
 
 
@@ -148,6 +149,7 @@ class _Worker:
                 answer = self._pipe.recv()
             except (EOFError, OSError):
                 self._process.join()
+                sleep(WHOLE_JOB)  # or a clip would be blamed for that, if this process is killed a moment later
                 raise ProcessEnded(f"the process that worked on it {_ending(self._process.exitcode)}") from None
             if isinstance(answer, logging.LogRecord):
                 logging.getLogger(answer.name).handle(answer)
@@ -170,7 +172,8 @@ def _ending(exit_code: int) -> str:
 
 def _work(start: Callable[[], Work], pipe: Connection, memory: int | None, environment: dict[str, str]) -> None:
     """The process: one answer after the start (None, or the error), then those to each call."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent as well, which then ends this process
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):  # reach the parent as well, and with it this process
+        signal.signal(number, signal.SIG_IGN)
     os.environ.update(environment)  # of now, and not of when the server was started
     _limit(memory)
     one_at_a_time = threading.Lock()
