@@ -4,6 +4,7 @@ import pytest
 import yaml
 
 from microgesture.claims import largest_shard, shard_memory, shard_minutes, training_memory
+from microgesture.commands import claimed_threads
 from microgesture.config import load_config
 from workflow import TINY
 
@@ -47,3 +48,7 @@ def test_a_training_claims_what_it_keeps_and_what_reads_beside_it():
     assert training_memory(configured(memory=4, workers=0), 1) == plain + 4 * 1024
     assert training_memory(configured(memory=0, workers=3, devices=2), 1) > 2 * plain
     assert training_memory(configured(memory=0, workers=0), 3) == 3 * plain
+
+
+def test_a_training_claims_threads_for_each_device_and_the_processes_that_read_for_it():
+    assert claimed_threads(configured(threads=2, workers=3, devices=2), None) == 10
