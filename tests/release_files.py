@@ -11,14 +11,21 @@ TEST_RECORDING = "0054"  # in the official list of test recordings
 
 
 def write_video(
-    path: Path, frames_THWC: Sequence[np.ndarray], fps: int = 25, codec: str = "libx264", **settings: str
+    path: Path,
+    frames_THWC: Sequence[np.ndarray],
+    fps: int = 25,
+    codec: str = "libx264",
+    pix_fmt: str = "yuv420p",
+    **settings: str,
 ) -> Path:
     """A video of uint8 RGB frames, H.264 unless another ``codec`` is named; ``settings`` go to the container."""
     path.parent.mkdir(parents=True, exist_ok=True)
     height, width = frames_THWC[0].shape[:2]
     with av.open(str(path), "w", options=settings) as container:
-        stream = container.add_stream(codec, rate=fps, options={"crf": "10", "threads": "1"})
-        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        # x264's mbtree reads memory that nobody wrote, so that the same frames may become other bytes.
+        options = {"crf": "10", "threads": "1", "x264-params": "mbtree=0"}
+        stream = container.add_stream(codec, rate=fps, options=options)
+        stream.width, stream.height, stream.pix_fmt = width, height, pix_fmt
         for frame in frames_THWC:
             container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
         container.mux(stream.encode())

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
+from damage import write_sound
 from microgesture.errors import UnusableClip
 from microgesture.video import Box, crop, decode, decode_spans, person_box, probe
 from release_files import number_of, numbered_frames, textured_frames, write_lines, write_video
@@ -64,30 +65,12 @@ def test_what_is_no_video_is_refused_by_name(tmp_path, numbered):
     write_lines(tmp_path / "page.mp4", ["<html>please log in</html>"])
     (tmp_path / "empty.mp4").touch()
     (tmp_path / "half.mp4").write_bytes(numbered.read_bytes()[:1500])
-    with av.open(str(tmp_path / "sound.mp4"), "w") as container:
-        stream = container.add_stream("aac", rate=8000)
-        sound = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), format="fltp", layout="mono")
-        sound.sample_rate = 8000
-        container.mux(stream.encode(sound))
-        container.mux(stream.encode())
+    write_sound(tmp_path / "sound.mp4")
     for name in ("page.mp4", "empty.mp4", "half.mp4", "sound.mp4", "missing.mp4"):
         with pytest.raises(UnusableClip, match=name):
             probe(tmp_path / name)
         with pytest.raises(UnusableClip, match=name):
             list(decode(tmp_path / name, 0, 0))
-
-
-@pytest.mark.parametrize(
-    "playlist",
-    [
-        "#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\n{}\n#EXT-X-ENDLIST\n",
-        "ffconcat version 1.0\nfile '{}'\n",
-    ],
-)
-def test_a_playlist_named_mp4_opens_no_other_file(tmp_path, numbered, playlist):
-    (tmp_path / "list.mp4").write_text(playlist.format(numbered))
-    with pytest.raises(UnusableClip, match=r"list\.mp4"):
-        probe(tmp_path / "list.mp4")
 
 
 @pytest.mark.parametrize("name", ["-i x;rm.mp4", "http:x.mp4", "concat:a|b.mp4", "two words é.mp4", "%03d.mp4"])
@@ -127,7 +110,7 @@ def test_single_flipped_bits_are_noticed_where_the_codec_can(tmp_path, textured)
             list(decode(tmp_path / "flip.mp4", 0, 49))
         except UnusableClip:
             noticed += 1
-    assert noticed >= 3, "without the single decoding thread none is noticed"
+    assert noticed >= 12, "without the single decoding thread none is noticed"
 
 
 def test_damaged_files_fail_only_as_unusable_clips(tmp_path, numbered):

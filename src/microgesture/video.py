@@ -1,8 +1,11 @@
 """Reading videos frame by frame without ever hiding damage, and cutting the person out of a frame."""
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import av
@@ -67,7 +70,8 @@ def probe(path: Path | str, count: bool = False) -> VideoInfo:
     """Size, rate and length of a video, proved to be one by decoding its first frame.
 
     With ``count`` the length is counted from the packets (the whole file is read, but not decoded) rather than
-    believed. Raises ``UnusableClip`` if the file is missing or no video.
+    believed. Raises ``UnusableClip`` if the file is missing or no video, or if frames that the header promises are
+    found missing while they are counted.
     """
     with _opened(path) as container:
         stream = container.streams.video[0]
@@ -79,7 +83,7 @@ def probe(path: Path | str, count: bool = False) -> VideoInfo:
         height, width = _upright(first, VideoReformatter()).shape[:2]
     if count:
         with _opened(path) as container:
-            n_frames = sum(packet.size > 0 and not packet.is_discard for packet in _packets(container, path))
+            n_frames = _counted(container, path)
     return VideoInfo(n_frames, float(rate) if rate else None, width, height)
 
 
@@ -147,6 +151,44 @@ def _packets(container: InputContainer, path: Path | str) -> Iterator[av.Packet]
         yield from container.demux(container.streams.video[0])
     except av.FFmpegError as error:
         raise UnusableClip(f"{path}: the file cannot be read to its end ({error.strerror})") from None
+
+
+def _counted(container: InputContainer, path: Path | str) -> int:
+    """The number of frames, unless the header promises more: then the file has been cut off."""
+    stream = container.streams.video[0]
+    packets = [packet for packet in _packets(container, path) if packet.size > 0 or packet.dts is not None]
+    shown = [packet for packet in packets if packet.size > 0 and not packet.is_discard]
+    end = _promised_end(container)
+    if end is None:
+        missing = len(packets) < stream.frames
+    else:
+        # Of a whole file, an edit list may leave out frames; but they end when they should.
+        missing = not 0 < stream.frames <= len(shown) and end - _end(shown) > 0.5 / (stream.average_rate or 1)
+    if missing:
+        raise UnusableClip(f"{path}: the file ends after {len(shown)} frames, and its header promises more")
+    return len(shown)
+
+
+def _promised_end(container: InputContainer) -> Fraction | None:
+    """When the last frame ends by the header, in seconds; None if the kind of file does not say."""
+    stream = container.streams.video[0]
+    if container.format.name.startswith("mov") and stream.duration:
+        return ((stream.start_time or 0) + stream.duration) * stream.time_base
+    written = re.fullmatch(r"(\d+):(\d+):(\d+)(\.\d+)?", stream.metadata.get("DURATION", ""))  # by Matroska's muxers
+    if written:
+        hours, minutes, seconds, fraction = written.groups()
+        return int(hours) * 3600 + int(minutes) * 60 + int(seconds) + Fraction(fraction or 0)
+    return None
+
+
+def _end(packets: Sequence[av.Packet]) -> Fraction:
+    """When the last of the frames ends, in seconds; one that does not say its duration takes the longest of all."""
+    known = sorted((packet.pts, packet.duration or 0) for packet in packets if packet.pts is not None)
+    if not known:
+        return Fraction(0)
+    longest = max((after[0] - before[0] for before, after in pairwise(known)), default=0)
+    time, duration = known[-1]
+    return (time + (duration or longest)) * packets[0].time_base
 
 
 def _frames(container: InputContainer, path: Path | str) -> Iterator[av.VideoFrame]:
