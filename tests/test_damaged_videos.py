@@ -151,12 +151,34 @@ def expected_frames(folder: Path, frames_THWC: np.ndarray) -> np.ndarray:
     return Shard(folder / "expected.arrow").read("clip")
 
 
-NAMES = """
-    truncated_moov_first truncated_moov_last truncated_stream truncated_and_to_its_end truncated_matroska_to_its_end
-    bit_flips hole empty html audio_only edit_list edit_list_that_is_overlooked moved_edit_list header_with_too_few
-    header_with_too_many header_beyond_the_end table_with_too_few table_with_too_few_to_its_end table_with_a_milliard
-    header_of_30000 pictures_of_30000 uneven_times uneven_times_to_its_end turned two_sizes healthy
-""".split()
+NAMES = [
+    "truncated_moov_first",
+    "truncated_moov_last",
+    "truncated_stream",
+    "truncated_and_to_its_end",
+    "truncated_matroska_to_its_end",
+    "bit_flips",
+    "hole",
+    "empty",
+    "html",
+    "audio_only",
+    "edit_list",
+    "edit_list_that_is_overlooked",
+    "moved_edit_list",
+    "header_with_too_few",
+    "header_with_too_many",
+    "header_beyond_the_end",
+    "table_with_too_few",
+    "table_with_too_few_to_its_end",
+    "table_with_a_milliard",
+    "header_of_30000",
+    "pictures_of_30000",
+    "uneven_times",
+    "uneven_times_to_its_end",
+    "turned",
+    "two_sizes",
+    "healthy",
+]
 
 
 @pytest.mark.parametrize("name", NAMES)
