@@ -3,6 +3,8 @@ import logging
 import multiprocessing
 import os
 import signal
+import subprocess
+import sys
 import time
 from functools import partial
 from pathlib import Path
@@ -218,3 +220,20 @@ def test_no_process_is_left_behind_and_none_is_started_for_nothing():
     made.close()
     assert not multiprocessing.active_children()
     assert list(each_clip_isolated([], refuse)) == []
+
+
+def test_where_no_process_can_be_started_the_reason_is_named(tmp_path):
+    code = (
+        "from functools import partial; from microgesture.isolation import Isolated; from microgesture.video import probe\n"
+        "with Isolated(partial(partial, probe)) as isolated: isolated.do('x.mp4')"
+    )
+    far = tmp_path / ("x" * 90)
+    far.mkdir()
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "TMPDIR": str(far)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "TMPDIR) must have less than 80 characters" in done.stderr

@@ -123,7 +123,13 @@ class _Worker:
         self._pipe, other_end = context.Pipe()
         arguments = (start, other_end, memory, dict(os.environ))
         self._process = context.Process(target=_work, args=arguments, daemon=True)
-        self._process.start()
+        try:
+            self._process.start()
+        except OSError as error:
+            raise InputError(
+                f"a process for clips could not be started ({error}); it needs a socket in the folder of temporary "
+                "files, whose path (TMPDIR) must have less than 80 characters"
+            ) from None
         other_end.close()  # or the pipe would not end with the process
         self._limit = self._left = None
         try:
