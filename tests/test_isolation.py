@@ -224,7 +224,9 @@ def test_no_process_is_left_behind_and_none_is_started_for_nothing():
 
 def test_where_no_process_can_be_started_the_reason_is_named(tmp_path):
     code = (
-        "from functools import partial; from microgesture.isolation import Isolated; from microgesture.video import probe\n"
+        "from functools import partial\n"
+        "from microgesture.isolation import Isolated\n"
+        "from microgesture.video import probe\n"
         "with Isolated(partial(partial, probe)) as isolated: isolated.do('x.mp4')"
     )
     far = tmp_path / ("x" * 90)
