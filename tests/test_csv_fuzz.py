@@ -47,7 +47,7 @@ def _unquoted(cell):
 
 def plain_number(cell):
     """The whole number in a cell, or None."""
-    if not re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", cell, re.IGNORECASE | re.ASCII):
+    if not re.fullmatch(r"[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?", cell, re.IGNORECASE | re.ASCII):
         return None
     number = Decimal(cell)
     return int(number) if abs(number) < 2**31 - 1 and number == int(number) else None
@@ -75,12 +75,6 @@ def release(tmp_path_factory):
     return root
 
 
-def stored(clips, folder):
-    """The table after it was written and read again."""
-    write_clips(folder / "clips.parquet", clips)
-    return read_clips(folder / "clips.parquet").table
-
-
 def of_others(table):
     """The rows of the recordings whose label files are whole."""
     rows = table[table.recording != "0012"].astype(object)
@@ -88,19 +82,19 @@ def of_others(table):
 
 
 @fuzzed
-def test_each_row_of_a_damaged_label_file_is_read_as_it_stands_or_quarantined(release, tmp_path, examples):
+def test_each_row_of_a_damaged_label_file_is_read_as_it_stands_or_quarantined(release, examples):
     path = release / "imigue_skeleton_train/0012/0012_label.csv"
     others = of_others(list_clips("imigue", "miga", release, 4).table)
 
     def check(data):
         path.write_bytes(data)
         rows = plain_rows(data)
-        listed, refused = attempt(list_clips, "imigue", "miga", release, 4)
+        clips, refused = attempt(list_clips, "imigue", "miga", release, 4)
         if refused:
             assert "0012_label.csv" in refused
             assert rows is None or b'"' in data
             return
-        table = stored(listed, tmp_path)
+        table = clips.table
         if rows and all(re.search(r"[^\W\d]", cell) and not re.search(r"\d", cell) for cell in rows[0]):
             rows = rows[1:]  # names of the columns
         damaged_ones = table[table.recording == "0012"]
@@ -135,6 +129,12 @@ def manifest(tmp_path_factory):
     for name, frames in LENGTHS.items():
         write_npz(root / name, keypoints(frames, 137))
     return root / "clips.csv"
+
+
+def stored(clips, folder):
+    """The table after it was written and read again."""
+    write_clips(folder / "clips.parquet", clips)
+    return read_clips(folder / "clips.parquet").table
 
 
 @fuzzed
