@@ -1,14 +1,18 @@
 import copy
 import os
+import re
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from collections import Counter
 
 import pandas as pd
 import pytest
 
+from microgesture.jobs import jobs, read_plan
+from microgesture.preflight import estimate_run
 from workflow import TINY, Project
 
 pytestmark = pytest.mark.slow
@@ -187,3 +191,69 @@ def test_pseudo_labels_make_two_halves_and_only_the_second_follows_them(tmp_path
     second_half = Counter(label_clips=1, train_stream=1, predict_stream=1, fuse_streams=1, write_submission=1)
     assert project.run() == second_half
     assert pd.read_csv(labels).label.is_unique
+
+
+def verify(project, *options):
+    """The exit code of ``microgesture verify`` in the project, and what it printed."""
+    done = subprocess.run(
+        [sys.executable, "-m", "microgesture", "verify", *options],
+        cwd=project.folder,
+        env=project.environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.returncode, re.sub(r"\s+", " ", done.stdout + done.stderr)
+
+
+def would_run(project):
+    """What another run would do where even small files are judged by their times alone, as large ones always are."""
+    command = [*project.command(), "-n", "--max-checksum-file-size", "0", "results/submission.csv"]
+    planned = subprocess.run(
+        command, cwd=project.folder, env=project.environment(), capture_output=True, text=True, check=True
+    )
+    counts = dict(re.findall(r"^(\w+) +(\d+)$", planned.stdout + planned.stderr, re.MULTILINE))
+    return Counter({rule: int(count) for rule, count in counts.items() if rule not in ("all", "total")})
+
+
+def test_a_damaged_shard_is_named_and_made_again_alone(project):
+    shard = project.folder / "results/rgb/imigue/0001.arrow"
+    whole, times = shard.read_bytes(), shard.stat()
+    shard.write_bytes(whole[:5000] + bytes([whole[5000] ^ 1]) + whole[5001:])
+    os.utime(shard, ns=(times.st_atime_ns, times.st_mtime_ns))  # a failing disk leaves no new time
+    code, printed = verify(project, "--remove")
+    assert code == 1
+    assert "1 damaged" in printed
+    target = "results/rgb/imigue/0001.arrow"
+    assert f"snakemake --cores 8 {target} " in printed
+    assert not shard.exists()
+
+    assert project.run(target) == Counter(make_rgb=1)
+    assert shard.read_bytes() == whole
+    assert would_run(project)["train_stream"] == 1, "this test could not fail"
+    code, printed = verify(project)
+    assert code == 0
+    assert f"{target} is again what it was" in printed
+    assert would_run(project) == Counter()
+    assert project.run() == Counter()
+
+
+def test_every_file_of_a_run_belongs_to_a_job_that_the_plan_tells(project):
+    results = project.folder / "results"
+    told = jobs(read_plan(project.folder / "config.yaml", results=results))
+    assert all(job.done for job in told)
+    aside = [results / name for name in ("demo/imigue", "logs", "benchmarks")]
+    made = {file for file in results.rglob("*") if file.is_file() and not any(file.is_relative_to(a) for a in aside)}
+    assert made == {file for job in told for file in job.files}
+
+
+def test_the_preflight_of_a_run_knows_its_sizes_and_times(project):
+    results = project.folder / "results"
+    whole = {file: file.stat().st_size for file in results.glob("flow/imigue/*.arrow")}
+    removed, kept = sorted(whole)
+    removed.unlink()
+    plan = read_plan(project.folder / "config.yaml", results=results)
+    flow = next(estimate for estimate in estimate_run(plan) if estimate.stage == "flow")
+    assert (flow.done, flow.to_do, flow.bytes_now) == (1, 1, whole[kept])
+    assert flow.bytes_to_come == pytest.approx(whole[removed], rel=0.2)
+    assert flow.hours_to_come > 0
