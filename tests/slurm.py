@@ -15,7 +15,6 @@ PACKAGES = "slurmctld slurmd slurm-client munge"
 PROGRAMS = ("slurmctld", "slurmd", "sbatch", "munged")
 # The step that runs a job is told nothing of another place (Snakemake's plugin takes SLURM_CONF away from it).
 ETC = Path("/etc/slurm")
-MUNGE_SOCKET = Path("/run/munge/munge.socket.2")
 NODES = ("n1", "n2")
 GPUS = 2
 BUSY = ("RUNNING", "COMPLETING")
@@ -26,8 +25,8 @@ SlurmctldPort=16817
 SlurmUser=root
 SlurmdUser=root
 AuthType=auth/munge
-# How long a requeued job is held back.
-AuthInfo=cred_expire=5
+# A requeued job is held back for as long as a credential lasts.
+AuthInfo=socket={folder}/munge.socket,cred_expire=5
 CredType=cred/munge
 ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
@@ -43,7 +42,7 @@ SchedulerParameters=sched_interval=1,sched_min_interval=0,bf_interval=1
 SelectType=select/cons_tres
 SelectTypeParameters=CR_Core_Memory
 GresTypes=gpu
-MinJobAge=300
+MinJobAge=3600
 KillWait=10
 # The nodes may have more than the machine has.
 SlurmdParameters=config_overrides
@@ -81,8 +80,6 @@ def missing() -> str | None:
         return f"{', '.join(lacking)} not found: apt-get install --no-install-recommends {PACKAGES}"
     if (ETC / "slurm.conf").exists():
         return f"this machine has a SLURM of its own ({ETC}/slurm.conf)"
-    if MUNGE_SOCKET.exists():
-        return f"this machine has a munge of its own ({MUNGE_SOCKET})"
     return None
 
 
@@ -137,8 +134,6 @@ class Cluster:
             self._kill(name)
         for path in self._files:
             path.unlink(missing_ok=True)
-        MUNGE_SOCKET.unlink(missing_ok=True)
-        Path(f"{MUNGE_SOCKET}.lock").unlink(missing_ok=True)
 
     def crash(self, node: str) -> None:
         """End a node as a power cut would, with all that runs on it."""
@@ -155,12 +150,11 @@ class Cluster:
         path.write_text(text)
 
     def _start_munge(self) -> None:
-        MUNGE_SOCKET.parent.mkdir(exist_ok=True)
         key = self.folder / "munge.key"
         key.write_bytes(os.urandom(128))
         key.chmod(0o600)
         files = [f"--{kind}-file={self.folder}/munged.{kind}" for kind in ("pid", "log", "seed")]
-        _output("munged", "--force", f"--key-file={key}", f"--socket={MUNGE_SOCKET}", *files)
+        _output("munged", "--force", f"--key-file={key}", f"--socket={self.folder}/munge.socket", *files)
 
     def _kill(self, daemon: str) -> None:
         with suppress(FileNotFoundError, ProcessLookupError):
