@@ -68,10 +68,15 @@ class Project:
         """The environment in which the copied package comes before the installed one."""
         return {**os.environ, "PYTHONPATH": str(self.folder / "src"), "PYTHONDONTWRITEBYTECODE": "1"}
 
-    def run(self, target: str = "results/submission.csv", *, fails: bool = False) -> Counter[str]:
+    def run(self, target: str = "results/submission.csv", *, fails: bool = False, cores: int = 2) -> Counter[str]:
         """Make the target; the runs of each rule that succeeded."""
         done = subprocess.run(
-            self.command(target), cwd=self.folder, env=self.environment(), capture_output=True, text=True, check=False
+            self.command(target, cores=cores),
+            cwd=self.folder,
+            env=self.environment(),
+            capture_output=True,
+            text=True,
+            check=False,
         )
         self.printed = done.stdout + done.stderr
         assert (done.returncode != 0) == fails, self.printed
