@@ -1,8 +1,9 @@
-"""Damaged label files and manifests: every row is what it says or is refused by name, and none goes missing."""
+"""Damaged label files, lists and manifests: every row is what it says or is refused by name, and none goes missing."""
 
 import math
 import re
 from decimal import Decimal
+from functools import partial
 
 import pytest
 
@@ -110,6 +111,38 @@ def test_each_row_of_a_damaged_label_file_is_read_as_it_stands_or_quarantined(re
         assert of_others(table) == others
 
     fuzz(check, mutated(LABELS), examples)
+
+
+LIST = [["0003_01_0001.mp4", "9"], ["0003_01_0002.mp4", "0"], ["0004_02_0001.mp4", "51"], ["0004_02_0002.mp4", "7"]]
+
+
+@fuzzed
+def test_each_row_of_a_damaged_list_is_read_as_it_stands_or_quarantined(tmp_path, examples):
+    for name, _ in LIST:
+        write_npz(tmp_path / "pose" / name.replace(".mp4", ".npz"), keypoints(2, 28))
+    whole = {name.removesuffix(".mp4"): int(label) for name, label in LIST}
+    path = tmp_path / "train_list_videos.txt"
+
+    def check(data):
+        path.write_bytes(data)
+        clips, refused = attempt(partial(list_clips, "ma52", "ma52", tmp_path, 4, keypoints="pose"))
+        if refused:
+            assert path.name in refused or "no clip of" in refused or "no keypoints" in refused
+            return
+        rows = [line.split() for line in re.split("\r\n|\r|\n", data.decode("utf-8-sig")) if line.split()]
+        assert len(clips.table) == len(rows)
+        for clip, cells in zip(clips.table.itertuples(), rows, strict=True):
+            assert clip.clip_id.isprintable()
+            if clip.status == "ok":
+                assert cells[0].removesuffix(".mp4").endswith(clip.clip_id)
+                assert clip.clip_id in whole
+                assert (len(cells), clip.label) == (2, plain_number(cells[1]))
+                assert 0 <= clip.label < 52
+            else:
+                assert re.match(r"train_list_videos\.txt, row \d+: ", clip.reason)
+
+    plain = "".join(" ".join(cells) + "\r\n" for cells in LIST).encode()
+    fuzz(check, damaged(plain) | reencoded(plain), examples)
 
 
 MANIFEST = [

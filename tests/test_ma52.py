@@ -124,3 +124,10 @@ def test_lists_that_are_missing_or_contradict_each_other_are_refused(release, tm
     write_lines(release / "train_list_videos.txt", [*MA52_NAMES["train"], MA52_NAMES["train"][0]])
     with pytest.raises(InputError, match=r"'0003_01_0001' is declared twice, in .*row 1 and in .*row 4"):
         by_id(release)
+
+
+@pytest.mark.parametrize("row", ["/ 3", "0003\x0001.mp4 3"])
+def test_a_row_that_names_no_clip_is_refused(release, row):
+    write_lines(release / "train_list_videos.txt", [*MA52_NAMES["train"], row])
+    with pytest.raises(InputError, match=r"train_list_videos\.txt, row 4: .* names no clip; mend the row"):
+        by_id(release)

@@ -27,7 +27,7 @@ def read(root: Path, keypoints: str | None = None) -> Listing:
     A list is a ``.txt`` file whose name speaks of its split and of a list or annotations; a clip is found by base name
     wherever it lies. ``keypoints`` is a folder in ``root`` with ``<name>.npz`` of 28 or 137 points for each clip.
     Subjects are the first four digits of a name; the names of test clips hide them. Raises ``InputError`` if there is
-    no list, or two for one split, or one name stands for two videos.
+    no list, or two for one split, or one name stands for two videos, or a row names no clip.
     """
     paths = list(walk(root))
     lists = _lists(root, paths)
@@ -80,6 +80,8 @@ def _read_list(path: Path, split: str) -> list[Row]:
             continue
         name = PurePosixPath(cells[0]).name
         stem = PurePosixPath(name).stem if name.lower().endswith(_VIDEO_SUFFIXES) else name
+        if not stem or not stem.isprintable():
+            raise InputError(f"{path}, row {line}: {text.strip()!r} names no clip; mend the row")
         row = Row(stem, f"{path.name}, row {line}", stem, split)
         if subject := re.match(r"(\d{4})_", stem):
             row.subject = subject[1]
