@@ -176,7 +176,7 @@ def _write(path: Path, clips: list[dict], batches: Iterable[pa.RecordBatch]) -> 
     schema = SCHEMA.with_metadata({"clips": listed, "crc32": _checksum_text(listed), "file": OPEN})
     with pa.ipc.new_file(str(path), schema) as writer:
         for batch in batches:
-            writer.write_batch(batch.replace_schema_metadata(schema.metadata))
+            writer.write_batch(batch)  # the list of clips stands in the file once, not in each batch
     seal(path)
 
 
