@@ -117,14 +117,13 @@ def test_a_helping_process_ends_by_its_parents_signal_alone():
 
 
 def test_the_command_stops_with_a_status_of_its_own_and_goes_on(tmp_path):
-    recipe = {"epochs": 2, "repeats": 30}  # of 60 steps each
+    recipe = {"epochs": 2, "repeats": 20}  # of 40 steps each
     told = TrainingCommand(tmp_path / "told", ["--workers", "1"], **recipe)
-    for number, seconds in ((signal.SIGUSR1, 0.4), (signal.SIGTERM, 0.2)):
-        assert told.run(number, seconds) == EXIT_STATUS == 75
-        assert not told.model.exists()
-        sentence = told.said.strip()
-        assert sentence.startswith(f"microgesture: stream 'small_joint' was stopped by {number.name} in epoch ")
-        assert sentence in told.log
+    assert told.run(signal.SIGTERM, 0.3) == EXIT_STATUS == 75
+    assert not told.model.exists()
+    sentence = told.said.strip()
+    assert sentence.startswith("microgesture: stream 'small_joint' was stopped by SIGTERM in epoch ")
+    assert sentence in told.log
     assert told.run() == 0, told.said
     assert not list(tmp_path.glob("told/.scratch/*"))
     whole = tmp_path / "whole.safetensors"
