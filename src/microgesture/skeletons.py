@@ -128,9 +128,9 @@ def _xlsx_rows(path: Path) -> Iterator[list]:
 def _check_workbook(path: Path) -> None:
     """Compare each part of a workbook with its checksum, and see that its XML is whole.
 
-    What reads the tables is more forgiving. A document type, through which XML can name other files and grow without end,
-    has no place in a workbook (ECMA-376 part 2, 8.1.1). Raises ``UnusableClip``, or what the readers of archives and of
-    XML raise.
+    What reads the tables is more forgiving. A document type, through which XML can name other files and grow without
+    end, has no place in a workbook (ECMA-376 part 2, 8.1.1). Raises ``UnusableClip``, or what the readers of archives
+    and of XML raise.
     """
     with zipfile.ZipFile(path) as archive:
         members = archive.infolist()
