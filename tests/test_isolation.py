@@ -181,7 +181,7 @@ def take(n_bytes: int):
 
 def test_the_memory_of_a_process_is_limited(tmp_path):
     start = partial(make_unless, partial(take, 2**29), tmp_path / "notes")
-    made = dict(each_clip_isolated(IDS, start, memory=2**29))
+    made = dict(each_clip_isolated(IDS, start, memory=2**28))
     assert str(made["culprit"]).startswith("memory ran out: Unable to allocate 512. MiB")
     np.testing.assert_array_equal(made["last"], harmless("last"))
     assert not isinstance(dict(each_clip_isolated(IDS, start, memory=2**30))["culprit"], UnusableClip)

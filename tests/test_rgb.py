@@ -175,7 +175,7 @@ def test_a_clip_that_would_not_fit_into_memory_is_refused_before_it_is_tried(cor
 
 def test_a_video_for_which_memory_runs_out_costs_itself_only(corpus, monkeypatch):
     write_video(corpus / "b.mp4", numbered_frames(2, 4000, 4000), codec="mpeg4")
-    monkeypatch.setattr(rgb, "DECODER_MEMORY", 2**28)
+    monkeypatch.setattr(rgb, "DECODER_MEMORY", 2**26)
     shard = made(corpus)
     assert list(shard.reasons) == ["b"]
     assert re.search(r"b\.mp4: (memory ran out|.*Cannot allocate memory)", shard.reason("b"))

@@ -57,7 +57,7 @@ class Isolated:
     """Calls a function in another process, which starts with the first call and anew after a call that ended it.
 
     ``start`` is called once in each process and returns the function; it must be a function of a module, or a
-    ``functools.partial`` of one. ``memory`` is how many bytes the process may allocate, its own part included: beyond
+    ``functools.partial`` of one. ``memory`` is how many bytes the process may allocate beyond what it starts with: past
     them memory runs out for it, and for nothing else on the machine. What the process logs is logged here, and its
     errors are raised here: ``UnusableClip`` and ``InputError`` as they are, want of memory as ``UnusableClip``,
     ``ProcessEnded`` if it ends, ``InputError`` if it ends before it has started, and others as ``RuntimeError`` with
@@ -200,15 +200,24 @@ def _work(start: Callable[[], Work], pipe: Connection, memory: int | None, envir
 
 
 def _limit(memory: int | None) -> None:
-    """Let allocations beyond ``memory`` bytes fail, where the system can (Linux).
+    """Let allocations of more than ``memory`` bytes beyond what the process has fail, where the system can (Linux).
 
     What counts is memory to write to. The address space, which could be limited as well, says little of it: libraries,
     mapped files and what an allocator sets aside take any amount without using memory.
     """
     if memory is not None:
         _, most = resource.getrlimit(resource.RLIMIT_DATA)
-        allowed = memory if most == resource.RLIM_INFINITY else min(memory, most)
-        resource.setrlimit(resource.RLIMIT_DATA, (allowed, most))
+        allowed = memory + _allocated()
+        resource.setrlimit(
+            resource.RLIMIT_DATA, (allowed if most == resource.RLIM_INFINITY else min(allowed, most), most)
+        )
+
+
+def _allocated() -> int:
+    """The bytes that this process has to write to: of libraries alone they differ with the number of cores."""
+    with suppress(FileNotFoundError), open("/proc/self/statm", encoding="ascii") as pages:
+        return int(pages.read().split()[5]) * resource.getpagesize()
+    return 0
 
 
 def _answers(work: Work, arguments: tuple) -> Iterator[Any]:
