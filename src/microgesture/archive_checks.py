@@ -2,7 +2,6 @@
 
 import io
 import os
-import shutil
 import stat
 import struct
 import zipfile
@@ -11,6 +10,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from .disk import free_bytes
 from .errors import InputError
 from .member_paths import Paths, objection
 
@@ -179,8 +179,7 @@ def refuse_large(opened: Sequence[Archive], folder: Path, limits: Limits) -> Non
                 needed += 0 if os.path.lexists(folder / info.filename) else info.file_size
                 continue
             raise refusal(archive.path, info, f"{reason} if you trust the archive")
-    there = next(parent for parent in (folder.absolute(), *folder.absolute().parents) if parent.exists())
-    free = shutil.disk_usage(there).free
+    free = free_bytes(folder)
     if needed > free:
         raise InputError(
             f"{folder} needs {needed / 1e9:.2f} GB more for these archives, and its disk has {free / 1e9:.2f} GB free; "

@@ -32,8 +32,13 @@ def disk_room(path: Path | str, size: int = 0) -> Iterator[None]:
 
 def free_bytes(path: Path | str) -> int:
     """The bytes that are free on the disk where a file or folder lies, or will."""
+    return shutil.disk_usage(nearest(path)).free
+
+
+def nearest(path: Path | str) -> Path:
+    """The path itself if it is there, or else the nearest folder above it that is."""
     path = Path(path).absolute()
-    return shutil.disk_usage(next(folder for folder in (path, *path.parents) if folder.exists())).free
+    return next(folder for folder in (path, *path.parents) if folder.exists())
 
 
 def in_words(size: float) -> str:

@@ -17,7 +17,7 @@ from av.codec.codec import UnknownCodecError
 from .clips import SPLITS, Clips
 from .config import Config, Corpus
 from .corpora import list_clips
-from .disk import free_bytes, in_words
+from .disk import free_bytes, in_words, nearest
 from .errors import InputError
 from .jobs import jobs, read_plan
 from .plan import Plan
@@ -97,7 +97,7 @@ def codecs() -> Iterator[Finding]:
 
 def writable(folder: Path) -> Finding:
     """Whether files can be made in a folder, or in the one that it will be made in, and what is free there."""
-    there = next(parent for parent in (folder.absolute(), *folder.absolute().parents) if parent.exists())
+    there = nearest(folder)
     try:
         with tempfile.TemporaryFile(dir=there):
             return Finding(str(folder), f"can be written to, {in_words(free_bytes(there))} free")
