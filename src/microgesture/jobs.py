@@ -76,7 +76,7 @@ def _stream_jobs(plan: Plan) -> Iterator[Job]:
     results = Path(plan.results)
     streams = [name for name in _needed(plan) if name in plan.config.streams]
     scored = [name for name in streams if name in _scored(plan)]
-    folded = _folded(plan, scored) if plan.folds else []
+    folded = plan.folded_for(scored)
     for weights in dict.fromkeys(plan.config.streams[name].weights for name in streams):
         if weights and is_published_name(weights):
             yield Job("weights", weights, (results / f"weights/{weights}.safetensors",))
@@ -118,13 +118,3 @@ def _needed(plan: Plan) -> list[str]:
 def _scored(plan: Plan) -> set[str]:
     ensembles = [plan.config.ensembles[name] for name in _needed(plan) if name in plan.config.ensembles]
     return {stream for ensemble in ensembles for stream in ensemble.streams}
-
-
-def _folded(plan: Plan, scored: Sequence[str]) -> set[str]:
-    """The streams that are trained by folds: the scored ones, and what their folds start from."""
-    waiting, found = list(scored), set()
-    while waiting:
-        name = waiting.pop()
-        found.add(name)
-        waiting += [parent for parent, same in plan.fold_parents(name).items() if same]
-    return found

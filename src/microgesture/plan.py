@@ -88,11 +88,15 @@ class Plan:
 
     @property
     def folded(self) -> list[str]:
-        """The streams that are trained by folds: the scored ones, and what they start from on the same corpus.
+        """The streams that are trained by folds; see ``folded_for``."""
+        return self.folded_for(self.scored)
+
+    def folded_for(self, scored: Iterable[str]) -> list[str]:
+        """The streams that are trained by folds so that these are scored: they and their parents on the same corpus.
 
         A fold that started from a stream trained on everybody would know the people that it is to say something of.
         """
-        waiting, found = (list(self.scored) if self.config.folds else []), set()
+        waiting, found = (list(scored) if self.config.folds else []), set()
         while waiting:
             name = waiting.pop()
             found.add(name)
