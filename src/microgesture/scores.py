@@ -31,7 +31,10 @@ def write_scores(path: Path | str, scores: Scores) -> None:
 
 def read_scores(path: Path | str) -> Scores:
     """Read scores; raises ``InputError`` if the file is something else or names a clip twice."""
-    table = read_parquet(path)
+    return _scores(read_parquet(path), path)
+
+
+def _scores(table: pa.Table, path: Path | str) -> Scores:
     if not table.schema.remove_metadata().equals(SCHEMA):
         raise InputError(f"{path} is no score file (columns {table.schema.names}); delete it and run again")
     rows = table.to_pylist()
@@ -79,8 +82,16 @@ class Prediction:
 def read_predictions(path: Path | str) -> dict[str, Prediction]:
     """An ensemble's predictions by clip; raises ``InputError`` if the file is something else."""
     table = read_parquet(path)
-    if not table.schema.remove_metadata().equals(PREDICTIONS):
+    if not _holds_predictions(table):
         raise InputError(f"{path} holds no predictions of an ensemble; delete it and run again")
+    return _predictions(table)
+
+
+def _holds_predictions(table: pa.Table) -> bool:
+    return table.schema.remove_metadata().equals(PREDICTIONS)
+
+
+def _predictions(table: pa.Table) -> dict[str, Prediction]:
     rows = table.to_pylist()
     return {row["clip_id"]: Prediction(np.array(row["probabilities"], np.float32), row["streams"]) for row in rows}
 
@@ -90,6 +101,7 @@ def read_said(path: Path | str) -> dict[str, np.ndarray]:
 
     Raises ``InputError`` if the file is something else.
     """
-    if not read_parquet(path).schema.remove_metadata().equals(PREDICTIONS):
-        return read_scores(path).logits
-    return {clip_id: said.probabilities_K for clip_id, said in read_predictions(path).items()}
+    table = read_parquet(path)
+    if not _holds_predictions(table):
+        return _scores(table, path).logits
+    return {clip_id: said.probabilities_K for clip_id, said in _predictions(table).items()}
