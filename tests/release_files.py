@@ -62,12 +62,12 @@ def keypoints(frames: int, points: int, seed: int = 0) -> np.ndarray:
 
 
 def write_xlsx(path: Path, rows: Sequence[Sequence[object]]) -> Path:
-    """A spreadsheet with these rows; None is an empty cell."""
+    """A spreadsheet with these rows; None is an empty cell, and a text has to be short enough for a cell."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with xlsxwriter.Workbook(path) as book:
         sheet = book.add_worksheet()
         for number, cells in enumerate(rows):
-            sheet.write_row(number, 0, cells)
+            assert sheet.write_row(number, 0, cells) == 0
     return path
 
 

@@ -133,30 +133,26 @@ def test_a_workbook_whose_xml_is_damaged_says_what_a_plain_reader_finds_or_is_re
     fuzz(check, sheets | sheets | others, examples)
 
 
-@fuzzed
-def test_cells_that_are_no_numbers_are_refused_with_row_and_column(reading, tmp_path, examples):
-    path = tmp_path / "0012_openpose.xlsx"
+WRITABLE = [cell for cell in ODD_CELLS if len(cell) < 2**15]  # what a spreadsheet keeps of a text
+
+
+@pytest.mark.parametrize("cell", [*WRITABLE, None, True, False, 1e30, -5, 12.5], ids=lambda cell: repr(cell)[:20])
+@pytest.mark.parametrize(("row", "column"), [(0, 0), (1, 7), (2, 410)])
+def test_a_cell_that_is_no_number_is_refused_with_row_and_column(reading, tmp_path, row, column, cell):
     rows = keypoints(3, 137).reshape(3, -1).tolist()
-    odd = st.sampled_from([*ODD_CELLS, None, True, False, 1e30, -5, 12.5])
-
-    def check(mutation):
-        row, column, cell = mutation
-        changed = [list(cells) for cells in rows]
-        changed[row][column] = cell
-        write_xlsx(path, changed)
-        read_TVC, refused = attempt(reading, path)
-        if refused:
-            assert re.search(rf"0012_openpose\.xlsx, row {row + 1}, column {column + 1}: .* is not a number", refused)
-            assert isinstance(cell, bool | str)
-            return
-        assert not isinstance(cell, bool)
-        expected = np.array(changed, object)
-        if str(cell).startswith("="):
-            cell = 0  # what the writer keeps as the result of every formula
-        expected[row, column] = np.nan if cell in (None, "", " ") else float(cell)
-        np.testing.assert_array_equal(read_TVC.reshape(3, -1), expected.astype(np.float32))
-
-    fuzz(check, st.tuples(st.integers(0, 2), st.integers(0, 410), odd), examples // 5)
+    rows[row][column] = cell
+    path = write_xlsx(tmp_path / "0012_openpose.xlsx", rows)
+    read_TVC, refused = attempt(reading, path)
+    if refused:
+        assert re.search(rf"0012_openpose\.xlsx, row {row + 1}, column {column + 1}: .* is not a number", refused)
+        assert isinstance(cell, bool | str)
+        return
+    assert not isinstance(cell, bool)
+    expected = np.array(rows, object)
+    if str(cell).startswith("="):
+        cell = 0  # what the writer keeps as the result of every formula
+    expected[row, column] = np.nan if cell in (None, "") else float(cell)
+    np.testing.assert_array_equal(read_TVC.reshape(3, -1), expected.astype(np.float32))
 
 
 @fuzzed
