@@ -148,6 +148,7 @@ def test_a_cell_that_is_no_number_is_refused_with_row_and_column(reading, tmp_pa
         assert isinstance(cell, bool | str)
         return
     assert not isinstance(cell, bool)
+    assert cell != "1_0"
     expected = np.array(rows, object)
     if str(cell).startswith("="):
         cell = 0  # what the writer keeps as the result of every formula
@@ -181,8 +182,9 @@ def declared(entity):
         (b"<worksheet", declared(b'<!ENTITY x SYSTEM "%s">'), "declares a document type"),
         (b"<worksheet", declared(b'<!ENTITY x "%s">' % (b"ha" * 1000)), "declares a document type"),
         (b'r="B1"', b'r="XFD1048576"', "the process that worked on it"),
+        (b'encoding="UTF-8"', b'encoding="TF-8"', "unknown encoding: TF-8"),
     ],
-    ids=["external entity", "entity", "one cell far away"],
+    ids=["external entity", "entity", "one cell far away", "unknown encoding"],
 )
 def test_xml_that_reaches_for_files_or_memory_gets_neither(reading, tmp_path, old, new, reason):
     secret = Path(tmp_path / "secret.txt")

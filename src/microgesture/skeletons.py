@@ -28,7 +28,7 @@ LARGEST = 2 << 30  # the bytes that the parts of a workbook may come to; that ho
 # What NumPy, zipfile and its decoders raise on a file that is damaged or no archive of arrays.
 _NO_ARCHIVE = (
     *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, SyntaxError),
-    *(KeyError, ValueError, TypeError, EOFError, OSError, RuntimeError, OverflowError),
+    *(LookupError, ValueError, TypeError, EOFError, OSError, RuntimeError, OverflowError),
 )
 
 
@@ -191,7 +191,8 @@ def _numbers(path: Path, row: int, cells: list, columns: int) -> np.ndarray:
         layout = "x, y and confidence of each point" + (" after a frame number" if columns % 3 else "")
         raise UnusableClip(f"{path}, row {row}: {len(cells)} columns, expected {columns} ({layout})")
     try:
-        if bool not in map(type, cells):  # or NumPy would take TRUE for 1
+        # NumPy would take TRUE for 1 and 1_0 for 10.
+        if not any(type(cell) is bool or (type(cell) is str and "_" in cell) for cell in cells):
             return np.array(cells, np.float32)
     except (ValueError, TypeError, OverflowError):
         pass  # a cell is empty, or no number
