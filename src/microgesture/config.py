@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StrictBool, ValidationError, model_validator
 
+from .corpus import Corpus
 from .errors import InputError
 from .modalities.settings import DepthSettings, FlowSettings, KeypointSettings, RgbSettings, TaylorSettings
 from .networks.settings import NetworkSettings
@@ -13,62 +14,6 @@ from .settings import Settings
 from .stream import Inputs, Modality
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$", description="letters, digits and underscores")]
-
-
-class DemoSettings(Settings):
-    """A corpus that the pipeline draws for itself, in the layout of the release that ``format`` names."""
-
-    seed: int = Field(0, description="everything in the corpus follows from it")
-    subjects: dict[Literal["train", "val", "test"], int] = Field(
-        description="people in each split; none is in two splits"
-    )
-    clips: dict[Literal["train", "val", "test"], int] = Field(description="about how many clips in each split")
-    frame: tuple[int, int] = Field((320, 240), description="width and height of the videos in pixels")
-
-
-class CorpusBase(Settings):
-    """What every corpus has, whatever its format."""
-
-    root: str | None = Field(None, description="folder of the corpus; null only for a demo")
-    demo: DemoSettings | None = Field(None, description="draw the corpus instead of reading it from a folder")
-    allow_shared_subjects: bool = Field(
-        False, description="accept a subject in test and in train or val; the score then says nothing of new people"
-    )
-
-    end_tolerance: int = Field(
-        5, ge=0, description="frames by which a clip may end after its video and is cut; beyond, it is quarantined"
-    )
-
-    @model_validator(mode="after")
-    def _root_or_demo(self) -> "CorpusBase":
-        if (self.root is None) == (self.demo is None):
-            raise ValueError("give either root (a folder of your own) or demo (a drawn corpus)")
-        return self
-
-
-class MigaCorpus(CorpusBase):
-    """iMiGUE as the MiGA challenge hands it out."""
-
-    format: Literal["miga"]
-    skeleton: Literal["auto", "openpose", "light_hand"] = Field(
-        "auto", description="which skeleton files to read; auto prefers the 137 points of openpose"
-    )
-
-
-class Ma52Corpus(CorpusBase):
-    """MA-52: one video a clip, and lists."""
-
-    format: Literal["ma52"]
-    keypoints: str | None = Field(None, description="folder below root with <clip>.npz skeletons; null: none")
-
-
-class ManifestCorpus(CorpusBase):
-    """Anybody's own clips: a folder with clips.csv."""
-
-    format: Literal["manifest"]
-
-
-Corpus = Annotated[MigaCorpus | Ma52Corpus | ManifestCorpus, Field(discriminator="format")]
 
 
 class Stream(Settings):

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .config import AblationRow, Config, CorpusBase, Stream, load_config
+from .config import AblationRow, Config, Stream, load_config
 from .corpora import FORMATS, provides
+from .corpus import CorpusBase
 from .errors import InputError
 from .networks.settings import HEATMAPS, SKELETONS
 from .settings import Settings

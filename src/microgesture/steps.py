@@ -6,12 +6,12 @@ from pydantic import Field, ValidationError
 
 from .config import (
     AblationRow,
-    DemoSettings,
     Ensemble,
     PseudoLabelSettings,
     Truth,
     listed_problems,
 )
+from .corpus import DemoSettings
 from .errors import InputError
 from .modalities.settings import DepthSettings, KeypointSettings, RgbSettings
 from .settings import Settings
