@@ -3,7 +3,8 @@
 A network with a classifier for each of its P paths gives logits_PBK (see ``paths``). A path's tensors have the names of
 the network that is this path alone, behind one of ``path_prefixes``. A tensor belongs to a classifier if one of the
 dotted parts of its name is ``head``. A network for skeletons also gives ``features(x_BCTV)``, which its ``head``
-classifies.
+classifies. A network of one input also gives ``see(x)``, a ``Seen``, which holds its tokens beside the logits (see
+``tokens``).
 """
 
 import importlib

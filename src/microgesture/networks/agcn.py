@@ -13,6 +13,7 @@ from torch import nn
 from ..graph import adjacency
 from ..keypoints import Selection
 from .settings import AGCNSettings
+from .tokens import Seen
 
 UNITS = ((1, 1), (1, 1), (1, 1), (1, 1), (2, 2), (2, 1), (2, 1), (4, 2), (4, 1), (4, 1))  # times the width, stride
 KERNEL = 9  # frames that a temporal convolution spans
@@ -99,17 +100,26 @@ class AGCN(nn.Module):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out")
         nn.init.normal_(self.head[-1].weight, std=math.sqrt(2 / classes))
 
-    def features(self, x_BCTV: torch.Tensor) -> torch.Tensor:
-        """Features_BD, D four times the width: what is classified."""
+    def _tokens(self, x_BCTV: torch.Tensor) -> torch.Tensor:
         B, C, T, V = x_BCTV.shape
         found_B1TV = x_BCTV[:, -1:] > 0
         normed_BXT = self.norm(x_BCTV.permute(0, 3, 1, 2).reshape(B, V * C, T))
         normed_BCTV = normed_BXT.reshape(B, V, C, T).permute(0, 2, 3, 1)
         seen_BCTV = torch.cat((torch.where(found_B1TV, normed_BCTV[:, :-1], 0), normed_BCTV[:, -1:]), 1)
-        return self.units(seen_BCTV).mean((2, 3))
+        return self.units(seen_BCTV)
+
+    def features(self, x_BCTV: torch.Tensor) -> torch.Tensor:
+        """Features_BD, D four times the width: what is classified."""
+        return self._tokens(x_BCTV).mean((2, 3))
 
     def forward(self, x_BCTV: torch.Tensor) -> torch.Tensor:
         return self.head(self.features(x_BCTV))
+
+    def see(self, x_BCTV: torch.Tensor) -> Seen:
+        """What the network saw, joint by joint; there is a time step for every four frames."""
+        tokens_BDTV = self._tokens(x_BCTV)
+        features_BD = tokens_BDTV.mean((2, 3))
+        return Seen(tokens_BDTV, features_BD, self.head(features_BD))
 
 
 def _over_time(channels: int, width: int, kernel: int, stride: int) -> nn.Sequential:

@@ -7,6 +7,7 @@ from torch import nn
 
 from ..compat import prepare_torchvision
 from .settings import R2Plus1DSettings
+from .tokens import Seen
 
 prepare_torchvision()
 
@@ -29,9 +30,18 @@ class R2Plus1D(VideoResNet):
         self.to(memory_format=torch.channels_last_3d)
 
     def forward(self, x_BCTHW: torch.Tensor) -> torch.Tensor:
-        for stage in (self.stem, self.layer1, self.layer2, self.layer3, self.layer4, self.avgpool):
+        return self.head(self.avgpool(self._tokens(x_BCTHW)).flatten(1))
+
+    def see(self, x_BCTHW: torch.Tensor) -> Seen:
+        """What the network saw, token by token; the squares are those of the last stage."""
+        tokens_BDTHW = self._tokens(x_BCTHW)
+        features_BD = self.avgpool(tokens_BDTHW).flatten(1)
+        return Seen(tokens_BDTHW.flatten(3), features_BD, self.head(features_BD))
+
+    def _tokens(self, x_BCTHW: torch.Tensor) -> torch.Tensor:
+        for stage in (self.stem, self.layer1, self.layer2, self.layer3, self.layer4):
             x_BCTHW = stage(x_BCTHW)
-        return self.head(x_BCTHW.flatten(1))
+        return x_BCTHW
 
 
 def build(settings: R2Plus1DSettings, channels: Sequence[int], classes: int) -> R2Plus1D:

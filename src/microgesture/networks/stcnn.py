@@ -13,6 +13,7 @@ from torch.nn import functional
 from ..graph import walk
 from ..keypoints import Selection
 from .settings import DecoupledSTCNNSettings
+from .tokens import Seen
 
 
 class Block(nn.Module):
@@ -73,16 +74,28 @@ class DecoupledSTCNN(nn.Module):
 
     def features(self, x_BCTV: torch.Tensor) -> torch.Tensor:
         """Features_BD: what is classified. D is the last width, times the joints if they are kept apart."""
-        x_BCTV = x_BCTV[..., self.order]
-        found_B1TV = x_BCTV[:, -1:] > 0
-        seen_BCTV = torch.where(found_B1TV, torch.relu(self.stem(x_BCTV)), self.missing) + self.place
-        behind_BCTV = self.blocks(seen_BCTV)
-        share_B1TV = functional.adaptive_max_pool2d(found_B1TV.float(), behind_BCTV.shape[2:])
-        total = (behind_BCTV * share_B1TV).sum(self._averaged)
-        return (total / share_B1TV.sum(self._averaged).clamp(min=1)).flatten(1)
+        return self._pooled(*self._tokens(x_BCTV))
 
     def forward(self, x_BCTV: torch.Tensor) -> torch.Tensor:
         return self.head(self.features(x_BCTV))
+
+    def see(self, x_BCTV: torch.Tensor) -> Seen:
+        """What the network saw, joint by joint in the order of the selection; a step lasts as long as all strides."""
+        tokens_BDTV, share_B1TV = self._tokens(x_BCTV)
+        features_BD = self._pooled(tokens_BDTV, share_B1TV)
+        return Seen(tokens_BDTV[..., self.order.argsort()], features_BD, self.head(features_BD))
+
+    def _tokens(self, x_BCTV: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """What is averaged, joints in the order of the body, and the weight of each in it, 0 to 1."""
+        x_BCTV = x_BCTV[..., self.order]
+        found_B1TV = x_BCTV[:, -1:] > 0
+        seen_BCTV = torch.where(found_B1TV, torch.relu(self.stem(x_BCTV)), self.missing) + self.place
+        tokens_BDTV = self.blocks(seen_BCTV)
+        return tokens_BDTV, functional.adaptive_max_pool2d(found_B1TV.float(), tokens_BDTV.shape[2:])
+
+    def _pooled(self, tokens_BDTV: torch.Tensor, share_B1TV: torch.Tensor) -> torch.Tensor:
+        total = (tokens_BDTV * share_B1TV).sum(self._averaged)
+        return (total / share_B1TV.sum(self._averaged).clamp(min=1)).flatten(1)
 
 
 def build(

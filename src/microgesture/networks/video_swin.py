@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 
+import torch
 from torch import nn
 
 from ..compat import prepare_torchvision
 from .settings import VideoSwinSettings
+from .tokens import Seen
 
 prepare_torchvision()
 
@@ -22,7 +24,18 @@ WINDOW = (8, 7, 7)  # tokens that attend to each other
 HEAD_WIDTH = 32  # channels of one attention head, as published; a network narrower than that has one head
 
 
-def build(settings: VideoSwinSettings, channels: Sequence[int], classes: int) -> nn.Module:
+class VideoSwin(SwinTransformer3d):
+    """Torchvision's network, which also shows its tokens."""
+
+    def see(self, x_BCTHW: torch.Tensor) -> Seen:
+        """What the network saw, token by token; the squares are those of the last stage."""
+        embedded_BTHWD = self.pos_drop(self.patch_embed(x_BCTHW))
+        tokens_BDTHW = self.norm(self.features(embedded_BTHWD)).permute(0, 4, 1, 2, 3)
+        features_BD = self.avgpool(tokens_BDTHW).flatten(1)
+        return Seen(tokens_BDTHW.flatten(3), features_BD, self.head(features_BD))
+
+
+def build(settings: VideoSwinSettings, channels: Sequence[int], classes: int) -> VideoSwin:
     """Build the network: logits_BK of x_BCTHW, any length and side; tiny has 27,875,078 parameters for 32 classes.
 
     Only images of 3 channels are accepted (``ValueError``), for published weights to fit every stream.
@@ -33,7 +46,7 @@ def build(settings: VideoSwinSettings, channels: Sequence[int], classes: int) ->
     width = settings.width or width
     depths = settings.depths or depths
     heads = max(count for count in range(1, max(1, width // HEAD_WIDTH) + 1) if width % count == 0)
-    network = SwinTransformer3d(
+    network = VideoSwin(
         patch_size=list(PATCH),
         embed_dim=width,
         depths=list(depths),
@@ -48,7 +61,7 @@ def build(settings: VideoSwinSettings, channels: Sequence[int], classes: int) ->
     return network
 
 
-def _start_strong(network: SwinTransformer3d) -> None:
+def _start_strong(network: VideoSwin) -> None:
     """Let every linear layer keep the variance of its input.
 
     The published weights of 0.02 are meant for wide layers and long training; narrow ones would add next to nothing at
