@@ -10,10 +10,8 @@ from .errors import InputError
 from .modalities.settings import DepthSettings, FlowSettings, KeypointSettings, RgbSettings, TaylorSettings
 from .networks.settings import NetworkSettings
 from .recipe import Recipe
-from .settings import Settings
+from .settings import Name, Settings
 from .stream import Inputs, Modality
-
-Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$", description="letters, digits and underscores")]
 
 
 class Stream(Settings):

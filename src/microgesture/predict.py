@@ -54,7 +54,7 @@ def log_probabilities(
     keys = dataset.test_keys(only)
     if not keys:
         return np.zeros((0, 0), np.float32)
-    batches = _full_batches(keys, len(dataset) * dataset.views, recipe.device_batch or recipe.batch)
+    batches = full_batches(keys, len(dataset) * dataset.views, recipe.device_batch or recipe.batch)
     loaded = load_batches(dataset, batches, device)
     seen, times = [], []
     for batch in progress(loaded, title, len(batches), unit="step") if title else loaded:
@@ -99,7 +99,7 @@ def predict(
     that lacks an input gets its reason instead. Raises ``InputError`` if the weights belong to other classes or inputs.
     """
     device = machine.prepare()
-    network = _trained(model, step, build, clips.classes).to(device)
+    network = trained(model, step, build, clips.classes).to(device)
     for split, output in outputs.items():
         table = clips.usable[clips.usable.split == split]
         _score(network, table, shards, step, device, machine, output, split)
@@ -120,13 +120,14 @@ def predict_fold(
     Otherwise as ``predict``.
     """
     device = machine.prepare()
-    network = _trained(model, step, build, clips.classes).to(device)
+    network = trained(model, step, build, clips.classes).to(device)
     fold_of = assign_folds(clips, step.folds)
     table = clips.usable[clips.usable.clip_id.map(fold_of) == fold]
     _score(network, table, shards, step, device, machine, output, f"fold {fold}")
 
 
-def _trained(model: Path, step: TrainStep, build: Build, classes: Sequence[str]) -> nn.Module:
+def trained(model: Path, step: TrainStep, build: Build, classes: Sequence[str]) -> nn.Module:
+    """The network of a stream with its weights; ``InputError`` if they belong to other classes or inputs."""
     state, about = load_weights(model)
     if about is None or about.classes != tuple(classes) or about.inputs != step.inputs:
         inputs = " and ".join(step.inputs)
@@ -167,7 +168,7 @@ def _score(
     write_scores(output, Scores(dict(zip(dataset.clip_ids, logits_NK, strict=True)), dataset.left_out))
 
 
-def _full_batches(keys: Sequence[Key], views: int, most: int) -> list[list[Key]]:
+def full_batches(keys: Sequence[Key], views: int, most: int) -> list[list[Key]]:
     """The keys in order in batches of one size, the last filled up with its last key.
 
     The size follows from ``views``, how many keys there would be if none had been left out as equal to another, for

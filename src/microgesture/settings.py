@@ -1,9 +1,11 @@
 """The base of every settings class: frozen, complete, and helpful about misspelt keys."""
 
 from difflib import get_close_matches
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$", description="letters, digits and underscores")]
 
 
 class Settings(BaseModel):
