@@ -6,15 +6,15 @@ from microgesture.graph import walk
 from microgesture.keypoints import SELECTIONS
 from test_networks import narrow_settings, network, wake
 
-# for each network of one input: a clip, time steps and places of its tokens, and where in its head the classifier begins
-VIDEO = torch.rand(2, 3, 8, 64, 96, generator=torch.Generator().manual_seed(0))
+# for each network of one input: a clip, its tokens' time steps and places, and where in the head the classifier begins
+VIDEO = torch.rand(2, 3, 4, 64, 96, generator=torch.Generator().manual_seed(0))
 HEATMAPS = torch.rand(2, 36, 6, 16, 24, generator=torch.Generator().manual_seed(0))
 SKELETONS = torch.randn(2, 3, 16, 36, generator=torch.Generator().manual_seed(0))
 SEEN = {
     "poseconv3d": (HEATMAPS, (3, 2 * 3), 2),
-    "slowonly": (VIDEO, (8, 2 * 3), 2),
-    "video_swin": (VIDEO, (4, 2 * 3), 0),
-    "r2plus1d": (VIDEO, (1, 4 * 6), 0),
+    "slowonly": (VIDEO, (4, 2 * 3), 2),
+    "video_swin": (VIDEO, (2, 2 * 3), 0),
+    "r2plus1d": (VIDEO[..., 16:], (1, 4 * 5), 0),
     "stcnn": (SKELETONS, (8, 36), 0),
     "agcn": (SKELETONS, (4, 36), 0),
 }
@@ -73,7 +73,7 @@ def test_tokens_of_images_lie_row_by_row():
     assert torch.equal(tokens_BDTN[..., 4], behind_BDTHW[..., 1, 1])  # two rows of three squares
 
 
-@pytest.mark.parametrize("name", SEEN)
+@pytest.mark.parametrize("name", sorted(set(SEEN) - {"r2plus1d"}))  # which is not small enough here
 def test_learning_from_tokens_reaches_every_layer(name):
     own, (x, _, _) = awake(name), SEEN[name]
     own.see(x).tokens_BDTN.pow(2).mean().backward()
