@@ -6,7 +6,7 @@ import torch
 
 from .keypoints import Selection
 from .modalities.heatmap import joint_heatmaps, limb_heatmaps
-from .networks.settings import HEATMAPS, SKELETONS, VIDEOS
+from .networks.settings import HEATMAPS, LIT, SKELETONS, VIDEOS
 from .recipe import Recipe
 from .samples import Sample
 from .skeleton_input import CHANNELS, skeleton_input
@@ -48,7 +48,7 @@ def _images(data_BTHWC: torch.Tensor, batch: Sample, modality: str, recipe: Reci
         x_BTHWC = flow_image(mirror_flow(x_BTHWC, batch.mirror), recipe.flow_bound)
     else:
         x_BTHWC = mirror_image(x_BTHWC, batch.mirror)
-        if modality == "rgb":
+        if modality in LIT:
             x_BTHWC = relight(x_BTHWC, batch.brightness, batch.contrast)
         mean, std = (x_BTHWC.new_tensor(values) for values in (recipe.mean, recipe.std))
         x_BTHWC = (x_BTHWC - mean) / std  # depth has one channel, and becomes three here

@@ -58,7 +58,7 @@ class Recipe(Settings):
     crop_area: tuple[float, float] = Field((0.56, 1.0), description="share of the image in a random crop, from and to")
     flip: bool = Field(True, description="mirror half of the clips in training")
     jitter: float = Field(
-        0.0, ge=0, lt=1, description="brightness and contrast of rgb change by up to this share, as light differs"
+        0.0, ge=0, lt=1, description="brightness and contrast of rgb and face vary by up to this share, as light does"
     )
 
     variation: Variation = Field(Variation(), description="of skeletons")

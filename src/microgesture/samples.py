@@ -23,14 +23,14 @@ from .crops import (
 from .errors import InputError
 from .frames import interval_frames, interval_views, uniform_frames, uniform_views
 from .keypoints import selection_named
-from .networks.settings import HEATMAPS, SKELETONS, VIDEOS
+from .networks.settings import HEATMAPS, LIT, SKELETONS, VIDEOS
 from .points import at_times, even_times, normalise, random_times, vary
 from .shards import Shard
 from .stream import TrainStep, store
 from .video import person_box
 
 FLOW_STEPS = 32  # a flow shard counts in 1/32 pixel
-BYTES = {"keypoints": 4, "rgb": 1, "taylor": 1, "flow": 2, "depth": 1}  # of a stored value
+BYTES = {"keypoints": 4, "rgb": 1, "taylor": 1, "flow": 2, "depth": 1, "face": 1}  # of a stored value
 _AS_IT_IS = (np.float32(1), np.float32(1))  # brightness and contrast
 
 
@@ -39,7 +39,7 @@ class Sample(NamedTuple):
 
     ``data`` has an array for each input. For joint and limb it is float32 keypoints (T, V, 3), x y in [0, 1] over the
     crop (outside it beyond), missing (0, 0, 0); for a skeleton and what is made of it float32 points (T, V, 3) as
-    ``points.normalise`` gives them; for rgb and taylor uint8 (T, size, size, 3); for depth uint8
+    ``points.normalise`` gives them; for rgb, face and taylor uint8 (T, size, size, 3); for depth uint8
     (T, size, size, 1); for flow float32 (T, size, size, 2), u v in shares of the crop's width and height. ``label`` is
     -1 where unknown, ``row`` the clip's position in the data set, ``times`` how many of the clip's views of testing
     this one stands for.
@@ -144,7 +144,7 @@ class ClipDataset:
             left, top, across, down = to_pixels(view.crop, width, height)
             view = view._replace(crop=Box(left / width, top / height, across / width, down / height))
         mirror = bool(generator and recipe.flip and generator.random() < 0.5)
-        jitter = recipe.jitter if generator and "rgb" in self._inputs else 0.0
+        jitter = recipe.jitter if generator and set(LIT) & set(self._inputs) else 0.0
         brightness, contrast = generator.uniform(1 - jitter, 1 + jitter, 2).astype(np.float32) if jitter else _AS_IT_IS
         data = tuple(self._shown(modality, row, view, generator) for modality in self._inputs)
         return Sample(data, mirror, brightness, contrast, self.labels[row], row, view.times)

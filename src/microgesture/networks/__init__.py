@@ -25,6 +25,7 @@ NETWORKS = {
     "rgbposeconv3d": "microgesture.networks.rgbposeconv3d",
     "video_swin": "microgesture.networks.video_swin",
     "r2plus1d": "microgesture.networks.r2plus1d",
+    "swinface": "microgesture.networks.swinface",
     "stcnn": "microgesture.networks.stcnn",
     "agcn": "microgesture.networks.agcn",
 }

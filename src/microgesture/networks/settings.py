@@ -7,9 +7,17 @@ from pydantic import Field, model_validator
 from ..settings import Settings
 
 HEATMAPS = ("joint", "limb")
-VIDEOS = ("rgb", "taylor", "flow", "depth")
+SCENES = ("rgb", "taylor", "flow", "depth")  # in the same box about the person
+VIDEOS = (*SCENES, "face")
+LIT = ("rgb", "face")  # brighter and darker with the light
 SKELETONS = ("skeleton", "bone", "direction", "motion")
 _HEAD_DROPOUT = "share of the features dropped before the classifier, in training"
+
+
+def _refuse_few_blocks(depths: tuple[int, ...]) -> None:
+    # drop_path rises from the first block to the last: they are two at least
+    if min(depths) < 1 or sum(depths) < 2:
+        raise ValueError(f"depths {list(depths)} leave too few blocks: every stage has one, and all together two")
 
 
 class SlowOnlySettings(Settings):
@@ -33,7 +41,7 @@ class PoseConv3DSettings(Settings):
 class RGBPoseConv3DSettings(Settings):
     """RGBPoseConv3D (arXiv 2104.13586): SlowOnly over a video and PoseConv3D over heatmaps, joined twice on the way."""
 
-    sees: ClassVar = (VIDEOS, HEATMAPS)  # what may stand for each input
+    sees: ClassVar = (SCENES, HEATMAPS)  # what may stand for each input
     name: Literal["rgbposeconv3d"]
     video_width: int = Field(64, ge=1, description="of the SlowOnly path; 64 as published")
     heatmap_width: int = Field(32, ge=1, description="of the PoseConv3D path; 32 as published")
@@ -60,11 +68,8 @@ class VideoSwinSettings(Settings):
 
     @model_validator(mode="after")
     def _has_blocks_to_skip(self) -> "VideoSwinSettings":
-        # drop_path rises from the first block to the last: they are two at least
-        if self.depths is not None and (min(self.depths) < 1 or sum(self.depths) < 2):
-            raise ValueError(
-                f"depths {list(self.depths)} leave too few blocks: every stage has one, and all together two"
-            )
+        if self.depths is not None:
+            _refuse_few_blocks(self.depths)
         return self
 
 
@@ -75,6 +80,26 @@ class R2Plus1DSettings(Settings):
     name: Literal["r2plus1d"]
     layers: Literal[18, 34] = Field(18, description="as published: 31 or 62 million parameters")
     dropout: float = Field(0.5, ge=0, lt=1, description=_HEAD_DROPOUT)
+
+
+class SwinFaceSettings(Settings):
+    """SwinFace (arXiv 2308.11509): a Swin Transformer over aligned faces, frame by frame."""
+
+    sees: ClassVar = (("face",),)  # what may stand for each input
+    name: Literal["swinface"]
+    width: int = Field(96, ge=8, multiple_of=8, description="channels of the first stage; 96 as published")
+    depths: tuple[int, ...] = Field(
+        (2, 2, 6, 2), min_length=1, description="blocks of each stage; the width doubles between stages"
+    )
+    patch: int = Field(2, ge=1, description="side in pixels of the squares that a face is cut into; 2 as published")
+    embedding: int = Field(512, ge=16, description="features of a face; 512 as published")
+    drop_path: float = Field(0.1, ge=0, lt=1, description="share of residual branches skipped in training")
+    dropout: float = Field(0.5, ge=0, lt=1, description="share of the features dropped in the last layers, in training")
+
+    @model_validator(mode="after")
+    def _has_blocks_to_skip(self) -> "SwinFaceSettings":
+        _refuse_few_blocks(self.depths)
+        return self
 
 
 class DecoupledSTCNNSettings(Settings):
@@ -113,6 +138,7 @@ NetworkSettings = Annotated[
     | RGBPoseConv3DSettings
     | VideoSwinSettings
     | R2Plus1DSettings
+    | SwinFaceSettings
     | DecoupledSTCNNSettings
     | AGCNSettings,
     Field(discriminator="name"),
