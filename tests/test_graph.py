@@ -54,6 +54,7 @@ def test_parents_are_joined_by_a_limb_and_lead_to_a_root(name):
             "36": {"neck", "right lip corner"},  # no limb joins the mouth to the face
             "42": {"right hand wrist", "left hand wrist"},
             "68": {"neck"},
+            "25": {"neck"},
         }[name]
     )
 

@@ -9,12 +9,12 @@ from .modalities.heatmap import joint_heatmaps, limb_heatmaps
 from .networks.settings import HEATMAPS, LIT, SKELETONS, VIDEOS
 from .recipe import Recipe
 from .samples import Sample
-from .skeleton_input import CHANNELS, skeleton_input
+from .skeleton_input import channels, skeleton_input
 
 
 def input_channels(inputs: Sequence[str], selection: Selection | None) -> tuple[int, ...]:
-    """How many channels a network sees of each input: joints, limbs, or 3 of an image, or of a skeleton's joints."""
-    known = dict.fromkeys(VIDEOS, 3) | dict.fromkeys(SKELETONS, CHANNELS)
+    """How many channels a network sees of each input: joints, limbs, 3 of an image, 3 or 4 of a skeleton."""
+    known = dict.fromkeys(VIDEOS, 3) | {modality: channels(modality) for modality in SKELETONS}
     if selection:
         known |= {"joint": len(selection.joints), "limb": len(selection.edges)}
     return tuple(known[modality] for modality in inputs)

@@ -54,10 +54,16 @@ class Ma52Corpus(CorpusBase):
     keypoints: str | None = Field(None, description="folder below root with <clip>.npz skeletons; null: none")
 
 
+class SmgCorpus(CorpusBase):
+    """SMG: long sequences with the joints and the colour video of a Kinect v2."""
+
+    format: Literal["smg"]
+
+
 class ManifestCorpus(CorpusBase):
     """Anybody's own clips: a folder with clips.csv."""
 
     format: Literal["manifest"]
 
 
-Corpus = Annotated[MigaCorpus | Ma52Corpus | ManifestCorpus, Field(discriminator="format")]
+Corpus = Annotated[MigaCorpus | Ma52Corpus | SmgCorpus | ManifestCorpus, Field(discriminator="format")]

@@ -9,7 +9,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from .files import replacing
-from .keypoints import SELECTIONS, Selection
+from .keypoints import LAYOUT_FILES, SELECTIONS, Selection
 
 COLOURS = {"left": "#d1495b", "right": "#00798c", "": "#444444"}
 _ARC = np.linspace(0, np.pi, 17)
@@ -22,6 +22,8 @@ _POSE: dict[str, tuple[float, float]] = {
     "nose bridge 0": (0, -1.9), "nose tip": (0, -1.5), "left nostril 0": (0.16, -1.4),
     "upper lip": (0, -1.2), "lower lip": (0, -1.0), "left lip corner": (0.27, -1.1),
     "left eye inner corner": (0.17, -1.86), "left eye outer corner": (0.45, -1.88),
+    "throat": (0, -0.5), "mid spine": (0, 1.3), "mid hip": (0, 2.4), "left hip": (0.5, 2.5), "left knee": (0.55, 3.1),
+    "left ankle": (0.55, 3.6), "left foot": (0.75, 3.8), "left hand palm": (1.2, 2.6),
 }  # fmt: skip
 _POSE |= {f"left jaw {i}": (0.75 * np.cos(_ARC[i]), -1.75 + 1.03 * np.sin(_ARC[i])) for i in range(8)}
 _POSE |= {f"left brow {i}": (0.6 - 0.11 * i, -2.1 - 0.1 * np.sin(np.pi * i / 4)) for i in range(5)}
@@ -64,8 +66,8 @@ def _draw(panel, selection: Selection) -> None:
         away = (-4 * outwards, 5) if "thumb" in selection.joints[joint] else (6 * outwards, 2)
         anchor = "right" if away[0] < 0 else "left"
         panel.annotate(str(joint), place, away, textcoords="offset points", fontsize=10, ha=anchor)
-    indices = " ".join(map(str, selection.indices[137]))
-    caption = f"{selection.source}. Of the 137 points of OpenPose: {indices}"
+    points, indices = next(iter(selection.indices.items()))
+    caption = f"{selection.source}. Of the {points} points of {LAYOUT_FILES[points]}: {' '.join(map(str, indices))}"
     panel.set_title(
         f"selection {selection.name}: {len(selection.joints)} joints, {len(selection.edges)} limbs", size=18
     )

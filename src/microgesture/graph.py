@@ -11,9 +11,11 @@ _ROOTS = ("neck", "right hand wrist", "left hand wrist")  # where a body hangs f
 
 
 def _hand(side: str) -> list[str]:
-    """The wrist, up one finger and down the next."""
+    """The wrist, the palm, up one finger and down the next."""
     fingers = [[f"{finger} {joint}" for joint in (1, 2, 3, "tip")][:: (-1) ** i] for i, finger in enumerate(_FINGERS)]
-    return [f"{side} {name}" for name in ("hand wrist", *(joint for finger in fingers for joint in finger))]
+    return [
+        f"{side} {name}" for name in ("hand wrist", "hand palm", *(joint for finger in fingers for joint in finger))
+    ]
 
 
 def _arm(side: str) -> list[str]:
@@ -25,7 +27,7 @@ def _both(*names: str) -> list[str]:
     return [f"right {name}" for name in names] + [f"left {name}" for name in reversed(names)]
 
 
-# Over the hands and arms, then back and forth over the face from the brows to the jaw.
+# Over the hands and arms, then back and forth over the face from the brows to the jaw, down the spine, over the legs.
 _WALK = (
     *reversed(_arm("right")), "neck", *_arm("left"),
     *_both("ear", "eye", "brow 0", "brow 2", "brow 4"),
@@ -33,6 +35,7 @@ _WALK = (
     "right eye outer corner", "right nostril 0", "nose tip", "nose", "left nostril 0",
     "left lip corner", "upper lip", "right lip corner", "lower lip",
     "right jaw 2", "right jaw 4", "chin", "left jaw 4", "left jaw 2",
+    "throat", "mid spine", "mid hip", *_both("hip", "knee", "ankle", "foot"),
 )  # fmt: skip
 
 
@@ -40,7 +43,7 @@ def walk(selection: Selection) -> tuple[int, ...]:
     """The positions of all joints in an order in which neighbours are neighbours on the body.
 
     For convolutions over joints, which mix those that follow each other: from the right little finger over both arms to
-    the left one, then over the face. Selections 42 and 68 are in this order already.
+    the left one, then over the face and down to the legs. Selections 42 and 68 are in this order already.
     """
     return tuple(sorted(range(len(selection.joints)), key=lambda position: _WALK.index(selection.joints[position])))
 

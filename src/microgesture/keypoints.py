@@ -35,6 +35,16 @@ _COCO_18 = (
 )
 _FINGERS = ("thumb", "index", "middle", "ring", "little")
 _HAND_21 = ("hand wrist", *(f"{finger} {joint}" for finger in _FINGERS for joint in (1, 2, 3, "tip")))
+# A Kinect's head is the middle of it, which no other layout has: the nose is nearest, from the front in the same place.
+# Its SpineShoulder lies between the shoulders, as OpenPose's neck does, and its own neck above that. The tip of its
+# hand is that of the longest finger. The order is that of JointType in the Kinect for Windows SDK 2.0.
+_KINECT_ARM = ("shoulder", "elbow", "wrist", "hand palm")
+_KINECT_25 = (
+    *("mid hip", "mid spine", "throat", "nose"),
+    *(f"{side} {name}" for side in ("left", "right") for name in _KINECT_ARM),
+    *(f"{side} {name}" for side in ("left", "right") for name in ("hip", "knee", "ankle", "foot")),
+    *("neck", "left middle tip", "left thumb tip", "right middle tip", "right thumb tip"),
+)
 _TIPS_5 = tuple(f"{finger} tip" for finger in _FINGERS)
 
 
@@ -69,8 +79,10 @@ LAYOUTS: dict[int, tuple[str, ...]] = {
     137: (*_BODY_25, *_FACE_70, *_sided("left", _HAND_21), *_sided("right", _HAND_21)),  # iMiGUE's OpenPose tables
     35: (*_BODY_25, *_sided("left", _TIPS_5), *_sided("right", _TIPS_5)),  # iMiGUE's light_hand files
     28: (*_COCO_18, *_sided("left", _TIPS_5), *_sided("right", _TIPS_5)),  # MA-52's OpenPose release
+    25: _KINECT_25,  # SMG's Kinect v2, which alone has metres too
 }
-LAYOUT_FILES = {137: "OpenPose-137", 35: "light_hand", 28: "MA-52's 28-point files"}
+LAYOUT_FILES = {137: "OpenPose-137", 35: "light_hand", 28: "MA-52's 28-point files", 25: "SMG's Kinect files"}
+KINECT = 25
 
 Edge = tuple[int, int]
 
@@ -98,6 +110,17 @@ class Selection:
         """For each layout (by its number of points) that has all the joints: where in a file's row they are."""
         complete = {size: names for size, names in LAYOUTS.items() if set(self.joints) <= set(names)}
         return {size: tuple(map(names.index, self.joints)) for size, names in complete.items()}
+
+    def columns(self, points: int) -> tuple[int | None, ...] | None:
+        """Where the joints are in a row of a layout, or None if it lacks some.
+
+        A Kinect, which sees fewer joints than all others, may lack half of them, each None: they are then missing.
+        """
+        if points in self.indices or points != KINECT:
+            return self.indices.get(points)
+        names = LAYOUTS[points]
+        found = tuple(names.index(name) if name in names else None for name in self.joints)
+        return found if 2 * found.count(None) <= len(found) else None
 
     @cached_property
     def flip(self) -> tuple[int, ...]:
@@ -138,6 +161,11 @@ _INDICES_22 = (*range(8), 15, 16, 17, 18, 99, 103, 107, 111, 115, 120, 124, 128,
 _EDGES_22 = (
     (0, 1), (1, 2), (2, 3), (3, 4), (1, 5), (5, 6), (6, 7), (0, 8), (8, 10), (0, 9), (9, 11),
     (7, 12), (7, 13), (7, 14), (7, 15), (7, 16), (4, 17), (4, 18), (4, 19), (4, 20), (4, 21),
+)  # fmt: skip
+
+_EDGES_25 = (
+    (3, 2), (2, 20), (20, 1), (1, 0), (0, 12), (12, 13), (13, 14), (14, 15), (0, 16), (16, 17), (17, 18), (18, 19),
+    (20, 4), (4, 5), (5, 6), (6, 7), (7, 21), (7, 22), (20, 8), (8, 9), (9, 10), (10, 11), (11, 23), (11, 24),
 )  # fmt: skip
 
 
@@ -203,6 +231,7 @@ SELECTIONS: dict[str, Selection] = {
         Selection("36", _named(137, _INDICES_36), _EDGES_36, "momiji-bit/MM-Gesture (arXiv 2507.08344), MiGA 2025"),
         _selection_42(),
         _selection_68(),
+        Selection("25", _KINECT_25, _EDGES_25, "all joints of Kinect v2, as SMG has them (H2OFormer's graph)"),
     )
 }
 
@@ -216,8 +245,21 @@ def selection_named(name: str) -> Selection:
 
 def present(keypoints_TVC: np.ndarray) -> np.ndarray:
     """Which joints were found, bool (T, V): confidence above 0 and not at the origin, all of it finite."""
-    x, y, confidence = np.moveaxis(keypoints_TVC, -1, 0)
+    x, y, confidence = np.moveaxis(in_picture(keypoints_TVC), -1, 0)
     return np.isfinite(keypoints_TVC).all(-1) & (confidence > 0) & ((x != 0) | (y != 0))
+
+
+def in_picture(keypoints_TVC: np.ndarray) -> np.ndarray:
+    """Keypoints (T, V, 3), x, y in pixels and confidence, of keypoints with or without metres."""
+    return keypoints_TVC[..., :3]
+
+
+def in_space(keypoints_TVC: np.ndarray) -> np.ndarray:
+    """Keypoints (T, V, 4), x, y, z in metres and confidence, of keypoints (T, V, 6) with metres.
+
+    x runs to the right of the picture, y down and z away from the sensor.
+    """
+    return np.concatenate((keypoints_TVC[..., 3:], keypoints_TVC[..., 2:3]), -1)
 
 
 def bones(keypoints_TVC: np.ndarray, selection: Selection) -> np.ndarray:
@@ -246,7 +288,10 @@ def hands_swapped(recording_TVC: np.ndarray) -> bool:
     A hand lies at its own body wrist. In each frame with both hands and both wrists, the hands are swapped if the sum
     of the two distances is smaller the other way round; the majority of those frames decides. If they are less than a
     tenth of all, one hand is hardly ever found, and a few mistaken ones would decide: the hands count as not swapped.
+    So do those of a Kinect, which finds them along the arms.
     """
+    if recording_TVC.shape[1] == KINECT:
+        return False
     names = LAYOUTS[recording_TVC.shape[1]]
     wrists = [_centre(recording_TVC[:, [names.index(f"{side} wrist")]]) for side in ("left", "right")]
     hands = [_centre(recording_TVC[:, _hand_anchor(names, side)]) for side in ("left", "right")]
@@ -282,7 +327,7 @@ def _centre(points_TVC: np.ndarray) -> np.ndarray:
 
 
 def cut_clip(recording_TVC: np.ndarray, start: int, frames: int, selection: Selection, file: str) -> np.ndarray:
-    """The selection's joints in rows [start, start + frames) of a recording, cleaned, float32 (frames, V, 3).
+    """The selection's joints in rows [start, start + frames) of a recording, cleaned, float32 (frames, V, 3 or 6).
 
     A recording that ends up to 5 rows early repeats its last row. Raises ``UnusableClip`` if it ends earlier, has a
     layout without those joints, or has a value that is no number.
@@ -292,7 +337,8 @@ def cut_clip(recording_TVC: np.ndarray, start: int, frames: int, selection: Sele
         raise UnusableClip(
             f"{file} has {points} points a row; known are files of {', '.join(map(str, LAYOUTS))} points"
         )
-    if points not in selection.indices:
+    columns = selection.columns(points)
+    if columns is None:
         raise UnusableClip(
             f"{selection.name} points cannot be derived from {LAYOUT_FILES[points]} ({file}); use selection 22"
         )
@@ -308,13 +354,17 @@ def cut_clip(recording_TVC: np.ndarray, start: int, frames: int, selection: Sele
             f"{file}, row {min(start + frame, rows - 1)}, column {column} ({('x', 'y', 'confidence')[axis]} of "
             f"{LAYOUTS[points][point]}, counted from 0) is {clip_TVC[frame, point, axis]}"
         )
-    return clean(clip_TVC[:, list(selection.indices[points])])
+    chosen_TVC = np.zeros((frames, len(columns), clip_TVC.shape[-1]), clip_TVC.dtype)
+    there = [joint for joint, column in enumerate(columns) if column is not None]
+    chosen_TVC[:, there] = clip_TVC[:, [columns[joint] for joint in there]]
+    return clean(chosen_TVC)
 
 
 def select_keypoints(clips: Clips, shard: int, skeletons: Path, output: Path, scratch: Path, selection: str) -> None:
     """Write one shard of the selection's keypoints, float32 (T, V, 3) for each clip, from the recordings' skeletons.
 
-    x and y are in pixels of the source video, confidence is in [0, 1], a missing joint is (0, 0, 0). A recording whose
+    x and y are in pixels of the source video, confidence is in [0, 1], a missing joint is (0, 0, 0). Where a recording
+    has metres, x, y and z in metres follow, (T, V, 6); see ``in_picture`` and ``in_space``. A recording whose
     hands are swapped is put right with a warning. Raises ``InputError`` if there is no such selection.
     """
     chosen = selection_named(selection)

@@ -15,7 +15,7 @@ from .config import AblationRow, Config, Stream, load_config
 from .corpora import FORMATS, provides
 from .corpus import CorpusBase
 from .errors import InputError
-from .networks.settings import HEATMAPS, SKELETONS
+from .networks.settings import HEATMAPS, IN_SPACE, SKELETONS
 from .settings import Settings
 from .stamps import code_digest
 from .steps import (
@@ -36,9 +36,17 @@ KINDS = ("keypoints", "rgb", "taylor", "flow", "depth")
 # Progress bars and error classes have no part in any result.
 WITHOUT_EFFECT = ("microgesture.progress", "microgesture.errors")
 # What a drawn corpus will have, before it is drawn.
-DRAWN = {"miga": frozenset({"video", "keypoints"}), "ma52": frozenset({"video"})}
+DRAWN = {
+    "miga": frozenset({"video", "keypoints"}),
+    "ma52": frozenset({"video"}),
+    "smg": frozenset({"video", "keypoints", "metres"}),
+}
 # Facts about a release that its reader takes from a table.
-TABLES = {"miga": "microgesture/tables/imigue.json", "ma52": "microgesture/tables/ma52.json"}
+TABLES = {
+    "miga": "microgesture/tables/imigue.json",
+    "ma52": "microgesture/tables/ma52.json",
+    "smg": "microgesture/tables/smg.json",
+}
 
 
 @dataclass(frozen=True)
@@ -138,7 +146,7 @@ class Plan:
         return settings.root if settings.demo is None else f"{self.results}/demo/{corpus}"
 
     def provides(self, corpus: str) -> frozenset[str]:
-        """What a corpus has: ``video``, ``keypoints`` or both."""
+        """What a corpus has, of ``video``, ``keypoints`` and ``metres``: of its keypoints, for inputs in space."""
         return self._provides[corpus]
 
     def stores(self, stream: str) -> list[str]:
@@ -174,7 +182,8 @@ class Plan:
 
     def _needed_from_corpus(self, stream: Stream) -> list[str]:
         from_keypoints = {*HEATMAPS, *SKELETONS} | ({"depth"} if self.config.depth.backend == "skeleton" else set())
-        return ["keypoints" if modality in from_keypoints else "video" for modality in stream.inputs]
+        needed = ["keypoints" if modality in from_keypoints else "video" for modality in stream.inputs]
+        return needed + ["metres" for modality in stream.inputs if modality in IN_SPACE]
 
     def _same_corpus(self, one: str, other: str) -> bool:
         return self.config.streams[one].corpus == self.config.streams[other].corpus

@@ -22,8 +22,8 @@ from .crops import (
 )
 from .errors import InputError
 from .frames import interval_frames, interval_views, uniform_frames, uniform_views
-from .keypoints import selection_named
-from .networks.settings import HEATMAPS, LIT, SKELETONS, VIDEOS
+from .keypoints import in_picture, in_space, selection_named
+from .networks.settings import HEATMAPS, IN_SPACE, LIT, SKELETONS, VIDEOS
 from .points import at_times, even_times, normalise, random_times, vary
 from .shards import Shard
 from .stream import TrainStep, store
@@ -39,10 +39,10 @@ class Sample(NamedTuple):
 
     ``data`` has an array for each input. For joint and limb it is float32 keypoints (T, V, 3), x y in [0, 1] over the
     crop (outside it beyond), missing (0, 0, 0); for a skeleton and what is made of it float32 points (T, V, 3) as
-    ``points.normalise`` gives them; for rgb, face and taylor uint8 (T, size, size, 3); for depth uint8
-    (T, size, size, 1); for flow float32 (T, size, size, 2), u v in shares of the crop's width and height. ``label`` is
-    -1 where unknown, ``row`` the clip's position in the data set, ``times`` how many of the clip's views of testing
-    this one stands for.
+    ``points.normalise`` gives them, (T, V, 4) in space; for rgb, face and taylor uint8 (T, size, size, 3); for depth
+    uint8 (T, size, size, 1); for flow float32 (T, size, size, 2), u v in shares of the crop's width and height.
+    ``label`` is -1 where unknown, ``row`` the clip's position in the data set, ``times`` how many of the clip's views
+    of testing this one stands for.
     """
 
     data: tuple[np.ndarray, ...]
@@ -151,16 +151,17 @@ class ClipDataset:
 
     def _shown(self, modality: str, row: int, view: View, generator: np.random.Generator | None) -> np.ndarray:
         if modality in SKELETONS:
-            return self._points(row, view, generator)
+            return self._points(modality, row, view, generator)
         return self._keypoints(row, view) if modality in HEATMAPS else self._images(row, view, modality)
 
-    def _points(self, row: int, view: View, generator: np.random.Generator | None) -> np.ndarray:
-        keypoints_TVC = at_times(self._stores["keypoints"].read(self.clip_ids[row]), view.frames)
+    def _points(self, modality: str, row: int, view: View, generator: np.random.Generator | None) -> np.ndarray:
+        seen = in_space if modality in IN_SPACE else in_picture
+        keypoints_TVC = at_times(seen(self._stores["keypoints"].read(self.clip_ids[row])), view.frames)
         points_TVC = normalise(keypoints_TVC, self._selection, self._recipe.own_hands)
         return vary(points_TVC, self._recipe.variation, generator) if generator else points_TVC
 
     def _keypoints(self, row: int, view: View) -> np.ndarray:
-        keypoints_TVC = self._stores["keypoints"].read(self.clip_ids[row])
+        keypoints_TVC = in_picture(self._stores["keypoints"].read(self.clip_ids[row]))
         if self._margin is None:
             picture = person_square(keypoints_TVC)
         else:
@@ -187,6 +188,8 @@ class ClipDataset:
         if len(set(counts.values())) > 1:
             listed = " but ".join(f"{count} frames of {kind}" for kind, count in counts.items())
             return f"{clip.clip_id} has {listed}; they do not show the same"
+        if set(self._inputs) & set(IN_SPACE) and self._stores["keypoints"].shape(clip.clip_id)[-1] != 6:
+            return f"{clip.clip_id}: its keypoints have no metres, only places in the picture"
         if self._margin is not None and (pd.isna(clip.width) or pd.isna(clip.height)):
             return f"{clip.clip_id}: the size of its video is unknown, so its keypoints have no place in it"
         return None

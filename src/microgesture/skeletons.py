@@ -1,4 +1,4 @@
-"""Reading the skeleton files of the releases: one array (frames, points, 3) for each recording."""
+"""Reading the skeleton files of the releases: one array (frames, points, 3), or 6 with metres, for each recording."""
 
 import csv
 import itertools
@@ -18,6 +18,8 @@ from python_calamine import CalamineError, CalamineWorkbook
 from .clips import Clips
 from .errors import UnusableClip
 from .isolation import each_clip_isolated
+from .kinect import COLUMNS as KINECT_COLUMNS
+from .kinect import kinect_joints
 from .progress import progress
 from .shards import build_shard
 
@@ -35,9 +37,10 @@ _NO_ARCHIVE = (
 def read_skeleton(path: Path | str) -> np.ndarray:
     """A recording's skeleton, float32 (T, V, 3): x, y in pixels and confidence, as the file has them (NaN kept).
 
-    By file name: ``.xlsx`` is OpenPose without header, 411 columns (137 points); ``.csv`` is light_hand, a column of
-    frame numbers and 35 points; ``.npz`` holds an array ``keypoints`` (T, V, 3). A line of column names is found and
-    left out. Raises ``UnusableClip`` naming file, row and column.
+    By file name: ``.xlsx`` is OpenPose without header, 411 columns (137 points); ``_skeleton.csv`` is SMG's Kinect v2,
+    275 columns (25 joints), float32 (T, 25, 6) as ``kinect`` says; any other ``.csv`` is light_hand, a column of frame
+    numbers and 35 points; ``.npz`` holds an array ``keypoints`` (T, V, 3). A line of column names is found and left
+    out. Raises ``UnusableClip`` naming file, row and column.
     """
     path = Path(path)
     if not path.is_file():
@@ -46,6 +49,8 @@ def read_skeleton(path: Path | str) -> np.ndarray:
         return _read_npz(path)
     if path.suffix == ".xlsx":
         return _read_table(path, _xlsx_rows(path), points=137, numbering=0)
+    if path.name.lower().endswith("_skeleton.csv"):
+        return kinect_joints(_read_numbers(path, _csv_rows(path), KINECT_COLUMNS, "11 of each of 25 joints"))
     if path.suffix == ".csv":
         return _read_table(path, _csv_rows(path), points=35, numbering=1)
     raise UnusableClip(f"{path}: a skeleton file ends in .xlsx, .csv or .npz")
@@ -164,16 +169,22 @@ def _csv_rows(path: Path) -> Iterator[list[str]]:
 
 def _read_table(path: Path, rows: Iterable[list], points: int, numbering: int) -> np.ndarray:
     """Rows of ``numbering`` columns of frame numbers and then x, y, confidence of each point."""
-    columns = numbering + 3 * points
+    layout = "x, y and confidence of each point" + (" after a frame number" if numbering else "")
+    rows_TN = _read_numbers(path, rows, numbering + 3 * points, layout)
+    return rows_TN[:, numbering:].reshape(len(rows_TN), points, 3)
+
+
+def _read_numbers(path: Path, rows: Iterable[list], columns: int, layout: str) -> np.ndarray:
+    """The rows of a table, float32 (T, columns), NaN where a cell is empty; ``layout`` says what the columns are."""
     numbered = enumerate(rows, start=1)
     first = next(numbered, None)
     if first is None:
         raise UnusableClip(f"{path}: the file is empty")
-    frames = [] if _is_header(first[1]) else [_numbers(path, *first, columns)]
-    frames += [_numbers(path, row, cells, columns) for row, cells in numbered if cells]
+    frames = [] if _is_header(first[1]) else [_numbers(path, *first, columns, layout)]
+    frames += [_numbers(path, row, cells, columns, layout) for row, cells in numbered if cells]
     if not frames:
         raise UnusableClip(f"{path}: the file holds no frame")
-    return np.stack(frames)[:, numbering:].reshape(len(frames), points, 3)
+    return np.stack(frames)
 
 
 def _is_header(cells: list) -> bool:
@@ -186,9 +197,8 @@ def _is_header(cells: list) -> bool:
     return len(steps) > 1 and all(steps)
 
 
-def _numbers(path: Path, row: int, cells: list, columns: int) -> np.ndarray:
+def _numbers(path: Path, row: int, cells: list, columns: int, layout: str) -> np.ndarray:
     if len(cells) != columns:
-        layout = "x, y and confidence of each point" + (" after a frame number" if columns % 3 else "")
         raise UnusableClip(f"{path}, row {row}: {len(cells)} columns, expected {columns} ({layout})")
     try:
         # NumPy would take TRUE for 1 and 1_0 for 10.

@@ -20,14 +20,14 @@ from .settings import Settings
 class DemoStep(DemoSettings):
     """A corpus to draw."""
 
-    layout: Literal["miga", "ma52"] = Field(description="the release whose files to imitate")
+    layout: Literal["miga", "ma52", "smg"] = Field(description="the release whose files to imitate")
 
 
 class ClipsStep(Settings):
     """A corpus to list."""
 
     corpus: str
-    format: Literal["miga", "ma52", "manifest"]
+    format: Literal["miga", "ma52", "smg", "manifest"]
     root: str = Field(description="folder of the corpus")
     shards: int = Field(ge=1)
     max_quarantined: float = Field(ge=0, le=1)

@@ -9,8 +9,11 @@ from .networks.settings import HEATMAPS, SKELETONS, NetworkSettings
 from .recipe import Recipe
 from .settings import Settings
 
-Modality = Literal["joint", "limb", "skeleton", "bone", "direction", "motion", "rgb", "taylor", "flow", "depth", "face"]
-SelectionName = Literal["21", "22", "36", "42", "68"]
+Modality = Literal[
+    *("joint", "limb", "skeleton", "bone", "direction", "motion", "skeleton3d", "bone3d"),
+    *("rgb", "taylor", "flow", "depth", "face"),
+]
+SelectionName = Literal["21", "22", "36", "42", "68", "25"]
 Inputs = Annotated[tuple[Modality, ...], Field(min_length=1, max_length=2)]
 
 

@@ -11,11 +11,11 @@ import pandas as pd
 from ..clips import SCHEMA, Clips, refuse_shared_subjects, shard_of
 from ..errors import InputError, UnusableClip
 from ..video import VideoInfo
-from . import ma52, manifest, miga
+from . import ma52, manifest, miga, smg
 from .listing import Listing, Row, kinds_in_every_split
 from .measuring import Measure, measure_files
 
-FORMATS: dict[str, ModuleType] = {"miga": miga, "ma52": ma52, "manifest": manifest}
+FORMATS: dict[str, ModuleType] = {"miga": miga, "ma52": ma52, "smg": smg, "manifest": manifest}
 
 
 def list_clips(
@@ -52,7 +52,10 @@ def list_clips(
 
 
 def provides(format: str, root: Path | str, **options: object) -> frozenset[str]:
-    """Which of "video" and "keypoints" the corpus has, found out without opening one; raises ``InputError``."""
+    """Which of "video", "keypoints" and "metres" (of its keypoints) the corpus has, without opening one of them.
+
+    Raises ``InputError``.
+    """
     return _call(format, "provides", Path(root), options)
 
 

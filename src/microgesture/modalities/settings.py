@@ -14,7 +14,7 @@ class KeypointSettings(Settings):
     selection: SelectionName = Field(
         "36",
         description="points: 36 as MM-Gesture, 22 that every file type has, 42 of the hands, 68 with arms and face, "
-        "21 of the right hand",
+        "21 of the right hand, 25 of a Kinect v2",
     )
 
 

@@ -19,6 +19,7 @@ HEAD_RADIUS, HEAD_HALF_LENGTH, NECK_RADIUS = 0.27, 0.1, 0.12
 HEAD_NEARNESS, TORSO_NEARNESS, BACKGROUND_GAP = -0.2, -0.1, 0.5
 TORSO_LENGTH, WAIST = 1.5, 0.8
 FOREARM_LEAN = 0.3  # of its length: what a forearm in front of a seated person comes forward at the least
+BELOW = ("spine", "mid hip", "right hip", "left hip", "knee", "ankle", "foot")  # joints below the arms, not drawn
 LONGEST_GAP = 5  # frames over which a missing joint is interpolated
 SMOOTHING = 5  # frames over which a limb's length is averaged: the root below magnifies its noise
 
@@ -97,7 +98,7 @@ def joint_nearness(points_TV2: np.ndarray, selection: Selection) -> np.ndarray:
 
 def arm_limbs(selection: Selection) -> list[tuple[int, int]]:
     """The limbs of shoulders, arms and hands as (parent, child), from the neck outwards."""
-    parts = (*RADII, "neck", "thumb", "index", "middle", "ring", "little")
+    parts = (*RADII, "neck", "palm", "thumb", "index", "middle", "ring", "little")
     arms = {i for i, name in enumerate(selection.joints) if any(part and part in name for part in parts)}
     reached = [selection.joints.index("neck")]
     limbs = []
@@ -167,7 +168,8 @@ def _bars(
 def _head(points_TV2: np.ndarray, selection: Selection) -> tuple[np.ndarray, np.ndarray]:
     """Centre of the head and direction of its crown, (T, 2) each; the centre is NaN where no point of it is seen."""
     arms = {joint for limb in arm_limbs(selection) for joint in limb}
-    head = [joint for joint in range(len(selection.joints)) if joint not in arms]
+    others = [joint for joint in range(len(selection.joints)) if joint not in arms]
+    head = [joint for joint in others if not any(part in selection.joints[joint] for part in BELOW)]
     pairs = [joint for joint in head if selection.joints[joint].startswith("right ")]
     across_T2 = _mean(points_TV2[:, [selection.flip[joint] for joint in pairs]] - points_TV2[:, pairs])
     upright = np.array([0.0, -1.0])

@@ -10,7 +10,8 @@ HEATMAPS = ("joint", "limb")
 SCENES = ("rgb", "taylor", "flow", "depth")  # in the same box about the person
 VIDEOS = (*SCENES, "face")
 LIT = ("rgb", "face")  # brighter and darker with the light
-SKELETONS = ("skeleton", "bone", "direction", "motion")
+IN_SPACE = ("skeleton3d", "bone3d")  # of joints in metres, which only some corpora have
+SKELETONS = ("skeleton", "bone", "direction", "motion", *IN_SPACE)
 _HEAD_DROPOUT = "share of the features dropped before the classifier, in training"
 
 
