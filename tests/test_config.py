@@ -54,7 +54,7 @@ def change(raw, path, value):
         ("streams.rgb_ma52.init", "rgb", "in a circle: rgb_ma52 -> rgb -> rgb_ma52"),
         ("streams.joint.init", ["limb", "rgb"], "init names 2 streams for 1 inputs"),
         ("streams.rgb.weights", "swin.pth", "from another one .init. or from published weights, not from both"),
-        ("streams.rgb.input", "joint", "network video_swin sees one of rgb, taylor, flow, depth, not joint"),
+        ("streams.rgb.input", "joint", "network video_swin sees one of rgb, taylor, flow, depth, face, not joint"),
         ("streams.rgb.input", ["rgb", "joint"], "network video_swin sees one of .*, not rgb, joint"),
         ("ensembles.final.weights", {"joint": 1.0}, "weights must name the ensemble's streams"),
         ("ensembles.final.streams", ["joint", "rgb_ma52"], "mixes the corpora imigue, ma52"),

@@ -10,9 +10,10 @@ import pytest
 from microgesture.corpora import list_clips
 from microgesture.errors import UnusableClip
 from microgesture.isolation import Isolated
-from microgesture.modalities import rgb
+from microgesture.modalities import decoded
 from microgesture.modalities.cutting import cutter
-from microgesture.modalities.rgb import crop_video, make_rgb
+from microgesture.modalities.decoded import cut_clips, cut_video
+from microgesture.modalities.rgb import make_rgb
 from microgesture.shards import Shard, write_shard
 from microgesture.video import crop, decode, person_box
 from release_files import numbered_frames, textured_frames, write_lines, write_video
@@ -98,18 +99,18 @@ def test_a_killed_job_goes_on_with_the_clips_it_lacks(corpus, monkeypatch):
     cut = []
 
     def dying(video, spans, isolated):
-        yield next(crop_video(video, spans, isolated))
+        yield next(cut_video(video, spans, isolated))
         raise KeyboardInterrupt
 
     def noting(video, spans, isolated):
         cut.append((video.name, spans))
-        return crop_video(video, spans, isolated)
+        return cut_video(video, spans, isolated)
 
-    monkeypatch.setattr(rgb, "crop_video", dying)
+    monkeypatch.setattr(decoded, "cut_video", dying)
     (corpus.parent / "rgb.arrow").unlink()
     with pytest.raises(KeyboardInterrupt):
         made(corpus)
-    monkeypatch.setattr(rgb, "crop_video", noting)
+    monkeypatch.setattr(decoded, "cut_video", noting)
     assert made(corpus).path.read_bytes() == whole
     assert cut == [("a.mp4", {"late": (12, 29), "middle": (5, 14)}), ("b.mp4", {"b": (0, 7)})]
 
@@ -123,7 +124,7 @@ def test_each_video_is_decoded_once_and_clips_come_as_they_end(corpus, monkeypat
             return super().each(video, spans, seconds=seconds)
 
     with Noting(partial(cutter, None, 60, 0.2)) as isolated:
-        order = [clip_id for clip_id, _ in rgb._crop_clips(listed(corpus).table, corpus, isolated)]
+        order = [clip_id for clip_id, _ in cut_clips(listed(corpus).table, corpus, isolated)]
     assert opened == ["a.mp4", "b.mp4"]
     assert order == ["early", "middle", "late", "b"]
 
@@ -154,9 +155,9 @@ SPANS = {"late": (12, 29), "early": (0, 9), "middle": (5, 14), "long": (8, 25)}
 def test_a_process_that_dies_costs_the_clip_it_died_of(corpus, tmp_path, frame, again, lost):
     """If it dies at the same frame again, all clips that need the frame are lost, as with a damaged one."""
     with Isolated(partial(cutter, None, 60, 0.2)) as isolated:
-        whole = dict(crop_video(corpus / "a.mp4", SPANS, isolated))
+        whole = dict(cut_video(corpus / "a.mp4", SPANS, isolated))
     with Isolated(partial(dying, frame, again, tmp_path / "died")) as isolated:
-        cut = dict(crop_video(corpus / "a.mp4", SPANS, isolated))
+        cut = dict(cut_video(corpus / "a.mp4", SPANS, isolated))
     assert cut.keys() == SPANS.keys()
     assert sorted(clip_id for clip_id, made in cut.items() if isinstance(made, UnusableClip)) == lost
     for clip_id in lost:
@@ -168,14 +169,14 @@ def test_a_process_that_dies_costs_the_clip_it_died_of(corpus, tmp_path, frame, 
 def test_a_clip_that_would_not_fit_into_memory_is_refused_before_it_is_tried(corpus):
     """The end of a clip comes from a list, and may be anything."""
     with Isolated(partial(cutter, None, 60, 0.2)) as isolated:
-        cut = dict(crop_video(corpus / "a.mp4", {"endless": (3, 2**31 - 2), "early": (0, 9)}, isolated))
+        cut = dict(cut_video(corpus / "a.mp4", {"endless": (3, 2**31 - 2), "early": (0, 9)}, isolated))
     assert "endless: 2147483644 frames of 80 x 60 pixels are more than the 4 GiB" in str(cut["endless"])
     assert cut["early"].shape == (10, 60, 80, 3)
 
 
 def test_a_video_for_which_memory_runs_out_costs_itself_only(corpus, monkeypatch):
     write_video(corpus / "b.mp4", numbered_frames(2, 4000, 4000), codec="mpeg4")
-    monkeypatch.setattr(rgb, "DECODER_MEMORY", 2**26)
+    monkeypatch.setattr(decoded, "DECODER_MEMORY", 2**26)
     shard = made(corpus)
     assert list(shard.reasons) == ["b"]
     assert re.search(r"b\.mp4: (memory ran out|.*Cannot allocate memory)", shard.reason("b"))

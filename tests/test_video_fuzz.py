@@ -9,7 +9,7 @@ from damage import mutated
 from microgesture.errors import UnusableClip
 from microgesture.isolation import Isolated
 from microgesture.modalities.cutting import cutter
-from microgesture.modalities.rgb import crop_video
+from microgesture.modalities.decoded import cut_video
 from microgesture.video import LARGEST_FRAME, probe
 from release_files import textured_frames, write_video
 
@@ -37,12 +37,12 @@ def outcomes(folder, sources, seeds):
         Isolated(partial(partial, probe), MEMORY) as probing,
     ):
         span = {"clip": (0, FRAMES - 1)}
-        whole = [dict(crop_video(source, span, cutting))["clip"] for source in sources]
+        whole = [dict(cut_video(source, span, cutting))["clip"] for source in sources]
         for seed in seeds:
             source = sources[seed % len(sources)]
             path = folder / f"{seed}{source.suffix}"
             path.write_bytes(mutated(source.read_bytes(), source.suffix[1:], seed // len(sources)))
-            ((_, made),) = crop_video(path, span, cutting)
+            ((_, made),) = cut_video(path, span, cutting)
             if isinstance(made, UnusableClip):
                 assert path.name in str(made)
                 count["refused"] += 1
@@ -57,7 +57,7 @@ def outcomes(folder, sources, seeds):
                 assert 0 <= info.n_frames <= path.stat().st_size
             path.unlink()
         for source, frames_THWC in zip(sources, whole, strict=True):
-            np.testing.assert_array_equal(dict(crop_video(source, span, cutting))["clip"], frames_THWC)
+            np.testing.assert_array_equal(dict(cut_video(source, span, cutting))["clip"], frames_THWC)
     return count
 
 

@@ -7,7 +7,14 @@ from pydantic import Field, StrictBool, ValidationError, model_validator
 
 from .corpus import Corpus
 from .errors import InputError
-from .modalities.settings import DepthSettings, FlowSettings, KeypointSettings, RgbSettings, TaylorSettings
+from .modalities.settings import (
+    DepthSettings,
+    FaceSettings,
+    FlowSettings,
+    KeypointSettings,
+    RgbSettings,
+    TaylorSettings,
+)
 from .networks.settings import NetworkSettings
 from .recipe import Recipe
 from .settings import Name, Settings
@@ -153,6 +160,7 @@ class Config(Settings):
     taylor: TaylorSettings = TaylorSettings()
     flow: FlowSettings = FlowSettings()
     depth: DepthSettings = DepthSettings()
+    face: FaceSettings = FaceSettings()
     recipes: dict[Name, Recipe] = Field(min_length=1)
     streams: dict[Name, Stream] = Field(min_length=1)
     ensembles: dict[Name, Ensemble] = Field(min_length=1)

@@ -25,6 +25,7 @@ from .steps import (
     DemoStep,
     DepthStep,
     EnsembleStep,
+    FaceStep,
     PseudoLabelStep,
     RgbStep,
     SkeletonStep,
@@ -32,7 +33,7 @@ from .steps import (
 from .stream import TrainStep, store
 
 SOURCE = Path(__file__).resolve().parent.parent
-KINDS = ("keypoints", "rgb", "taylor", "flow", "depth")
+KINDS = ("keypoints", "rgb", "taylor", "flow", "depth", "face")
 # Progress bars and error classes have no part in any result.
 WITHOUT_EFFECT = ("microgesture.progress", "microgesture.errors")
 # What a drawn corpus will have, before it is drawn.
@@ -183,6 +184,7 @@ class Plan:
     def _needed_from_corpus(self, stream: Stream) -> list[str]:
         from_keypoints = {*HEATMAPS, *SKELETONS} | ({"depth"} if self.config.depth.backend == "skeleton" else set())
         needed = ["keypoints" if modality in from_keypoints else "video" for modality in stream.inputs]
+        needed += ["keypoints" for modality in stream.inputs if modality == "face"]
         return needed + ["metres" for modality in stream.inputs if modality in IN_SPACE]
 
     def _same_corpus(self, one: str, other: str) -> bool:
@@ -215,6 +217,9 @@ class Plan:
             box = [("keypoints", name)]
         if "video" in self.provides(name):
             self._add("rgb", name, RgbStep(root=root, **rgb), ["microgesture.modalities.rgb"], [*clips, *box])
+            if "keypoints" in self.provides(name):
+                face = FaceStep(root=root, **config.face.model_dump())
+                self._add("face", name, face, ["microgesture.modalities.face"], [*clips, ("skeletons", name)])
             self._add("taylor", name, config.taylor, ["microgesture.modalities.taylor"], [("rgb", name)])
             simple = [] if self.flow_is_learned else ["microgesture.modalities.learned_flow"]
             self._add("flow", name, config.flow, ["microgesture.modalities.flow"], [("rgb", name)], without=simple)

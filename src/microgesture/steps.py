@@ -13,7 +13,7 @@ from .config import (
 )
 from .corpus import DemoSettings
 from .errors import InputError
-from .modalities.settings import DepthSettings, KeypointSettings, RgbSettings
+from .modalities.settings import DepthSettings, FaceSettings, KeypointSettings, RgbSettings
 from .settings import Settings
 
 
@@ -42,6 +42,12 @@ class SkeletonStep(Settings):
 
 class RgbStep(RgbSettings):
     """Clips to cut out of the videos of a corpus."""
+
+    root: str = Field(description="folder of the corpus")
+
+
+class FaceStep(FaceSettings):
+    """Faces to align in the videos of a corpus."""
 
     root: str = Field(description="folder of the corpus")
 

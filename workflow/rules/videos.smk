@@ -1,5 +1,5 @@
-# REQUIRED INPUTS: results/clips/<corpus>.parquet and the videos it names; results/keypoints/... where there are any.
-# OUTPUTS: results/{rgb,taylor,flow,depth}/<corpus>/<shard>.arrow, the same frames seen in four ways.
+# REQUIRED INPUTS: results/clips/<corpus>.parquet and the videos it names; results/{keypoints,skeletons}/... where there are any.
+# OUTPUTS: results/{rgb,taylor,flow,depth,face}/<corpus>/<shard>.arrow, the same frames seen in five ways.
 
 
 rule rgb:
@@ -20,6 +20,11 @@ rule flow:
 rule depth:
     input:
         all_shards("depth"),
+
+
+rule face:
+    input:
+        all_shards("face"),
 
 
 rule make_rgb:
@@ -124,3 +129,26 @@ rule make_depth:
     shell:
         "microgesture --log {log:q} depth --settings {params.settings:q} --clips {input.clips} --shard {wildcards.shard}"
         " {params.keypoints} {params.rgb} --output {output} --stamp {params.stamp}"
+
+
+rule make_face:
+    input:
+        clips="results/clips/{corpus}.parquet",
+        skeletons="results/skeletons/{corpus}/{shard}.arrow",
+    output:
+        "results/face/{corpus}/{shard}.arrow",
+    log:
+        "results/logs/face/{corpus}/{shard}.log",
+    benchmark:
+        "results/benchmarks/face/{corpus}/{shard}.tsv"
+    resources:
+        mem_mb=memory(2000),
+        runtime=minutes(10),
+    params:
+        settings=settings("face", "corpus"),
+        stamp=stamp("face", "corpus"),
+    message:
+        "Aligning the faces of {wildcards.corpus}, shard {wildcards.shard}"
+    shell:
+        "microgesture --log {log:q} face --settings {params.settings:q} --clips {input.clips} --shard {wildcards.shard}"
+        " --skeletons {input.skeletons} --output {output} --stamp {params.stamp}"

@@ -99,6 +99,25 @@ def rgb(
         make_rgb(read_clips(clips), shard, Path(step.root), keypoints, output, scratch, step.size, step.margin)
 
 
+@stage("face", steps.FaceStep)
+def face(
+    settings: SettingsText,
+    clips: File,
+    shard: ShardNumber,
+    skeletons: File,
+    output: Output,
+    stamp: Stamp = "hand",
+) -> None:
+    """Decode each video once and cut the faces out, all turned and scaled alike, by the landmarks of its skeleton."""
+    from ..clips import read_clips
+    from ..modalities.face import make_face
+
+    step = steps.parse_step(steps.FaceStep, settings)
+    with scratch_folder(output, stamp) as scratch:
+        options = step.model_dump(exclude={"root"})
+        make_face(read_clips(clips), shard, Path(step.root), skeletons, output, scratch, **options)
+
+
 @stage("taylor", TaylorSettings)
 def taylor(rgb: File, output: Output, settings: SettingsText = "{}", stamp: Stamp = "hand") -> None:
     """Make the Taylor videos of a shard: displacement, velocity and acceleration as three channels."""

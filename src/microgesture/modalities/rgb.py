@@ -1,22 +1,11 @@
 """The rgb modality: each source video decoded once, each clip cropped to its person."""
 
-from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-import pandas as pd
-
 from ..clips import Clips
-from ..errors import UnusableClip
-from ..isolation import Isolated, ProcessEnded
-from ..progress import progress
-from ..shards import build_shard
-from ..video import DECODER_MEMORY, decoding_seconds
 from .cutting import cutter
-
-Made = tuple[str, np.ndarray | UnusableClip]
-Spans = Mapping[str, tuple[int, int]]  # by clip id: first and last frame
+from .decoded import store_decoded
 
 
 def make_rgb(
@@ -32,71 +21,8 @@ def make_rgb(
     """Store the clips of a shard, uint8 (T, H, W, 3) RGB in 0..255, cropped to the person and resized.
 
     The box is that of the clip's points in the ``keypoints`` shard (see ``person_box``; ``margin`` is a share of the
-    person's extent), and the full frame where the clip has none; its shorter side becomes ``size`` pixels. A clip whose
-    frames cannot all be decoded has none and says why; so has one that ends the process in which videos are decoded,
-    with its limits of time and memory. ``root`` is the corpus's folder, or a file in it such as
-    ``clips.csv``.
+    person's extent), and the full frame where the clip has none; its shorter side becomes ``size`` pixels. A clip that
+    cannot be decoded has no frames and says why, see ``store_decoded``. ``root`` is the corpus's folder, or a file in
+    it such as ``clips.csv``.
     """
-    mine = clips.usable[clips.usable.shard == shard]
-    folder = root.parent if root.is_file() else root
-    start = partial(cutter, keypoints, size, margin)
-
-    def produce(todo: list[str]) -> Iterator[Made]:
-        rows = mine[mine.clip_id.isin(todo)]
-        with Isolated(start, DECODER_MEMORY) as isolated:
-            cropped = _crop_clips(rows, folder, isolated)
-            yield from progress(cropped, f"rgb {output.parent.name}/{output.stem}", len(rows))
-
-    build_shard(output, scratch, list(mine.clip_id), produce, "jpeg")
-
-
-def _crop_clips(rows: pd.DataFrame, folder: Path, isolated: Isolated) -> Iterator[Made]:
-    for row in rows[rows.video.isna()].itertuples():
-        yield row.clip_id, UnusableClip(f"{row.clip_id}: recording {row.recording} has no video under {folder}")
-    for video, of_video in rows[rows.video.notna()].groupby("video", sort=False):
-        spans = {row.clip_id: (row.video_start, row.video_start + row.n_frames - 1) for row in of_video.itertuples()}
-        yield from crop_video(folder / video, spans, isolated)
-
-
-def crop_video(video: Path, spans: Spans, isolated: Isolated) -> Iterator[Made]:
-    """The clips of one video, which may overlap, each as soon as its last frame is there.
-
-    ``isolated`` does the work of ``cutter``. When its process ends, the clip that would have come next is lost and the
-    others are tried again; if it then ends before any has come, the trouble is the video's, and all are lost.
-    """
-    todo = dict(sorted(spans.items(), key=lambda item: item[1][1]))
-    has_ended = False
-    while todo:
-        before = len(todo)
-        try:
-            for clip_id, made in _whole_clips(video, todo, isolated):
-                yield clip_id, made
-                del todo[clip_id]
-            return
-        except ProcessEnded as ending:
-            reason = UnusableClip(f"{video}: {ending}")
-            lost = list(todo) if has_ended and len(todo) == before else list(todo)[:1]
-            has_ended = True
-        except UnusableClip as damage:
-            reason, lost = damage, list(todo)
-        for clip_id in lost:
-            yield clip_id, reason
-            del todo[clip_id]
-
-
-def _whole_clips(video: Path, spans: Spans, isolated: Isolated) -> Iterator[Made]:
-    """The clips, put together from the frames that come one by one, so that only here a whole clip is in memory."""
-    parts: dict[str, tuple[np.ndarray, int]] = {}  # frames (T, H, W, 3), and how many of them are there
-    seconds = decoding_seconds(1 + max(last for _, last in spans.values()))
-    for clip_id, made in isolated.each(video, dict(spans), seconds=seconds):
-        if isinstance(made, UnusableClip):
-            yield clip_id, made
-            continue
-        first, last = spans[clip_id]
-        frames_THWC, there = parts.get(clip_id) or (np.empty((last - first + 1, *made.shape), made.dtype), 0)
-        frames_THWC[there] = made
-        if first + there == last:
-            parts.pop(clip_id, None)
-            yield clip_id, frames_THWC
-        else:
-            parts[clip_id] = frames_THWC, there + 1
+    store_decoded("rgb", clips, shard, root, partial(cutter, keypoints, size, margin), output, scratch)

@@ -25,6 +25,21 @@ class RgbSettings(Settings):
     margin: float = Field(0.2, ge=0, description="added to the person's box on each side, as a share of its size")
 
 
+class FaceSettings(Settings):
+    """Aligned faces, 112 x 112 pixels on ArcFace's five points."""
+
+    margin: float = Field(0.0, ge=0, description="added to ArcFace's square on each side, as a share of its side")
+    smallest: int = Field(
+        24, ge=1, description="side in pixels of the video that the square has at least; a smaller face is black"
+    )
+    confidence: float = Field(
+        0.4,
+        gt=0,
+        le=1,
+        description="of a landmark that counts as found; 0.4 is from where OpenPose draws those of faces",
+    )
+
+
 class TaylorSettings(Settings):
     """Taylor videos (arXiv 2402.03019)."""
 

@@ -1,0 +1,92 @@
+"""Clips made of the frames of their videos, each video decoded once in another process: what rgb and face share."""
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from ..clips import Clips
+from ..errors import UnusableClip
+from ..isolation import Isolated, ProcessEnded
+from ..progress import progress
+from ..shards import build_shard
+from ..video import DECODER_MEMORY, decoding_seconds
+from .cutting import Cutter
+
+Made = tuple[str, np.ndarray | UnusableClip]
+Spans = Mapping[str, tuple[int, int]]  # by clip id: first and last frame
+
+
+def store_decoded(
+    kind: str, clips: Clips, shard: int, root: Path, start: Callable[[], Cutter], output: Path, scratch: Path
+) -> None:
+    """Store the clips of a shard as jpeg, uint8 (T, H, W, 3) RGB in 0..255, as what ``start`` gives cuts them.
+
+    A clip whose frames cannot all be decoded has none and says why; so has one that ends the process in which videos
+    are decoded, with its limits of time and memory. ``root`` is the corpus's folder, or a file in it such as
+    ``clips.csv``; ``kind`` names the stage.
+    """
+    mine = clips.usable[clips.usable.shard == shard]
+    folder = root.parent if root.is_file() else root
+
+    def produce(todo: list[str]) -> Iterator[Made]:
+        rows = mine[mine.clip_id.isin(todo)]
+        with Isolated(start, DECODER_MEMORY) as isolated:
+            cut = cut_clips(rows, folder, isolated)
+            yield from progress(cut, f"{kind} {output.parent.name}/{output.stem}", len(rows))
+
+    build_shard(output, scratch, list(mine.clip_id), produce, "jpeg")
+
+
+def cut_clips(rows: pd.DataFrame, folder: Path, isolated: Isolated) -> Iterator[Made]:
+    """The clips in these rows of a clips table, video by video."""
+    for row in rows[rows.video.isna()].itertuples():
+        yield row.clip_id, UnusableClip(f"{row.clip_id}: recording {row.recording} has no video under {folder}")
+    for video, of_video in rows[rows.video.notna()].groupby("video", sort=False):
+        spans = {row.clip_id: (row.video_start, row.video_start + row.n_frames - 1) for row in of_video.itertuples()}
+        yield from cut_video(folder / video, spans, isolated)
+
+
+def cut_video(video: Path, spans: Spans, isolated: Isolated) -> Iterator[Made]:
+    """The clips of one video, which may overlap, each as soon as its last frame is there.
+
+    ``isolated`` does the work of a ``Cutter``. When its process ends, the clip that would have come next is lost and
+    the others are tried again; if it then ends before any has come, the trouble is the video's, and all are lost.
+    """
+    todo = dict(sorted(spans.items(), key=lambda item: item[1][1]))
+    has_ended = False
+    while todo:
+        before = len(todo)
+        try:
+            for clip_id, made in _whole_clips(video, todo, isolated):
+                yield clip_id, made
+                del todo[clip_id]
+            return
+        except ProcessEnded as ending:
+            reason = UnusableClip(f"{video}: {ending}")
+            lost = list(todo) if has_ended and len(todo) == before else list(todo)[:1]
+            has_ended = True
+        except UnusableClip as damage:
+            reason, lost = damage, list(todo)
+        for clip_id in lost:
+            yield clip_id, reason
+            del todo[clip_id]
+
+
+def _whole_clips(video: Path, spans: Spans, isolated: Isolated) -> Iterator[Made]:
+    """The clips, put together from the frames that come one by one, so that only here a whole clip is in memory."""
+    parts: dict[str, tuple[np.ndarray, int]] = {}  # frames (T, H, W, 3), and how many of them are there
+    seconds = decoding_seconds(1 + max(last for _, last in spans.values()))
+    for clip_id, made in isolated.each(video, dict(spans), seconds=seconds):
+        if isinstance(made, UnusableClip):
+            yield clip_id, made
+            continue
+        first, last = spans[clip_id]
+        frames_THWC, there = parts.get(clip_id) or (np.empty((last - first + 1, *made.shape), made.dtype), 0)
+        frames_THWC[there] = made
+        if first + there == last:
+            parts.pop(clip_id, None)
+            yield clip_id, frames_THWC
+        else:
+            parts[clip_id] = frames_THWC, there + 1

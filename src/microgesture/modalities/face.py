@@ -1,0 +1,168 @@
+"""The face modality: the face of each frame, turned, scaled and moved so that eyes, nose and mouth lie where they do in
+every other one.
+
+Faces are 112 x 112 pixels on the five points of ArcFace (arXiv 1801.07698; deepinsight/insightface, face_align.py),
+which SwinFace is trained on, too. They come from the video itself: in the stored rgb frames a face is small.
+"""
+
+from collections.abc import Mapping
+from functools import lru_cache, partial
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from ..clips import Clips
+from ..errors import UnusableClip
+from ..keypoints import LAYOUT_FILES, LAYOUTS, Selection, cut_clip, present
+from ..shards import Shard
+from .cutting import Cutter, View, cut
+from .decoded import store_decoded
+
+SIDE = 112  # pixels of an aligned face
+# Right eye, left eye, nose, right and left corner of the mouth, x and y in pixels; a whole number is the middle of a
+# pixel. Right is the person's own right, in the image on the left.
+TEMPLATE_N2 = np.array(
+    [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]]
+)
+_EYE = ("outer corner", "upper outer", "upper inner", "inner corner", "lower inner", "lower outer")
+# An eye's middle is that of its outline: a pupil moves with the gaze.
+POINTS = (
+    tuple(f"right eye {part}" for part in _EYE),
+    tuple(f"left eye {part}" for part in _EYE),
+    ("nose tip",),
+    ("right lip corner",),
+    ("left lip corner",),
+)
+LANDMARKS = Selection("face", tuple(name for names in POINTS for name in names), (), "ArcFace's five points")
+# Over how many frames a landmark is steadied. On the demo's noisy landmarks that leaves half of the trembling and a
+# fifth of the frames that lack one, where a sigma of 2 already lags behind nods.
+SIGMA, REACH = 1.0, 3
+FINEST = 8  # samples each way that a pixel of a face is averaged from, at most
+
+
+def similarity(source_TN2: np.ndarray, target_N2: np.ndarray) -> np.ndarray:
+    """The rotation, scale and shift (T, 2, 3) that bring each frame's points closest to ``target_N2``, least squares.
+
+    That is the closed form of Umeyama (PAMI 1991, without reflections), which in the plane is a division of complex
+    numbers. NaN where points are NaN or all the same.
+    """
+    source_TN, target_N = (
+        points[..., 0] + 1j * points[..., 1] for points in (source_TN2.astype(np.float64), target_N2)
+    )
+    from_mean_TN = source_TN - source_TN.mean(-1, keepdims=True)
+    square_T = (np.abs(from_mean_TN) ** 2).sum(-1)
+    product_T = from_mean_TN.conj() @ (target_N - target_N.mean())
+    turn_T = np.divide(product_T, square_T, out=np.full_like(product_T, np.nan), where=square_T > 0)
+    shift_T = target_N.mean() - turn_T * source_TN.mean(-1)
+    rows = ((turn_T.real, -turn_T.imag, shift_T.real), (turn_T.imag, turn_T.real, shift_T.imag))
+    return np.moveaxis(np.array(rows), -1, 0)
+
+
+def five_points(landmarks_TVC: np.ndarray, confidence: float) -> np.ndarray:
+    """ArcFace's five points (T, 5, 2) of the ``LANDMARKS`` (T, V, 3) of a clip; NaN in frames without a face.
+
+    A landmark is the mean of where it was found with at least this confidence, up to three frames away; near frames
+    and sure ones count more.
+    """
+    found_TV = present(landmarks_TVC) & (landmarks_TVC[..., 2] >= confidence)
+    weight_TV = np.where(found_TV, landmarks_TVC[..., 2], 0).astype(np.float64)
+    near_K = np.exp(-0.5 * (np.arange(-REACH, REACH + 1) / SIGMA) ** 2)
+
+    def around(values_TVC: np.ndarray) -> np.ndarray:
+        padded = np.pad(values_TVC, ((REACH, REACH), (0, 0), (0, 0)))
+        return np.lib.stride_tricks.sliding_window_view(padded, len(near_K), axis=0) @ near_K
+
+    total_TV2 = around(weight_TV[..., None] * np.where(found_TV[..., None], landmarks_TVC[..., :2], 0))
+    share_TV1 = around(weight_TV[..., None])
+    steady_TV2 = total_TV2 / np.where(share_TV1 > 0, share_TV1, np.nan)
+    return np.stack([steady_TV2[:, _places(names)].mean(1) for names in POINTS], 1)
+
+
+def _places(names: tuple[str, ...]) -> list[int]:
+    return [LANDMARKS.joints.index(name) for name in names]
+
+
+def alignment(landmarks_TVC: np.ndarray, margin: float, smallest: int, confidence: float) -> np.ndarray:
+    """What takes pixels of the video to those of the aligned face, (T, 2, 3); NaN in frames that show none.
+
+    ``margin`` is added around ArcFace's square on each side, as a share of its side. A face has to be found (see
+    ``five_points``), and its square, without the margin, to have at least ``smallest`` pixels of the video each way.
+    """
+    middle, shrunk = (SIDE - 1) / 2, 1 / (1 + 2 * margin)
+    matrices_T23 = similarity(five_points(landmarks_TVC, confidence), TEMPLATE_N2)
+    scale_T = _scale(matrices_T23)
+    matrices_T23[~((scale_T > 0) & (scale_T * smallest <= SIDE))] = np.nan
+    matrices_T23[..., 2] -= middle
+    matrices_T23 *= shrunk
+    matrices_T23[..., 2] += middle
+    return matrices_T23
+
+
+def _scale(matrices_T23: np.ndarray) -> np.ndarray:
+    return np.hypot(matrices_T23[..., 0, 0], matrices_T23[..., 1, 0])
+
+
+def aligned(frame_HWC: np.ndarray, matrix_23: np.ndarray) -> np.ndarray:
+    """The face of a frame, uint8 (112, 112, 3), black outside of the frame; all black for a matrix of NaN.
+
+    A pixel that covers several of the frame is their mean.
+    """
+    if not np.isfinite(matrix_23).all():
+        return np.zeros((SIDE, SIDE, 3), np.uint8)
+    finer = int(np.clip(np.ceil(1 / _scale(matrix_23)), 1, FINEST))
+    matrix_23 = finer * matrix_23
+    matrix_23[:, 2] += (finer - 1) / 2  # the middle of a pixel is at its number
+    warped = cv2.warpAffine(frame_HWC, matrix_23, (finer * SIDE, finer * SIDE), flags=cv2.INTER_LINEAR)
+    return warped if finer == 1 else cv2.resize(warped, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+
+
+Rows = Mapping[str, tuple[str | None, int, int]]  # by clip id: its skeleton file, first row there, and rows
+
+
+def face_cutter(skeletons: Path, rows: Rows, margin: float, smallest: int, confidence: float) -> Cutter:
+    """What cuts the aligned faces of clips out of a video; the recordings' skeletons say where they are."""
+    stored = Shard(skeletons)
+    recording = lru_cache(maxsize=1)(stored.read)  # a recording's clips follow each other
+
+    def view_of(clip_id: str, _width: int, _height: int) -> View:
+        file, start, n_frames = rows[clip_id]
+        if not isinstance(file, str):
+            raise UnusableClip(f"{clip_id} has no keypoints")
+        landmarks_TVC = _landmarks(recording(file), start, n_frames, file)
+        matrices_T23 = alignment(landmarks_TVC, margin, smallest, confidence)
+        return View((SIDE, SIDE), lambda frame_HWC, index: aligned(frame_HWC, matrices_T23[index]))
+
+    return partial(cut, view_of)
+
+
+def _landmarks(recording_TVC: np.ndarray, start: int, n_frames: int, file: str) -> np.ndarray:
+    points = recording_TVC.shape[1]
+    if points in LAYOUTS and points not in LANDMARKS.indices:
+        raise UnusableClip(
+            f"{file} has no landmarks of the face, as {LAYOUT_FILES[points]} have none; faces need OpenPose-137"
+        )
+    return cut_clip(recording_TVC, start, n_frames, LANDMARKS, file)
+
+
+def make_face(
+    clips: Clips,
+    shard: int,
+    root: Path,
+    skeletons: Path,
+    output: Path,
+    scratch: Path,
+    margin: float,
+    smallest: int,
+    confidence: float,
+) -> None:
+    """Store the aligned faces of the clips of a shard, uint8 (T, 112, 112, 3) RGB in 0..255, as jpeg.
+
+    A frame whose face is not found or too small is black, see ``alignment`` for the settings. A clip of a recording
+    whose file in the ``skeletons`` shard has no landmarks of the face has no frames and says why, as does one that
+    cannot be decoded (see ``store_decoded``). ``root`` is the corpus's folder, or a file in it such as ``clips.csv``.
+    """
+    mine = clips.usable[clips.usable.shard == shard]
+    rows = {row.clip_id: (row.skeleton, row.skeleton_start, row.n_frames) for row in mine.itertuples()}
+    start = partial(face_cutter, skeletons, rows, margin, smallest, confidence)
+    store_decoded("face", clips, shard, root, start, output, scratch)
