@@ -12,12 +12,14 @@ from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.metrics import balanced_accuracy_score
 from sklearn.model_selection import GroupKFold, cross_val_predict
 
+from microgesture.demo import ma52 as drawn_ma52
 from microgesture.demo import make_demo
-from microgesture.demo.corpus import FPS, class_counts, plan, schedule, target
+from microgesture.demo import miga as drawn_miga
 from microgesture.demo.figure import ARMS, HANDS, HIDDEN, Build, solve
 from microgesture.demo.gestures import GESTURES, act, vary
 from microgesture.demo.people import Framing, draw_recording, draw_subject, idle, observe, render
 from microgesture.demo.sheet import write_sheet
+from microgesture.demo.sittings import class_counts, schedule
 from microgesture.errors import InputError
 
 SUBJECTS = {"train": 4, "val": 1, "test": 2}
@@ -84,7 +86,7 @@ def test_miga_tells_who_is_in_each_recording_and_no_label(miga: Path) -> None:
     told = pd.read_csv(miga / "miga/labels_demo.csv")
     assert list(told.columns) == ["video_id", "label_id", "subject_id"]
     for split in SKELETONS:
-        for sitting in plan("miga", split, 5, SUBJECTS[split], CLIPS[split]):
+        for sitting in drawn_miga.plan(split, 5, SUBJECTS[split], CLIPS[split]):
             rows = told[told.video_id == sitting.number]
             assert set(rows.subject_id) == {sitting.subject}
             assert list(rows.label_id) == list(range(1, len(sitting.gestures) + 1))
@@ -96,7 +98,7 @@ def test_miga_sheet_has_411_numbers_for_every_frame_of_the_25_fps_video(miga: Pa
         pictures_THWC, rate = frames_of(miga / "miga" / VIDEOS[split] / video / f"{video}.mp4")
         sheet = CalamineWorkbook.from_path(miga / "miga" / SKELETONS[split] / video / f"{video}_openpose.xlsx")
         table = np.array(sheet.get_sheet_by_index(0).to_python(skip_empty_area=False), dtype=float)
-        assert rate == FPS["miga"] == 25
+        assert rate == drawn_miga.FPS == 25
         assert table.shape == (len(pictures_THWC), 411)
         confidence_TV = table[:, 2::3]
         assert confidence_TV.min() == 0
@@ -121,7 +123,7 @@ def test_miga_test_labels_are_only_in_the_truth_file(miga: Path) -> None:
     truth = pd.read_csv(miga / "truth.csv")
     assert truth.Id.tolist() == [f"{video}_{row}" for video, rows in hidden.items() for row in range(len(rows))]
     assert truth.Target.value_counts().to_dict() == {
-        target(gesture): count for gesture, count in zip(GESTURES, class_counts(CLIPS["test"]), strict=True)
+        drawn_miga.target(gesture): count for gesture, count in zip(GESTURES, class_counts(CLIPS["test"]), strict=True)
     }
     assert 31 in truth.Target.tolist()
     known = np.concatenate([rows[:, 0] for rows in labels(miga, "train").values()])
@@ -142,7 +144,7 @@ def test_ma52_lists_name_every_clip_and_end_their_lines_as_the_release_does(ma52
     assert truth.Id.tolist() == [f"test{place:04d}" for place in range(8)]
     assert set(truth.Target) <= {gesture.ma52 for gesture in GESTURES}
     pictures_THWC, rate = frames_of(next((ma52 / "ma52" / "videos_train").iterdir()))
-    assert rate == FPS["ma52"] == 30
+    assert rate == drawn_ma52.FPS == 30
     assert pictures_THWC.shape[1:] == (128, 96, 3)
 
 
@@ -157,11 +159,11 @@ def test_equal_seeds_give_equal_bytes_whatever_the_number_of_workers(tmp_path: P
     assert not any(written["one"][name] == written["other"][name] for name in written["one"] if "mp4" in name)
 
 
-@pytest.mark.parametrize("layout", ["miga", "ma52"])
-def test_every_subject_is_in_one_split_and_shows_the_same_mixture(layout: str) -> None:
+@pytest.mark.parametrize("layout", [drawn_miga, drawn_ma52], ids=["miga", "ma52"])
+def test_every_subject_is_in_one_split_and_shows_the_same_mixture(layout) -> None:
     people = {}
     for split, subjects, clips in (("train", 9, 260), ("val", 4, 90), ("test", 5, 119)):
-        sittings = plan(layout, split, 0, subjects, clips)
+        sittings = layout.plan(split, 0, subjects, clips)
         people[split] = {sitting.subject for sitting in sittings}
         mixtures = np.array([np.bincount(sitting.gestures, minlength=len(GESTURES)) for sitting in sittings])
         assert len(people[split]) == subjects
@@ -189,7 +191,7 @@ def test_length_colour_and_position_do_not_tell_the_class(miga: Path) -> None:
     truth = pd.read_csv(miga / "truth.csv").set_index("Id").Target
     features, classes, groups = [], [], []
     for split in SKELETONS:
-        people = {f"{s.number:04d}": s.subject for s in plan("miga", split, 5, SUBJECTS[split], CLIPS[split])}
+        people = {f"{s.number:04d}": s.subject for s in drawn_miga.plan(split, 5, SUBJECTS[split], CLIPS[split])}
         for video, rows in labels(miga, split).items():
             pictures_THWC, _ = frames_of(miga / "miga" / VIDEOS[split] / video / f"{video}.mp4")
             for row, (raw, start, end) in enumerate(rows):
@@ -299,7 +301,7 @@ def test_a_sheet_is_read_back_as_it_was_written(tmp_path: Path, shape: tuple[int
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"layout": "smg"}, "'smg'"),
+        ({"layout": "kinetics"}, "'kinetics'"),
         ({"frame": (127, 96)}, "127 x 96"),
         ({"clips": {"train": 1, "val": 2, "test": 2}, "subjects": {"train": 2, "val": 1, "test": 1}}, "too few"),
         ({"subjects": {"train": 1, "val": 40, "test": 1}, "clips": {"train": 9, "val": 90, "test": 9}}, "subjects.val"),

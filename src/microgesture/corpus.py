@@ -16,6 +16,9 @@ class DemoSettings(Settings):
     )
     clips: dict[Literal["train", "val", "test"], int] = Field(description="about how many clips in each split")
     frame: tuple[int, int] = Field((320, 240), description="width and height of the videos in pixels")
+    emotion: bool = Field(
+        False, description="miga: everybody sits once after a win and once after a loss, and gestures and face tell"
+    )
 
 
 class CorpusBase(Settings):
@@ -35,6 +38,8 @@ class CorpusBase(Settings):
     def _root_or_demo(self) -> "CorpusBase":
         if (self.root is None) == (self.demo is None):
             raise ValueError("give either root (a folder of your own) or demo (a drawn corpus)")
+        if self.demo is not None and self.demo.emotion and self.format != "miga":
+            raise ValueError("only a demo of format miga has emotions; leave demo.emotion out")
         return self
 
 

@@ -21,7 +21,8 @@ rule draw_demo:
         "Drawing the demo corpus {wildcards.corpus}"
     shell:
         "microgesture --log {log:q} demo --settings {params.settings:q} --root results/demo/{wildcards.corpus}"
-        " --truth {output.truth} --output {output.files} --workers {threads}"
+        " --truth {output.truth} --emotion-truth results/demo/{wildcards.corpus}_test_emotions.csv"
+        " --output {output.files} --workers {threads}"
 
 
 rule list_clips:

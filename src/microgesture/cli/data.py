@@ -29,6 +29,7 @@ def demo(
     root: Output,
     truth: Output,
     output: Output,
+    emotion_truth: Annotated[Path | None, typer.Option(help="where to, if the corpus has emotions")] = None,
     workers: Annotated[int, typer.Option(min=1)] = 1,
 ) -> None:
     """Draw a corpus of articulated figures in the file layout of a release."""
@@ -36,7 +37,7 @@ def demo(
     from ..files import write_json
 
     step = steps.parse_step(steps.DemoStep, settings)
-    files = make_demo(root, truth=truth, workers=workers, **step.model_dump())
+    files = make_demo(root, truth=truth, workers=workers, emotion_truth=emotion_truth, **step.model_dump())
     write_json(output, [path.relative_to(root).as_posix() for path in files])
 
 

@@ -54,6 +54,8 @@ class Pose:
     mouth_T: np.ndarray  # 0 closed, 1 open
     eyes_T: np.ndarray  # 0 closed, 1 open
     brows_T: np.ndarray  # lift, in head heights
+    smile_T: np.ndarray  # -1 the mouth's corners down, 0 at rest, 1 a broad smile
+    worry_T: np.ndarray  # 0 level brows, 1 their inner ends raised and drawn together
 
 
 @dataclass(frozen=True)
@@ -68,11 +70,15 @@ class Camera:
 
     def project(self, points_TN3: np.ndarray) -> np.ndarray:
         """Points in space to (x, y) in pixels and z, still in shoulder widths."""
-        x, y, z = np.moveaxis(points_TN3, -1, 0)
-        across = x * np.cos(self.yaw) + z * np.sin(self.yaw)
-        towards = z * np.cos(self.yaw) - x * np.sin(self.yaw)
+        across, y, towards = np.moveaxis(self.turn(points_TN3), -1, 0)
         zoom = self.scale * self.distance / (self.distance - towards)
         return np.stack([self.centre[0] + across * zoom, self.centre[1] + y * zoom, towards], axis=-1)
+
+    def turn(self, points_TN3: np.ndarray) -> np.ndarray:
+        """Points in space as the camera has them: x to the right of the image, y down, z towards the camera."""
+        x, y, z = np.moveaxis(points_TN3, -1, 0)
+        across = x * np.cos(self.yaw) + z * np.sin(self.yaw)
+        return np.stack([across, y, z * np.cos(self.yaw) - x * np.sin(self.yaw)], axis=-1)
 
 
 def solve(build: Build, pose: Pose) -> np.ndarray:
@@ -195,6 +201,9 @@ _LOWER_LIP = FACE + np.array([55, 56, 57, 58, 59, 65, 66, 67])
 _CHIN = FACE + np.arange(4, 13)
 _BROWS = FACE + np.arange(17, 27)
 _EYES = FACE + np.arange(36, 48)
+_UPPER_LIDS = FACE + np.array([37, 38, 43, 44])
+_LOWER_LIDS = FACE + np.array([40, 41, 46, 47])
+_MOUTH = FACE + np.arange(48, 68)
 
 
 def _place_head(points_TN3: np.ndarray, build: Build, pose: Pose) -> None:
@@ -205,6 +214,7 @@ def _place_head(points_TN3: np.ndarray, build: Build, pose: Pose) -> None:
     head_TN3[:, _CHIN - FACE, 1] += 0.025 * pose.mouth_T[:, None]
     head_TN3[:, _BROWS - FACE, 1] -= pose.brows_T[:, None]
     head_TN3[:, _EYES - FACE, 1] *= 0.1 + 0.9 * pose.eyes_T[:, None]
+    _express(head_TN3, pose)
     head_TN3 *= build.head * np.array([build.head_width, 1, 1])
     pivot = np.array([0, 0.24 * build.head, -0.06])
     pitch, yaw, roll = pose.head_T3.T
@@ -219,6 +229,26 @@ def _place_head(points_TN3: np.ndarray, build: Build, pose: Pose) -> None:
     points_TN3[:, 16] = points_TN3[:, FACE + 42 : FACE + 48].mean(axis=1)
     points_TN3[:, 17] = points_TN3[:, FACE + 1]
     points_TN3[:, 18] = points_TN3[:, FACE + 15]
+
+
+def _express(head_TN3: np.ndarray, pose: Pose) -> None:
+    """Bend mouth, eyes and brows of a head that looks straight ahead; a pose without expression changes nothing.
+
+    A smile draws the corners of the mouth up and out and lifts the lower lids; sorrow does the opposite with the mouth,
+    lowers the upper lids and lifts the inner ends of the brows (action units 12 and 6; 15 and 1 + 4 of Ekman & Friesen,
+    Facial Action Coding System, 1978).
+    """
+    smile_T1, worry_T1 = pose.smile_T[:, None], pose.worry_T[:, None]
+    mouth_TN3 = head_TN3[:, _MOUTH - FACE]
+    bow_N = (_HEAD[_MOUTH - FACE, 0] / 0.085) ** 2 - 0.35
+    mouth_TN3[..., 1] -= 0.055 * smile_T1 * bow_N
+    mouth_TN3[..., 0] *= 1 + 0.18 * smile_T1
+    head_TN3[:, _MOUTH - FACE] = mouth_TN3
+    head_TN3[:, _LOWER_LIDS - FACE, 1] *= 1 - 0.6 * np.maximum(smile_T1, 0)
+    head_TN3[:, _UPPER_LIDS - FACE, 1] *= 1 - 0.4 * np.maximum(-smile_T1, 0)
+    inner_N = 1 - (np.abs(_HEAD[_BROWS - FACE, 0]) - 0.045) / 0.06
+    head_TN3[:, _BROWS - FACE, 1] -= 0.04 * worry_T1 * inner_N
+    head_TN3[:, _BROWS - FACE, 0] *= 1 - 0.12 * worry_T1 * (inner_N > 0)
 
 
 def _turn(axis: int, angle_T: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""The demo's micro-gestures: how each moves the figure, and what it is called in iMiGUE and in MA-52.
+"""The demo's micro-gestures: how each moves the figure, and what it is called in iMiGUE, in MA-52 and in SMG.
 
 A gesture is a function of a person's build, the seconds since it began (T,) and a ``Variation``; it returns the pose of
 its height. ``act`` fades poses in from rest and out again.
@@ -34,15 +34,19 @@ class Variation:
 
 @dataclass(frozen=True)
 class Gesture:
-    """A class of the demo: its id in iMiGUE's label files (1..31 or 99) and in MA-52's lists, and its motion.
+    """A class of the demo: its id in iMiGUE's label files (1..31 or 99), in MA-52's lists and in SMG's label files
+    (1..17; None: SMG has no such class), and its motion.
 
-    ``share`` is the part of all clips that it makes up: long-tailed, as in the real corpora.
+    ``share`` is the part of all clips that it makes up: long-tailed, as in the real corpora. ``mood`` says when it is
+    seen more often: 1 after a win, -1 after a loss.
     """
 
     name: str
     imigue: int
     ma52: int
+    smg: int | None
     share: float
+    mood: float
     move: Callable[[Build, np.ndarray, Variation], Pose]
 
 
@@ -77,6 +81,8 @@ def rest(frames: int, spread: float = 0.3, forward: float = 0.55) -> Pose:
         mouth_T=np.zeros(frames),
         eyes_T=np.ones(frames),
         brows_T=np.zeros(frames),
+        smile_T=np.zeros(frames),
+        worry_T=np.zeros(frames),
     )
 
 
@@ -283,14 +289,15 @@ def _illustrate(build: Build, seconds_T: np.ndarray, variation: Variation) -> Po
     return pose
 
 
-# Class ids: iMiGUE (Liu et al., CVPR 2021) as in the MiGA release, MA-52 (Guo et al., TCSVT 2024).
+# Class ids: iMiGUE (Liu et al., CVPR 2021) as in the MiGA release, MA-52 (Guo et al., TCSVT 2024), SMG (Chen et al.,
+# IJCV 2023). Moods are made up.
 GESTURES = (
-    Gesture("touching or scratching facial parts", 8, 41, 0.15, _touch_face),
-    Gesture("touching or scratching neck", 12, 32, 0.10, _touch_neck),
-    Gesture("folding arms", 17, 37, 0.12, _fold_arms),
-    Gesture("rubbing or holding hands", 23, 14, 0.09, _rub_hands),
-    Gesture("crossing fingers", 24, 21, 0.08, _cross_fingers),
-    Gesture("head up", 28, 6, 0.06, _head_up),
-    Gesture("shaking shoulders", 31, 2, 0.18, _shake_shoulders),
-    Gesture("illustrative gesture", 99, 23, 0.22, _illustrate),
+    Gesture("touching or scratching facial parts", 8, 41, 12, 0.15, -0.8, _touch_face),
+    Gesture("touching or scratching neck", 12, 32, 6, 0.10, -0.6, _touch_neck),
+    Gesture("folding arms", 17, 37, 3, 0.12, -0.3, _fold_arms),
+    Gesture("rubbing or holding hands", 23, 14, 8, 0.09, -0.2, _rub_hands),
+    Gesture("crossing fingers", 24, 21, 8, 0.08, -0.9, _cross_fingers),
+    Gesture("head up", 28, 6, None, 0.06, 0.9, _head_up),
+    Gesture("shaking shoulders", 31, 2, None, 0.18, 0.4, _shake_shoulders),
+    Gesture("illustrative gesture", 99, 23, 17, 0.22, 0.9, _illustrate),
 )

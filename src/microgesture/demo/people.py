@@ -95,12 +95,12 @@ def idle(rng: np.random.Generator, frames: int, fps: float) -> Pose:
     seconds_T = np.arange(frames) / fps
     pose = rest(frames, spread=rng.uniform(0.2, 0.45), forward=rng.uniform(0.45, 0.65))
     pose.wrists_T23 += 0.03 * rng.normal(size=(1, 2, 3))
-    pose.lean_T3 += 0.022 * _wander(rng, seconds_T, 3)
-    pose.head_T3 += np.array([0.05, 0.11, 0.04]) * _wander(rng, seconds_T, 3)
-    pose.shoulders_T2 += 0.008 * _wander(rng, seconds_T, 2)
-    pose.wrists_T23 += 0.012 * _wander(rng, seconds_T, 6).reshape(-1, 2, 3)
-    pose.curls_T25 += 0.08 * _wander(rng, seconds_T, 10).reshape(-1, 2, 5)
-    pose.brows_T += 0.008 * _wander(rng, seconds_T, 1)[:, 0]
+    pose.lean_T3 += 0.022 * wander(rng, seconds_T, 3)
+    pose.head_T3 += np.array([0.05, 0.11, 0.04]) * wander(rng, seconds_T, 3)
+    pose.shoulders_T2 += 0.008 * wander(rng, seconds_T, 2)
+    pose.wrists_T23 += 0.012 * wander(rng, seconds_T, 6).reshape(-1, 2, 3)
+    pose.curls_T25 += 0.08 * wander(rng, seconds_T, 10).reshape(-1, 2, 5)
+    pose.brows_T += 0.008 * wander(rng, seconds_T, 1)[:, 0]
     for blink in np.flatnonzero(rng.random(frames) < 0.3 / fps):
         pose.eyes_T[blink : blink + 3] = 0
     return pose
@@ -130,16 +130,16 @@ def observe(rng: np.random.Generator, true_TVC: np.ndarray, shoulder: float) -> 
         touches_T = _touches(true_TVC, side, 0.5 * shoulder)
         doubt_TV[:, hand] += np.where(touches_T, 0.4, 0.1)[:, None]
         doubt_TV[:, wrist] += np.where(touches_T, 0.3, 0.0)
-        lost_T = _spells(rng, np.where(touches_T, 0.14, 0.02), 0.12)
-        confused_T = lost_T & _spells(rng, np.full(frames, 0.1), 0.1)
+        lost_T = spells(rng, np.where(touches_T, 0.14, 0.02), 0.12)
+        confused_T = lost_T & spells(rng, np.full(frames, 0.1), 0.1)
         seen_TVC[confused_T, hand] = true_TVC[confused_T, other_hand]
         missing_TV[:, hand] |= (lost_T & ~confused_T)[:, None]
-        no_forearm_T = _spells(rng, np.where(touches_T, 0.035, 0.015), 0.07)
+        no_forearm_T = spells(rng, np.where(touches_T, 0.035, 0.015), 0.07)
         missing_TV[:, elbow : wrist + 1] |= no_forearm_T[:, None]
         missing_TV[:, hand] |= no_forearm_T[:, None]
-        unsure_T = _spells(rng, np.full(frames, 0.02), 0.1)
+        unsure_T = spells(rng, np.full(frames, 0.02), 0.1)
         doubt_TV[:, shoulder_joint : wrist + 1] += 0.6 * unsure_T[:, None]
-    missing_TV[:, FACE : FACE + 70] |= _spells(rng, np.full(frames, 0.015), 0.1)[:, None]
+    missing_TV[:, FACE : FACE + 70] |= spells(rng, np.full(frames, 0.015), 0.1)[:, None]
     sigma_TV = shoulder * (0.009 + 0.08 * np.minimum(doubt_TV, 0.9) ** 1.5)
     noise_TV2 = rng.normal(size=(frames, joints, 2))
     # Estimators err alike in neighbouring frames.
@@ -161,7 +161,7 @@ def _touches(true_TVC: np.ndarray, side: int, reach: float) -> np.ndarray:
     return np.min(distances, axis=0) < reach
 
 
-def _spells(rng: np.random.Generator, begin_T: np.ndarray, end: float) -> np.ndarray:
+def spells(rng: np.random.Generator, begin_T: np.ndarray, end: float) -> np.ndarray:
     """A state that comes and goes, (T,) bool: entered with probability ``begin_T`` a frame, left with ``end``."""
     state_T, dice_T = np.zeros(len(begin_T), bool), rng.random(len(begin_T))
     for frame in range(len(begin_T)):
@@ -170,7 +170,7 @@ def _spells(rng: np.random.Generator, begin_T: np.ndarray, end: float) -> np.nda
     return state_T
 
 
-def _wander(rng: np.random.Generator, seconds_T: np.ndarray, channels: int) -> np.ndarray:
+def wander(rng: np.random.Generator, seconds_T: np.ndarray, channels: int) -> np.ndarray:
     """Smooth random movement, (T, channels), of unit variance: three slow sines each."""
     hertz = rng.uniform(0.08, 0.6, size=(3, channels))
     start = rng.uniform(0, 2 * np.pi, size=(3, channels))
