@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, StrictBool, ValidationError, model_validator
 
 from .corpus import Corpus
+from .emotion.settings import EmotionSettings
 from .errors import InputError
 from .modalities.settings import (
     DepthSettings,
@@ -171,6 +172,9 @@ class Config(Settings):
         None, description="labels of test clips, for results/cross_subject/ablation.csv with the same rows; null: none"
     )
     submission: Submission
+    emotion: EmotionSettings | None = Field(
+        None, description="win or lose for each recording, in results/emotion/submission.csv; null: none"
+    )
 
     @model_validator(mode="after")
     def _names_exist(self) -> "Config":
@@ -197,6 +201,7 @@ class Config(Settings):
             self._check_fitting(name, ensemble)
         _require(self.submission.ensemble, self.ensembles, "submission.ensemble")
         self._check_ablation()
+        self._check_emotion()
         if self.folds == 1:
             raise ValueError("folds are at least 2, or 0 for none")
         return self
@@ -263,6 +268,16 @@ class Config(Settings):
         corpora = {self.streams[stream].corpus for row in self.ablation for stream in self.streams_of(row.name)}
         if len(corpora) > 1:
             raise ValueError(f"ablation mixes the corpora {', '.join(sorted(corpora))}")
+
+    def _check_emotion(self) -> None:
+        if self.emotion is None:
+            return
+        _require(self.emotion.corpus, self.corpora, "emotion.corpus")
+        for source in ("context", "gestures"):
+            if (stream := getattr(self.emotion, source)) is not None:
+                _require(stream, self.streams, f"emotion.{source}")
+                if self.streams[stream].corpus != self.emotion.corpus:
+                    raise ValueError(f"emotion.{source} names '{stream}', which is on another corpus than its own")
 
     def streams_of(self, name: str) -> tuple[str, ...]:
         """The streams of an ensemble, or the stream itself."""

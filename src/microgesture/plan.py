@@ -14,6 +14,7 @@ from typing import Any
 from .config import AblationRow, Config, Stream, load_config
 from .corpora import FORMATS, provides
 from .corpus import CorpusBase
+from .emotion.steps import EmotionSubmissionStep, EmotionTableStep, VideosStep, step_of_row
 from .errors import InputError
 from .networks.settings import HEATMAPS, IN_SPACE, SKELETONS
 from .settings import Settings
@@ -76,6 +77,7 @@ class Plan:
         self._plan_ablation()
         self._plan_cross_subject()
         self._plan_submission()
+        self._plan_emotion()
 
     def step(self, stage: str, name: str) -> Step:
         """The step of a stage for the corpus, stream or ensemble ``name``."""
@@ -159,6 +161,9 @@ class Plan:
         """The kinds of shard that some stream, or another kind that one needs, wants of a corpus."""
         streams = [name for name, stream in self.config.streams.items() if stream.corpus == corpus]
         wanted = {kind for name in streams for kind in self.stores(name)}
+        emotion = self.config.emotion
+        if emotion and emotion.corpus == corpus and emotion.face:
+            wanted.add("face")
         if wanted & ({"taylor", "flow", "depth"} if self.depth_is_seen else {"taylor", "flow"}):
             wanted.add("rgb")
         if wanted & {"rgb", "depth"} and "keypoints" in self.provides(corpus):
@@ -257,6 +262,8 @@ class Plan:
         init += [("pseudo_labels", stream.pseudo_labels)] if stream.pseudo_labels else []
         self._add("train", name, step, ["microgesture.train", network], [*data, *init])
         self._add("predict", name, step, ["microgesture.predict", network], [*data, ("train", name)])
+        if self.config.emotion and name in self.config.emotion.streams:
+            self._add("embed", name, step, ["microgesture.emotion.embeddings", *networks], [*data, ("train", name)])
         if name in self.folded:
             part = step.model_copy(update={"folds": self.config.folds})
             init = [("train_fold" if same else "train", parent) for parent, same in self.fold_parents(name).items()]
@@ -307,6 +314,34 @@ class Plan:
         submission = self.config.submission
         ensemble = [("ensemble", submission.ensemble)]
         self._add("submission", submission.ensemble, submission, ["microgesture.submission"], ensemble)
+
+    def _plan_emotion(self) -> None:
+        """Plan what tells win from lose: the list of videos, every row of sources, their tables, and the submission."""
+        emotion = self.config.emotion
+        if emotion is None:
+            return
+        corpus = emotion.corpus
+        if emotion.face and ("face", corpus) not in self._steps:
+            raise InputError(
+                f"emotion.face needs video and keypoints, but corpus '{corpus}' ({self.root(corpus)}) has not both; "
+                "remove it from the configuration"
+            )
+        listing = VideosStep(root=self.root(corpus), labels=emotion.labels, split=emotion.split)
+        tables = ["microgesture/tables/imigue_emotion.json"] if emotion.split == "published" else []
+        self._add("videos", "emotion", listing, ["microgesture.emotion.videos"], [("clips", corpus)], tables=tables)
+        for row, sources in emotion.rows.items():
+            step = step_of_row(row, emotion, self.config.seed)
+            above = [("videos", "emotion"), *([("face", corpus)] if "face" in sources else [])]
+            above += [("embed", getattr(emotion, source)) for source in ("context", "gestures") if source in sources]
+            fixed = ["microgesture.emotion.faces"] if step.face and step.face.weights else []
+            for stage, upstream in (("train", above), ("predict", [*above, ("train_emotion", row)])):
+                self._add(f"{stage}_emotion", row, step, [f"microgesture.emotion.{stage}", *fixed], upstream)
+        rows = [("predict_emotion", row) for row in emotion.rows]
+        for stage, truth in (("emotion_ablation", None), ("emotion_cross_subject", emotion.truth)):
+            table = EmotionTableStep(versus=emotion.versus, truth=truth)
+            self._add(stage, "emotion", table, ["microgesture.emotion.measure"], rows)
+        handed_in = EmotionSubmissionStep(sample=emotion.sample, targets=emotion.targets)
+        self._add("emotion_submission", "emotion", handed_in, ["microgesture.emotion.submission"], rows[-1:])
 
     def _add(
         self,

@@ -1,0 +1,156 @@
+"""The subcommands that tell win from lose: whole videos, by face, context and gestures."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from .. import steps
+from ..emotion.steps import EmotionStep, EmotionSubmissionStep, EmotionTableStep, VideosStep
+from ..stream import TrainStep
+from .options import Device, File, Files, Memory, OptionalFile, Output, SettingsText, Threads, Workers, by_kind, stage
+
+if TYPE_CHECKING:
+    import torch
+
+    from ..emotion.tokens import Video
+
+FaceShards = Annotated[list[Path] | None, typer.Argument(exists=True, dir_okay=False, help="face shards")]
+
+
+@stage("videos", VideosStep)
+def videos(settings: SettingsText, clips: File, output: Output) -> None:
+    """List the videos of a corpus and which of them were won, without those of the test split."""
+    from ..clips import read_clips
+    from ..emotion.videos import list_videos, write_videos
+
+    step = steps.parse_step(VideosStep, settings)
+    labels = [Path(path) for path in step.labels]
+    write_videos(output, list_videos(read_clips(clips), Path(step.root), labels, step.split))
+
+
+@stage("embed", TrainStep)
+def embed(
+    settings: SettingsText,
+    clips: File,
+    shards: Files,
+    model: File,
+    output: Output,
+    device: Device = "auto",
+    threads: Threads = 1,
+    workers: Workers = 0,
+    memory: Memory = 1.0,
+) -> None:
+    """Write what a trained stream sees in every usable clip: features and logits."""
+    from ..batches import Machine
+    from ..clips import read_clips
+    from ..emotion.embeddings import embed as embed_clips
+    from ..gpus import held_gpus
+    from ..networks import build
+
+    step = steps.parse_step(TrainStep, settings)
+    with held_gpus(device) as gpus:
+        machine = Machine(device, threads, workers, memory, gpus=gpus)
+        embed_clips(read_clips(clips), by_kind(shards), model, step, build, output, machine)
+
+
+@stage("train-emotion", EmotionStep)
+def train_emotion(
+    settings: SettingsText,
+    videos: File,
+    clips: File,
+    model: Output,
+    card: Output,
+    faces: FaceShards = None,
+    context: OptionalFile = None,
+    gestures: OptionalFile = None,
+    device: Device = "auto",
+    threads: Threads = 1,
+) -> None:
+    """Learn to tell win from lose by some sources of tokens, without each part of the people in turn."""
+    from ..batches import Machine
+    from ..emotion.train import train_emotion as train_row
+    from ..emotion.videos import read_videos
+    from ..gpus import held_gpus
+
+    step = steps.parse_step(EmotionStep, settings)
+    with held_gpus(device) as gpus:
+        on = Machine(device, threads, gpus=gpus).prepare()
+        tokens = _tokens(step, videos, clips, faces or [], context, gestures, on)
+        train_row(read_videos(videos), tokens, step, model, card, on)
+
+
+@stage("predict-emotion", EmotionStep)
+def predict_emotion(
+    settings: SettingsText,
+    videos: File,
+    clips: File,
+    model: File,
+    held_out: Output,
+    test: Output,
+    faces: FaceShards = None,
+    context: OptionalFile = None,
+    gestures: OptionalFile = None,
+    device: Device = "auto",
+    threads: Threads = 1,
+) -> None:
+    """Tell how probable a win is in each video: those with a label by networks that have not seen their people."""
+    from ..batches import Machine
+    from ..emotion.predict import predict_emotion as predict_row
+    from ..emotion.videos import read_videos
+    from ..gpus import held_gpus
+
+    step = steps.parse_step(EmotionStep, settings)
+    with held_gpus(device) as gpus:
+        on = Machine(device, threads, gpus=gpus).prepare()
+        tokens = _tokens(step, videos, clips, faces or [], context, gestures, on)
+        predict_row(read_videos(videos), tokens, step, model, held_out, test, on)
+
+
+@stage("compare-emotion", EmotionTableStep)
+def compare_emotion(settings: SettingsText, videos: File, predictions: Files, csv: Output, markdown: Output) -> None:
+    """Compare rows of sources, with intervals over people; the files are <row>/held_out.csv, or <row>/test.csv."""
+    from ..emotion.measure import compare_rows
+    from ..emotion.videos import read_videos
+
+    step = steps.parse_step(EmotionTableStep, settings)
+    files = {path.parent.name: path for path in predictions}
+    truth = Path(step.truth) if step.truth else None
+    compare_rows(read_videos(videos), {row: files[row] for row in step.versus}, step.versus, truth, csv, markdown)
+
+
+@stage("submit-emotion", EmotionSubmissionStep)
+def submit_emotion(settings: SettingsText, videos: File, predictions: File, output: Output) -> None:
+    """Write the file of emotions that is handed in: every test video once, in order."""
+    from ..emotion.submission import write_emotion_submission
+    from ..emotion.videos import read_videos
+
+    step = steps.parse_step(EmotionSubmissionStep, settings)
+    sample = Path(step.sample) if step.sample else None
+    write_emotion_submission(read_videos(videos), predictions, output, sample, step.targets)
+
+
+def _tokens(
+    step: EmotionStep,
+    videos: Path,
+    clips: Path,
+    faces: list[Path],
+    context: Path | None,
+    gestures: Path | None,
+    device: "torch.device",
+) -> dict[str, "Video"]:
+    """The tokens of all videos that the sources of a step are made of."""
+    from ..clips import read_clips
+    from ..emotion.embeddings import read_embeddings
+    from ..emotion.faces import encoded, published_encoder
+    from ..emotion.tokens import read_tokens
+    from ..emotion.videos import read_videos
+
+    table = read_videos(videos)
+    recordings = dict(zip(table.video_id, table.recording, strict=True))
+    seen = [read_embeddings(path) if path else None for path in (context, gestures)]
+    shown = (step.face.frames, step.face.size) if step.face else ()
+    tokens = read_tokens(read_clips(clips), recordings, faces, *seen, *shown)
+    if step.face and step.face.weights:
+        return encoded(tokens, published_encoder(step.face, device), step.face.network.embedding, device)
+    return tokens

@@ -1,0 +1,121 @@
+"""What a trained stream sees in each clip: the features that it classifies, and its logits.
+
+Clips that the stream has learnt from are seen by the network that has learnt them: what it says of those is surer, and
+more often right, than what it says of new people. Nothing here hides that.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import torch
+
+from ..augment import network_input
+from ..batches import Machine, autocast, load_batches
+from ..clips import Clips
+from ..errors import InputError
+from ..keypoints import selection_named
+from ..parquet import read_parquet, write_parquet
+from ..predict import Build, exact_mean, full_batches, trained
+from ..progress import progress
+from ..samples import ClipDataset
+from ..stream import TrainStep
+
+SCHEMA = pa.schema(
+    [
+        ("clip_id", pa.string()),
+        ("features", pa.list_(pa.float32())),  # what the classifier sees; null where the stream could not use the clip
+        ("logits", pa.list_(pa.float32())),  # the log of a probability; null likewise
+        ("reason", pa.string()),  # why it could not; null where it could
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Embedding:
+    """What a stream sees in a clip: float32 features_D, and logits_K, the log of a probability."""
+
+    features_D: np.ndarray
+    logits_K: np.ndarray
+
+
+@torch.no_grad()
+def embed(
+    clips: Clips,
+    shards: Mapping[str, Sequence[Path]],
+    model: Path,
+    step: TrainStep,
+    build: Build,
+    output: Path,
+    machine: Machine,
+) -> None:
+    """Write the features and logits of every usable clip of all splits as Parquet, or the reason there are none.
+
+    Both are means over the views of testing, and over both sides where the stream is tested on both; the logits are
+    those of ``predict``. Raises ``InputError`` if the weights belong to other classes or inputs, or if the network
+    shows no features.
+    """
+    device, recipe = machine.prepare(), step.recipe.in_testing()
+    network = trained(model, step, build, clips.classes).to(device).eval()
+    if not hasattr(network, "see"):
+        raise InputError(f"stream '{step.stream}': its network shows no features; name another one under emotion")
+    selection = selection_named(step.selection) if step.selection else None
+    dataset = ClipDataset(
+        clips.usable,
+        shards,
+        step,
+        training=False,
+        views=recipe.views,
+        crops=recipe.crops,
+        workers=machine.workers,
+        memory=machine.memory,
+    )
+    keys = dataset.test_keys()
+    batches = full_batches(keys, len(dataset) * dataset.views, recipe.device_batch or recipe.batch) if keys else []
+    seen: dict[int, list[tuple[np.ndarray, np.ndarray, int]]] = {}
+    loaded = load_batches(dataset, batches, device)
+    for number, batch in enumerate(progress(loaded, f"embed {step.stream}", len(batches), unit="step")):
+        sides = []
+        for mirror in (False, True) if recipe.flip else (False,):
+            shown = batch._replace(mirror=torch.full_like(batch.mirror, mirror))
+            x = network_input(shown, step.inputs, recipe, selection)
+            with autocast(recipe, device):
+                _, features_BD, logits_BK = network.see(*x)
+            sides.append((features_BD.float(), logits_BK.float().softmax(-1)))
+        features_BSD, probability_BSK = (torch.stack(parts, 1).cpu().numpy() for parts in zip(*sides, strict=True))
+        own = len(keys[number * len(batch.row) : (number + 1) * len(batch.row)])  # the last batch is filled up
+        for place, (row, times) in enumerate(zip(batch.row.tolist()[:own], batch.times.tolist(), strict=False)):
+            seen.setdefault(row, []).append((features_BSD[place], probability_BSK[place], times))
+    embeddings = {dataset.clip_ids[row]: _mean(views) for row, views in seen.items()}
+    write_embeddings(output, embeddings, dataset.left_out)
+
+
+def _mean(views: list[tuple[np.ndarray, np.ndarray, int]]) -> Embedding:
+    features_VSD, probability_VSK, times_V = (np.array(parts) for parts in zip(*views, strict=True))
+    mean_K = exact_mean(probability_VSK, times_V)
+    logits_K = np.log(np.maximum(mean_K, np.finfo(np.float32).tiny)).astype(np.float32)
+    return Embedding(exact_mean(features_VSD, times_V).astype(np.float32), logits_K)
+
+
+def write_embeddings(path: Path, embeddings: Mapping[str, Embedding], reasons: Mapping[str, str]) -> None:
+    """Write embeddings, and why other clips have none, as Parquet."""
+    rows = [
+        {"clip_id": clip_id, "features": seen.features_D, "logits": seen.logits_K}
+        for clip_id, seen in embeddings.items()
+    ]
+    rows += [{"clip_id": clip_id, "reason": reason} for clip_id, reason in reasons.items()]
+    write_parquet(path, pa.Table.from_pylist(rows, SCHEMA))
+
+
+def read_embeddings(path: Path) -> dict[str, Embedding]:
+    """The embeddings of the clips that have any; raises ``InputError`` if the file is something else."""
+    table = read_parquet(path)
+    if not table.schema.remove_metadata().equals(SCHEMA):
+        raise InputError(f"{path} holds no embeddings; delete it and run again")
+    return {
+        row["clip_id"]: Embedding(np.array(row["features"], np.float32), np.array(row["logits"], np.float32))
+        for row in table.to_pylist()
+        if row["reason"] is None
+    }

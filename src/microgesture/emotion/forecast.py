@@ -1,0 +1,90 @@
+"""A trained row: its networks, and what they say together of videos."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+from scipy.special import expit, logit
+from torch import nn
+
+from ..errors import InputError
+from ..weights import About, load_weights, save_weights
+from .network import EmotionNetwork, build
+from .settings import Source
+from .steps import EmotionStep
+from .tokens import Video, together
+from .videos import LABELS
+
+SUREST = 1e-6  # a probability is at least so far from 0 and 1
+
+
+class Forecast(nn.Module):
+    """The networks of a row, ``members`` for each of its folds, with a temperature and the shares of wins.
+
+    ``prior_F`` is the share of wins among the videos that a fold's networks have learnt from: what is said of a video
+    that has no token at all.
+    """
+
+    def __init__(self, networks: list[list[EmotionNetwork]], prior_F: torch.Tensor, temperature: float = 1.0) -> None:
+        super().__init__()
+        self.networks = nn.ModuleList(nn.ModuleList(members) for members in networks)
+        self.register_buffer("prior_F", prior_F)
+        self.register_buffer("temperature", torch.tensor(temperature))
+
+    @torch.no_grad()
+    def says(self, video: Video, fold: int | None = None) -> float:
+        """The probability of win; with a ``fold``, as those networks say it that have not learnt from the fold.
+
+        That is the mean over networks, at the temperature. A video is seen whole, every face of it, and alone, so that
+        what is said of it does not depend on others.
+        """
+        self.eval()
+        folds = range(len(self.networks)) if fold is None else [fold]
+        prior_F = self.prior_F.cpu().numpy()[list(folds)]
+        networks = [network for number in folds for network in self.networks[number]]
+        if not has_tokens(video, networks[0].sources):
+            return float(prior_F.mean())
+        tokens = together([video], networks[0].sources, self.prior_F.device)
+        mean = np.mean([network(tokens).double().sigmoid().item() for network in networks])
+        return float(expit(logit(np.clip(mean, SUREST, 1 - SUREST)) / self.temperature.item()))
+
+
+def has_tokens(video: Video, sources: tuple[Source, ...]) -> bool:
+    """Whether any clip of the video has a token of one of the sources."""
+    return any(video.found(source).any() for source in sources)
+
+
+def feature_counts(videos: Mapping[str, Video], step: EmotionStep) -> dict[Source, int]:
+    """How many numbers a token of each source of the step has."""
+    counts: dict[Source, int] = {}
+    for source in step.sources:
+        if source == "face":
+            counts[source] = step.face.network.embedding
+        else:
+            videos_of = [v.context_ND if source == "context" else v.gestures_NG for v in videos.values()]
+            counts[source] = videos_of[0].shape[1]
+    return counts
+
+
+def new_network(videos: Mapping[str, Video], step: EmotionStep) -> EmotionNetwork:
+    """A network for the tokens of such videos, with random weights from torch's generator."""
+    fixed = step.face is not None and step.face.weights is not None
+    return build(step.sources, feature_counts(videos, step), step.network, step.face, fixed)
+
+
+def save_forecast(path: Path, forecast: Forecast, step: EmotionStep) -> None:
+    """Write a trained row as safetensors."""
+    state = {name: tensor.cpu() for name, tensor in forecast.state_dict().items()}
+    save_weights(path, state, About(step.row, step.sources, LABELS))
+
+
+def load_forecast(path: Path, videos: Mapping[str, Video], step: EmotionStep) -> Forecast:
+    """Read a trained row for the tokens of such videos; raises ``InputError`` if it was trained on other sources."""
+    state, about = load_weights(path)
+    if about is None or about.inputs != step.sources or about.classes != LABELS:
+        raise InputError(f"{path} was not trained on {' and '.join(step.sources)}; train it again")
+    networks = [[new_network(videos, step) for _ in range(step.members)] for _ in range(step.folds)]
+    forecast = Forecast(networks, torch.zeros(step.folds))
+    forecast.load_state_dict(state)
+    return forecast

@@ -1,0 +1,159 @@
+"""How well rows of sources tell win from lose, with intervals over people."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from ..ablation import ENDS, FEW_PEOPLE, draw_people
+from ..errors import InputError
+from ..files import write_csv, write_text
+from ..metrics import count
+from .predict import read_probabilities
+from .train import learnt_from, person_of_video
+from .videos import LABELS, read_labels, video_key
+
+MEASURED = {"balanced_accuracy": "balanced", "auc": "AUC", "accuracy": "accuracy"}
+COLUMNS = [f"{metric}{end}" for metric in MEASURED for end in ("", "_low", "_high")]
+
+
+def weighted_auc(says_N: np.ndarray, win_N: np.ndarray, times_DN: np.ndarray) -> np.ndarray:
+    """The area under the ROC curve, (D,), where each video counts as often as a row of ``times_DN`` says.
+
+    That is the share of pairs of a win and a loss in which the win is said to be likelier; ties count half (Hanley and
+    McNeil, 1982). NaN where a row has wins or losses only.
+    """
+    won_P, lost_Q = says_N[win_N], says_N[~win_N]
+    right_PQ = (won_P[:, None] > lost_Q) + 0.5 * (won_P[:, None] == lost_Q)
+    won_DP, lost_DQ = times_DN[:, win_N], times_DN[:, ~win_N]
+    pairs_D = won_DP.sum(1) * lost_DQ.sum(1)
+    return np.divide(
+        ((won_DP @ right_PQ) * lost_DQ).sum(1), pairs_D, out=np.full(len(times_DN), np.nan), where=pairs_D > 0
+    )
+
+
+def measure_rows(
+    says: Mapping[str, np.ndarray],
+    versus: Mapping[str, str | None],
+    win_N: np.ndarray,
+    person_N: np.ndarray,
+    draws: int = 1000,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """One line a row: balanced accuracy, AUC and accuracy at 0.5, each with its interval, ``_low`` and ``_high``.
+
+    ``says[row]`` are probabilities of win (N,), ``versus[row]`` the row it is compared with, or None. Intervals are
+    those of ``ablation.make_ablation``: the percentile bootstrap over whole people; draws with wins or losses only say
+    nothing of balanced accuracy and AUC. All rows see the same draws, so that ``difference``, the gain in balanced
+    accuracy over ``versus``, is a paired one. NaN where there is one person, or where nothing can be said.
+    """
+    people, group_N = np.unique(person_N, return_inverse=True)
+    times_DG = draw_people(len(people), draws, seed)
+    drawn: dict[str, dict[str, np.ndarray]] = {}
+    lines = []
+    for row, says_N in says.items():
+        # The first line is the videos as they are.
+        metrics = _metrics(says_N, win_N, group_N, np.concatenate((np.ones((1, len(people))), times_DG)))
+        drawn[row] = metrics
+        line = {"row": row, "videos": len(win_N)}
+        for metric in MEASURED:
+            line |= _with_interval(metric, metrics[metric], len(people))
+        if (other := versus.get(row)) is not None:
+            gain_D = metrics["balanced_accuracy"] - drawn[other]["balanced_accuracy"]
+            line |= {"versus": other} | _with_interval("difference", gain_D, len(people))
+        lines.append(line)
+    columns = ["row", "videos", *COLUMNS, "versus", "difference", "difference_low", "difference_high"]
+    return pd.DataFrame(lines, columns=columns)
+
+
+def compare_rows(
+    videos: pd.DataFrame,
+    files: Mapping[str, Path],
+    versus: Mapping[str, str | None],
+    truth: Path | None,
+    csv: Path,
+    markdown: Path,
+) -> None:
+    """Write the table of rows as CSV and as Markdown; ``files[row]`` is what a row says of videos.
+
+    Measured are the labelled videos of train and val, or with ``truth``, a file of labels, the test videos that it
+    names. Raises ``InputError`` if it names none, or if a row says nothing of a video.
+    """
+    known = learnt_from(videos) if truth is None else _with_truth(videos, truth)
+    said = {row: read_probabilities(path) for row, path in files.items()}
+    for row, says in said.items():
+        if missing := [video_id for video_id in known.video_id if video_id not in says]:
+            raise InputError(f"{files[row]} says nothing of video {missing[0]}; delete it and run again")
+    found = measure_rows(
+        {row: np.array([says[video_id] for video_id in known.video_id]) for row, says in said.items()},
+        versus,
+        (known.label == "win").to_numpy(),
+        person_of_video(known).to_numpy(str),
+    )
+    write_csv(csv, found.round(4))
+    write_text(markdown, _report(found, known, of_test=truth is not None))
+
+
+def markdown_table(found: pd.DataFrame) -> str:
+    """The table for people to read; a difference is bold where its interval excludes 0."""
+    lines = [["sources", *MEASURED.values(), "difference in balanced accuracy"], ["---"] * (len(MEASURED) + 2)]
+    for line in found.to_dict("records"):
+        difference = ""
+        if not pd.isna(line["versus"]):
+            shown = _shown(line, "difference", "{:+.3f}")
+            real = line["difference_low"] > 0 or line["difference_high"] < 0
+            difference = f"{f'**{shown}**' if real else shown} over {line['versus']}"
+        lines.append([line["row"], *(_shown(line, metric, "{:.3f}") for metric in MEASURED), difference])
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
+
+
+def _metrics(says_N: np.ndarray, win_N: np.ndarray, group_N: np.ndarray, times_DG: np.ndarray) -> dict[str, np.ndarray]:
+    counts = count(np.stack((1 - says_N, says_N), 1), win_N.astype(int), group_N, times_DG.shape[1]).sums(times_DG)
+    measured = counts.metrics()
+    both_D = (counts.true_GK > 0).all(1)
+    return {
+        "balanced_accuracy": np.where(both_D, measured["balanced_accuracy"], np.nan),
+        "auc": weighted_auc(says_N, win_N, times_DG[:, group_N]),
+        "accuracy": measured["accuracy"],
+    }
+
+
+def _with_interval(name: str, values_D: np.ndarray, people: int) -> dict[str, float]:
+    drawn_D = values_D[1:][~np.isnan(values_D[1:])]
+    low, high = np.quantile(drawn_D, ENDS) if people > 1 and len(drawn_D) else (np.nan, np.nan)
+    return {name: float(values_D[0]), f"{name}_low": float(low), f"{name}_high": float(high)}
+
+
+def _with_truth(videos: pd.DataFrame, truth: Path) -> pd.DataFrame:
+    tested = videos[videos.split == "test"]
+    labels = read_labels([truth], set(tested.video_id.map(video_key)))
+    known = tested.assign(label=tested.video_id.map(video_key).map(labels)).dropna(subset="label")
+    if not len(known):
+        raise InputError(f"{truth} has no label for any test video")
+    return known.reset_index(drop=True)
+
+
+def _report(found: pd.DataFrame, known: pd.DataFrame, *, of_test: bool) -> str:
+    counts = known.label.value_counts().reindex(LABELS, fill_value=0)
+    people = person_of_video(known).nunique()
+    described = (
+        "Test videos, of people from whom nothing was learnt"
+        if of_test
+        else "Videos of train and val, each told by networks that have not learnt from its person"
+    )
+    if known.subject.isna().any():
+        described += ", as far as it is known who is in which video"
+    few = " With so few people the intervals are too narrow." if people < FEW_PEOPLE else ""
+    return (
+        f"# Emotion\n\n{described}: {len(known)} videos ({counts['win']} wins, {counts['lose']} losses) of {people} "
+        f"people. Chance is 0.5 for balanced accuracy and AUC.\n\n{markdown_table(found)}\nIn brackets: the middle "
+        f"95 % of 1000 draws of the {people} people, with replacement; one seed of training.{few}\n"
+    )
+
+
+def _shown(line: Mapping[str, float | str], name: str, form: str) -> str:
+    value, low, high = (line[f"{name}{end}"] for end in ("", "_low", "_high"))
+    if pd.isna(value):
+        return ""
+    return form.format(value) + ("" if pd.isna(low) else f" [{form.format(low)}, {form.format(high)}]")

@@ -1,0 +1,104 @@
+"""The network of emotion: from the tokens of a video to the logit of win."""
+
+import math
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import nn
+
+from ..networks.swinface import FaceEncoder
+from .interfusion import AttentionPooling, InterFusion
+from .settings import FaceTokenSettings, InterFusionSettings, Source
+from .tokens import Tokens
+
+FREQUENCIES = 4  # of the encoding of time, from half a turn in a video to four
+MOST_FACES = 256  # that the encoder is shown at once where nothing is learnt
+
+
+class EmotionNetwork(nn.Module):
+    """Logit_B of win, of the tokens of videos.
+
+    ``features[source]`` is how many numbers a token has: the encoder's embedding, the features of a stream, or one for
+    each gesture and two. With ``encoder`` the faces are images, else what a fixed encoder says of them; a clip's face
+    token is the mean over its faces. All are normalised, projected to one width, and told apart by a learned embedding
+    of the source and one of the time in the video.
+    """
+
+    def __init__(
+        self,
+        sources: Sequence[Source],
+        features: Mapping[Source, int],
+        settings: InterFusionSettings,
+        encoder: nn.Module | None = None,
+    ) -> None:
+        super().__init__()
+        width = settings.width
+        self.sources = tuple(sources)
+        self.encoder = encoder if "face" in sources else None
+        # Features have no unit of their own, while the size of a probability says how sure it is.
+        norms = {source: nn.LayerNorm(features[source], elementwise_affine=False) for source in sources}
+        self.norms = nn.ModuleDict({**norms, "gestures": nn.Identity()})
+        self.projections = nn.ModuleDict({source: nn.Linear(features[source], width) for source in sources})
+        self.source = nn.ParameterDict({source: nn.Parameter(0.02 * torch.randn(width)) for source in sources})
+        self.time = nn.Linear(2 * FREQUENCIES, width)
+        nn.init.zeros_(self.time.weight)
+        nn.init.zeros_(self.time.bias)
+        self.dropout = nn.Dropout(settings.dropout)
+        self.interfusion = InterFusion(len(sources), width, settings.heads, settings.layers, settings.dropout)
+        self.pooling = AttentionPooling(width)
+        self.head = nn.Sequential(nn.Dropout(settings.dropout), nn.Linear(width, 1))
+
+    def forward(self, tokens: Tokens) -> torch.Tensor:
+        return self.head(self.attend(tokens)[0]).squeeze(-1)
+
+    def attend(self, tokens: Tokens) -> tuple[torch.Tensor, torch.Tensor]:
+        """What is classified, pooled_BD, and the weight of each token, (B, M): those of the sources in their order."""
+        time_BND = self.time(encode_time(tokens.place_BN))
+        shown = [
+            self.dropout(self.projections[source](self.norms[source](self._features(source, tokens))))
+            + self.source[source]
+            + time_BND
+            for source in self.sources
+        ]
+        return self.pooling(*self.interfusion(shown, [tokens.found[source] for source in self.sources]))
+
+    def _features(self, source: Source, tokens: Tokens) -> torch.Tensor:
+        if source == "face":
+            return self._face_features(tokens)
+        return tokens.context_BND if source == "context" else tokens.gestures_BNG
+
+    def _face_features(self, tokens: Tokens) -> torch.Tensor:
+        features = self.projections["face"].in_features
+        total_XD = tokens.place_BN.new_zeros(tokens.place_BN.numel(), features)
+        if len(tokens.faces_M):
+            total_XD = total_XD.index_add(0, tokens.face_of_M, self._encoded(tokens.faces_M))
+        faces_X1 = torch.bincount(tokens.face_of_M, minlength=len(total_XD))[:, None].clamp(min=1)
+        return (total_XD / faces_X1).view(*tokens.place_BN.shape, features)
+
+    def _encoded(self, faces_M: torch.Tensor) -> torch.Tensor:
+        if self.encoder is None:
+            return faces_M
+        if not self.training:
+            return torch.cat([self.encoder(part_MCHW) for part_MCHW in faces_M.split(MOST_FACES)])
+        # The norm of a batch needs two faces.
+        return self.encoder(faces_M if len(faces_M) > 1 else torch.cat((faces_M, faces_M)))[: len(faces_M)]
+
+
+def encode_time(place_BN: torch.Tensor) -> torch.Tensor:
+    """Sines and cosines of a place in the video from 0 to 1, (B, N, 2 F), of half a turn, one, two and so on."""
+    angle_BNF = place_BN[..., None] * (math.pi * 2.0 ** torch.arange(FREQUENCIES, device=place_BN.device))
+    return torch.cat((angle_BNF.sin(), angle_BNF.cos()), -1)
+
+
+def build(
+    sources: Sequence[Source],
+    features: Mapping[Source, int],
+    settings: InterFusionSettings,
+    face: FaceTokenSettings | None,
+    fixed: bool,
+) -> EmotionNetwork:
+    """Build the network with random weights from torch's generator; with ``fixed`` faces come encoded."""
+    encoder = None
+    if "face" in sources and not fixed:
+        encoder = FaceEncoder(**face.network.model_dump(exclude={"name"}))
+    return EmotionNetwork(sources, features, settings, encoder)

@@ -1,0 +1,245 @@
+"""The tokens of a video: what is known of each of its clips, from its face, its context and its gestures, and when."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+import pandas as pd
+import torch
+
+from ..clips import Clips
+from ..errors import InputError
+from ..samples import random_generator
+from ..shards import Shard
+from .embeddings import Embedding
+from .settings import EmotionRecipe, Source
+
+DARK = 16  # of 255: a frame in which nothing is brighter shows no face; the codec may have lifted black a little
+FPS = 25.0  # of a clip whose own rate is unknown
+
+
+@dataclass(frozen=True)
+class Video:
+    """What is known of the N usable clips of a video, in the order of time.
+
+    ``faces[n]`` are the faces of a clip, uint8 (F, H, W, 3) RGB or what a fixed encoder says of them, float32 (F, D); F
+    is 0 where none is visible. ``context_ND`` are features, ``gestures_NG`` what ``gesture_features`` gives;
+    both are NaN in the rows of clips that the stream could not use. ``place_N`` is the middle of a clip as a share of
+    the video, in [0, 1].
+    """
+
+    video_id: str
+    place_N: np.ndarray
+    faces: tuple[np.ndarray, ...] | None = None
+    context_ND: np.ndarray | None = None
+    gestures_NG: np.ndarray | None = None
+
+    def found(self, source: Source) -> np.ndarray:
+        """Which clips have a token of a source, bool (N,)."""
+        if source == "face":
+            return np.array([len(faces) > 0 for faces in self.faces], bool)
+        return ~np.isnan(self.context_ND if source == "context" else self.gestures_NG).any(1)
+
+    def part(self, rows: np.ndarray) -> "Video":
+        """The video with some of its clips alone."""
+        return Video(
+            self.video_id,
+            self.place_N[rows],
+            None if self.faces is None else tuple(self.faces[row] for row in rows),
+            None if self.context_ND is None else self.context_ND[rows],
+            None if self.gestures_NG is None else self.gestures_NG[rows],
+        )
+
+
+class Tokens(NamedTuple):
+    """Some videos for the network, padded to the N clips of the longest; what pads a video is found nowhere.
+
+    ``found`` has a mask (B, N) for each source. ``faces_M`` are the M faces of all videos, float32 (M, 3, H, W) in
+    [-1, 1] or (M, D), ``face_of_M`` the clip of each, b N + n.
+    """
+
+    place_BN: torch.Tensor
+    found: dict[Source, torch.Tensor]
+    faces_M: torch.Tensor | None
+    face_of_M: torch.Tensor | None
+    context_BND: torch.Tensor | None
+    gestures_BNG: torch.Tensor | None
+
+
+def read_video(
+    video_id: str,
+    table: pd.DataFrame,
+    faces: Mapping[str, Shard],
+    context: Mapping[str, Embedding] | None,
+    gestures: Mapping[str, Embedding] | None,
+    frames: int,
+    size: int,
+) -> Video:
+    """The tokens of a video whose usable clips are the rows of a clips table; ``faces`` says where each one's lie.
+
+    Of the faces of a clip ``frames`` are taken, evenly among the visible ones, as ``size`` pixels wide squares.
+    """
+    table = table.sort_values(["start", "end", "clip_id"])
+    middle_N = (table.start.to_numpy(float) + table.end.to_numpy(float) + 1) / 2
+    whole = float(table.end.max() + 1) if len(table) else 1.0
+    return Video(
+        video_id,
+        (middle_N / whole).astype(np.float32),
+        tuple(_faces(faces.get(clip_id), clip_id, frames, size) for clip_id in table.clip_id) if faces else None,
+        None if context is None else _stacked([_features(context.get(clip_id)) for clip_id in table.clip_id], context),
+        None if gestures is None else _gestures(table, gestures),
+    )
+
+
+def read_tokens(
+    clips: Clips,
+    recordings: Mapping[str, str],
+    face_shards: Sequence[Path],
+    context: Mapping[str, Embedding] | None,
+    gestures: Mapping[str, Embedding] | None,
+    frames: int = 1,
+    size: int = 112,
+) -> dict[str, Video]:
+    """The videos by their ids; ``recordings[video_id]`` is the recording whose usable clips are a video's.
+
+    Raises ``InputError`` if a clip is in none of the face shards.
+    """
+    holder = {clip_id: shard for shard in map(Shard, face_shards) for clip_id in shard.clip_ids}
+    of_recording = dict(list(clips.usable.groupby("recording")))
+    none = clips.usable[:0]
+    tables = {video_id: of_recording.get(recording, none) for video_id, recording in recordings.items()}
+    if holder and (missing := [c for table in tables.values() for c in table.clip_id if c not in holder]):
+        raise InputError(f"clip {missing[0]} is in none of the face shards; they are older than the clips table")
+    return {
+        video_id: read_video(video_id, table, holder, context, gestures, frames, size)
+        for video_id, table in tables.items()
+    }
+
+
+def gesture_features(probability_K: np.ndarray, seconds: float, pause: float) -> np.ndarray:
+    """A token of gestures, float32 (K + 2,): what it is, how long it takes, and how long after the one before it.
+
+    Probabilities count sqrt(K), so that those of a sure clip have mean square 1; ``seconds`` and ``pause`` (0 where the
+    clips overlap) are logarithms of 1 + seconds. How often gestures occur is in the pauses.
+    """
+    scaled_K = probability_K * np.sqrt(len(probability_K))
+    return np.append(scaled_K, np.log1p([seconds, max(pause, 0.0)])).astype(np.float32)
+
+
+def visible(frames_THWC: np.ndarray) -> np.ndarray:
+    """Which frames show a face, bool (T,): those that are not black."""
+    return frames_THWC.max((1, 2, 3), initial=0) > DARK
+
+
+def evenly(rows: np.ndarray, count: int) -> np.ndarray:
+    """At most ``count`` of some rows, from the middles of as many equal parts."""
+    if len(rows) <= count:
+        return rows
+    return rows[((np.arange(count) + 0.5) * len(rows) / count).astype(int)]
+
+
+def shown(video: Video, recipe: EmotionRecipe, seed: int, draw: int) -> Video:
+    """A video as a step of training shows it: other clips and faces each time, some tokens hidden.
+
+    At most ``recipe.clips`` clips, one face of each, mirrored in half of them, and of every source each token is hidden
+    with the probability ``token_dropout``. All of it follows from the seed, the number of the draw and the video's id.
+    """
+    generator = random_generator(seed, draw, video.video_id)
+    clips = len(video.place_N)
+    part = video.part(np.sort(generator.permutation(clips)[: recipe.clips]))
+    clips = len(part.place_N)
+    hidden_SN = generator.random((3, clips)) < recipe.token_dropout
+    choice_N, mirror_N = generator.random(clips), generator.random(clips) < 0.5
+    faces, context_ND, gestures_NG = part.faces, part.context_ND, part.gestures_NG
+    if faces is not None:
+        faces = tuple(
+            faces_FX[:0] if hidden else _one(faces_FX, choice, mirror and recipe.flip)
+            for faces_FX, hidden, choice, mirror in zip(faces, hidden_SN[0], choice_N, mirror_N, strict=True)
+        )
+    if context_ND is not None:
+        context_ND = np.where(hidden_SN[1][:, None], np.float32(np.nan), context_ND)
+    if gestures_NG is not None:
+        gestures_NG = np.where(hidden_SN[2][:, None], np.float32(np.nan), gestures_NG)
+    return Video(part.video_id, part.place_N, faces, context_ND, gestures_NG)
+
+
+def together(videos: Sequence[Video], sources: Sequence[Source], device: torch.device) -> Tokens:
+    """Videos as one batch on a device, with the tokens of these sources."""
+    longest = max(1, *(len(video.place_N) for video in videos))
+
+    def padded(arrays: Sequence[np.ndarray]) -> torch.Tensor:
+        stacked = np.zeros((len(arrays), longest, *arrays[0].shape[1:]), arrays[0].dtype)
+        for row, array in enumerate(arrays):
+            stacked[row, : len(array)] = array
+        return torch.from_numpy(stacked).to(device)
+
+    faces_M = face_of_M = None
+    if "face" in sources:
+        parts = [(b * longest + n, faces) for b, video in enumerate(videos) for n, faces in enumerate(video.faces)]
+        face_of_M = torch.tensor([place for place, faces in parts for _ in faces], dtype=torch.long, device=device)
+        some = [faces for _, faces in parts if len(faces)]
+        faces_M = as_input(np.concatenate(some), device) if some else torch.zeros(0, device=device)
+    return Tokens(
+        padded([video.place_N for video in videos]),
+        {source: padded([video.found(source) for video in videos]) for source in sources},
+        faces_M,
+        face_of_M,
+        padded([np.nan_to_num(video.context_ND) for video in videos]) if "context" in sources else None,
+        padded([np.nan_to_num(video.gestures_NG) for video in videos]) if "gestures" in sources else None,
+    )
+
+
+def as_input(faces_M: np.ndarray, device: torch.device) -> torch.Tensor:
+    """Faces uint8 (M, H, W, 3) as SwinFace sees them, float32 (M, 3, H, W) in [-1, 1]; embeddings stay as they are."""
+    given = torch.from_numpy(np.ascontiguousarray(faces_M)).to(device)
+    return given if given.dim() == 2 else (given.permute(0, 3, 1, 2).float() / 255 - 0.5) / 0.5
+
+
+def _faces(shard: Shard | None, clip_id: str, frames: int, size: int) -> np.ndarray:
+    if shard is None or shard.reason(clip_id):
+        return np.zeros((0, size, size, 3), np.uint8)
+    frames_THWC = shard.read(clip_id)
+    chosen_FHWC = frames_THWC[evenly(np.flatnonzero(visible(frames_THWC)), frames)]
+    if chosen_FHWC.shape[1:3] == (size, size):
+        return chosen_FHWC
+    resized = [cv2.resize(frame, (size, size), interpolation=cv2.INTER_AREA) for frame in chosen_FHWC]
+    return np.array(resized, np.uint8).reshape(-1, size, size, 3)
+
+
+def _one(faces_FX: np.ndarray, choice: float, mirror: bool) -> np.ndarray:
+    """One face of several, mirrored or not; none of none. An embedding has no mirror image."""
+    if not len(faces_FX):
+        return faces_FX
+    first = int(choice * len(faces_FX))
+    face_1X = faces_FX[first : first + 1]
+    return face_1X[:, :, ::-1] if mirror and face_1X.ndim == 4 else face_1X
+
+
+def _features(seen: Embedding | None) -> np.ndarray | None:
+    return None if seen is None else seen.features_D
+
+
+def _gestures(table: pd.DataFrame, gestures: Mapping[str, Embedding]) -> np.ndarray:
+    fps_N = table.fps.fillna(FPS).to_numpy(float)
+    seconds_N = table.n_frames.to_numpy(float) / fps_N
+    before_N = np.maximum.accumulate([-1.0, *table.end.to_numpy(float)])[:-1] if len(table) else np.zeros(0)
+    pause_N = (table.start.to_numpy(float) - before_N - 1) / fps_N
+    rows = []
+    for clip_id, seconds, pause in zip(table.clip_id, seconds_N, pause_N, strict=True):
+        seen = gestures.get(clip_id)
+        rows.append(None if seen is None else gesture_features(np.exp(seen.logits_K), seconds, pause))
+    width = len(next(iter(gestures.values())).logits_K) + 2 if gestures else 0
+    return _filled(rows, width)
+
+
+def _stacked(rows: list[np.ndarray | None], context: Mapping[str, Embedding]) -> np.ndarray:
+    return _filled(rows, len(next(iter(context.values())).features_D) if context else 0)
+
+
+def _filled(rows: list[np.ndarray | None], width: int) -> np.ndarray:
+    """Rows (N, width) as one array, NaN where a row is missing."""
+    missing_D = np.full(max(width, 1), np.nan, np.float32)
+    return np.array([missing_D, *(missing_D if row is None else row for row in rows)], np.float32)[1:]
