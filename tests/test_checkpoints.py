@@ -1,6 +1,7 @@
 """Checkpoints of other projects: every tensor finds its place, and the network computes what theirs does."""
 
 import math
+import re
 
 import pytest
 import torch
@@ -18,7 +19,7 @@ from openmmlab import POSECONV3D, SLOWONLY, PairRecognizer, Recognizer
 prepare_torchvision()
 
 from torchvision.models import ResNet, SwinTransformer, resnet, swin_transformer  # noqa: E402
-from torchvision.models.video import SwinTransformer3d, swin3d_b, swin3d_t  # noqa: E402
+from torchvision.models.video import SwinTransformer3d, mvit_v2_s, swin3d_b, swin3d_t  # noqa: E402
 
 CLASSES = ("wave", "nod", "shake")
 
@@ -228,6 +229,78 @@ def test_swin_for_images_of_its_authors(tmp_path):
         assert torch.equal(tensor, ours[1].state_dict()[name]), name
 
 
+MVIT = {"name": "mvit", "width": 8, "depths": (1, 2), "frames": 4, "side": 16}
+BLOCKS = [  # names in a block here, and in the authors' code and mmaction2's
+    (".attn.project.0.", ".attn.proj."),
+    (".project.", ".proj."),
+    (".mlp.0.", ".mlp.fc1."),
+    (".mlp.3.", ".mlp.fc2."),
+    *((f".attn.pool_{pooled}.pool.", f".attn.pool_{pooled}.") for pooled in "qkv"),
+    *((f".attn.pool_{pooled}.norm_act.0.", f".attn.norm_{pooled}.") for pooled in "qkv"),
+]
+
+
+@pytest.mark.parametrize(
+    ("key", "beside"),
+    [
+        (
+            "model_state",
+            {"conv_proj": "patch_embed.proj", "pos_encoding.class_token": "cls_token", "head.1": "head.projection"},
+        ),
+        (
+            "state_dict",
+            {
+                "conv_proj": "backbone.patch_embed.projection",
+                "pos_encoding.class_token": "backbone.cls_token",
+                "blocks": "backbone.blocks",
+                "norm": "backbone.norm3",
+                "head.1": "cls_head.fc_cls",
+            },
+        ),
+    ],
+    ids=["SlowFast", "mmaction2"],
+)
+def test_mvit_of_its_authors_and_of_mmaction2(tmp_path, key, beside):
+    module, own = settled(network((3,), **MVIT)), settled(network((3,), **MVIT), seed=1)
+    theirs = {}
+    for name, tensor in module.state_dict().items():
+        for before, after in BLOCKS:
+            name = name.replace(before, after)
+        for before, after in beside.items():
+            name = re.sub(rf"^{re.escape(before)}(?=\.|$)", after, name)
+        theirs[name] = tensor.reshape(1, 1, -1) if name.endswith("cls_token") else tensor
+    prefix = "backbone." if key == "state_dict" else ""
+    assert {
+        f"{prefix}{name}"
+        for name in (
+            "cls_token",
+            "blocks.0.attn.qkv.bias",
+            "blocks.1.attn.rel_pos_t",
+            "blocks.1.attn.pool_v.weight",
+            "blocks.1.attn.norm_k.bias",
+            "blocks.1.attn.proj.weight",
+            "blocks.1.proj.bias",
+            "blocks.2.norm2.weight",
+            "blocks.2.mlp.fc2.bias",
+        )
+    } <= set(theirs)
+    torch.save({"epoch": 3, key: theirs}, tmp_path / "their.pyth")
+    start = start_from_file(own, tmp_path / "their.pyth", CLASSES)
+    assert start.loaded == list(own.state_dict())
+    assert start.new == start.left_out == []
+    assert start.reshaped == ["pos_encoding.class_token"]
+    compare(own, module, torch.rand(2, 3, 4, 16, 16), tolerance=0)
+
+
+def test_mvit_of_torchvision(tmp_path):
+    module, own = settled(network((3,), 400, **MVIT)), network((3,), **MVIT)
+    start = load(tmp_path, module, own)  # torchvision's names are ours, see test_mvit.py
+    assert start.new == start.left_out == ["head.1.weight", "head.1.bias"]
+    assert start.reshaped == []
+    tokens_BDTN = own.see(x_BCTHW := torch.rand(2, 3, 4, 16, 16)).tokens_BDTN
+    assert torch.equal(tokens_BDTN, module.see(x_BCTHW).tokens_BDTN)
+
+
 def test_position_tables_of_another_window_are_left_out(tmp_path):
     own = network((3,), **SWIN)
     start = load(tmp_path, video_swin(window=(16, 7, 7)), own)
@@ -260,6 +333,7 @@ def test_networks_of_another_kind_or_size_are_refused(tmp_path):
         (lambda: Recognizer(3, 400, 64, 2, SLOWONLY), 400, {"name": "slowonly"}, (3,)),
         (lambda: PairRecognizer(17, 60, 64, 32), 60, {"name": "rgbposeconv3d"}, (3, 17)),
         (resnet.resnet50, 1000, {"name": "slowonly"}, (3,)),
+        (mvit_v2_s, 400, {"name": "mvit"}, (3,)),
         (swin3d_t, 400, {"name": "video_swin"}, (3,)),
         (swin3d_b, 400, {"name": "video_swin", "size": "base"}, (3,)),
         (swin_transformer.swin_s, 1000, {"name": "video_swin", "size": "small"}, (3,)),

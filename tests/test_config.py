@@ -11,6 +11,9 @@ ROOT = Path(__file__).parent.parent
 CONFIGS = [ROOT / "config.yaml", *sorted((ROOT / "config").glob("*.yaml"))]
 
 
+MVIT = {"name": "mvit", "width": 24, "depths": [1, 1, 1], "side": 48}  # and 16 frames
+
+
 @pytest.fixture
 def raw():
     return yaml.safe_load((ROOT / "config.yaml").read_text())
@@ -71,6 +74,7 @@ def change(raw, path, value):
         ("flow", {"backend": "ptlflow", "weights": "things"}, "flow.model goes with"),
         ("recipes.videos.schedule", "steps", "decay_epochs go with schedule: steps"),
         ("recipes.videos.heatmap_frames", 12, "heatmap_frames is 12, which is no multiple of frames, 8"),
+        ("streams.rgb.network", MVIT, "for 16 frames of 48 pixels, so recipes.rgb must have frames: 16, size: 48 and"),
         ("streams.joint.network.name", "posec3d", "streams.joint.network: .*posec3d"),
     ],
 )

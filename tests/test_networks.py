@@ -16,7 +16,12 @@ NARROW = {"video_width": 8, "heatmap_width": 4, "name": "rgbposeconv3d"}
 
 def narrow_settings(name: str) -> dict[str, object]:
     """As few channels as are worth looking at."""
-    of_its_own = {"rgbposeconv3d": NARROW, "stcnn": {"widths": [8], "strides": [2]}, "r2plus1d": {}}
+    of_its_own = {
+        "rgbposeconv3d": NARROW,
+        "mvit": {"width": 8, "depths": [1, 1], "frames": 4, "side": 32},
+        "stcnn": {"widths": [8], "strides": [2]},
+        "r2plus1d": {},
+    }
     return {"name": name, **of_its_own.get(name, {"width": 8})}
 
 

@@ -14,11 +14,12 @@ SEEN = {
     "poseconv3d": (HEATMAPS, (3, 2 * 3), 2),
     "slowonly": (VIDEO, (4, 2 * 3), 2),
     "video_swin": (VIDEO, (2, 2 * 3), 0),
+    "mvit": (VIDEO[..., :32, :32], (2, 4 * 4), 0),
     "r2plus1d": (VIDEO[..., 16:], (1, 4 * 5), 0),
     "stcnn": (SKELETONS, (8, 36), 0),
     "agcn": (SKELETONS, (4, 36), 0),
 }
-AVERAGED = sorted(set(SEEN) - {"stcnn"})
+AVERAGED = sorted(set(SEEN) - {"stcnn", "mvit"})
 
 
 def awake(name: str) -> nn.Module:

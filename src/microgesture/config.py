@@ -184,6 +184,7 @@ class Config(Settings):
             for parent in stream.parents:
                 _require(parent, self.streams, f"streams.{name}.init")
             self._check_paths(name, stream)
+            self._check_length_and_side(name, stream)
             self._check_pseudo_labels(name, stream)
         if both := sorted(set(self.streams) & set(self.ensembles)):
             raise ValueError(f"'{both[0]}' names a stream and an ensemble; the ablation table needs two names")
@@ -224,6 +225,17 @@ class Config(Settings):
             raise ValueError(
                 f"streams.{name}: the two paths of its network meet where heatmaps have a quarter of the video's side, "
                 f"so recipes.{stream.recipe}.heatmap_size must be a quarter of size, {recipe.size}"
+            )
+
+    def _check_length_and_side(self, name: str, stream: Stream) -> None:
+        recipe, network = self.recipes[stream.recipe], stream.network
+        if network.name != "mvit":
+            return
+        if (recipe.frames, recipe.size, recipe.in_testing().size) != (network.frames, network.side, network.side):
+            raise ValueError(
+                f"streams.{name}: its network is made for {network.frames} frames of {network.side} pixels, so "
+                f"recipes.{stream.recipe} must have frames: {network.frames}, size: {network.side} and no other "
+                "test_size"
             )
 
     def _check_pseudo_labels(self, name: str, stream: Stream) -> None:

@@ -10,11 +10,12 @@ from typing import NamedTuple
 
 import torch
 
-from . import resnet, swin
+from . import mvit, resnet, swin
 
 # Follow from the shape of an attention window; nothing in them is learned.
 DERIVED = ("relative_position_index", "attn_mask")
 POSITIONS = "relative_position_bias_table"
+CLASS_TOKEN = "pos_encoding.class_token"
 
 
 class Layout(NamedTuple):
@@ -29,6 +30,8 @@ LAYOUTS = (
     Layout("torchvision's Video Swin", "features.0.0.attn.qkv.weight", swin.from_torchvision),
     Layout("torchvision's Swin for images", f"features.1.0.attn.{POSITIONS}", swin.from_torchvision_images),
     Layout("Swin as its authors and mmaction2 name it", f"layers.0.blocks.0.attn.{POSITIONS}", swin.from_authors),
+    Layout("torchvision's MViT", CLASS_TOKEN, mvit.from_torchvision),
+    Layout("MViTv2 as its authors and mmaction2 name it", "blocks.0.attn.norm_q.weight", mvit.from_authors),
     Layout("torchvision's ResNet", "layer1.0.conv1.weight", resnet.from_torchvision),
     Layout("torchvision's R(2+1)D", "layer1.0.conv1.0.0.weight", resnet.from_torchvision_r2plus1d),
     Layout("mmaction2's and pyskl's SlowOnly or PoseConv3D", "conv1.conv.weight", resnet.from_openmmlab),
@@ -53,13 +56,14 @@ def adapt(state: Mapping[str, torch.Tensor], shapes: Mapping[str, torch.Size]) -
     """What of a state fits tensors of these shapes by name, inflated to three dimensions if it is of two.
 
     A kernel is repeated over time and divided by its length, and a table of positions repeated for every distance in
-    time, as Video Swin starts from Swin (arXiv 2106.13230).
+    time, as Video Swin starts from Swin (arXiv 2106.13230). A class token loses dimensions of one entry.
     """
     flat = any(tensor.dim() == 4 for tensor in state.values())
     fitting = {}
     for name, tensor in state.items():
         if name in shapes:
             adapted = _inflated(name, tensor, shapes[name]) if flat else tensor
+            adapted = adapted.flatten() if name == CLASS_TOKEN else adapted
             if adapted.shape == shapes[name]:
                 fitting[name] = adapted
     return fitting

@@ -12,6 +12,8 @@ import torch
 
 from ..errors import InputError
 
+KEYS = ("state_dict", "model", "model_state")  # under which trainers keep the weights
+
 
 class Nothing:
     """Stands for an object that a trainer keeps beside its weights; whatever it is made from is dropped."""
@@ -63,14 +65,14 @@ def read_state_dict(path: Path | str) -> dict[str, torch.Tensor]:
             raise InputError(_refusal(Path(path), ascii(found[1])[1:-1])) from None
         reason = f"{type(error).__name__}: {str(error).partition('. ')[0]}"
         raise InputError(f"{path} is no file of weights, or a broken one ({reason}); get it again") from None
-    for key in ("state_dict", "model"):
+    for key in KEYS:
         if isinstance(saved, Mapping) and isinstance(saved.get(key), Mapping):
             saved = saved[key]
     tensors = {}
     if isinstance(saved, Mapping):
         tensors = {str(name): value for name, value in saved.items() if isinstance(value, torch.Tensor)}
     if not tensors:
-        raise InputError(f"{path} holds no tensors, neither by themselves nor under state_dict or model")
+        raise InputError(f"{path} holds no tensors, neither by themselves nor under {', '.join(KEYS)}")
     return tensors
 
 
@@ -79,7 +81,7 @@ def _refusal(path: Path, what: str) -> str:
     code = (
         "import torch; from safetensors.torch import save_file; "
         f'saved = torch.load({json.dumps(str(path))}, map_location="cpu", weights_only=False); '
-        'state = saved.get("state_dict", saved.get("model", saved)); '
+        f"state = next((saved[key] for key in {KEYS} if key in saved), saved); "
         "save_file({name: value.clone().contiguous() for name, value in state.items() if torch.is_tensor(value)}, "
         f"{json.dumps(str(converted))})"
     )

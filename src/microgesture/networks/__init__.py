@@ -24,6 +24,7 @@ NETWORKS = {
     "slowonly": "microgesture.networks.slowonly",
     "rgbposeconv3d": "microgesture.networks.rgbposeconv3d",
     "video_swin": "microgesture.networks.video_swin",
+    "mvit": "microgesture.networks.mvit",
     "r2plus1d": "microgesture.networks.r2plus1d",
     "swinface": "microgesture.networks.swinface",
     "stcnn": "microgesture.networks.stcnn",

@@ -74,6 +74,38 @@ class VideoSwinSettings(Settings):
         return self
 
 
+class MViTSettings(Settings):
+    """MViTv2 (arXiv 2112.01526): attention over pooled space and time, for videos of one length and one side."""
+
+    sees: ClassVar = (VIDEOS,)  # what may stand for each input
+    name: Literal["mvit"]
+    size: Literal["small", "base"] = Field("small", description="published sizes: 34 or 51 million parameters")
+    width: int | None = Field(None, ge=8, multiple_of=8, description="channels of the first stage; null: as published")
+    depths: tuple[int, ...] | None = Field(
+        None, min_length=1, description="blocks of each stage; the width doubles between stages; null: as published"
+    )
+    frames: int = Field(
+        16, ge=2, multiple_of=2, description="of its videos, as in the recipe; published are 16 of small and 32 of base"
+    )
+    side: int = Field(224, ge=8, multiple_of=4, description="of its videos in pixels, as size in the recipe")
+    drop_path: float | None = Field(
+        None, ge=0, lt=1, description="share of residual branches skipped in training; null: as published for Kinetics"
+    )
+    dropout: float = Field(0.5, ge=0, lt=1, description=_HEAD_DROPOUT)
+
+    @model_validator(mode="after")
+    def _has_blocks_and_squares(self) -> "MViTSettings":
+        stages = 4 if self.depths is None else len(self.depths)
+        if self.depths is not None:
+            _refuse_few_blocks(self.depths)
+        if self.side < 4 * 2 ** (stages - 1):
+            raise ValueError(
+                f"a side of {self.side} pixels is too short for {stages} stages, of which each but the first halves "
+                f"the squares of 4 pixels; it is at least {4 * 2 ** (stages - 1)}"
+            )
+        return self
+
+
 class R2Plus1DSettings(Settings):
     """R(2+1)D (arXiv 1711.11248): a ResNet over video whose convolutions are split into space and time."""
 
@@ -138,6 +170,7 @@ NetworkSettings = Annotated[
     | SlowOnlySettings
     | RGBPoseConv3DSettings
     | VideoSwinSettings
+    | MViTSettings
     | R2Plus1DSettings
     | SwinFaceSettings
     | DecoupledSTCNNSettings
