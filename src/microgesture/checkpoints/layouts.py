@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import torch
 
-from . import mvit, resnet, swin
+from . import mvit, resnet, swin, swinface
 
 # Follow from the shape of an attention window; nothing in them is learned.
 DERIVED = ("relative_position_index", "attn_mask")
@@ -27,6 +27,8 @@ class Layout(NamedTuple):
 
 
 LAYOUTS = (
+    # Before Swin's, which is a part of it.
+    Layout("SwinFace as its authors name it", "fam.nets.2.conv.convs.0.weight", swinface.from_authors),
     Layout("torchvision's Video Swin", "features.0.0.attn.qkv.weight", swin.from_torchvision),
     Layout("torchvision's Swin for images", f"features.1.0.attn.{POSITIONS}", swin.from_torchvision_images),
     Layout("Swin as its authors and mmaction2 name it", f"layers.0.blocks.0.attn.{POSITIONS}", swin.from_authors),

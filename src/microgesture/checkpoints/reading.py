@@ -13,6 +13,7 @@ import torch
 from ..errors import InputError
 
 KEYS = ("state_dict", "model", "model_state")  # under which trainers keep the weights
+PART = "state_dict_"  # what such keys begin with where each part of a network has one, as in SwinFace
 
 
 class Nothing:
@@ -68,6 +69,8 @@ def read_state_dict(path: Path | str) -> dict[str, torch.Tensor]:
     for key in KEYS:
         if isinstance(saved, Mapping) and isinstance(saved.get(key), Mapping):
             saved = saved[key]
+    if isinstance(saved, Mapping):
+        saved = _joined(saved)
     tensors = {}
     if isinstance(saved, Mapping):
         tensors = {str(name): value for name, value in saved.items() if isinstance(value, torch.Tensor)}
@@ -76,12 +79,21 @@ def read_state_dict(path: Path | str) -> dict[str, torch.Tensor]:
     return tensors
 
 
+def _joined(saved: Mapping) -> Mapping:
+    """The tensors of all parts, whose names begin with the part's; what was saved itself if it has no parts."""
+    parts = {key[len(PART) :]: value for key, value in saved.items() if isinstance(key, str) and key.startswith(PART)}
+    states = {part: state for part, state in parts.items() if isinstance(state, Mapping)}
+    return {f"{part}.{name}": tensor for part, state in states.items() for name, tensor in state.items()} or saved
+
+
 def _refusal(path: Path, what: str) -> str:
     converted = path.with_suffix(".safetensors")
     code = (
         "import torch; from safetensors.torch import save_file; "
         f'saved = torch.load({json.dumps(str(path))}, map_location="cpu", weights_only=False); '
         f"state = next((saved[key] for key in {KEYS} if key in saved), saved); "
+        f'parts = [(key[{len(PART)}:], saved[key]) for key in saved if key.startswith("{PART}")]; '
+        'state = {f"{part}.{name}": value for part, held in parts for name, value in held.items()} or state; '
         "save_file({name: value.clone().contiguous() for name, value in state.items() if torch.is_tensor(value)}, "
         f"{json.dumps(str(converted))})"
     )

@@ -111,6 +111,7 @@ class SwinFace(nn.Module):
     def __init__(self, encoder: FaceEncoder, embedding: int, classes: int) -> None:
         super().__init__()
         self.encoder = encoder
+        self.token_width = embedding
         self.head = nn.Linear(embedding, classes)
 
     def forward(self, x_BCTHW: torch.Tensor) -> torch.Tensor:
