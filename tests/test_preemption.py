@@ -12,7 +12,7 @@ import pytest
 import torch
 
 import microgesture.train as training
-from microgesture.augment import network_input
+from microgesture.augment import step_input
 from microgesture.batches import Machine
 from microgesture.files import read_json
 from microgesture.networks import build
@@ -36,13 +36,13 @@ def test_training_that_is_told_to_stop_ends_in_the_same_bytes(tmp_path, monkeypa
     shards, clips = write_shards(tmp_path, ("joint",), LABELS), make_clips(SPLITS, LABELS)
     pieces = []
 
-    def telling(*arguments):
+    def telling(*arguments, **options):
         pieces.append(arguments)
         if len(pieces) == 5:
             os.kill(os.getpid(), number)
-        return network_input(*arguments)
+        return step_input(*arguments, **options)
 
-    monkeypatch.setattr(training, "network_input", telling)
+    monkeypatch.setattr(training, "step_input", telling)
     before = [signal.getsignal(known) for known in SIGNALS]
     told = files_in(tmp_path / "told")
     sentence = rf"'small_joint' was stopped by {number.name} in epoch 0 after 3 of 4 steps; run again to go on"
@@ -64,7 +64,7 @@ def test_a_request_between_epochs_or_before_the_first_step_stops_there(tmp_path,
     files = files_in(tmp_path / "told")
     validate = training.validate
 
-    def telling(*arguments):
+    def telling(*arguments, **options):
         os.kill(os.getpid(), signal.SIGTERM)
         return validate(*arguments)
 

@@ -7,7 +7,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 import microgesture.train as training
-from microgesture.augment import network_input
+from microgesture.augment import network_input, step_input
 from microgesture.batches import Machine, load_batches
 from microgesture.distributed import Process
 from microgesture.errors import InputError, UnusableClip
@@ -126,19 +126,19 @@ def test_training_that_was_killed_within_an_epoch_ends_in_the_same_bytes(tmp_pat
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     pieces = []
 
-    def counting(*arguments):
+    def counting(*arguments, **options):
         pieces.append(arguments)
-        return network_input(*arguments)
+        return step_input(*arguments, **options)
 
-    def killing(*arguments):
+    def killing(*arguments, **options):
         if len(pieces) == killed_at:
             raise Killed
-        return counting(*arguments)
+        return counting(*arguments, **options)
 
-    monkeypatch.setattr(training, "network_input", killing)
+    monkeypatch.setattr(training, "step_input", killing)
     with pytest.raises(Killed):
         run(killed, step, save_seconds=0)
-    monkeypatch.setattr(training, "network_input", counting)
+    monkeypatch.setattr(training, "step_input", counting)
     history = run(killed, step, save_seconds=0)["history"]
     assert len(pieces) == 12 + killed_at % 2  # only the step that was under way was begun again
     assert history == run(whole, step)["history"]

@@ -4,12 +4,14 @@ from collections.abc import Sequence
 
 import torch
 
-from .keypoints import Selection
+from .fused_samples import FusedSample
+from .keypoints import Selection, selection_named
 from .modalities.heatmap import joint_heatmaps, limb_heatmaps
 from .networks.settings import HEATMAPS, LIT, SKELETONS, VIDEOS
 from .recipe import Recipe
 from .samples import Sample
 from .skeleton_input import channels, skeleton_input
+from .stream import TrainStep
 
 
 def input_channels(inputs: Sequence[str], selection: Selection | None) -> tuple[int, ...]:
@@ -40,6 +42,19 @@ def network_input(
         return _images(data, batch, modality, recipe)
 
     return tuple(map(seen, batch.data, inputs))
+
+
+def step_input(batch: Sample | FusedSample, step: TrainStep, *, training: bool) -> tuple[torch.Tensor, ...]:
+    """What a stream's network sees of a batch, as training or as testing shows it.
+
+    Of a fused stream that is the input of each branch, all of them mirrored alike, and then each one's moments_BT.
+    """
+    if step.branches:
+        samples = [sample._replace(mirror=batch.mirror) for sample in batch.samples]
+        inputs = [step_input(*part, training=training) for part in zip(samples, step.parts, strict=True)]
+        return (*(x for (x,) in inputs), *batch.moments)
+    selection = selection_named(step.selection) if step.selection else None
+    return network_input(batch, step.inputs, step.recipe if training else step.recipe.in_testing(), selection)
 
 
 def _images(data_BTHWC: torch.Tensor, batch: Sample, modality: str, recipe: Recipe) -> torch.Tensor:

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -12,9 +12,10 @@ import torch
 from torch.utils.data import DataLoader
 
 from .errors import InputError
+from .fused_samples import Dataset, FusedSample
 from .preemption import obey_parent_alone, signals_withheld
 from .recipe import Recipe
-from .samples import ClipDataset, Sample
+from .samples import Sample
 
 Key = tuple[int, int]  # row of the clip in the data set, and which showing or view of it
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -65,7 +66,9 @@ class Piece(NamedTuple):
     keys: list[Key]
 
 
-def load_batches(dataset: ClipDataset, batches: Sequence[Sequence[Key]], device: torch.device) -> Iterator[Sample]:
+def load_batches(
+    dataset: Dataset, batches: Sequence[Sequence[Key]], device: torch.device
+) -> Iterator[Sample | FusedSample]:
     """The named samples, batch by batch, their fields stacked into tensors on the device.
 
     What is stored in bytes also travels in bytes; while the network runs on one batch the workers read the next ones.
@@ -81,8 +84,15 @@ def load_batches(dataset: ClipDataset, batches: Sequence[Sequence[Key]], device:
     with signals_withheld():
         loaded = iter(loader)
     for batch in loaded:
-        data = tuple(stack.to(device, non_blocking=True) for stack in batch.data)
-        yield Sample(data, *(field.to(device, non_blocking=True) for field in batch[1:]))
+        yield _moved(batch, device)
+
+
+def _moved(batch: Any, device: torch.device) -> Any:
+    """A tensor, or tuples or lists of them, lists as tuples, on the device."""
+    if isinstance(batch, torch.Tensor):
+        return batch.to(device, non_blocking=True)
+    parts = (_moved(part, device) for part in batch)
+    return type(batch)(*parts) if hasattr(batch, "_fields") else tuple(parts)
 
 
 def in_batches(keys: Sequence[Key], size: int) -> list[list[Key]]:

@@ -13,8 +13,8 @@ from .batches import turns
 from .clips import Clips, class_counts
 from .distributed import Process
 from .files import write_json
+from .fused_samples import Dataset
 from .history import Epoch, best_epoch
-from .samples import ClipDataset
 from .stream import TrainStep
 from .weights import Start
 
@@ -27,8 +27,8 @@ class Made:
 
     step: TrainStep
     clips: Clips
-    training: ClipDataset
-    validation: ClipDataset
+    training: Dataset
+    validation: Dataset
     network: nn.Module
     start: Start | None
     history: list[Epoch]

@@ -3,7 +3,7 @@
 import json
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, StrictBool, ValidationError, model_validator
+from pydantic import Field, StrictBool, ValidationError, field_validator, model_validator
 
 from .corpus import Corpus
 from .emotion.settings import EmotionSettings
@@ -16,55 +16,9 @@ from .modalities.settings import (
     RgbSettings,
     TaylorSettings,
 )
-from .networks.settings import NetworkSettings
 from .recipe import Recipe
 from .settings import Name, Settings
-from .stream import Inputs, Modality
-
-
-class Stream(Settings):
-    """One trained network."""
-
-    corpus: Name = Field(description="a key of corpora")
-    input: Modality | Inputs = Field(description="what the network sees; two for a network of two paths: [rgb, joint]")
-    network: NetworkSettings
-    recipe: Name = Field(description="a key of recipes")
-    init: Name | tuple[Name, ...] | None = Field(
-        None,
-        description="another stream whose weights this one starts from, its head new on other classes; for a network "
-        "of two paths one for each: [rgb_slow, joint]",
-    )
-    pseudo_labels: Name | None = Field(
-        None,
-        description="an ensemble on the same corpus; learn from train, val and the test clips that it labels for sure",
-    )
-    weights: str | None = Field(
-        None,
-        description="published weights that this one starts from: a file (safetensors or a state dict of torchvision, "
-        "mmaction2 or pyskl), or torchvision's name of one, which is fetched once",
-    )
-
-    @property
-    def inputs(self) -> tuple[Modality, ...]:
-        """What the network sees, in the order of its arguments."""
-        return (self.input,) if isinstance(self.input, str) else self.input
-
-    @property
-    def parents(self) -> tuple[str, ...]:
-        """The streams that this one starts from."""
-        return () if self.init is None else (self.init,) if isinstance(self.init, str) else self.init
-
-    @model_validator(mode="after")
-    def _network_fits(self) -> "Stream":
-        sees = self.network.sees
-        if len(sees) != len(self.inputs) or any(seen not in kind for seen, kind in zip(self.inputs, sees, strict=True)):
-            wanted = " and ".join(f"one of {', '.join(kind)}" for kind in sees)
-            raise ValueError(f"network {self.network.name} sees {wanted}, not {', '.join(self.inputs)}")
-        if self.init is not None and self.weights is not None:
-            raise ValueError("a stream starts from another one (init) or from published weights, not from both")
-        if len(self.parents) not in (0, 1, len(self.inputs)):
-            raise ValueError(f"init names {len(self.parents)} streams for {len(self.inputs)} inputs")
-        return self
+from .stream_settings import Stream, completed
 
 
 class PseudoLabelSettings(Settings):
@@ -176,6 +130,11 @@ class Config(Settings):
         None, description="win or lose for each recording, in results/emotion/submission.csv; null: none"
     )
 
+    @field_validator("streams")
+    @classmethod
+    def _complete_streams(cls, streams: dict[str, Stream]) -> dict[str, Stream]:
+        return completed(streams)
+
     @model_validator(mode="after")
     def _names_exist(self) -> "Config":
         for name, stream in self.streams.items():
@@ -254,7 +213,12 @@ class Config(Settings):
 
     def learns_from_val(self, ensemble: str) -> bool:
         """Whether a stream of the ensemble has learnt from the validation clips, which are then new to it no more."""
-        return any(self.streams[stream].pseudo_labels for stream in self.ensembles[ensemble].streams)
+        return any(self._has_seen_val(stream) for stream in self.ensembles[ensemble].streams)
+
+    def _has_seen_val(self, name: str) -> bool:
+        stream = self.streams[name]
+        taught = [parent for parent in stream.parents if self.streams[parent].corpus == stream.corpus]
+        return stream.pseudo_labels is not None or any(map(self._has_seen_val, taught))
 
     def _check_fitting(self, name: str, ensemble: Ensemble) -> None:
         if ensemble.like is not None:

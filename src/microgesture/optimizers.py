@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from .recipe import Recipe
-from .weights import is_head
+from .weights import is_branch, is_head
 
 WARMUP_START = 0.1  # of the learning rate
 DECAY = 0.1  # of the learning rate, after each of the recipe's decay_epochs
@@ -20,7 +20,7 @@ def make_optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
     groups: dict[tuple[float, float], list[nn.Parameter]] = {}
     for name, parameter in network.named_parameters():
         decayed = parameter.dim() > 1 and not name.endswith("relative_position_bias_table")
-        scale = 1.0 if is_head(name) else recipe.backbone_scale
+        scale = 1.0 if is_head(name) and not is_branch(name) else recipe.backbone_scale
         groups.setdefault((scale, recipe.weight_decay if decayed else 0.0), []).append(parameter)
     listed = [{"params": found, "scale": scale, "weight_decay": decay} for (scale, decay), found in groups.items()]
     if recipe.optimizer == "adamw":

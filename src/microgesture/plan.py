@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .config import AblationRow, Config, Stream, load_config
+from .config import AblationRow, Config, load_config
 from .corpora import FORMATS, provides
 from .corpus import CorpusBase
 from .emotion.steps import EmotionSubmissionStep, EmotionTableStep, VideosStep, step_of_row
@@ -31,7 +31,8 @@ from .steps import (
     RgbStep,
     SkeletonStep,
 )
-from .stream import TrainStep, store
+from .stream import Branch, TrainStep, store
+from .stream_settings import Stream
 
 SOURCE = Path(__file__).resolve().parent.parent
 KINDS = ("keypoints", "rgb", "taylor", "flow", "depth", "face")
@@ -242,14 +243,17 @@ class Plan:
             self._plan_stream(parent)
         if stream.pseudo_labels:
             self._plan_ensemble(stream.pseudo_labels)
+        fused = [self.config.streams[parent] for parent in stream.fuses or ()]
+        branches = tuple(Branch(network=one.network, recipe=self.config.recipes[one.recipe]) for one in fused)
         heatmaps = [modality for modality in stream.inputs if modality in HEATMAPS]
-        keypoints = heatmaps or stream.inputs[0] in SKELETONS
+        keypoints = any(modality in (*HEATMAPS, *SKELETONS) for modality in stream.inputs)
         step = TrainStep(
             stream=name,
             inputs=stream.inputs,
             selection=self.config.keypoints.selection if keypoints else None,
-            margin=self.config.rgb.margin if 0 < len(heatmaps) < len(stream.inputs) else None,
+            margin=self.config.rgb.margin if not fused and 0 < len(heatmaps) < len(stream.inputs) else None,
             network=stream.network,
+            branches=branches or None,
             recipe=self.config.recipes[stream.recipe],
             seed=self.config.seed,
             weights=stream.weights,
@@ -257,18 +261,18 @@ class Plan:
             max_quarantined=self.config.max_quarantined,
         )
         data = [("clips", stream.corpus), *((kind, stream.corpus) for kind in self.stores(name))]
-        network = f"microgesture.networks.{stream.network.name}"
+        networks = [f"microgesture.networks.{one.network.name}" for one in (stream, *fused)]
         init = [("train", parent) for parent in stream.parents]
         init += [("pseudo_labels", stream.pseudo_labels)] if stream.pseudo_labels else []
-        self._add("train", name, step, ["microgesture.train", network], [*data, *init])
-        self._add("predict", name, step, ["microgesture.predict", network], [*data, ("train", name)])
+        self._add("train", name, step, ["microgesture.train", *networks], [*data, *init])
+        self._add("predict", name, step, ["microgesture.predict", *networks], [*data, ("train", name)])
         if self.config.emotion and name in self.config.emotion.streams:
             self._add("embed", name, step, ["microgesture.emotion.embeddings", *networks], [*data, ("train", name)])
         if name in self.folded:
             part = step.model_copy(update={"folds": self.config.folds})
             init = [("train_fold" if same else "train", parent) for parent, same in self.fold_parents(name).items()]
-            self._add("train_fold", name, part, ["microgesture.train", network], [*data, *init])
-            self._add("predict_fold", name, part, ["microgesture.predict", network], [*data, ("train_fold", name)])
+            self._add("train_fold", name, part, ["microgesture.train", *networks], [*data, *init])
+            self._add("predict_fold", name, part, ["microgesture.predict", *networks], [*data, ("train_fold", name)])
 
     def _plan_ensemble(self, name: str) -> None:
         """Plan an ensemble and what it is made of, if that is still to do."""

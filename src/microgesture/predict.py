@@ -10,16 +10,15 @@ import pandas as pd
 import torch
 from torch import nn
 
-from .augment import input_channels, network_input
+from .augment import input_channels, step_input
 from .batches import Key, Machine, autocast, load_batches
 from .clips import Clips
 from .errors import InputError
 from .folds import assign_folds
-from .keypoints import Selection, selection_named
+from .fused_samples import Dataset, open_dataset
+from .keypoints import selection_named
 from .networks.paths import mean_probability
-from .networks.settings import NetworkSettings
 from .progress import progress
-from .samples import ClipDataset
 from .scores import Scores, write_scores
 from .stream import TrainStep
 from .weights import load_weights
@@ -27,7 +26,7 @@ from .weights import load_weights
 log = logging.getLogger(__name__)
 
 Shards = Mapping[str, Sequence[Path]]
-Build = Callable[[NetworkSettings, Sequence[int], int, Selection | None], nn.Module]
+Build = Callable[..., nn.Module]  # networks.build
 
 EVEN = 8  # batches are multiples of it, so that threads share them evenly and every place in one is alike
 
@@ -35,7 +34,7 @@ EVEN = 8  # batches are multiples of it, so that threads share them evenly and e
 @torch.no_grad()
 def log_probabilities(
     network: nn.Module,
-    dataset: ClipDataset,
+    dataset: Dataset,
     step: TrainStep,
     device: torch.device,
     *,
@@ -50,7 +49,7 @@ def log_probabilities(
     are of one size, and the sums are exact. ``title`` names a progress bar; None shows nothing.
     """
     network.eval()
-    recipe, selection = step.recipe.in_testing(), selection_named(step.selection) if step.selection else None
+    recipe = step.recipe.in_testing()
     keys = dataset.test_keys(only)
     if not keys:
         return np.zeros((0, 0), np.float32)
@@ -61,7 +60,7 @@ def log_probabilities(
         sides = []
         for mirror in (False, True) if both_sides else (False,):
             shown = batch._replace(mirror=torch.full_like(batch.mirror, mirror))
-            x = network_input(shown, step.inputs, recipe, selection)
+            x = step_input(shown, step, training=False)
             with autocast(recipe, device):
                 logits = network(*x)
             sides.append(mean_probability(logits))
@@ -132,10 +131,16 @@ def trained(model: Path, step: TrainStep, build: Build, classes: Sequence[str]) 
     if about is None or about.classes != tuple(classes) or about.inputs != step.inputs:
         inputs = " and ".join(step.inputs)
         raise InputError(f"{model} was not trained on {inputs} for the classes of these clips; train it again")
-    selection = selection_named(step.selection) if step.selection else None
-    network = build(step.network, input_channels(step.inputs, selection), len(classes), selection)
+    network = network_of(step, build, len(classes))
     network.load_state_dict(state)
     return network
+
+
+def network_of(step: TrainStep, build: Build, classes: int) -> nn.Module:
+    """The network of a stream with random weights from torch's generator."""
+    selection = selection_named(step.selection) if step.selection else None
+    branches = [part.network for part in step.parts]
+    return build(step.network, input_channels(step.inputs, selection), classes, selection, branches)
 
 
 def _score(
@@ -149,7 +154,7 @@ def _score(
     part: str,
 ) -> None:
     """Write the scores of the clips of a table; ``part`` says in the log which they are."""
-    dataset = ClipDataset(
+    dataset = open_dataset(
         table,
         shards,
         step,

@@ -133,11 +133,28 @@ class ClipDataset:
         rows = range(len(self)) if rows is None else rows
         return [(row, draw) for row in rows for draw in range(len(self._test_views(row)))]
 
+    def test_draws(self, row: int) -> list[int]:
+        """Which distinct view of testing each sampling of a clip is, for one square of its pictures after the other."""
+        every = self._every_test_view(row)
+        number = {pair: draw for draw, pair in enumerate(dict.fromkeys(every))}
+        return [number[pair] for pair in every]
+
+    def moments(self, key: tuple[int, int]) -> np.ndarray:
+        """Where in its clip each frame of a sample lies, float32 (T,), from 0 to 1; -1 if an earlier one is equal."""
+        view, _ = self._view(*key)
+        moments_T = np.full(len(view.frames), -1, np.float32)
+        frames, first = np.unique(view.frames, return_index=True)
+        moments_T[first] = frames / max(self._frame_count(key[0]) - 1, 1)
+        return moments_T
+
+    def blank(self) -> Sample:
+        """What stands for a clip that lacks the inputs: zeros in the shapes of any other's, of row 0 and label -1."""
+        return Sample(tuple(map(self._zeros, self._inputs)), False, *_AS_IT_IS, -1, 0, 1)
+
     def __getitem__(self, key: tuple[int, int]) -> Sample:
         row, draw = key
         recipe = self._recipe
-        generator = random_generator(self._seed, draw, self.clip_ids[row]) if self._training else None
-        view = self._random_view(row, generator) if generator else self._test_views(row)[draw]
+        view, generator = self._view(row, draw)
         if self._video:
             # The keypoints follow the pixels that the video is cut at.
             height, width = self._video.shape(self.clip_ids[row])[1:3]
@@ -148,6 +165,20 @@ class ClipDataset:
         brightness, contrast = generator.uniform(1 - jitter, 1 + jitter, 2).astype(np.float32) if jitter else _AS_IT_IS
         data = tuple(self._shown(modality, row, view, generator) for modality in self._inputs)
         return Sample(data, mirror, brightness, contrast, self.labels[row], row, view.times)
+
+    def _view(self, row: int, draw: int) -> tuple[View, np.random.Generator | None]:
+        """A view and, in training, the generator of what else is random about it."""
+        if not self._training:
+            return self._test_views(row)[draw], None
+        generator = random_generator(self._seed, draw, self.clip_ids[row])
+        return self._random_view(row, generator), generator
+
+    def _zeros(self, modality: str) -> np.ndarray:
+        if modality not in VIDEOS:
+            of_a_joint = 4 if modality in IN_SPACE else 3
+            return np.zeros((self._length, len(self._selection.joints), of_a_joint), np.float32)
+        channels, dtype = {"flow": (2, np.float32), "depth": (1, np.uint8)}.get(modality, (3, np.uint8))
+        return np.zeros((self._recipe.frames, self._recipe.size, self._recipe.size, channels), dtype)
 
     def _shown(self, modality: str, row: int, view: View, generator: np.random.Generator | None) -> np.ndarray:
         if modality in SKELETONS:
@@ -218,6 +249,10 @@ class ClipDataset:
         return View(frames, random_crop(recipe.crop_area, generator), 1)
 
     def _test_views(self, row: int) -> list[View]:
+        distinct = Counter(self._every_test_view(row))
+        return [View(np.array(frames), crop, times) for (frames, crop), times in distinct.items()]
+
+    def _every_test_view(self, row: int) -> list[tuple[tuple[float, ...], Box]]:
         n_frames, recipe = self._frame_count(row), self._recipe
         if self._inputs[0] in SKELETONS:
             samplings = [even_times(n_frames, recipe.frames)] * self._views
@@ -229,8 +264,7 @@ class ClipDataset:
         if self._video:
             height, width = self._video.shape(self.clip_ids[row])[1:3]
             crops = squares(width, height, self._crops)
-        pairs = Counter((tuple(frames.tolist()), crop) for frames in samplings for crop in crops)
-        return [View(np.array(frames), crop, times) for (frames, crop), times in pairs.items()]
+        return [(tuple(frames.tolist()), crop) for frames in samplings for crop in crops]
 
 
 class _Store:

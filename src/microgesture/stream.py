@@ -30,6 +30,13 @@ def is_published_name(text: str) -> bool:
     return re.fullmatch(r"[A-Z]\w*_Weights\.[A-Z][A-Z0-9_]*", text) is not None
 
 
+class Branch(Settings):
+    """One of the two networks that a fused stream joins."""
+
+    network: NetworkSettings
+    recipe: Recipe = Field(description="of the stream that it comes from, which says how its input is shown")
+
+
 class TrainStep(Settings):
     """A stream to train, or to predict with."""
 
@@ -40,9 +47,25 @@ class TrainStep(Settings):
         None, description="about the person in the stored videos, for heatmaps seen in the same crop; else null"
     )
     network: NetworkSettings
+    branches: tuple[Branch, ...] | None = Field(
+        None, description="of a fused stream, in the order of its inputs; null for every other"
+    )
     recipe: Recipe
     seed: int
     weights: str | None = Field(None, description="published weights to start from: a name, or a file")
     pseudo_labels: str | None = Field(None, description="ensemble whose labels of test clips are learnt from too")
     folds: int | None = Field(None, ge=2, description="parts that the subjects are dealt into; null: train on all")
     max_quarantined: float = Field(ge=0, le=1, description="share of clips without this input above which it fails")
+
+    @property
+    def parts(self) -> tuple["TrainStep", ...]:
+        """The branches of a fused stream, each as a stream of one input; none for every other.
+
+        An input is shown as its branch's recipe says, but for mirroring, which is decided for all of them.
+        """
+        return tuple(map(self._part, self.inputs, self.branches)) if self.branches else ()
+
+    def _part(self, modality: Modality, branch: Branch) -> "TrainStep":
+        shared = {"flip": self.recipe.flip, "test_flip": self.recipe.test_flip}
+        changed = {"inputs": (modality,), "network": branch.network, "branches": None}
+        return self.model_copy(update={**changed, "recipe": branch.recipe.model_copy(update=shared)})

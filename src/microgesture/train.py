@@ -12,23 +12,22 @@ import numpy as np
 import torch
 from torch import nn
 
-from .augment import input_channels, network_input
+from .augment import step_input
 from .batches import Machine, autocast, epoch_batches, load_batches, pieces_of
 from .card import Made, write_card
 from .clips import Clips, class_counts
 from .distributed import Process, on_each_device
 from .errors import InputError
 from .folds import assign_folds
+from .fused_samples import Dataset, open_dataset
 from .history import Epoch, best_epoch, epochs_to_do
-from .keypoints import selection_named
 from .losses import SemanticAnchors, class_weights, total_focal_loss
 from .optimizers import make_optimizer, rate_factor, set_rate
-from .predict import Build, Shards, log_probabilities
+from .predict import Build, Shards, log_probabilities, network_of
 from .preemption import Stopped, StopRequest
-from .samples import ClipDataset
 from .stream import TrainStep
 from .training_state import Reached, TrainingState
-from .weights import About, save_weights, start_from, start_from_file
+from .weights import About, Start, is_branch, save_weights, start_from, start_from_file
 
 log = logging.getLogger(__name__)
 
@@ -100,7 +99,7 @@ def learn(
     if fold is not None:
         known = known[known.clip_id.map(assign_folds(clips, step.folds)) != fold]
     training, validation = (
-        ClipDataset(
+        open_dataset(
             known[known.split == split],
             shards,
             step,
@@ -113,11 +112,11 @@ def learn(
     _refuse_too_few(step, training, validation, process)
 
     torch.manual_seed(step.seed)
-    selection = selection_named(step.selection) if step.selection else None
-    network = build(step.network, input_channels(step.inputs, selection), len(clips.classes), selection)
+    network = network_of(step, build, len(clips.classes))
     start = None
     if parents:
         start = start_from(network, parents, clips.classes)
+        _refuse_new_branches(step, start)
     elif weights is not None:
         start = start_from_file(network, weights, clips.classes)
     if start:
@@ -131,8 +130,8 @@ def learn(
 
 def fit(
     network: nn.Module,
-    training: ClipDataset,
-    validation: ClipDataset,
+    training: Dataset,
+    validation: Dataset,
     classes: int,
     step: TrainStep,
     process: Process,
@@ -148,7 +147,6 @@ def fit(
     Raises ``Stopped`` in all processes after the same step once the first one finds a request to ``stop``.
     """
     recipe, device = step.recipe, process.device
-    selection = selection_named(step.selection) if step.selection else None
     weights = class_weights(class_counts(training.labels, classes), recipe.class_weights)
     weight_K = torch.tensor(weights, dtype=torch.float32, device=device)
     weight_N = np.array(weights)[training.labels]
@@ -176,7 +174,7 @@ def fit(
             loss = torch.zeros((), device=device)
             for piece in pieces[number]:
                 batch = next(loaded)
-                x = network_input(batch, step.inputs, recipe, selection)
+                x = step_input(batch, step, training=True)
                 torch.manual_seed(_piece_seed(step.seed, epoch, number, piece.number))  # dropout and drop path
                 with process.collecting(shared, last=piece is pieces[number][-1]):
                     with autocast(recipe, device):
@@ -211,7 +209,7 @@ def fit(
 
 
 def validate(
-    network: nn.Module, validation: ClipDataset, step: TrainStep, classes: int, process: Process
+    network: nn.Module, validation: Dataset, step: TrainStep, classes: int, process: Process
 ) -> dict[str, float | None]:
     """Loss, accuracy and balanced accuracy on the validation clips, one view each; all None where there are none."""
     if not len(validation):
@@ -244,8 +242,17 @@ def _piece_seed(*numbers: int) -> int:
     return int(np.random.default_rng(numbers).integers(2**63))
 
 
-def _refuse_too_few(step: TrainStep, training: ClipDataset, validation: ClipDataset, process: Process) -> None:
-    inputs = " and ".join(step.inputs)
+def _refuse_new_branches(step: TrainStep, start: Start) -> None:
+    """A fused network begins where its parents ended, and is their mean only if it has all of both."""
+    if step.branches and (new := [name for name in start.new if is_branch(name)]):
+        raise InputError(
+            f"stream '{step.stream}' fuses {' and '.join(start.parents)}, whose weights do not fit: {new[0]} is new "
+            f"({len(new)} such tensors). They have other classes or another network; train them again"
+        )
+
+
+def _refuse_too_few(step: TrainStep, training: Dataset, validation: Dataset, process: Process) -> None:
+    inputs = (" or " if step.branches else " and ").join(step.inputs)
     if len(training) < 2:
         raise InputError(
             f"stream '{step.stream}': {len(training)} usable clips of split train have a label and {inputs}; "

@@ -55,6 +55,11 @@ def is_head(name: str) -> bool:
     return "head" in name.split(".")
 
 
+def is_branch(name: str) -> bool:
+    """Whether a tensor belongs to one of the two networks that a fused one starts from, its classifier too."""
+    return name.startswith("branches.")
+
+
 def save_weights(path: Path | str, state: dict[str, torch.Tensor], about: About) -> None:
     """Write a network's state; equal tensors give equal bytes."""
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}

@@ -94,6 +94,7 @@ class AGCN(nn.Module):
         for index, (times, stride) in enumerate(UNITS):
             self.units.append(Unit(before, times * width, stride, fixed_KVV, residual=index > 0))
             before = times * width
+        self.token_width = before
         self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(before, classes))
         for module in self.modules():
             if isinstance(module, nn.Conv2d) and module.kernel_size == (KERNEL, 1):

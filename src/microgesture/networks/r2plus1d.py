@@ -25,6 +25,7 @@ class R2Plus1D(VideoResNet):
 
     def __init__(self, classes: int, layers: int = 18, dropout: float = 0.5) -> None:
         super().__init__(BasicBlock, [Conv2Plus1D] * 4, list(BLOCKS[layers]), R2Plus1dStem, num_classes=classes)
+        self.token_width = self.fc.in_features
         self.head = nn.Sequential(nn.Dropout(dropout), self.fc)
         del self.fc
         self.to(memory_format=torch.channels_last_3d)

@@ -74,6 +74,7 @@ class SlowResNet(nn.Module):
             # pytorchvideo leaves numpy's integers here, which torch.compile takes for tensors.
             self.stages[-1].res_blocks[0].branch1_conv.stride = stride
             features = EXPANSION * inner
+        self.token_width = features
         self.head = nn.Sequential(
             nn.AdaptiveAvgPool3d(1), nn.Flatten(), nn.Dropout(dropout), nn.Linear(features, classes)
         )

@@ -165,6 +165,23 @@ class AGCNSettings(Settings):
     dropout: float = Field(0.0, ge=0, lt=1, description=_HEAD_DROPOUT)
 
 
+class TokenFusionSettings(Settings):
+    """Two trained networks whose tokens look at each other (arXiv 2512.23291; how they do is ours)."""
+
+    sees: ClassVar = ()  # what its two networks see
+    name: Literal["token_fusion"] = "token_fusion"
+    width: int = Field(256, ge=1, description="channels of a token of both networks, of which heads is a divisor")
+    layers: int = Field(2, ge=1, description="times that the tokens look at each other")
+    heads: int = Field(4, ge=1, description="of the attention")
+    dropout: float = Field(0.1, ge=0, lt=1, description="share dropped in the attention and behind it, in training")
+
+    @model_validator(mode="after")
+    def _heads_share_the_width(self) -> "TokenFusionSettings":
+        if self.width % self.heads:
+            raise ValueError(f"the width of token_fusion is {self.width}, which {self.heads} heads cannot share")
+        return self
+
+
 NetworkSettings = Annotated[
     PoseConv3DSettings
     | SlowOnlySettings
@@ -174,6 +191,7 @@ NetworkSettings = Annotated[
     | R2Plus1DSettings
     | SwinFaceSettings
     | DecoupledSTCNNSettings
-    | AGCNSettings,
+    | AGCNSettings
+    | TokenFusionSettings,
     Field(discriminator="name"),
 ]

@@ -68,6 +68,7 @@ class DecoupledSTCNN(nn.Module):
         before = (widths[0], *widths)
         self.blocks = nn.Sequential(*map(Block, before, widths, strides))
         features = widths[-1] * (V if joints_apart else 1)
+        self.token_width = widths[-1]
         self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(features, classes))
         self._averaged = (2,) if joints_apart else (2, 3)
         self.to(memory_format=torch.channels_last)

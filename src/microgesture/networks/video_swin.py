@@ -27,6 +27,11 @@ HEAD_WIDTH = 32  # channels of one attention head, as published; a network narro
 class VideoSwin(SwinTransformer3d):
     """Torchvision's network, which also shows its tokens."""
 
+    @property
+    def token_width(self) -> int:
+        """Channels of a token."""
+        return self.num_features
+
     def see(self, x_BCTHW: torch.Tensor) -> Seen:
         """What the network saw, token by token; the squares are those of the last stage."""
         embedded_BTHWD = self.pos_drop(self.patch_embed(x_BCTHW))
