@@ -168,6 +168,50 @@ def test_adaptive_graph_convolution_by_hand():
         torch.testing.assert_close(layer(x_BCTV)[0], torch.relu(by_hand_CTV + x_BCTV[0]))
 
 
+def test_adaptive_graph_convolution_joint_by_joint():
+    # Equations 3 and 4 of the paper written out: A + B + C of three graphs, over more channels than one.
+    torch.manual_seed(0)
+    C, T, V, width, inner = 3, 2, 4, 8, 2
+    layer = AdaptiveGraphConvolution(C, width, np.random.default_rng(0).random((3, V, V), np.float32)).eval()
+    with torch.no_grad():
+        layer.learned_KVV.normal_()
+        for tensor in (layer.norm.weight, layer.norm.running_var, layer.shortcut[1].running_var):
+            tensor.uniform_(0.5, 1.5)
+        for tensor in (layer.norm.bias, layer.norm.running_mean, layer.shortcut[1].running_mean):
+            tensor.normal_()
+    x_CTV = np.random.default_rng(1).standard_normal((C, T, V))
+    weights = {name: tensor.double().numpy() for name, tensor in layer.state_dict().items()}
+
+    def convolved(name, column_C):
+        return weights[f"{name}.weight"][:, :, 0, 0] @ column_C + weights[f"{name}.bias"]
+
+    def normed(name, column_C):
+        scale_C = weights[f"{name}.weight"] / np.sqrt(weights[f"{name}.running_var"] + 1e-5)
+        return (column_C - weights[f"{name}.running_mean"]) * scale_C + weights[f"{name}.bias"]
+
+    expected_CTV = np.zeros((width, T, V))
+    for k in range(3):
+        alike_VV = np.zeros((V, V))
+        for i in range(V):
+            for j in range(V):
+                for t in range(T):
+                    alike_VV[i, j] += convolved(f"theta.{k}", x_CTV[:, t, i]) @ convolved(f"phi.{k}", x_CTV[:, t, j])
+        alike_VV = np.exp(alike_VV / (inner * T))
+        graph_VV = layer.fixed_KVV[k].numpy() + weights["learned_KVV"][k] + alike_VV / alike_VV.sum(0)
+        for t in range(T):
+            for j in range(V):
+                received_C = sum(graph_VV[i, j] * x_CTV[:, t, i] for i in range(V))
+                expected_CTV[:, t, j] += convolved(f"out.{k}", received_C)
+    for t in range(T):
+        for j in range(V):
+            around_C = normed("shortcut.1", convolved("shortcut.0", x_CTV[:, t, j]))
+            expected_CTV[:, t, j] = np.maximum(normed("norm", expected_CTV[:, t, j]) + around_C, 0)
+    with torch.no_grad():
+        made_CTV = layer(torch.from_numpy(x_CTV)[None].float())[0]
+    assert 0.2 < (expected_CTV > 0).mean() < 0.8
+    np.testing.assert_allclose(made_CTV, expected_CTV, rtol=1e-4, atol=1e-5)
+
+
 def test_agcn_starts_with_the_fixed_graph_and_halves_time_twice():
     network = AGCN(3, 7, adjacency(SELECTIONS["22"]), width=4).eval()
     x_BCTV = skeletons(22)
