@@ -125,6 +125,71 @@ MA52_NAMES = {
 }
 
 
+# Where the joints of a person are who faces a Kinect, in metres, in its own axes: x to the sensor's left, y up, z away.
+_SPINE = {0: (0, -0.3, 2.5), 1: (0, 0, 2.5), 20: (0, 0.25, 2.5), 2: (0, 0.32, 2.48), 3: (0, 0.45, 2.45)}
+_LEFT = {
+    **{4: (-0.18, 0.22, 2.5), 5: (-0.24, -0.05, 2.45), 6: (-0.2, -0.15, 2.25), 7: (-0.15, -0.15, 2.15)},
+    **{21: (-0.12, -0.16, 2.08), 22: (-0.1, -0.12, 2.15)},
+    **{12: (-0.1, -0.32, 2.5), 13: (-0.12, -0.72, 2.45), 14: (-0.12, -1.1, 2.5), 15: (-0.13, -1.15, 2.38)},
+}
+_RIGHT_OF = {4: 8, 5: 9, 6: 10, 7: 11, 21: 23, 22: 24, 12: 16, 13: 17, 14: 18, 15: 19}
+KINECT_POSE = {**_SPINE, **_LEFT, **{_RIGHT_OF[joint]: (-x, y, z) for joint, (x, y, z) in _LEFT.items()}}
+# Focal length and middle of a Kinect v2's two pictures, in pixels.
+COLOUR, DEPTH = (1081.0, 960.0, 540.0), (366.0, 256.0, 212.0)
+
+
+def kinect_pixels(metres_TV3: np.ndarray, camera: tuple[float, float, float], mirrored: bool = True) -> np.ndarray:
+    """Where joints are in a picture, (T, V, 2), which shows them as a mirror does, as the sensor's own pictures do."""
+    focal, across, down = camera
+    x, y, z = np.moveaxis(metres_TV3, -1, 0)
+    return np.stack((across + (1 if mirrored else -1) * focal * x / z, down - focal * y / z), -1)
+
+
+def kinect_metres(frames: int, seed: int = 0) -> np.ndarray:
+    """A person who sways before a Kinect, (T, 25, 3) in metres in the sensor's axes."""
+    noise = np.random.default_rng(seed)
+    pose_V3 = np.array([KINECT_POSE[joint] for joint in range(25)])
+    sway_T13 = 0.1 * np.sin(np.arange(frames) / 7 + noise.uniform(0, 6, (3, 1, 1))).transpose(2, 1, 0)
+    return pose_V3 + sway_T13 + noise.normal(0, 0.005, (frames, 25, 3))
+
+
+def kinect_columns(
+    metres_TV3: np.ndarray, mirrored: bool = True, first: tuple = COLOUR, last: tuple = DEPTH
+) -> np.ndarray:
+    """Rows of a skeleton file (T, 275) of joints in the sensor's axes: metres, orientation, two places in pictures."""
+    columns_TVX = np.zeros((*metres_TV3.shape[:2], 11))
+    columns_TVX[..., :3], columns_TVX[..., 3] = metres_TV3, 1
+    columns_TVX[..., 7:9] = kinect_pixels(metres_TV3, first, mirrored)
+    columns_TVX[..., 9:11] = kinect_pixels(metres_TV3, last, mirrored)
+    return columns_TVX.reshape(len(metres_TV3), -1)
+
+
+def write_kinect(path: Path, columns_TN: np.ndarray) -> Path:
+    """A skeleton file of SMG: no header, 11 columns a joint."""
+    return write_lines(path, [",".join(f"{number:.5f}" for number in row) for row in columns_TN])
+
+
+def write_smg(root: Path, labels: dict[str, Sequence[str]], videos: bool = True, frames: int = 40) -> Path:
+    """SMG of the challenge in small: ``labels`` are label rows by ``<word for the split>/<recording>``."""
+    for number, (place, rows) in enumerate(labels.items()):
+        split, recording = place.split("/")
+        folder = root / "smg_data_phase1" / f"smg_skeleton_{split}" / recording
+        write_lines(folder / f"{recording}_finelabels.csv", rows)
+        write_lines(folder / f"{recording}_data.csv", [f"{frames},28,4500"])
+        write_kinect(folder / f"{recording}_skeleton.csv", kinect_columns(kinect_metres(frames, number)))
+        if videos:
+            video = root / "SMG_RGB_Phase1" / f"smg_rgb_{split}" / recording / f"{recording}_color.mp4"
+            write_video(video, numbered_frames(frames), fps=28)
+    return root
+
+
+SMG_LABELS = {
+    "train/Sample0001": ["15,0,10", "1,5,20", "17,18,40"],
+    "validate/Sample0031": ["2,3,12"],
+    "test/Sample0036": ["7,0,9", "8,10,19"],
+}
+
+
 def write_npz(path: Path, keypoints_TVC: np.ndarray) -> Path:
     """Keypoints of one clip as a manifest names them."""
     path.parent.mkdir(parents=True, exist_ok=True)
