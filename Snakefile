@@ -42,10 +42,10 @@ include: "workflow/rules/videos.smk"
 include: "workflow/rules/streams.smk"
 include: "workflow/rules/ensemble.smk"
 
+
 if plan.config.emotion:
 
     include: "workflow/rules/emotion.smk"
-
 
 
 rule all:

@@ -342,7 +342,9 @@ class Plan:
                 self._add(f"{stage}_emotion", row, step, [f"microgesture.emotion.{stage}", *fixed], upstream)
         rows = [("predict_emotion", row) for row in emotion.rows]
         for stage, truth in (("emotion_ablation", None), ("emotion_cross_subject", emotion.truth)):
-            table = EmotionTableStep(versus=emotion.versus, truth=truth)
+            table = EmotionTableStep(
+                rows=[AblationRow(name=row, versus=emotion.versus[row]) for row in emotion.rows], truth=truth
+            )
             self._add(stage, "emotion", table, ["microgesture.emotion.measure"], rows)
         handed_in = EmotionSubmissionStep(sample=emotion.sample, targets=emotion.targets)
         self._add("emotion_submission", "emotion", handed_in, ["microgesture.emotion.submission"], rows[-1:])

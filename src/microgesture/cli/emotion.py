@@ -116,7 +116,8 @@ def compare_emotion(settings: SettingsText, videos: File, predictions: Files, cs
     step = steps.parse_step(EmotionTableStep, settings)
     files = {path.parent.name: path for path in predictions}
     truth = Path(step.truth) if step.truth else None
-    compare_rows(read_videos(videos), {row: files[row] for row in step.versus}, step.versus, truth, csv, markdown)
+    versus = {row.name: row.versus for row in step.rows}
+    compare_rows(read_videos(videos), {row: files[row] for row in versus}, versus, truth, csv, markdown)
 
 
 @stage("submit-emotion", EmotionSubmissionStep)

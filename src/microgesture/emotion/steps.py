@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from ..config import AblationRow
 from ..settings import Settings
 from .settings import EmotionRecipe, EmotionSettings, FaceTokenSettings, InterFusionSettings, Source
 
@@ -34,7 +35,7 @@ class EmotionStep(Settings):
 class EmotionTableStep(Settings):
     """Rows to measure, on videos held out or, with ``truth``, on test videos."""
 
-    versus: dict[str, str | None] = Field(min_length=1, description="each row, and the one it is compared with")
+    rows: tuple[AblationRow, ...] = Field(min_length=1)
     truth: str | None = None
 
 
