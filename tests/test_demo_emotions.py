@@ -1,6 +1,7 @@
 """A demo corpus with emotions: what tells a win from a loss, and how well, and that nothing else does."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from sklearn.naive_bayes import MultinomialNB
 from microgesture.cli import main
 from microgesture.corpora import list_clips
 from microgesture.corpus import Ma52Corpus
-from microgesture.demo import make_demo
+from microgesture.demo import make_demo, miga
 from microgesture.demo.emotions import express
 from microgesture.demo.figure import FACE, KEYPOINTS, Build, solve
 from microgesture.demo.gestures import GESTURES, rest
@@ -143,6 +144,30 @@ def test_the_mouth_in_the_keypoints_is_that_of_the_mood(corpus: Path) -> None:
             bows.append(float(np.median((middle_T - corners_T) / np.ptp(points_TVC[:, CHEEKS, 0], axis=1))))
             valences.append(sitting.mood.valence)
     assert np.corrcoef(valences, bows)[0, 1] > 0.8
+
+
+def test_with_the_same_gestures_a_mood_changes_the_face_and_nothing_else(tmp_path: Path, monkeypatch) -> None:
+    drawn = []
+    monkeypatch.setattr(miga, "write_video", lambda path, pictures, fps: drawn.append(np.stack(pictures)))
+    (sitting, *_) = plan("val", 2, 1, 6, emotion=True)
+    labels, tables = [], []
+    for valence in (-1.2, 1.2):
+        mood = replace(sitting.mood, won=valence > 0, valence=valence)
+        (_, sheet, label), _ = miga.write(tmp_path / str(valence), replace(sitting, mood=mood), 2, (160, 120))
+        rows = CalamineWorkbook.from_path(sheet).get_sheet_by_index(0).to_python()
+        tables.append(np.array(rows, float).reshape(len(rows), KEYPOINTS, 3))
+        labels.append(label.read_bytes())
+    assert labels[0] == labels[1]
+    changed = set(np.flatnonzero((tables[0] != tables[1]).any(axis=(0, 2))))
+    assert set(CORNERS) <= changed <= {15, 16, *range(FACE + 17, FACE + 68)}
+    jaw_TVC = tables[0][:, FACE : FACE + 17]
+    jaw_NV2 = jaw_TVC[(jaw_TVC[..., 2] > 0).all(axis=1), :, :2]
+    (left, top), (right, bottom) = jaw_NV2.min(axis=(0, 1)).astype(int), jaw_NV2.max(axis=(0, 1)).astype(int)
+    differs_HW = (drawn[0] != drawn[1]).any(axis=(0, 3))
+    face = slice(top - (bottom - top), bottom + 5), slice(left - 5, right + 5)
+    assert differs_HW[face].sum() > 100
+    differs_HW[face] = False
+    assert not differs_HW.any()
 
 
 def faces(**expression: float) -> np.ndarray:

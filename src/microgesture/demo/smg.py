@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from ..files import write_text
-from .figure import ARMS, FACE, HANDS, HIPS, SKULL, Camera, solve
+from .figure import ARMS, FACE, HANDS, HIPS, Camera, solve
 from .gestures import GESTURES, Gesture, act
 from .people import Framing, draw_recording, draw_subject, idle, render, spells
 from .sittings import Sitting, deal, random_for, refuse_crowd, schedule
@@ -92,8 +92,9 @@ def kinect(points_TN3: np.ndarray) -> np.ndarray:
     joints_TV3[:, _SPINE_BASE] = base_T3 = points_TN3[:, HIPS].mean(axis=1)
     joints_TV3[:, _SPINE_SHOULDER] = top_T3 = points_TN3[:, 1]
     joints_TV3[:, _SPINE_MIDDLE] = 0.5 * (base_T3 + top_T3)
-    joints_TV3[:, _HEAD] = points_TN3[:, SKULL].mean(axis=1)
-    joints_TV3[:, _NECK] = top_T3 + 0.5 * (points_TN3[:, [FACE, FACE + 16]].mean(axis=1) - top_T3)
+    # Between the ears, and half way down to the shoulders.
+    joints_TV3[:, _HEAD] = head_T3 = points_TN3[:, [FACE + 1, FACE + 15]].mean(axis=1)
+    joints_TV3[:, _NECK] = 0.5 * (top_T3 + head_T3)
     for side, (arm, leg) in enumerate(zip(_ARMS, _LEGS, strict=True)):
         hand = HANDS[side]
         joints_TV3[:, arm] = points_TN3[:, [*ARMS[side], hand + 9, hand + 12, hand + 4]]
