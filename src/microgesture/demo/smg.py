@@ -33,7 +33,9 @@ _SHOWN = [index for index, gesture in enumerate(GESTURES) if gesture.smg is not 
 _SPINE_BASE, _SPINE_MIDDLE, _NECK, _HEAD, _SPINE_SHOULDER = 0, 1, 2, 3, 20
 _ARMS = ((8, 9, 10, 11, 23, 24), (4, 5, 6, 7, 21, 22))  # of either side: shoulder, elbow, wrist, hand, tip, thumb
 _LEGS = ((16, 17, 18, 19), (12, 13, 14, 15))  # of either side: hip, knee, ankle, foot
-_BELOW = np.array([[0.0, 0.0, 0.0], [0.1, 0.15, 1.1], [0.05, 1.25, 1.0], [0.08, 1.4, 1.3]])  # seated, from the hip
+_BELOW = np.array(
+    [[0.0, 0.0, 0.0], [0.1, 0.15, 1.1], [0.05, 1.25, 1.0], [0.08, 1.4, 1.3]]
+)  # the left leg, seated, from the hip
 
 
 def plan(split: str, seed: int, subjects: int, clips: int) -> list[Sitting]:
@@ -98,7 +100,7 @@ def kinect(points_TN3: np.ndarray) -> np.ndarray:
     for side, (arm, leg) in enumerate(zip(_ARMS, _LEGS, strict=True)):
         hand = HANDS[side]
         joints_TV3[:, arm] = points_TN3[:, [*ARMS[side], hand + 9, hand + 12, hand + 4]]
-        joints_TV3[:, leg] = points_TN3[:, [HIPS.start + side]] + _BELOW
+        joints_TV3[:, leg] = points_TN3[:, [HIPS.start + side]] + _BELOW * (2 * side - 1, 1, 1)
     return joints_TV3
 
 
