@@ -120,8 +120,10 @@ def test_images_are_normalised_to_three_channels(channels):
     torch.testing.assert_close(x_BCTHW[0, :, 0, 0, 0], torch.tensor([40.0, 15.0, 5.0]))
 
 
-@pytest.mark.parametrize(("modality", "changed"), [("rgb", True), ("taylor", False), ("depth", False), ("flow", False)])
-def test_light_changes_in_rgb_alone(modality, changed):
+@pytest.mark.parametrize(
+    ("modality", "changed"), [("rgb", True), ("face", True), ("taylor", False), ("depth", False), ("flow", False)]
+)
+def test_light_changes_in_pictures_alone(modality, changed):
     generator = torch.Generator().manual_seed(0)
     channels = {"depth": 1, "flow": 2}.get(modality, 3)
     data_BTHWC = torch.randint(0, 255, (2, 2, 4, 4, channels), generator=generator).float() / 5000

@@ -4,10 +4,10 @@ import pytest
 
 from microgesture.cli import app, main
 
-STAGES = ("demo", "clips", "skeletons", "keypoints", "rgb", "taylor", "flow", "depth", "train", "predict", "ensemble")
+STAGES = ("demo", "clips", "skeletons", "keypoints", "rgb", "taylor", "flow", "depth", "face", "train", "predict")
 
 
-@pytest.mark.parametrize("stage", [*STAGES, "submission"])
+@pytest.mark.parametrize("stage", [*STAGES, "ensemble", "submission"])
 def test_every_stage_explains_itself_and_its_settings(stage, capsys):
     with pytest.raises(SystemExit, match="0"):
         main([stage, "--help"])

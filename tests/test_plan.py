@@ -6,6 +6,7 @@ import pytest
 import yaml
 
 from microgesture.errors import InputError
+from microgesture.jobs import Job, jobs
 from microgesture.plan import Plan
 
 # Through JSON, which knows no aliases: a change of one stream must not change another.
@@ -74,6 +75,32 @@ def test_an_unused_kind_is_not_made():
     assert Plan(only_joint).kinds("ma52") == []
     assert Plan(DEMO).kinds("imigue") == ["keypoints", "rgb", "taylor", "flow", "depth"]
     assert Plan(DEMO).kinds("ma52") == ["rgb"]
+
+
+FACE = {"corpus": "imigue", "input": "face", "network": {"name": "swinface", "width": 8}, "recipe": "rgb"}
+
+
+def test_faces_come_from_the_video_and_the_whole_skeletons():
+    plan = Plan(change(DEMO, "streams.face", FACE))
+    assert plan.kinds("imigue")[-1] == "face"
+    assert Job("skeletons", "imigue", (Path("results/skeletons/imigue/0000.arrow"),)) in list(jobs(plan))
+    only_face = change(DEMO, "streams", {"face": FACE})
+    only_face["ensembles"] = {"final": {"streams": ["face"]}}
+    assert Plan(only_face).kinds("imigue") == ["face"]
+    assert "skeletons" in {job.stage for job in jobs(Plan(only_face))}
+    touched = changed(Plan(only_face), Plan(change(only_face, "face", {"smallest": 30})))
+    assert touched == {
+        ("face", "imigue"),
+        *((stage, "face") for stage in ("train", "predict")),
+        *(("ensemble", "final"), ("submission", "final"), ("ablation", "ablation")),
+    }
+    selected = changed(Plan(only_face), Plan(change(only_face, "keypoints.selection", "22")))
+    assert ("face", "imigue") not in selected
+
+
+def test_faces_of_a_corpus_without_keypoints_are_refused():
+    with pytest.raises(InputError, match=r"stream 'face' needs keypoints, but corpus 'ma52'"):
+        Plan(change(DEMO, "streams.face", FACE | {"corpus": "ma52"}))
 
 
 FOLDED = change(change(DEMO, "folds", 2), "streams.limb.init", "joint")

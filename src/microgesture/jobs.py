@@ -67,7 +67,7 @@ def _corpus_jobs(plan: Plan) -> Iterator[Job]:
             yield Job("demo", name, (results / f"demo/{name}.json", results / f"demo/{name}_test_labels.csv"))
         yield Job("clips", name, (results / f"clips/{name}.parquet",))
         kinds = plan.kinds(name)
-        for kind in [*(["skeletons"] if "keypoints" in kinds else []), *kinds]:
+        for kind in [*(["skeletons"] if {"keypoints", "face"} & set(kinds) else []), *kinds]:
             for shard in plan.shards:
                 yield Job(kind, name, (results / f"{kind}/{name}/{shard}.arrow",))
 
