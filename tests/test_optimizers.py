@@ -45,6 +45,13 @@ def test_groups_of_the_optimizer():
     }
 
 
+def test_what_a_fused_network_starts_from_is_all_its_backbone():
+    network = nn.ModuleDict({"branches": nn.ModuleList([Small()]), "head": nn.Linear(2, 2)})
+    optimizer = make_optimizer(network, Recipe(backbone_scale=0.1))
+    fast = {parameter for group in optimizer.param_groups if group["scale"] == 1 for parameter in group["params"]}
+    assert fast == set(network["head"].parameters())
+
+
 def test_every_group_learns_at_its_share_of_the_rate():
     optimizer = make_optimizer(Small(), Recipe(backbone_scale=0.25))
     set_rate(optimizer, 2.0)

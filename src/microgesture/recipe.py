@@ -84,7 +84,10 @@ class Recipe(Settings):
     )
     decay_epochs: tuple[int, ...] = Field((), description="rounds after which the rate falls to a tenth, for steps")
     backbone_scale: float = Field(
-        1.0, ge=0, description="share of the learning rate for everything but the head; 0.1 for pretrained Video Swin"
+        1.0,
+        ge=0,
+        description="share of the learning rate for everything but the head; 0.1 for pretrained Video Swin; in a "
+        "stream that fuses two it is for both of their networks, heads and all",
     )
     weight_decay: float = Field(3e-4, ge=0, description="not applied to norms, biases and position tables")
     warmup_epochs: float = Field(0.0, ge=0, description="rounds in which the rate rises from a tenth")
