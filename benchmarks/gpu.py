@@ -91,11 +91,16 @@ def ways(device: torch.device, compiled: bool) -> list[Way]:
 
 
 def workloads(configfile: Path) -> list[Workload]:
-    """The streams of a configuration, but for those that differ from another one in nothing that takes time."""
+    """The streams of a configuration, but for those that differ from another one in nothing that takes time.
+
+    Nor are there streams that fuse two others, which take the time of both.
+    """
     config = load_config(yaml.safe_load(configfile.read_text()))
     selection = selection_named(config.keypoints.selection)
     distinct = {}
     for stream in config.streams.values():
+        if stream.fuses:
+            continue
         drawn = tuple(modality for modality in stream.inputs if modality in HEATMAPS)
         workload = Workload(stream.network, stream.inputs, config.recipes[stream.recipe], selection)
         distinct.setdefault((stream.network, stream.recipe, drawn), workload)
