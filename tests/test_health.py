@@ -90,6 +90,17 @@ def test_what_would_stop_a_run_is_marked(doctor, config, monkeypatch, change, se
     assert any(line.startswith("  torch ") for line in lines), "the rest is told all the same"
 
 
+def test_skeletons_without_landmarks_of_the_face_are_counted_where_faces_are_wanted(doctor, config, tmp_path):
+    write_npz(tmp_path / "mine/b.npz", keypoints(4, 35))
+    assert not stopping(doctor()[1])
+    stream = {"corpus": "mine", "input": "face", "network": {"name": "swinface"}, "recipe": "flow"}
+    config["streams"]["face"] = stream
+    (line,) = stopping(doctor()[1])
+    assert "1 of 4 clips have no face: skeleton files such as b.npz have no landmarks of it" in line
+    config["max_quarantined"] = 0.5
+    assert not stopping(doctor()[1])
+
+
 def test_missing_weights_are_named(doctor, config):
     config["streams"]["flow"]["weights"] = "swin.pth"
     code, lines = doctor()

@@ -21,6 +21,7 @@ from .disk import free_bytes, in_words, nearest
 from .errors import InputError
 from .jobs import jobs, read_plan
 from .plan import Plan
+from .skeletons import skeleton_points
 from .stream import is_published_name
 
 LIBRARIES = (
@@ -29,6 +30,7 @@ LIBRARIES = (
 )
 CODECS = ("h264", "hevc", "vp9", "mjpeg")
 FIRST = 3  # unusable clips of a corpus whose reasons are shown
+FACES = 137  # points of a skeleton with landmarks of the face
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ def examine(configfile: Path, changes: Sequence[str], results: Path) -> Iterator
     yield from devices(plan.config)
     yield from needed_files(plan.config)
     for name, corpus in plan.config.corpora.items():
-        yield from corpus_health(name, corpus, plan.config)
+        yield from corpus_health(name, corpus, plan.config, faces="face" in plan.kinds(name))
     yield from work(plan)
 
 
@@ -120,8 +122,11 @@ def needed_files(config: Config) -> Iterator[Finding]:
         yield Finding("flow.backend", "needs a package: pip install ptlflow", stops=True)
 
 
-def corpus_health(name: str, corpus: Corpus, config: Config) -> Iterator[Finding]:
-    """What the reader of a corpus finds in it, clip by clip; of a drawn one there is nothing to find."""
+def corpus_health(name: str, corpus: Corpus, config: Config, faces: bool = False) -> Iterator[Finding]:
+    """What the reader of a corpus finds in it, clip by clip; of a drawn one there is nothing to find.
+
+    With ``faces``, also how many clips' skeletons have landmarks of the face.
+    """
     if corpus.demo is not None:
         clips = ", ".join(f"{count} {split}" for split, count in corpus.demo.clips.items())
         yield Finding(f"corpus {name}", f"is drawn by the run, about {clips} clips")
@@ -133,6 +138,9 @@ def corpus_health(name: str, corpus: Corpus, config: Config) -> Iterator[Finding
         yield Finding(f"corpus {name}", str(error), stops=True)
         return
     yield from _clips_found(name, listed, config.max_quarantined)
+    if faces:
+        root = Path(corpus.root)
+        yield from _faces_found(name, listed, root.parent if root.is_file() else root, config.max_quarantined)
 
 
 def _clips_found(name: str, listed: Clips, limit: float) -> Iterator[Finding]:
@@ -155,6 +163,19 @@ def _clips_found(name: str, listed: Clips, limit: float) -> Iterator[Finding]:
         )
         for row in bad.head(FIRST).itertuples():
             yield Finding(f"corpus {name}", f"{row.clip_id}: {row.reason}")
+
+
+def _faces_found(name: str, listed: Clips, folder: Path, limit: float) -> Iterator[Finding]:
+    files = listed.usable.skeleton
+    without = [file for file in files.dropna().unique() if skeleton_points(folder / file) != FACES]
+    count = int(files.isin(without).sum())
+    if count:
+        yield Finding(
+            f"corpus {name}",
+            f"{count} of {len(files)} clips have no face: skeleton files such as {without[0]} have no landmarks of it, "
+            f"which OpenPose-{FACES} has",
+            stops=count > limit * len(files),
+        )
 
 
 def work(plan: Plan) -> Iterator[Finding]:

@@ -63,6 +63,14 @@ def skeleton_length(path: Path | str) -> int:
     return _npz_shape(Path(path))[0]
 
 
+def skeleton_points(path: Path | str) -> int:
+    """The number of points of a skeleton, from the file's name or an archive's header; raises ``UnusableClip``."""
+    path = Path(path)
+    if path.suffix == ".npz":
+        return _npz_shape(path)[1]
+    return 137 if path.suffix == ".xlsx" else 25 if path.name.lower().endswith("_skeleton.csv") else 35
+
+
 def read_skeletons(clips: Clips, shard: int, root: Path, output: Path, scratch: Path) -> None:
     """Store the skeletons of a shard's recordings, keyed by their path relative to ``root``, each read once.
 
