@@ -313,6 +313,7 @@ def test_paths_are_averaged_as_probabilities():
         ({"name": "poseconv3d"}, [(36, 48, 56, 56)]),
         ({"name": "slowonly"}, [(3, 8, 224, 224)]),
         ({"name": "rgbposeconv3d"}, [(3, 8, 224, 224), (36, 32, 56, 56)]),
+        ({"name": "mvit"}, [(3, 16, 224, 224)]),
         ({"name": "video_swin", "size": "tiny"}, [(3, 32, 224, 224)]),
         ({"name": "video_swin", "size": "small"}, [(3, 32, 224, 224)]),
         ({"name": "video_swin", "size": "base"}, [(3, 32, 224, 224)]),
@@ -320,7 +321,7 @@ def test_paths_are_averaged_as_probabilities():
     ids=str,
 )
 def test_a_step_at_full_size_trains_every_weight(settings, shapes):
-    full = network(**settings, **({"drop_path": 0} if settings["name"] == "video_swin" else {}))
+    full = network(**settings, **({"drop_path": 0} if settings["name"] in ("video_swin", "mvit") else {}))
     optimizer = torch.optim.SGD(full.parameters(), lr=0.01)
     labels_B = torch.tensor([3, 17])
     logits_PBK = per_path(full(*(torch.rand(2, *shape) for shape in shapes)))

@@ -28,7 +28,8 @@ KERNEL = [3, 3, 3]  # frames, rows and columns that one pooled query, key or val
 class MViT(mvit.MViT):
     """Logits_BK of videos x_BCTHW of 3 channels, frames and side as in the settings (else ``ValueError``).
 
-    What is classified is a token of its own, not the mean of the tokens. All tensors have torchvision's names.
+    What is classified is a token of its own, not the mean of the tokens. All tensors have torchvision's names. The
+    tables of positions are decayed like other weights, as published.
     """
 
     @property
