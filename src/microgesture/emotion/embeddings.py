@@ -12,15 +12,14 @@ import numpy as np
 import pyarrow as pa
 import torch
 
-from ..augment import network_input
+from ..augment import step_input
 from ..batches import Machine, autocast, load_batches
 from ..clips import Clips
 from ..errors import InputError
-from ..keypoints import selection_named
+from ..fused_samples import open_dataset
 from ..parquet import read_parquet, write_parquet
 from ..predict import Build, exact_mean, full_batches, trained
 from ..progress import progress
-from ..samples import ClipDataset
 from ..stream import TrainStep
 
 SCHEMA = pa.schema(
@@ -61,8 +60,7 @@ def embed(
     network = trained(model, step, build, clips.classes).to(device).eval()
     if not hasattr(network, "see"):
         raise InputError(f"stream '{step.stream}': its network shows no features; name another one under emotion")
-    selection = selection_named(step.selection) if step.selection else None
-    dataset = ClipDataset(
+    dataset = open_dataset(
         clips.usable,
         shards,
         step,
@@ -80,7 +78,7 @@ def embed(
         sides = []
         for mirror in (False, True) if recipe.flip else (False,):
             shown = batch._replace(mirror=torch.full_like(batch.mirror, mirror))
-            x = network_input(shown, step.inputs, recipe, selection)
+            x = step_input(shown, step, training=False)
             with autocast(recipe, device):
                 _, features_BD, logits_BK = network.see(*x)
             sides.append((features_BD.float(), logits_BK.float().softmax(-1)))

@@ -1,17 +1,16 @@
 """The network of emotion: from the tokens of a video to the logit of win."""
 
-import math
 from collections.abc import Mapping, Sequence
 
 import torch
 from torch import nn
 
 from ..networks.swinface import FaceEncoder
+from ..networks.token_fusion import OCTAVES, waves
 from .interfusion import AttentionPooling, InterFusion
 from .settings import FaceTokenSettings, InterFusionSettings, Source
 from .tokens import Tokens
 
-FREQUENCIES = 4  # of the encoding of time, from half a turn in a video to four
 MOST_FACES = 256  # that the encoder is shown at once where nothing is learnt
 
 
@@ -40,7 +39,7 @@ class EmotionNetwork(nn.Module):
         self.norms = nn.ModuleDict({**norms, "gestures": nn.Identity()})
         self.projections = nn.ModuleDict({source: nn.Linear(features[source], width) for source in sources})
         self.source = nn.ParameterDict({source: nn.Parameter(0.02 * torch.randn(width)) for source in sources})
-        self.time = nn.Linear(2 * FREQUENCIES, width)
+        self.time = nn.Linear(2 * OCTAVES, width)
         nn.init.zeros_(self.time.weight)
         nn.init.zeros_(self.time.bias)
         self.dropout = nn.Dropout(settings.dropout)
@@ -53,7 +52,7 @@ class EmotionNetwork(nn.Module):
 
     def attend(self, tokens: Tokens) -> tuple[torch.Tensor, torch.Tensor]:
         """What is classified, pooled_BD, and the weight of each token, (B, M): those of the sources in their order."""
-        time_BND = self.time(encode_time(tokens.place_BN))
+        time_BND = self.time(waves(tokens.place_BN))
         shown = [
             self.dropout(self.projections[source](self.norms[source](self._features(source, tokens))))
             + self.source[source]
@@ -82,12 +81,6 @@ class EmotionNetwork(nn.Module):
             return torch.cat([self.encoder(part_MCHW) for part_MCHW in faces_M.split(MOST_FACES)])
         # The norm of a batch needs two faces.
         return self.encoder(faces_M if len(faces_M) > 1 else torch.cat((faces_M, faces_M)))[: len(faces_M)]
-
-
-def encode_time(place_BN: torch.Tensor) -> torch.Tensor:
-    """Sines and cosines of a place in the video from 0 to 1, (B, N, 2 F), of half a turn, one, two and so on."""
-    angle_BNF = place_BN[..., None] * (math.pi * 2.0 ** torch.arange(FREQUENCIES, device=place_BN.device))
-    return torch.cat((angle_BNF.sin(), angle_BNF.cos()), -1)
 
 
 def build(
