@@ -114,6 +114,87 @@ def test_each_row_of_a_damaged_label_file_is_read_as_it_stands_or_quarantined(re
     fuzz(check, mutated(LABELS), examples)
 
 
+SMG_ROWS = [["7", "0", "40"], ["17", "5", "20"], ["1", "18", "39"], ["12", "30", "31"]]
+
+
+@pytest.fixture(scope="module")
+def smg(tmp_path_factory):
+    """SMG's skeletons alone, whose files need not be opened to list the clips."""
+    root = tmp_path_factory.mktemp("smg")
+    for recording, rows in {"Sample0001": SMG_ROWS, "Sample0002": SMG_ROWS[:2], "Sample0031": SMG_ROWS[2:]}.items():
+        write_lines(root / recording / f"{recording}_finelabels.csv", [",".join(cells) for cells in rows])
+        write_lines(root / recording / f"{recording}_data.csv", ["14000,28,4500"])
+        (root / recording / f"{recording}_skeleton.csv").touch()
+    return root
+
+
+def plain_smg_label(cells):
+    """(label, first, last) of a row of SMG's label files, or None if it makes no sense."""
+    numbers = [plain_number(cell) for cell in cells]
+    if len(numbers) != 3 or None in numbers:
+        return None
+    label, start, end = numbers
+    return (label - 1, start, end - 1) if 1 <= label <= 17 and 0 <= start < end else None
+
+
+@fuzzed
+def test_each_row_of_a_damaged_label_file_of_smg_is_read_as_it_stands_or_quarantined(smg, examples):
+    path = smg / "Sample0001/Sample0001_finelabels.csv"
+    whole = path.read_bytes()
+    others = list_clips("smg", "smg", smg, 4).table.query("recording != 'Sample0001'").clip_id.tolist()
+
+    def check(data):
+        path.write_bytes(data)
+        clips, refused = attempt(list_clips, "smg", "smg", smg, 4)
+        rows = plain_rows(data)
+        if refused:
+            assert path.name in refused
+            assert rows is None or b'"' in data
+            return
+        mine = clips.table.recording == "Sample0001"
+        assert clips.table.clip_id[mine].tolist() == [f"Sample0001_{row}" for row in range(len(rows))]
+        for clip, cells in zip(clips.table[mine].itertuples(), rows, strict=True):
+            declared = plain_smg_label(cells)
+            assert (clip.status == "ok") == (declared is not None)
+            if declared:
+                assert (clip.label, clip.start, clip.end) == declared
+                assert (clip.skeleton_start, clip.n_frames) == (clip.start, clip.end - clip.start + 1)
+            else:
+                assert re.match(r"Sample0001_finelabels\.csv, row \d+: ", clip.reason)
+        assert clips.table.clip_id[~mine].tolist() == others
+        assert (clips.table.status[~mine] == "ok").all()
+
+    fuzz(check, mutated(SMG_ROWS), examples)
+    path.write_bytes(whole)
+
+
+@fuzzed
+def test_a_damaged_frame_rate_of_smg_is_read_as_it_stands_or_told(smg, examples):
+    path = smg / "Sample0002/Sample0002_data.csv"
+    whole = path.read_bytes()
+
+    def check(data):
+        path.write_bytes(data)
+        clips, refused = attempt(list_clips, "smg", "smg", smg, 4)
+        if refused:
+            assert path.name in refused
+            return
+        mine = clips.table.recording == "Sample0002"
+        first, *_ = [*plain_rows(data), [""]]
+        for clip in clips.table[mine].itertuples():
+            if clip.status != "ok":
+                assert path.name in clip.reason
+            elif b'"' in data:  # around a comma it makes another cell the second one
+                assert 1 <= clip.fps <= 1000
+            else:
+                assert clip.fps == pytest.approx(float(first[1]), rel=1e-6)
+                assert "_" not in first[1]
+        assert (clips.table.status[~mine] == "ok").all()
+
+    fuzz(check, mutated([["14000", "28", "4500"]]), examples)
+    path.write_bytes(whole)
+
+
 LIST = [["0003_01_0001.mp4", "9"], ["0003_01_0002.mp4", "0"], ["0004_02_0001.mp4", "51"], ["0004_02_0002.mp4", "7"]]
 
 
