@@ -128,6 +128,17 @@ def test_any_two_streams_are_fused_trained_and_speak(tmp_path, one, other):
     assert any(not torch.equal(state[f"branches.0.{name}"], begun_state[name]) for name in begun_state)
 
 
+def test_training_twice_gives_the_same_bytes_and_another_seed_does_not(tmp_path, trained):
+    shards, steps, models = trained
+    step, clips = fused_of(steps["skeleton"], steps["joint"], epochs=1), make_clips(["train"] * 8, LABELS)
+    parents = [models["skeleton"], models["joint"]]
+    made = [
+        run(tmp_path / name, step.model_copy(update={"seed": seed}), clips, shards, parents=parents)[0].read_bytes()
+        for name, seed in (("one", 4), ("two", 4), ("three", 5))
+    ]
+    assert made[0] == made[1] != made[2]
+
+
 def test_a_fused_stream_says_the_same_whoever_reads_its_clips_and_whatever_else_is_asked(tmp_path, trained):
     _, steps, models = trained
     shards = write_stores(tmp_path / "shards", LABELS, {"keypoints": {1}})

@@ -113,6 +113,17 @@ def test_the_other_speaks_for_a_clip_that_lacks_an_input_and_repeated_frames_are
     assert torch.equal(again.logits_BK[[0, 1, 3]], seen.logits_BK[[0, 1, 3]])
 
 
+@pytest.mark.parametrize("lacking", [(0, 1, 2, 3), (0, 2), ()])
+def test_clips_that_lack_an_input_give_finite_gradients(lacking):
+    network, (x, other_x, *moments) = fusion_of(Plain(), Plain()), clips()
+    moments[0][list(lacking)] = -1
+    moments[1][[row for row in range(4) if row not in lacking]] = -1
+    network(x, other_x, *moments).logsumexp(1).sum().backward()
+    assert all(parameter.grad.isfinite().all() for parameter in network.parameters())
+    for branch, taught in zip(network.branches, (len(lacking) < 4, len(lacking) > 0), strict=True):
+        assert branch.head.weight.grad.any() == taught
+
+
 @torch.no_grad()
 def test_the_moment_of_a_frame_matters():
     network, (x, other_x, *moments) = fusion_of(Plain(), Plain()), clips()
