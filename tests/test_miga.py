@@ -247,8 +247,8 @@ def test_a_corpus_that_makes_no_sense_is_refused_before_any_work(tmp_path, relea
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match=r"no label file \(NNNN_label.csv\)"):
         table(tmp_path / "empty")
-    with pytest.raises(InputError, match="format 'smg' is unknown; the formats are miga, ma52, manifest"):
-        list_clips("x", "smg", release, 4)
+    with pytest.raises(InputError, match="format 'ntu' is unknown; the formats are miga, ma52, smg, manifest"):
+        list_clips("x", "ntu", release, 4)
     with pytest.raises(InputError, match="has no option 'skelton'; did you mean 'skeleton'"):
         table(release, skelton="auto")
     only_test = write_miga(tmp_path / "only", {f"test/{TEST_RECORDING}": ["1,0,9"]}, videos=False)
