@@ -89,6 +89,7 @@ def test_every_published_weight_has_a_name_a_checksum_and_an_address():
         "Swin3D_B_Weights.KINETICS400_IMAGENET22K_V1",
         "Swin_S_Weights.IMAGENET1K_V1",
         "ResNet50_Weights.IMAGENET1K_V1",
+        "MViT_V2_S_Weights.KINETICS400_V1",
         "Raft_Large_Weights.C_T_SKHT_V2",
     } <= set(known)
     assert known["ResNet50_Weights.IMAGENET1K_V1"] == "https://download.pytorch.org/models/resnet50-0676ba61.pth"
