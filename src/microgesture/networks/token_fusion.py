@@ -1,8 +1,8 @@
 """Token fusion: two trained networks whose tokens look at each other, and what that tells beyond the two alone.
 
 Of "Multi-Track Multimodal Learning on iMiGUE" (arXiv 2512.23291) only the abstract is public: MViTv2-S over video and
-2s-AGCN over skeletons, joined by cross-modal token fusion. This form of it is ours. It starts as the mean of what both
-networks say, so that training can only add to that, and it takes any two networks that show their tokens.
+2s-AGCN over skeletons, joined by cross-modal token fusion. This form of it is ours. It takes any two networks that show
+their tokens, and starts as the mean of what they say, so that training begins where theirs has ended.
 """
 
 import math
