@@ -219,7 +219,7 @@ def test_the_command_in_the_refusal_takes_the_tensors_out(tmp_path):
     with pytest.raises(InputError, match=r"holds test_weights\.Size, which is no tensor") as refused:
         start_from_file(network, tmp_path / "it's.pth", CLASSES)
     _, command, last = str(refused.value).split("\n")
-    exec(shlex.split(command)[2])
+    exec(shlex.split(command)[2], {})  # as in a process of its own
     start = start_from_file(network, last.removeprefix("and name ").removesuffix(" instead"), CLASSES)
     assert start.new == []
     assert torch.equal(network.layer.weight, parent.layer.weight)
