@@ -6,15 +6,17 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from emotion_videos import FACE, FEATURES, GESTURES, SOURCES, a_corpus, a_step, a_video
 from microgesture.emotion.embeddings import Embedding
-from microgesture.emotion.faces import encoded
+from microgesture.emotion.faces import encoded, published_encoder
 from microgesture.emotion.forecast import new_network
 from microgesture.emotion.interfusion import AttentionPooling, InterFusion
 from microgesture.emotion.settings import EmotionRecipe
 from microgesture.emotion.tokens import evenly, gesture_features, read_video, shown, together, visible
 from microgesture.networks.swinface import FaceEncoder
+from microgesture.networks.swinface import build as build_swinface
 from microgesture.shards import Shard, write_shard
 
 CPU = torch.device("cpu")
@@ -149,6 +151,17 @@ def test_a_fixed_encoder_says_what_one_within_the_network_says():
         before = network(inner)
         network.encoder = None
         torch.testing.assert_close(network(outer), before)
+
+
+def test_published_weights_are_those_of_the_file(tmp_path):
+    torch.manual_seed(0)
+    published = build_swinface(FACE.network, (3,), 2).eval()
+    save_file(published.state_dict(), tmp_path / "swinface.safetensors")
+    torch.manual_seed(1)
+    encoder = published_encoder(FACE.model_copy(update={"weights": str(tmp_path / "swinface.safetensors")}), CPU)
+    x_BCHW = torch.randn(2, 3, 16, 16)
+    with torch.no_grad():
+        assert torch.equal(encoder(x_BCHW), published.encoder(x_BCHW))
 
 
 def test_one_face_alone_can_be_learnt_from():

@@ -138,12 +138,13 @@ def _report(found: pd.DataFrame, known: pd.DataFrame, *, of_test: bool) -> str:
     counts = known.label.value_counts().reindex(LABELS, fill_value=0)
     people = person_of_video(known).nunique()
     described = (
-        "Test videos, of people from whom nothing was learnt"
+        "Test videos, whose labels nothing else reads"
         if of_test
-        else "Videos of train and val, each told by networks that have not learnt from its person"
+        else "Videos of train and val, each told by networks that have not learnt from its person, though the streams "
+        "behind context and gestures have learnt gestures from those of train"
     )
     if known.subject.isna().any():
-        described += ", as far as it is known who is in which video"
+        described += "; who is in which video is not always known"
     few = " With so few people the intervals are too narrow." if people < FEW_PEOPLE else ""
     return (
         f"# Emotion\n\n{described}: {len(known)} videos ({counts['win']} wins, {counts['lose']} losses) of {people} "

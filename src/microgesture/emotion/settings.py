@@ -40,10 +40,10 @@ class InterFusionSettings(Settings):
 class EmotionRecipe(Settings):
     """How the network is trained; the number of epochs is fixed, so that no video is needed to choose one."""
 
-    epochs: int = Field(40, ge=1)
+    epochs: int = Field(40, ge=1, description="rounds over all videos")
     batch: int = Field(8, ge=1, description="videos of a step")
     learning_rate: float = Field(1e-3, gt=0, description="highest of all steps; AdamW")
-    weight_decay: float = Field(0.05, ge=0)
+    weight_decay: float = Field(0.05, ge=0, description="of all but norms and biases")
     clips: int = Field(32, ge=1, description="clips of a video that a step shows at most, drawn anew each time")
     token_dropout: float = Field(0.2, ge=0, lt=1, description="share of each source's tokens hidden in training")
     flip: bool = Field(True, description="mirror the faces of half of the clips in training")
