@@ -88,7 +88,7 @@ def load_weights(path: Path | str) -> tuple[dict[str, torch.Tensor], About | Non
 
 
 def start_from(network: nn.Module, parents: Sequence[Path], classes: Sequence[str]) -> Start:
-    """Give a network the weights of another stream, or each path of a network the weights of a stream of its own.
+    """Give a network the weights of another stream, or each path or branch the weights of a stream of its own.
 
     With one parent these are the tensors of the same name and shape. With several, a parent's names follow the prefix
     of its path (``network.path_prefixes``), and where a path sees more channels than its parent, the parent's come
