@@ -44,7 +44,9 @@ def train(
     shards: Files,
     model: Output,
     card: Output,
-    init: Annotated[list[Path] | None, typer.Option(exists=True, help="weights of a stream; one for each path or branch")] = None,
+    init: Annotated[
+        list[Path] | None, typer.Option(exists=True, help="weights of a stream; one for each path or branch")
+    ] = None,
     weights: Annotated[Path | None, typer.Option(exists=True, help="published weights")] = None,
     pseudo_labels: Annotated[
         Path | None, typer.Option(exists=True, help="labels of test clips, to learn from them and from val too")
