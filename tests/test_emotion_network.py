@@ -9,12 +9,14 @@ import torch
 from safetensors.torch import save_file
 
 from emotion_videos import FACE, FEATURES, GESTURES, SOURCES, a_corpus, a_step, a_video
+from microgesture.clips import Clips
 from microgesture.emotion.embeddings import Embedding
 from microgesture.emotion.faces import encoded, published_encoder
-from microgesture.emotion.forecast import new_network
+from microgesture.emotion.forecast import has_tokens, new_network
 from microgesture.emotion.interfusion import AttentionPooling, InterFusion
 from microgesture.emotion.settings import EmotionRecipe
-from microgesture.emotion.tokens import evenly, gesture_features, read_video, shown, together, visible
+from microgesture.emotion.tokens import evenly, gesture_features, read_tokens, read_video, shown, together, visible
+from microgesture.errors import InputError
 from microgesture.networks.swinface import FaceEncoder
 from microgesture.networks.swinface import build as build_swinface
 from microgesture.shards import Shard, write_shard
@@ -230,6 +232,21 @@ def test_the_tokens_of_a_recording(tmp_path):
     np.testing.assert_allclose(video.gestures_NG[0], gesture_features(probability_K, 2.0, 0.0))
     np.testing.assert_allclose(video.gestures_NG[2, -2:], np.log1p([3.2, 0]), rtol=1e-6)  # it begins before c1 ends
     np.testing.assert_allclose((gesture_features(np.eye(GESTURES)[1], 0, 0)[:-2] ** 2).mean(), 1)
+
+
+def test_a_recording_without_usable_clips_has_a_video_without_tokens(tmp_path):
+    table = pd.DataFrame({"clip_id": ["a0", "b0"], "recording": ["a", "b"], "status": ["quarantined", "ok"]})
+    table = table.assign(start=0, end=9, n_frames=10, fps=25.0)
+    write_shard(tmp_path / "0.arrow", [("b0", np.full((2, 112, 112, 3), 90, np.uint8))], "jpeg")
+    seen = {"b0": Embedding(np.ones(FEATURES, np.float32), np.zeros(GESTURES, np.float32))}
+    clips, recordings = Clips(table, ("x",), ("0",)), {"1": "a", "2": "b"}
+    videos = read_tokens(clips, recordings, [tmp_path / "0.arrow"], seen, seen, size=16)
+    assert [has_tokens(video, SOURCES) for video in videos.values()] == [False, True]
+    none = read_tokens(clips, recordings, [], {}, {})
+    assert not any(has_tokens(video, ("context", "gestures")) for video in none.values())
+    table["status"] = "ok"
+    with pytest.raises(InputError, match="clip a0 is in none of the face shards"):
+        read_tokens(clips, recordings, [tmp_path / "0.arrow"], seen, seen)
 
 
 def test_the_encoder_sees_faces_as_published():
