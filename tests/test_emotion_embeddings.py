@@ -2,13 +2,14 @@ import numpy as np
 import pytest
 import torch
 
+from fused_clips import fused_of, step_of, write_stores
 from microgesture.augment import input_channels, step_input
 from microgesture.batches import Machine, load_batches
 from microgesture.emotion.embeddings import embed, read_embeddings
 from microgesture.errors import InputError, UnusableClip
 from microgesture.keypoints import SELECTIONS
 from microgesture.networks import build
-from microgesture.predict import predict
+from microgesture.predict import network_of, predict
 from microgesture.samples import ClipDataset
 from microgesture.scores import read_scores
 from microgesture.shards import write_shard
@@ -70,3 +71,20 @@ def test_a_network_that_shows_no_features_is_refused(tmp_path):
     _, clips, shards, model, step = a_stream(tmp_path, "rgb", "joint")
     with pytest.raises(InputError, match="its network shows no features; name another one under emotion"):
         embed(clips, shards, model, step, build, tmp_path / "seen.parquet", Machine("cpu"))
+
+
+def test_a_fused_stream_gives_features_even_of_clips_that_lack_an_input(tmp_path):
+    step = fused_of(step_of("rgb"), step_of("joint"))
+    shards, clips = write_stores(tmp_path, LABELS, {"keypoints": [4]}), make_clips(SPLITS, LABELS)
+    torch.manual_seed(0)
+    network = network_of(step, build, 2)
+    save_weights(tmp_path / "model.safetensors", network.state_dict(), About("s", step.inputs, ("wave", "nod")))
+    embed(clips, shards, tmp_path / "model.safetensors", step, build, tmp_path / "seen.parquet", Machine("cpu"))
+    predict(
+        clips, shards, tmp_path / "model.safetensors", step, build, {"val": tmp_path / "val.parquet"}, Machine("cpu")
+    )
+    seen, scores = read_embeddings(tmp_path / "seen.parquet"), read_scores(tmp_path / "val.parquet")
+    assert len(seen) == 10
+    assert list(scores.logits) == ["c4", "c5", "c6"]
+    for clip_id, logits_K in scores.logits.items():
+        np.testing.assert_allclose(seen[clip_id].logits_K, logits_K, atol=1e-5)
