@@ -68,10 +68,12 @@ class Project:
         """The environment in which the copied package comes before the installed one."""
         return {**os.environ, "PYTHONPATH": str(self.folder / "src"), "PYTHONDONTWRITEBYTECODE": "1"}
 
-    def run(self, target: str = "results/submission.csv", *, fails: bool = False, cores: int = 2) -> Counter[str]:
-        """Make the target; the runs of each rule that succeeded."""
+    def run(
+        self, target: str = "results/submission.csv", *more: str, fails: bool = False, cores: int = 2
+    ) -> Counter[str]:
+        """Make the targets; the runs of each rule that succeeded."""
         done = subprocess.run(
-            self.command(target, cores=cores),
+            self.command(target, *more, cores=cores),
             cwd=self.folder,
             env=self.environment(),
             capture_output=True,
