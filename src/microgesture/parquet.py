@@ -25,7 +25,7 @@ def read_parquet(path: Path | str) -> pa.Table:
         raise InputError(damaged(path))
     if whole is None:
         raise InputError(
-            f"{path} is no Parquet file of this version, for it carries no checksum: it is older, of another origin, or "
+            f"{path} is no Parquet file of this version (it carries no checksum): it is older, of another origin or "
             "damaged; delete it and run again"
         )
     try:
