@@ -108,6 +108,14 @@ def test_missing_weights_are_named(doctor, config):
     assert "swin.pth: no such file or folder" in stopping(lines)[0]
 
 
+def test_a_missing_extra_is_named_as_it_is_installed(doctor, config, monkeypatch):
+    monkeypatch.setattr(health.importlib.util, "find_spec", lambda name: None)
+    config["flow"] = {"backend": "ptlflow", "model": "raft_small", "weights": "things"}
+    code, lines = doctor()
+    assert code == 1
+    assert 'in the checkout, pip install ".[flow]"' in stopping(lines)[0]
+
+
 def test_a_decoder_that_this_build_lacks_is_named(monkeypatch):
     monkeypatch.setattr(health, "CODECS", ("h264", "nonsense"))
     found = list(health.codecs())

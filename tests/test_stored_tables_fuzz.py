@@ -1,10 +1,13 @@
 """Damaged Parquet tables and Arrow shards: what was written comes back, or the file is refused by name."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
+from microgesture.checksums import OPEN, seal
 from microgesture.clips import SCHEMA, Clips, read_clips, write_clips
 from microgesture.errors import InputError
 from microgesture.scores import Scores, read_predictions, read_scores, write_predictions, write_scores
@@ -12,6 +15,7 @@ from microgesture.shards import Shard, write_shard
 from mutations import attempt, damaged, fuzz, fuzzed
 
 LOGITS = np.random.default_rng(0).normal(size=(6, 32)).astype(np.float32)
+MARK = OPEN.encode()[:-8]  # what a checksum stands behind
 IDS = [f"0054_{row}" for row in range(6)]
 FRAMES = {"a": np.arange(60, dtype=np.int16).reshape(5, 4, 3), "b": np.ones((3, 2, 2), np.uint8)}
 
@@ -79,24 +83,35 @@ def test_what_is_read_of_a_damaged_file_is_what_was_written(tmp_path, name, exam
 
 @fuzzed
 @pytest.mark.parametrize("name", TABLES)
-def test_a_damaged_file_without_a_checksum_of_its_own_gives_something_or_is_refused_by_name(tmp_path, name, examples):
+def test_a_damaged_file_whose_checksum_does_not_tell_gives_something_or_is_refused_by_name(tmp_path, name, examples):
     path = tmp_path / name
     write, read = TABLES[name]
     write(path)
 
     def check(data):
         path.unlink()
-        path.write_bytes(data)
+        path.write_bytes(re.sub(MARK + rb"[0-9a-f]{8}", OPEN.encode(), data))
+        if path.stat().st_size:
+            seal(path)
         _, refused = attempt(read, path)
         assert refused is None or name in refused
 
-    fuzz(check, damaged(path.read_bytes().replace(b"microgesture crc32", b"nobody's crc32 ok.")), examples)
+    fuzz(check, damaged(path.read_bytes()), examples)
+
+
+def test_a_table_without_a_checksum_is_refused(tmp_path):
+    path = tmp_path / "scores.parquet"
+    write_test_scores(path)
+    path.write_bytes(path.read_bytes().replace(MARK, b"nobody's crc32 ok. "))
+    with pytest.raises(InputError, match=r"scores\.parquet is no Parquet file of this version"):
+        read_scores(path)
 
 
 def test_a_clips_table_without_its_classes_is_refused(tmp_path):
     clips_table(tmp_path / "clips.parquet")
     whole = pq.read_table(tmp_path / "clips.parquet")
     for metadata in (None, {"microgesture": "{"}, {"microgesture": "[]"}, {"microgesture": '{"classes": ["a"]}'}):
-        pq.write_table(whole.replace_schema_metadata(metadata), tmp_path / "clips.parquet")
+        pq.write_table(whole.replace_schema_metadata({**(metadata or {}), "file": OPEN}), tmp_path / "clips.parquet")
+        seal(tmp_path / "clips.parquet")
         with pytest.raises(InputError, match=r"clips\.parquet does not say the names of its classes"):
             read_clips(tmp_path / "clips.parquet")

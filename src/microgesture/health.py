@@ -19,6 +19,7 @@ from .config import Config, Corpus
 from .corpora import list_clips
 from .disk import free_bytes, in_words, nearest
 from .errors import InputError
+from .extras import install_hint
 from .jobs import jobs, read_plan
 from .plan import Plan
 from .skeletons import skeleton_points
@@ -117,9 +118,9 @@ def needed_files(config: Config) -> Iterator[Finding]:
         if path and not is_published_name(path) and not Path(path).exists():
             yield Finding(key, f"{path}: no such file or folder", stops=True)
     if config.depth.backend == "transformers" and importlib.util.find_spec("transformers") is None:
-        yield Finding("depth.backend", "needs a package: pip install transformers", stops=True)
+        yield Finding("depth.backend", f"needs packages that are not installed: {install_hint('depth')}", stops=True)
     if config.flow.backend == "ptlflow" and importlib.util.find_spec("ptlflow") is None:
-        yield Finding("flow.backend", "needs a package: pip install ptlflow", stops=True)
+        yield Finding("flow.backend", f"needs packages that are not installed: {install_hint('flow')}", stops=True)
 
 
 def corpus_health(name: str, corpus: Corpus, config: Config, faces: bool = False) -> Iterator[Finding]:

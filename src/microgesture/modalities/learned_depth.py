@@ -9,6 +9,7 @@ import torch
 
 from ..compat import prepare_torchvision
 from ..errors import InputError, UnusableClip
+from ..extras import install_hint
 from ..shards import Shard
 from .depth import to_stored
 from .inference import Batches, autocast, device_named, finite
@@ -48,7 +49,7 @@ class TransformersDepth:
         except ModuleNotFoundError as missing:
             raise InputError(
                 f"depth.backend transformers needs packages that are not installed ({missing.name} is missing): "
-                'in the checkout, pip install ".[depth]"'
+                f"{install_hint('depth')}"
             ) from None
         self.frames = FRAMES
         self._device = device_named(device, threads)

@@ -15,6 +15,7 @@ from torch import nn
 from ..checkpoints.reading import read_state_dict
 from ..compat import prepare_torchvision
 from ..errors import InputError, UnusableClip
+from ..extras import install_hint
 from ..shards import Shard
 from .flow import to_stored
 from .inference import Batches, autocast, device_named, finite
@@ -99,7 +100,7 @@ class PtlFlow:
         except ModuleNotFoundError as missing:
             raise InputError(
                 f"flow.backend ptlflow needs packages that are not installed ({missing.name} is missing): "
-                'in the checkout, pip install ".[flow]"'
+                f"{install_hint('flow')}"
             ) from None
         if model not in ptlflow.get_model_names():
             known = ", ".join(ptlflow.get_model_names())
