@@ -6,17 +6,22 @@ Snakemake tells which rule feeds which; an arrow that a longer way already impli
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 LEFT_OUT = {"all", "list_quarantine"}
+# Configurations that together use nearly all rules, and what is asked of each.
+DRAWN = {
+    "mm_gesture_small": ("results/submission.csv", "results/ablation.csv"),
+    "multitrack_small": ("results/submission.csv", "results/emotion/submission.csv"),
+}
 
 
-def rule_graph() -> set[tuple[str, str]]:
-    """Pairs (rule, rule that uses its output) of a configuration that uses nearly all rules."""
+def rule_graph(name: str, targets: Sequence[str]) -> set[tuple[str, str]]:
+    """Pairs (rule, rule that uses its output) of a configuration in ``config/``."""
     command = [sys.executable, "-m", "snakemake", "--snakefile", ROOT / "Snakefile", "--directory", ROOT]
-    command += ["results/submission.csv", "results/ablation.csv", "--rulegraph", "mermaid-js"]
-    command += ["--configfile", ROOT / "config/mm_gesture_small.yaml"]
+    command += [*targets, "--rulegraph", "mermaid-js", "--configfile", ROOT / f"config/{name}.yaml"]
     printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     names = dict(re.findall(r"^\s*(id\d+)\[(\w+)\]$", printed, re.MULTILINE))
     edges = {(names[a], names[b]) for a, b in re.findall(r"(id\d+) --> (id\d+)", printed)}
@@ -43,7 +48,7 @@ def without_shortcuts(edges: set[tuple[str, str]]) -> set[tuple[str, str]]:
 
 def mermaid() -> str:
     """The picture as Mermaid text, the same for the same rules."""
-    edges = sorted(without_shortcuts(rule_graph()))
+    edges = sorted(without_shortcuts(set().union(*(rule_graph(*drawn) for drawn in DRAWN.items()))))
     label = {name: name.replace("_", " ") for edge in edges for name in edge}
     lines = ["flowchart LR", *(f"    {name}[{label[name]}]" for name in sorted(label))]
     lines += [f"    {a} -->|init| {b}" if a == b else f"    {a} --> {b}" for a, b in edges]

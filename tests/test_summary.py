@@ -45,6 +45,19 @@ def test_a_table_on_val_says_what_was_chosen_on_it(tmp_path, capsys):
     assert "2 test clips predicted" in text
 
 
+def test_emotions_are_summed_up_where_they_were_told(tmp_path, capsys):
+    printed(tmp_path, capsys, ROWS, ON_VAL)
+    write_json(tmp_path / "emotion.json", {"held_out_balanced_accuracy": 0.7714, "videos": {"win": 30, "lose": 40}})
+    pd.DataFrame({"video_id": ["0054", "0067", "0069"], "label": [0, 1, 1]}).to_csv(tmp_path / "told.csv", index=False)
+    files = [tmp_path / name for name in ("summary.csv", "fusion.json", "submission.csv", "quarantine.csv")]
+    print_summary(*files, [], (tmp_path / "emotion.json", tmp_path / "told.csv"))
+    text = " ".join(capsys.readouterr().out.split())
+    assert "3 test videos told win or lose" in text
+    assert (
+        "Balanced accuracy 0.771 on the 70 labelled ones, each told by networks that learnt without its people" in text
+    )
+
+
 def test_a_table_on_folds_says_whose(tmp_path, capsys):
     fitted_on = {"splits": ["train", "val"], "folds": 3, "people": {"subjects": 37, "recordings": 0}, "clips": 90}
     text = printed(tmp_path, capsys, ROWS, fitted_on)

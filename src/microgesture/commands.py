@@ -41,4 +41,11 @@ def show_summary(config: Config, results: Path = Path("results")) -> None:
         others = [name for name in config.streams if name not in config.ensembles[ensemble].streams]
         cards = [path for name in others if (path := results / "streams" / name / "card.json").exists()]
         files = ["--summary", summary, "--fusion", fusion, "--submission", submission, "--quarantine", quarantine]
+        if config.emotion:
+            card, told = (
+                results / "emotion" / [*config.emotion.rows][-1] / "card.json",
+                results / "emotion/submission.csv",
+            )
+            if card.exists() and told.exists():
+                files += ["--emotion-card", card, "--emotion-submission", told]
         subprocess.run(["microgesture", "summary", *files, *cards], check=False)

@@ -17,11 +17,18 @@ HEADINGS = ("accuracy", "balanced", "macro F1", "top 5", "weight", "without")
 NOTE = '"without" is the ensemble\'s accuracy when the stream is left out.'
 
 
-def print_summary(summary: Path, fusion: Path, submission: Path, quarantine: Path, cards: Sequence[Path]) -> None:
+def print_summary(
+    summary: Path,
+    fusion: Path,
+    submission: Path,
+    quarantine: Path,
+    cards: Sequence[Path],
+    emotion: tuple[Path, Path] | None = None,
+) -> None:
     """Print how good each stream and the ensemble is on held-out clips, which ones, and where the submission lies.
 
     ``summary`` and ``fusion`` are the ensemble's. ``cards`` are those of streams outside the ensemble, such as
-    pretraining on another corpus.
+    pretraining on another corpus. ``emotion`` are the card of what tells win from lose, and its submission.
     """
     console = Console()
     rows = pd.read_csv(summary)
@@ -38,6 +45,13 @@ def print_summary(summary: Path, fusion: Path, submission: Path, quarantine: Pat
     if len(unusable):
         console.print(f"{unusable.clip_id.nunique()} clips could not be used in every stage: see {quarantine}")
     console.print(f"{len(pd.read_csv(submission))} test clips predicted: {submission}")
+    if emotion:
+        card, told = read_json(emotion[0]), emotion[1]
+        console.print(
+            f"{len(pd.read_csv(told))} test videos told win or lose: {told}. Balanced accuracy "
+            f"{card['held_out_balanced_accuracy']:.3f} on the {sum(card['videos'].values())} labelled ones, each told by "
+            "networks that learnt without its people"
+        )
 
 
 def _table(rows: pd.DataFrame, fitted_on: Mapping[str, Any], cards: Sequence[dict]) -> Table:

@@ -189,7 +189,7 @@ if emotion.truth:
 rule submit_emotion:
     input:
         videos="results/emotion/videos.csv",
-        test=f"results/emotion/{list(emotion.rows)[-1]}/test.csv",
+        test=f"results/emotion/{emotion.submitted}/test.csv",
         sample=emotion.sample or [],
     output:
         "results/emotion/submission.csv",

@@ -118,11 +118,14 @@ def summary(
     cards: Annotated[
         list[Path] | None, typer.Argument(exists=True, help="cards of streams outside the ensemble")
     ] = None,
+    emotion_card: Annotated[Path | None, typer.Option(exists=True, help="card of what tells win from lose")] = None,
+    emotion_submission: Annotated[Path | None, typer.Option(exists=True, help="what it says of test videos")] = None,
 ) -> None:
     """Print the table of streams and ensemble."""
     from ..summary import print_summary
 
-    print_summary(summary, fusion, submission, quarantine, cards or [])
+    emotion = (emotion_card, emotion_submission) if emotion_card and emotion_submission else None
+    print_summary(summary, fusion, submission, quarantine, cards or [], emotion)
 
 
 @stage("evaluate")

@@ -91,7 +91,7 @@ class EmotionSettings(Settings):
 
     @property
     def rows(self) -> dict[str, tuple[Source, ...]]:
-        """The rows of the ablation table: each source alone, face and context together, and all; the last is handed in.
+        """The rows of the ablation table: each source alone, face and context together, and all of them.
 
         Where there is one source only, it is the only row.
         """
@@ -101,6 +101,11 @@ class EmotionSettings(Settings):
         if len(self.sources) > 1:
             rows["all"] = self.sources
         return rows
+
+    @property
+    def submitted(self) -> str:
+        """The row that is handed in: that of all sources."""
+        return list(self.rows)[-1]
 
     @property
     def versus(self) -> dict[str, str | None]:
