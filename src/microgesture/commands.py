@@ -42,10 +42,8 @@ def show_summary(config: Config, results: Path = Path("results")) -> None:
         cards = [path for name in others if (path := results / "streams" / name / "card.json").exists()]
         files = ["--summary", summary, "--fusion", fusion, "--submission", submission, "--quarantine", quarantine]
         if config.emotion:
-            card, told = (
-                results / "emotion" / [*config.emotion.rows][-1] / "card.json",
-                results / "emotion/submission.csv",
-            )
+            emotion = results / "emotion"
+            card, told = emotion / config.emotion.submitted / "card.json", emotion / "submission.csv"
             if card.exists() and told.exists():
                 files += ["--emotion-card", card, "--emotion-submission", told]
         subprocess.run(["microgesture", "summary", *files, *cards], check=False)

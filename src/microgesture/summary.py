@@ -49,8 +49,8 @@ def print_summary(
         card, told = read_json(emotion[0]), emotion[1]
         console.print(
             f"{len(pd.read_csv(told))} test videos told win or lose: {told}. Balanced accuracy "
-            f"{card['held_out_balanced_accuracy']:.3f} on the {sum(card['videos'].values())} labelled ones, each told by "
-            "networks that learnt without its people"
+            f"{card['held_out_balanced_accuracy']:.3f} on the {sum(card['videos'].values())} labelled ones, each told "
+            "by networks that learnt without its people"
         )
 
 
