@@ -48,6 +48,9 @@ if plan.config.emotion:
     include: "workflow/rules/emotion.smk"
 
 
+include: "workflow/rules/report.smk"
+
+
 rule all:
     default_target: True
     input:

@@ -17,6 +17,7 @@ from .corpus import CorpusBase
 from .emotion.steps import EmotionSubmissionStep, EmotionTableStep, VideosStep, step_of_row
 from .errors import InputError
 from .networks.settings import HEATMAPS, IN_SPACE, SKELETONS
+from .report.planning import MODULES, PAGE, report_step, reported_streams
 from .settings import Settings
 from .stamps import code_digest
 from .steps import (
@@ -79,6 +80,7 @@ class Plan:
         self._plan_cross_subject()
         self._plan_submission()
         self._plan_emotion()
+        self._plan_report()
 
     def step(self, stage: str, name: str) -> Step:
         """The step of a stage for the corpus, stream or ensemble ``name``."""
@@ -124,6 +126,11 @@ class Plan:
         corpus = self.corpus_of(self.config.submission.ensemble)
         names = [*self.scored, *self.config.ensembles]
         return tuple(AblationRow(name=name) for name in names if self.corpus_of(name) == corpus)
+
+    @property
+    def reported(self) -> list[str]:
+        """The streams whose training the report shows."""
+        return reported_streams(self.config, [row.name for row in self.ablation])
 
     @property
     def depth_is_seen(self) -> bool:
@@ -349,12 +356,21 @@ class Plan:
         handed_in = EmotionSubmissionStep(sample=emotion.sample, targets=emotion.targets)
         self._add("emotion_submission", "emotion", handed_in, ["microgesture.emotion.submission"], rows[-1:])
 
+    def _plan_report(self) -> None:
+        """Plan the page that shows what was learned."""
+        step = report_step(self.config)
+        above = [("ensemble", step.measured), ("submission", step.submitted), ("ablation", "ablation")]
+        above += [("train", stream) for stream in self.reported]
+        above += [("cross_subject", "cross_subject")] if self.config.truth else []
+        above += [("emotion_ablation", "emotion"), ("emotion_cross_subject", "emotion")] if self.config.emotion else []
+        self._add("report", "report", step, MODULES, above, tables=PAGE)
+
     def _add(
         self,
         stage: str,
         name: str,
         settings: Settings,
-        modules: list[str],
+        modules: Iterable[str],
         upstream: Iterable[tuple[str, str]],
         without: Iterable[str] = (),
         tables: Iterable[str] = (),

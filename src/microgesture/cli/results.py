@@ -7,6 +7,7 @@ import typer
 
 from .. import steps
 from ..config import Submission, schema_json
+from ..report.step import ReportStep
 from .options import File, Files, OptionalFile, Output, SettingsText, stage
 
 
@@ -126,6 +127,35 @@ def summary(
 
     emotion = (emotion_card, emotion_submission) if emotion_card and emotion_submission else None
     print_summary(summary, fusion, submission, quarantine, cards or [], emotion)
+
+
+@stage("report", ReportStep)
+def report(
+    settings: SettingsText,
+    clips: File,
+    fusion: File,
+    ablation: File,
+    quarantine: File,
+    submission: File,
+    files: Files,
+    output: Output,
+    benchmarks: Annotated[Path | None, typer.Option(help="folder of Snakemake's measurements of jobs")] = None,
+    cross_subject: OptionalFile = None,
+    emotion: OptionalFile = None,
+    emotion_on_test: OptionalFile = None,
+) -> None:
+    """Write the page that shows what a run has learned.
+
+    The files are <stream>/fold0.parquet and so on, or <stream>/val.parquet; <stream>/card.json; and
+    <ensemble>/pseudo_labels.csv.
+    """
+    from ..report.page import write_report
+    from ..report.results import read_results
+
+    step = steps.parse_step(ReportStep, settings)
+    needed = clips, fusion, ablation, quarantine, submission, files
+    folder = benchmarks if benchmarks and benchmarks.exists() else None
+    write_report(output, step, read_results(step, *needed, folder, cross_subject, emotion, emotion_on_test))
 
 
 @stage("evaluate")

@@ -1,0 +1,76 @@
+"""Drawings of a report as inline SVG; colours come from the page's style, so that they fit light, dark and print."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from markupsafe import Markup
+
+SIDE = 168  # of a square drawing, in pixels of the page
+MARGIN = 26
+
+
+def reliability_chart(name: str, before: pd.DataFrame, after: pd.DataFrame) -> Markup:
+    """Promised against kept, before and after calibration; the frames are those of ``measures.reliability``."""
+
+    def place(promised: float, kept: float) -> tuple[float, float]:
+        return MARGIN + promised * SIDE, 6 + (1 - kept) * SIDE
+
+    parts = [_frame(SIDE, SIDE, "promised", "kept"), _line([place(0, 0), place(1, 1)], "guide")]
+    most = max(before.clips.max(), after.clips.max())
+    for found, kind, said in ((before, "before", "as it is"), (after, "after", "calibrated")):
+        places = [place(line.promised, line.kept) for line in found.itertuples()]
+        parts.append(_line(places, kind))
+        for (x, y), line in zip(places, found.itertuples(), strict=True):
+            shown = f"{said}: {line.clips} clips, promised {line.promised:.1%}, kept {line.kept:.1%}"
+            parts.append(_dot(x, y, 2 + 4 * np.sqrt(line.clips / most), kind, shown))
+    return _svg(SIDE + MARGIN + 6, SIDE + MARGIN + 6, f"Reliability of {name}", parts)
+
+
+def learning_chart(name: str, history: Sequence[Mapping[str, Any]], best: int, measured: Sequence[str]) -> Markup:
+    """What was measured in each epoch: the columns ``measured`` of the history, the best epoch marked.
+
+    The highest value is the top, and 0 the bottom; epochs in which a column has no value are left out.
+    """
+    values = [epoch[name] for epoch in history for name in measured if epoch.get(name) is not None]
+    finite = [value for value in values if np.isfinite(value)]
+    top, width = max(finite, default=1) or 1, 1.5 * SIDE
+
+    def place(epoch: int, value: float) -> tuple[float, float]:
+        return MARGIN + (epoch / max(len(history) - 1, 1)) * width, 6 + (1 - value / top) * SIDE * 0.7
+
+    parts = [_frame(width, SIDE * 0.7, "epoch", f"{top:.3g}")]
+    parts.append(_line([place(best, 0), place(best, top)], "guide"))
+    for column, kind in zip(measured, ("before", "after"), strict=True):
+        known = [(epoch, line[column]) for epoch, line in enumerate(history) if line.get(column) is not None]
+        known = [(epoch, value) for epoch, value in known if np.isfinite(value)]
+        parts.append(_line([place(*point) for point in known], kind))
+        for epoch, value in known:
+            shown = f"epoch {epoch}: {column.replace('_', ' ')} {value:.3f}{', kept' if epoch == best else ''}"
+            parts.append(_dot(*place(epoch, value), 4 if epoch == best else 2, kind, shown))
+    label = f"{name}: {' and '.join(column.replace('_', ' ') for column in measured)} by epoch"
+    return _svg(width + MARGIN + 6, SIDE * 0.7 + MARGIN + 6, label, parts)
+
+
+def _svg(width: float, height: float, label: str, parts: Sequence[Markup]) -> Markup:
+    opening = Markup('<svg role="img" aria-label="{}" width="{:.0f}" height="{:.0f}" viewBox="0 0 {:.0f} {:.0f}">')
+    return opening.format(label, width, height, width, height) + Markup("").join(parts) + Markup("</svg>")
+
+
+def _frame(width: float, height: float, below: str, beside: str) -> Markup:
+    return Markup(
+        '<rect class="frame" x="{}" y="6" width="{:.0f}" height="{:.0f}"/>'
+        '<text x="{:.0f}" y="{:.0f}" text-anchor="middle">{}</text>'
+        '<text x="{}" y="14" text-anchor="end">{}</text>'
+    ).format(MARGIN, width, height, MARGIN + width / 2, height + MARGIN - 4, below, MARGIN - 3, beside)
+
+
+def _line(places: Sequence[tuple[float, float]], kind: str) -> Markup:
+    points = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
+    return Markup('<polyline class="{}" points="{}"/>').format(kind, points)
+
+
+def _dot(x: float, y: float, radius: float, kind: str, said: str) -> Markup:
+    shape = Markup('<circle class="{}" cx="{:.1f}" cy="{:.1f}" r="{:.1f}"><title>{}</title></circle>')
+    return shape.format(kind, x, y, radius, said)

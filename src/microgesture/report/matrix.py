@@ -1,0 +1,54 @@
+"""The confusion matrix as a page shows it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from .measures import orders
+
+WAYS = {
+    "number": "as numbered",
+    "mistakes": "most mistakes first",
+    "clips": "most clips first",
+    "neighbours": "what is confused side by side",
+}
+
+
+@dataclass(frozen=True)
+class MatrixCell:
+    """Clips of a class that are said to be of one, and their share of the class in [0, 1]."""
+
+    clips: int
+    share: float
+    kind: str
+    title: str
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """The classes that occur, a row for each, and the orders that they can be put in."""
+
+    classes: Sequence[tuple[int, str]]
+    rows: Sequence[tuple[int, str, Sequence[tuple[int, MatrixCell | None]]]]
+    orders: Sequence[tuple[str, Sequence[int]]]
+
+
+def make_matrix(confusion_KK: np.ndarray, classes: Sequence[str]) -> Matrix:
+    """The part of the confusion matrix whose classes some clip has or is said to have; empty cells are None."""
+    numbers = np.flatnonzero(confusion_KK.sum(0) + confusion_KK.sum(1)).tolist()
+    rows = []
+    for true in numbers:
+        total = int(confusion_KK[true].sum())
+        cells = [(said, _cell(int(confusion_KK[true, said]), total, true, said, classes)) for said in numbers]
+        rows.append((true, classes[true], cells))
+    ways = orders(confusion_KK, numbers)
+    return Matrix([(k, classes[k]) for k in numbers], rows, [(words, ways[way]) for way, words in WAYS.items()])
+
+
+def _cell(clips: int, total: int, true: int, said: int, classes: Sequence[str]) -> MatrixCell | None:
+    if not clips:
+        return None
+    verdict = "are recognised" if true == said else f"are taken for “{classes[said]}”"
+    title = f"{clips} of {total} clips of “{classes[true]}” {verdict} ({clips / total:.1%})"
+    return MatrixCell(clips, round(clips / total, 3), "right" if true == said else "wrong", title)

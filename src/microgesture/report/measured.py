@@ -1,0 +1,76 @@
+"""What streams and ensemble say of the held-out clips: the numbers that most sections of a report are made from."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy.special import softmax
+
+from ..ablation import make_ablation
+from ..fusion import usable
+from ..people import person_of
+from .measures import count_confusion
+from .results import Results
+from .step import ReportStep
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The labelled clips that every stream says something of, by number in their names.
+
+    ``plain_SNK`` are the streams' probabilities as they are, ``calibrated_SNK`` after their temperatures, ``fused_NK``
+    the ensemble's. ``without_S`` is its accuracy when a stream is left out and the other weights are kept, NaN where
+    nothing is left; ``confusion_KK`` counts what it takes for what. ``table`` has the streams and then the ensemble as
+    in the ablation table, and no line without clips.
+    """
+
+    streams: Sequence[str]
+    ensemble: str
+    clip_ids: np.ndarray
+    labels_N: np.ndarray
+    person_N: np.ndarray
+    plain_SNK: np.ndarray
+    calibrated_SNK: np.ndarray
+    fused_NK: np.ndarray
+    without_S: np.ndarray
+    confusion_KK: np.ndarray
+    table: pd.DataFrame
+
+    @property
+    def said(self) -> dict[str, np.ndarray]:
+        """The probabilities (N, K) of each stream, as they are, and then of the ensemble."""
+        return dict(zip(self.streams, self.plain_SNK, strict=True)) | {self.ensemble: self.fused_NK}
+
+
+def measure_held_out(step: ReportStep, results: Results) -> Measured:
+    """Measure the ensemble that a report shows on its held-out clips."""
+    held_out, clips = results.held_out, results.clips.table
+    common_N = usable(held_out.logits_SNK).all(0)
+    clip_ids = np.array(held_out.clip_ids, object)[common_N]
+    labels_N = held_out.labels_N[common_N]
+    person_N = person_of(clips).set_axis(clips.clip_id)[clip_ids].to_numpy()
+    plain_SNK = softmax(held_out.logits_SNK[:, common_N], axis=2)
+    fused_NK = held_out.fused()[common_N]
+    streams = np.arange(len(step.streams))
+    without_S = [_accuracy(held_out.fused(streams != left_out)[common_N], labels_N) for left_out in streams]
+    said = dict(zip(step.streams, plain_SNK, strict=True)) | {step.measured: fused_NK}
+    return Measured(
+        streams=step.streams,
+        ensemble=step.measured,
+        clip_ids=clip_ids,
+        labels_N=labels_N,
+        person_N=person_N,
+        plain_SNK=plain_SNK,
+        calibrated_SNK=held_out.calibrated()[:, common_N],
+        fused_NK=fused_NK,
+        without_S=np.array(without_S),
+        confusion_KK=count_confusion(labels_N, fused_NK.argmax(1), fused_NK.shape[1]),
+        table=make_ablation(dict.fromkeys(said), said, labels_N, person_N),
+    )
+
+
+def _accuracy(said_NK: np.ndarray, labels_N: np.ndarray) -> float:
+    if not len(labels_N) or np.isnan(said_NK).any():
+        return np.nan
+    return float((said_NK.argmax(1) == labels_N).mean())

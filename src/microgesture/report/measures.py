@@ -1,0 +1,108 @@
+"""What a report shows of predictions, beyond the numbers of the ablation table: pure functions of arrays."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from scipy.cluster.hierarchy import leaves_list, linkage, optimal_leaf_ordering
+from scipy.spatial.distance import squareform
+
+BINS = 15  # as many as of the expected calibration error
+
+
+def count_confusion(labels_N: np.ndarray, predicted_N: np.ndarray, classes: int) -> np.ndarray:
+    """How many clips of a class (row) are said to be of another (column): int (K, K)."""
+    return np.bincount(labels_N * classes + predicted_N, minlength=classes**2).reshape(classes, classes)
+
+
+def class_table(confusion_KK: np.ndarray, classes: Sequence[str], train_counts_K: Sequence[int]) -> pd.DataFrame:
+    """One line for each class that occurs, the most frequent in training first.
+
+    Columns ``number, name, train, clips, precision, recall, f1``. The measures are in [0, 1]; precision is NaN where
+    nothing is said to be of the class, and recall and f1 where the class has no held-out clip.
+    """
+    right_K, clips_K, said_K = np.diag(confusion_KK), confusion_KK.sum(1), confusion_KK.sum(0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        table = pd.DataFrame(
+            {
+                "number": np.arange(len(classes)),
+                "name": list(classes),
+                "train": np.array(train_counts_K, int),
+                "clips": clips_K,
+                "precision": right_K / said_K,
+                "recall": right_K / clips_K,
+                "f1": np.where(clips_K > 0, 2 * right_K / (clips_K + said_K), np.nan),
+            }
+        )
+    occurs = (table.train > 0) | (table.clips > 0) | (said_K > 0)
+    return table[occurs].sort_values(["train", "clips", "number"], ascending=[False, False, True], ignore_index=True)
+
+
+def confused_pairs(confusion_KK: np.ndarray) -> pd.DataFrame:
+    """Which class is taken for which, the most often first: ``true, said, clips, share`` of the true class's clips."""
+    wrong_KK = confusion_KK * (1 - np.eye(len(confusion_KK), dtype=int))
+    true, said = np.nonzero(wrong_KK)
+    clips = wrong_KK[true, said]
+    table = pd.DataFrame({"true": true, "said": said, "clips": clips, "share": clips / confusion_KK.sum(1)[true]})
+    return table.sort_values(
+        ["clips", "share", "true", "said"], ascending=[False, False, True, True], ignore_index=True
+    )
+
+
+def orders(confusion_KK: np.ndarray, numbers: Sequence[int]) -> dict[str, list[int]]:
+    """Ways to put the classes ``numbers`` in order, by name of the way.
+
+    ``mistakes``: the class first of which most clips are wrong; ``clips``: the one with most clips; ``neighbours``:
+    classes that are taken for each other side by side, by the leaves of average linkage (Bar-Joseph et al., 2001).
+    """
+    numbers = sorted(numbers)
+    part_KK = confusion_KK[np.ix_(numbers, numbers)]
+    clips_K, wrong_K = part_KK.sum(1), part_KK.sum(1) - np.diag(part_KK)
+    ways = {
+        "number": np.arange(len(numbers)),
+        "mistakes": np.lexsort((np.arange(len(numbers)), -wrong_K)),
+        "clips": np.lexsort((np.arange(len(numbers)), -clips_K)),
+        "neighbours": _neighbours(part_KK),
+    }
+    return {way: [int(numbers[place]) for place in order] for way, order in ways.items()}
+
+
+def _neighbours(confusion_KK: np.ndarray) -> np.ndarray:
+    if len(confusion_KK) < 3:
+        return np.arange(len(confusion_KK))
+    share_KK = confusion_KK / np.maximum(confusion_KK.sum(1, keepdims=True), 1)
+    alike_KK = (share_KK + share_KK.T) / 2
+    distance_P = squareform(1 - alike_KK, checks=False)
+    return leaves_list(optimal_leaf_ordering(linkage(distance_P, "average"), distance_P))
+
+
+def reliability(probabilities_NK: np.ndarray, labels_N: np.ndarray) -> pd.DataFrame:
+    """Promised and kept: one line for each bin of the predicted class's probability that has clips.
+
+    Columns ``clips``, ``promised`` (their mean probability) and ``kept`` (the share that is right). The bins are those
+    of ``metrics.expected_calibration_error``, which is the mean of ``|promised - kept|`` weighted with ``clips``.
+    """
+    sure_N, right_N = probabilities_NK.max(1), probabilities_NK.argmax(1) == labels_N
+    bin_N = np.clip(np.ceil(sure_N * BINS).astype(int) - 1, 0, BINS - 1)
+    found = pd.DataFrame({"bin": bin_N, "promised": sure_N, "kept": right_N.astype(float)}).groupby("bin")
+    return found.mean().assign(clips=found.size())[["clips", "promised", "kept"]].reset_index(drop=True)
+
+
+def by_person(person_N: np.ndarray, labels_N: np.ndarray, said: Mapping[str, np.ndarray]) -> pd.DataFrame:
+    """One line a person, the hardest first: ``person, clips`` and for each of ``said`` (N, K) its accuracy, by name.
+
+    The last of ``said`` says who is hardest.
+    """
+    right = pd.DataFrame({name: said_NK.argmax(1) == labels_N for name, said_NK in said.items()}, dtype=float)
+    found = right.groupby(pd.Series(person_N, name="person"))
+    table = found.mean()
+    table.insert(0, "clips", found.size())
+    return table.reset_index().sort_values([list(said)[-1], "person"], ignore_index=True)
+
+
+def missed_by_all(labels_N: np.ndarray, said_SNK: np.ndarray) -> np.ndarray:
+    """The places of the clips that every stream gets wrong, those first of which the streams are surest."""
+    predicted_SN = said_SNK.argmax(2)
+    missed_M = np.flatnonzero((predicted_SN != labels_N).all(0))
+    sure_M = said_SNK[:, missed_M].max(2).mean(0)
+    return missed_M[np.lexsort((missed_M, -sure_M))]

@@ -1,0 +1,102 @@
+"""The report as one page that needs nothing but itself."""
+
+from pathlib import Path
+
+import numpy as np
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from ..files import write_text
+from ..people import caveat, count_people, describe_clips, people_in_words
+from . import held_out, run
+from .measured import Measured, measure_held_out
+from .results import Results
+from .section import Section
+from .step import ReportStep
+
+HERE = Path(__file__).parent
+FIGURES = {"accuracy": "top 1", "top5": "top 5", "macro_f1": "macro F1", "balanced_accuracy": "balanced accuracy"}
+
+
+def write_report(output: Path, step: ReportStep, results: Results) -> None:
+    """Write the page; equal results give equal bytes."""
+    write_text(output, render(step, results))
+
+
+def render(step: ReportStep, results: Results) -> str:
+    """The page as HTML: no address in it leads out of it, and whatever results say is text and never markup."""
+    measured = measure_held_out(step, results)
+    environment = Environment(
+        loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
+    return environment.get_template("page.html").render(
+        title=f"What {step.submitted} has learned",
+        style=Markup((HERE / "page.css").read_text(encoding="utf-8")),
+        script=Markup((HERE / "page.js").read_text(encoding="utf-8")),
+        what_ran=_what_ran(step, results),
+        figures=_figures(measured),
+        told=_told(step, results, measured),
+        submission=results.submission,
+        submitted_clips=f"{results.submitted_clips:,}",
+        sections=_sections(step, results, measured),
+    )
+
+
+def _sections(step: ReportStep, results: Results, measured: Measured) -> list[Section]:
+    """All sections in the order of the page, without those of what the run does not have."""
+    made = [
+        held_out.streams(measured),
+        held_out.fusion_weights(measured, results),
+        run.ablation(results),
+        held_out.class_scores(measured, results),
+        held_out.confusion(measured, results),
+        held_out.calibration(measured),
+        run.learning_curves(results),
+        held_out.missed_clips(measured, results),
+        held_out.people(measured),
+        run.quarantine(results),
+        run.pseudo_labels(results),
+        run.emotion(results),
+        run.time_and_memory(results),
+        run.versions_and_settings(results, step.configuration),
+    ]
+    return [section for section in made if section is not None]
+
+
+def _what_ran(step: ReportStep, results: Results) -> str:
+    table, streams = results.clips.table, ", ".join(step.streams)
+    splits = ", ".join(f"{(table.split == split).sum():,} {split}" for split in ("train", "val", "test"))
+    return (
+        f"{len(step.streams)} streams ({streams}) on {', '.join(sorted(set(table.corpus)))}: {len(table):,} clips of "
+        f"{people_in_words(count_people(table))} ({splits}), labels of {table.label.dropna().nunique()} of "
+        f"{len(results.clips.classes)} classes."
+    )
+
+
+def _figures(measured: Measured) -> list[tuple[str, str, str]]:
+    """The ensemble's measures, each with its name and its interval, if there is one."""
+    figures = []
+    for line in measured.table.tail(1).to_dict("records"):
+        for metric, name in FIGURES.items():
+            low, high = line[f"{metric}_low"], line[f"{metric}_high"]
+            figures.append((name, f"{line[metric]:.1%}", "" if np.isnan(low) else f"{low:.1%} to {high:.1%}"))
+    return figures
+
+
+def _told(step: ReportStep, results: Results, measured: Measured) -> list[str]:
+    """What the measures were taken on, and what they say of anybody else."""
+    said = []
+    if step.measured != step.submitted:
+        said.append(
+            f"The streams of {step.submitted} have learnt from the validation clips too. What is shown is "
+            f"{step.measured}, whose temperatures and weights they take over."
+        )
+    if measured.table.empty:
+        return [*said, "No labelled clip was held out, so there is no accuracy."]
+    table = results.clips.table
+    people = count_people(table[table.clip_id.isin(measured.clip_ids)])
+    shown = f"{describe_clips(step.folds, people)}, {len(measured.labels_N):,} clips of {people_in_words(people)}."
+    said.append(f"{shown} {caveat(step.folds, people)}")
+    if sum(people.values()) > 1:
+        said.append(f"The ranges are the middle 95 % of 1000 draws of the {people_in_words(people)}, with replacement.")
+    return said

@@ -1,0 +1,42 @@
+"""What the report of a configuration shows, and from which streams."""
+
+from collections.abc import Iterable
+
+from ..config import Config
+from .step import ReportStep
+
+LISTED = {"corpora", "folds", "keypoints", "rgb", "taylor", "flow", "depth", "face", "ensembles", "emotion"}
+PAGE = tuple(f"microgesture/report/page.{part}" for part in ("html", "css", "js"))
+MODULES = ("microgesture.report.page", "microgesture.report.results")
+
+
+def shown_ensemble(config: Config) -> str:
+    """The ensemble that the report shows: what is handed in, or what it is like if it has learnt from val too."""
+    name = config.submission.ensemble
+    while config.learns_from_val(name) and (like := config.ensembles[name].like):
+        name = like
+    return name
+
+
+def reported_streams(config: Config, rows: Iterable[str]) -> list[str]:
+    """The streams whose training the report shows: all that the submission, ``rows`` and emotion are made from."""
+    waiting = [config.submission.ensemble, shown_ensemble(config), *rows]
+    waiting += config.emotion.streams if config.emotion else []
+    found: set[str] = set()
+    while waiting:
+        name = waiting.pop()
+        found.add(name)
+        waiting += [above for above in config.above(name) if above not in found]
+    return [name for name in config.streams if name in found]
+
+
+def report_step(config: Config) -> ReportStep:
+    """What the stage that writes the report is told."""
+    shown = shown_ensemble(config)
+    return ReportStep(
+        submitted=config.submission.ensemble,
+        measured=shown,
+        streams=config.ensembles[shown].streams,
+        folds=config.folds,
+        configuration=config.model_dump(mode="json", include=LISTED, exclude_none=True),
+    )

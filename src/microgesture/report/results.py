@@ -1,0 +1,129 @@
+"""The files that a report is made from, as read."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..clips import Clips, natural_key, read_clips
+from ..ensemble import HeldOut
+from ..errors import InputError
+from ..files import read_json
+from ..fusion import Fusion, stack
+from ..scores import Scores, read_folds, read_scores
+from .step import ReportStep
+
+
+@dataclass(frozen=True)
+class Results:
+    """All that a page shows, as it was written by the stages; tables that a run does not have are None.
+
+    ``held_out`` are the clips of the measured ensemble and its fusions; ``cards`` are those of all streams, by name.
+    ``jobs`` has a line for each job that was timed: ``stage``, ``of``, ``seconds``, ``megabytes`` (most at once, NaN
+    where nobody looked).
+    """
+
+    clips: Clips
+    held_out: HeldOut
+    fusion: dict[str, Any]
+    cards: Mapping[str, dict[str, Any]]
+    ablation: pd.DataFrame
+    quarantine: pd.DataFrame
+    submission: Path
+    submitted_clips: int
+    jobs: pd.DataFrame
+    cross_subject: pd.DataFrame | None = None
+    pseudo_labels: Mapping[str, pd.DataFrame] | None = None
+    emotion: pd.DataFrame | None = None
+    emotion_on_test: pd.DataFrame | None = None
+
+
+def read_results(
+    step: ReportStep,
+    clips: Path,
+    fusion: Path,
+    ablation: Path,
+    quarantine: Path,
+    submission: Path,
+    files: Sequence[Path],
+    benchmarks: Path | None = None,
+    cross_subject: Path | None = None,
+    emotion: Path | None = None,
+    emotion_on_test: Path | None = None,
+) -> Results:
+    """Read the results of a run.
+
+    ``files`` are ``<stream>/fold0.parquet`` and so on, or ``<stream>/val.parquet`` without folds;
+    ``<stream>/card.json``; and ``<ensemble>/pseudo_labels.csv``. ``benchmarks`` is the folder of Snakemake's
+    measurements. Raises ``InputError`` if a stream has no scores or a file does not fit to the others.
+    """
+    by_place = {(path.parent.name, path.name): path for path in files}
+    table, said = read_clips(clips), read_json(fusion)
+    splits = [f"fold{fold}" for fold in range(step.folds)] or ["val"]
+    try:
+        scores = {stream: [by_place[stream, f"{split}.parquet"] for split in splits] for stream in step.streams}
+    except KeyError as missing:
+        raise InputError(
+            f"the report needs the scores {'/'.join(missing.args[0])}; name them among the files"
+        ) from None
+    cards = {folder: read_json(path) for (folder, name), path in by_place.items() if name == "card.json"}
+    labels = {folder: pd.read_csv(path) for (folder, name), path in by_place.items() if name == "pseudo_labels.csv"}
+    return Results(
+        clips=table,
+        held_out=_held_out(table, scores, said, bool(step.folds)),
+        fusion=said,
+        cards=cards,
+        ablation=pd.read_csv(ablation),
+        quarantine=pd.read_csv(quarantine, dtype=str, keep_default_na=False),
+        submission=submission,
+        submitted_clips=len(pd.read_csv(submission)),
+        jobs=read_jobs(benchmarks, cards),
+        cross_subject=pd.read_csv(cross_subject) if cross_subject else None,
+        pseudo_labels=labels or None,
+        emotion=pd.read_csv(emotion) if emotion else None,
+        emotion_on_test=pd.read_csv(emotion_on_test) if emotion_on_test else None,
+    )
+
+
+def _held_out(clips: Clips, files: Mapping[str, Sequence[Path]], said: Mapping[str, Any], folded: bool) -> HeldOut:
+    """The labelled clips that the ensemble was measured on, with the fusions that predicted them; none if none were."""
+    read = {stream: read_folds(paths) if folded else (read_scores(paths[0]), {}) for stream, paths in files.items()}
+    scores: dict[str, Scores] = {stream: scores for stream, (scores, _) in read.items()}
+    fold = next(iter(read.values()))[1]
+    known = clips.usable[clips.usable.label.notna() & clips.usable.split.isin(["train", "val"] if folded else ["val"])]
+    if not said["fitted_on"]["clips"]:
+        known = known.iloc[:0]
+    labels = dict(zip(known.clip_id, known.label.astype(int), strict=True))
+    clip_ids = tuple(sorted(labels, key=natural_key))
+    return HeldOut(
+        clip_ids,
+        np.array([labels[clip_id] for clip_id in clip_ids], int),
+        stack(scores, clip_ids, len(clips.classes)),
+        np.array([fold.get(clip_id, 0) for clip_id in clip_ids], int),
+        [_fusion(each, list(files)) for each in (said["without_fold"] if folded else [said])],
+    )
+
+
+def _fusion(said: Mapping[str, Mapping[str, float]], streams: Sequence[str]) -> Fusion:
+    temperatures, weights = ([said[name][stream] for stream in streams] for name in ("temperatures", "weights"))
+    return Fusion(np.array(temperatures), np.array(weights))
+
+
+def read_jobs(benchmarks: Path | None, cards: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
+    """What each job took: those that Snakemake measured, ``<stage>/<of>/<job>.tsv``, and the trainings by their cards.
+
+    A training whose folder ``train/<stream>`` is measured too is taken from there.
+    """
+    lines = []
+    for path in sorted(benchmarks.rglob("*.tsv")) if benchmarks else ():
+        stage, of = path.relative_to(benchmarks).parts[:2]
+        for row in pd.read_csv(path, sep="\t", na_values="-").itertuples():
+            lines.append((stage, of.removesuffix(".tsv"), row.s, row.max_rss))
+    measured = {(stage, of) for stage, of, *_ in lines}
+    lines += [
+        ("train", name, card["seconds"], np.nan) for name, card in cards.items() if ("train", name) not in measured
+    ]
+    return pd.DataFrame(lines, columns=["stage", "of", "seconds", "megabytes"])

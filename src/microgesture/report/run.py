@@ -1,0 +1,150 @@
+"""The sections of a report about the run: what was compared, trained, left out, and what it took."""
+
+import json
+from typing import Any
+
+import pandas as pd
+
+from .charts import learning_chart
+from .results import Results
+from .section import COUNT, GAIN, MEASURES, MOST_ROWS, NOTHING, SCORE, Chart, Section
+from .tables import Column, make_table
+
+DIFFERENCE = Column(
+    "difference", "difference", GAIN, "in accuracy, over the row that it is compared with", interval=True
+)
+
+
+def ablation(results: Results) -> Section:
+    """The ablation tables of held-out and, where the truth is known, of test clips."""
+    results, columns = (
+        results,
+        [Column("name", "row"), *MEASURES, Column("versus", "compared with"), DIFFERENCE],
+    )
+    tables = []
+    for heading, table in (("Held-out clips", results.ablation), ("Test clips", results.cross_subject)):
+        if table is not None and len(table):
+            real = (table.difference_low > 0) | (table.difference_high < 0)
+            heading += f", {table.clips.iloc[0]:,} of them"
+            tables.append((heading, make_table(table, columns, real)))
+            if single := [column for column in table if column.startswith("accuracy of ")]:
+                each = [Column("name", "row"), *(Column(c, c.removeprefix("accuracy of "), SCORE) for c in single)]
+                tables.append(("Accuracy of each person of the test split", make_table(table, each)))
+    said = "All rows on the same clips. Bold: the interval of the difference in accuracy excludes 0."
+    return Section("ablation", "Ablation", [said] if tables else [NOTHING], tables)
+
+
+def learning_curves(results: Results) -> Section:
+    """What every training measured in each epoch."""
+    charts, lines = [], []
+    for name, card in results.cards.items():
+        best, history = card["best_epoch"], card["history"]
+        drawings = [learning_chart(name, history, best, ("train_loss", "val_loss"))]
+        if history[best].get("val_accuracy") is not None:
+            drawings.append(learning_chart(name, history, best, ("val_accuracy", "val_balanced_accuracy")))
+        charts.append(Chart(f"{name} (on {card['corpus']}): epoch {best} of 0 to {len(history) - 1} is kept", drawings))
+        lines.append({"stream": name, **{key: card[key] for key in ("corpus", "parameters")}, "epochs": len(history)})
+    columns = [
+        Column("stream", "stream"),
+        Column("corpus", "corpus"),
+        Column("parameters", "parameters", COUNT),
+        Column("epochs", "epochs", COUNT),
+    ]
+    said = "Above the loss, below the accuracies on the validation split; the dotted line is the epoch that is kept. "
+    said += "Dashed: training loss, and accuracy. Solid: validation loss, and balanced accuracy."
+    return Section("learning", "Learning curves", [said], [("", make_table(pd.DataFrame(lines), columns))], charts)
+
+
+def quarantine(results: Results) -> Section:
+    """What could not be used, and why."""
+    table, title = results.quarantine, "Quarantined clips"
+    if table.empty:
+        return Section("quarantine", title, ["Every clip could be used in every stage."])
+    said = [f"{table.clip_id.nunique():,} clips could not be used in some stage; the others went on without them."]
+    if len(table) > MOST_ROWS:
+        said.append(f"The first {MOST_ROWS} are listed; all stand in results/quarantine.csv.")
+    by_stage = table.groupby(["corpus", "stage"]).size().rename("clips").reset_index()
+    counted = [Column("corpus", "corpus"), Column("stage", "stage"), Column("clips", "clips", COUNT)]
+    columns = [Column(name, name.replace("clip_id", "clip")) for name in ("corpus", "stage", "clip_id", "reason")]
+    tables = [("By stage", make_table(by_stage, counted)), ("", make_table(table.head(MOST_ROWS), columns))]
+    return Section("quarantine", title, said, tables)
+
+
+def pseudo_labels(results: Results) -> Section | None:
+    """The test clips that ensembles have labelled; None where none has."""
+    if results.pseudo_labels is None:
+        return None
+    classes, tables = results.clips.classes, []
+    for ensemble, labels in results.pseudo_labels.items():
+        found = labels.groupby("label").confidence.agg(["size", "mean"]).reset_index()
+        found["label"] = [classes[label] for label in found.label]
+        columns = [
+            Column("label", "class"),
+            Column("size", "test clips", COUNT, bar=found["size"].max()),
+            Column("mean", "mean probability", SCORE),
+        ]
+        tables.append((f"{ensemble} labels {len(labels):,} test clips", make_table(found, columns)))
+    said = (
+        "Test clips that an ensemble was sure enough of for other streams to learn from; their true classes are unread."
+    )
+    return Section("pseudo-labels", "Pseudo-labels", [said], tables)
+
+
+def emotion(results: Results) -> Section | None:
+    """How well sources tell win from lose; None where the run told no emotion."""
+    results = results
+    if results.emotion is None:
+        return None
+    columns = [
+        Column("row", "sources"),
+        Column("balanced_accuracy", "balanced", SCORE, interval=True),
+        Column("auc", "AUC", SCORE, "area under the receiver operating characteristic", interval=True),
+        Column("accuracy", "accuracy", SCORE, interval=True),
+        Column("versus", "compared with"),
+        Column("difference", "difference", GAIN, "in balanced accuracy", interval=True),
+    ]
+    tables = []
+    for heading, table in (("Held-out videos", results.emotion), ("Test videos", results.emotion_on_test)):
+        if table is not None and len(table):
+            real = (table.difference_low > 0) | (table.difference_high < 0)
+            tables.append((f"{heading}, {table.videos.iloc[0]:,} of them", make_table(table, columns, real)))
+    return Section("emotion", "Emotion", ["Win or lose, told for a whole video from different sources."], tables)
+
+
+def time_and_memory(results: Results) -> Section:
+    """Time and memory by stage."""
+    jobs = results.jobs
+    columns = [
+        Column("stage", "stage"),
+        Column("of", "of"),
+        Column("jobs", "jobs", COUNT),
+        Column("seconds", "seconds", "{:,.1f}", "added up over jobs, which may have run side by side"),
+        Column("megabytes", "MB at most", COUNT, "memory of the largest job; empty where nobody looked"),
+    ]
+    found = jobs.groupby(["stage", "of"], sort=True)
+    table = pd.DataFrame({"jobs": found.size(), "seconds": found.seconds.sum(), "megabytes": found.megabytes.max()})
+    columns[3] = Column(**{**vars(columns[3]), "bar": table.seconds.max()})
+    said = f"{jobs.seconds.sum() / 60:,.1f} minutes of work were measured, added up over all jobs."
+    return Section("time", "Time and memory", [said], [("", make_table(table.reset_index(), columns))])
+
+
+def versions_and_settings(results: Results, configuration: dict[str, Any]) -> Section:
+    """Versions of what ran, and the settings of every stream and stage."""
+    cards = results.cards
+    ran: dict[tuple[str, str], list[str]] = {}
+    for name, card in cards.items():
+        versions = {"python": card["python"], **card["libraries"], "revision": card["git_revision"]}
+        versions["device"] = f"{card['devices']} {card['device']}"
+        for what, version in versions.items():
+            ran.setdefault((what, version or "unknown"), []).append(name)
+    lines = [(what, version, ", ".join(names)) for (what, version), names in ran.items()]
+    columns = [Column("what", "what"), Column("version", "version"), Column("streams", "streams")]
+    table = make_table(pd.DataFrame(lines, columns=[column.name for column in columns]), columns)
+    keys = ("inputs", "network", "recipe", "init", "weights", "seed")
+    listed = [(f"Stream {name}", _json({key: card.get(key) for key in keys})) for name, card in cards.items()]
+    listed += [(key, _json(value)) for key, value in configuration.items()]
+    return Section("settings", "Versions and settings", [], [("", table)], listings=listed)
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False)

@@ -1,0 +1,17 @@
+"""What the command line hands to the stage that writes the report."""
+
+from typing import Any
+
+from pydantic import Field
+
+from ..settings import Settings
+
+
+class ReportStep(Settings):
+    """The ensemble to show, and the settings to list."""
+
+    submitted: str = Field(description="the ensemble that is handed in")
+    measured: str = Field(description="the ensemble whose held-out clips are shown: that one, or one that it is like")
+    streams: tuple[str, ...] = Field(min_length=1, description="of the measured ensemble, in its order")
+    folds: int = Field(0, ge=0, description="parts of the people that it is measured on; 0: on val")
+    configuration: dict[str, Any] = Field({}, description="settings to list on the page")

@@ -1,0 +1,68 @@
+# REQUIRED INPUTS: results/ablation.csv, results/submission.csv, results/quarantine.csv, the scores and the fusion of the
+# ensemble that is handed in, cards of streams; and the tables of pseudo-labels, of the test split and of emotion.
+# OUTPUTS: results/report.html.
+
+from microgesture.report.planning import shown_ensemble
+
+shown = shown_ensemble(plan.config)
+
+
+localrules:
+    write_report,
+
+
+def report_options(wildcards, input):
+    """The options that name the tables that not every run has."""
+    names = ("cross_subject", "emotion", "emotion_on_test")
+    return " ".join(
+        f"--{name.replace('_', '-')} {input[name]}" for name in names if input[name]
+    )
+
+
+rule write_report:
+    input:
+        clips=ensemble_clips(shown),
+        fusion=f"results/ensembles/{shown}/fusion.json",
+        scores=expand(
+            "results/scores/{stream}/{split}.parquet",
+            stream=plan.config.ensembles[shown].streams,
+            split=[f"fold{fold}" for fold in plan.folds] or ["val"],
+        ),
+        cards=expand("results/streams/{stream}/card.json", stream=plan.reported),
+        labels=expand(
+            "results/ensembles/{ensemble}/pseudo_labels.csv",
+            ensemble=sorted(
+                {
+                    labels
+                    for stream in plan.reported
+                    if (labels := plan.config.streams[stream].pseudo_labels)
+                }
+            ),
+        ),
+        ablation="results/ablation.csv",
+        quarantine="results/quarantine.csv",
+        submission="results/submission.csv",
+        cross_subject=(
+            "results/cross_subject/ablation.csv" if plan.config.truth else []
+        ),
+        emotion="results/emotion/ablation.csv" if plan.config.emotion else [],
+        emotion_on_test=(
+            "results/emotion/cross_subject.csv"
+            if plan.config.emotion and plan.config.emotion.truth
+            else []
+        ),
+    output:
+        "results/report.html",
+    log:
+        "results/logs/report.log",
+    params:
+        settings=plan.step("report", "report").settings,
+        stamp=plan.step("report", "report").stamp,
+        tables=report_options,
+    message:
+        "Writing the report"
+    shell:
+        "microgesture --log {log:q} report --settings {params.settings:q} --clips {input.clips}"
+        " --fusion {input.fusion} --ablation {input.ablation} --quarantine {input.quarantine}"
+        " --submission {input.submission} --benchmarks results/benchmarks {params.tables} --output {output}"
+        " {input.scores} {input.cards} {input.labels}"
