@@ -1,0 +1,110 @@
+"""The clips in a folder: which files there are, and which video and keypoints belong together."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from ..corpora.listing import walk
+
+VIDEOS = (".mp4", ".avi", ".mkv", ".mov")
+KEYPOINTS = (".npz", ".xlsx")
+# Folders that tell what kind of file lies in them, and nothing of the clip.
+_KIND_FOLDERS = {
+    *("video", "videos", "clip", "clips", "rgb", "data", "files"),
+    *("keypoint", "keypoints", "skeleton", "skeletons", "pose", "poses", "openpose"),
+}
+_KIND_ENDINGS = ("_openpose", "_keypoints", "_skeleton", "_pose", "_rgb", "_video")
+
+
+@dataclass(frozen=True)
+class FoundClip:
+    """One clip: the folders above it that may tell something, its name, its files, and what is known of it so far.
+
+    ``video`` and ``keypoints`` are relative to the folder that was searched; None is unknown, or not there.
+    """
+
+    folders: tuple[str, ...]
+    name: str
+    video: PurePosixPath | None = None
+    keypoints: PurePosixPath | None = None
+    label: str | None = None
+    subject: str | None = None
+    split: str | None = None
+
+    @property
+    def files(self) -> tuple[PurePosixPath, ...]:
+        """The files of the clip, the video first."""
+        return tuple(path for path in (self.video, self.keypoints) if path)
+
+
+def visible_files(folder: Path, but: Path | None = None) -> Iterator[PurePosixPath]:
+    """The files under a folder in a fixed order, relative to it.
+
+    Hidden ones, such as the ``._a.mp4`` that a Mac leaves on other disks, and those in the folder ``but`` are left out.
+    """
+    left_out = but.resolve() if but else None
+    for path in walk(folder):
+        if any(part.startswith(".") for part in path.parts):
+            continue
+        if left_out != folder.resolve() and left_out in (folder / path).resolve().parents:
+            continue
+        yield PurePosixPath(path.as_posix())
+
+
+def find_clips(files: Iterator[PurePosixPath]) -> tuple[list[FoundClip], list[str]]:
+    """The clips among the files, and sentences on files that cannot be taken.
+
+    A video and a file of keypoints of the same name belong together, if their folders differ only in what tells their
+    kind: ``videos/train/a.mp4`` and ``keypoints/train/a_openpose.xlsx``.
+    """
+    kinds: dict[str, dict[tuple[str, ...], PurePosixPath]] = {"video": {}, "keypoints": {}}
+    notes = []
+    for path in files:
+        kind = _kind(path)
+        if kind is None:
+            continue
+        if not str(path).isprintable():
+            notes.append(f"{str(path)!r} holds a character that cannot be printed; rename it to use it.")
+            continue
+        key = _key(path)
+        if first := kinds[kind].get(key):
+            notes.append(f"{path} is left out, for {first} has the same name; rename it to use it.")
+        else:
+            kinds[kind][key] = path
+    keys = sorted({*kinds["video"], *kinds["keypoints"]})
+    clips = [FoundClip(key[:-1], key[-1], kinds["video"].get(key), kinds["keypoints"].get(key)) for key in keys]
+    return clips, notes
+
+
+def _kind(path: PurePosixPath) -> str | None:
+    if path.suffix.lower() in VIDEOS:
+        return "video"
+    return "keypoints" if path.suffix in KEYPOINTS else None
+
+
+def _key(path: PurePosixPath) -> tuple[str, ...]:
+    name = path.stem
+    for ending in _KIND_ENDINGS:
+        if name.lower().endswith(ending):
+            name = name[: -len(ending)] or name
+            break
+    return (*(part for part in path.parts[:-1] if part.lower() not in _KIND_FOLDERS), name)
+
+
+def clip_ids(clips: list[FoundClip]) -> list[str]:
+    """An id for each clip, all different: its name, where several have it with their folders, and then a number."""
+    wholes = ["_".join((*clip.folders, clip.name)) for clip in clips]
+    names = [clip.name.strip() for clip in clips]
+    often = Counter(names)
+    ids: list[str] = []
+    taken: set[str] = set()
+    for name, whole in zip(names, wholes, strict=True):
+        wanted = (name if often[name] == 1 else whole.strip()) or "clip"
+        clip_id, number = wanted, 1
+        while clip_id in taken:
+            number += 1
+            clip_id = f"{wanted}_{number}"
+        taken.add(clip_id)
+        ids.append(clip_id)
+    return ids

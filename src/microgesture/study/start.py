@@ -1,0 +1,203 @@
+"""Starting a study: the manifest, the configuration, and what is missing, from a folder of clips."""
+
+import csv
+import io
+import os
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+
+from ..errors import InputError, UnusableClip
+from ..files import write_text
+from ..skeletons import skeleton_points
+from .clips import FoundClip, clip_ids, find_clips, visible_files
+from .names import read_file_names, read_folders
+from .settings import settings_text
+from .splits import propose_splits
+from .tables import read_table
+
+ENOUGH = 0.98  # share of the clips that must have a kind of file for streams to use it, as max_quarantined allows
+FEW = 5  # clips of a class in train below which it is named
+
+
+@dataclass(frozen=True)
+class Study:
+    """A study that could be written: its two files, and sentences for whoever started it."""
+
+    manifest: str
+    settings: str
+    found: tuple[str, ...]
+    missing: tuple[str, ...]
+
+
+def start_study(study: Path, folder: Path, gpu: bool) -> Study:
+    """Write ``clips.csv`` and ``config.yaml`` into the folder ``study`` for the clips in ``folder``.
+
+    With ``gpu`` networks and frames are larger. Raises ``InputError`` if there are no clips, or one of the two files is
+    there already.
+    """
+    targets = [study / "clips.csv", study / "config.yaml"]
+    if there := [path for path in targets if os.path.lexists(path)]:
+        raise InputError(f"{there[0]} is there already, and nothing was written; remove it or name another folder")
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such folder; name the one with your clips")
+    if study.exists() and not study.is_dir():
+        raise InputError(f"{study} is a file; name a folder for the study")
+    if not str(study.resolve()).isprintable():
+        raise InputError(f"{str(study)!r} holds a character that cannot be printed; name another folder")
+    started = plan_study(study, folder, gpu)
+    for path, text in zip(targets, (started.manifest, started.settings), strict=True):
+        write_text(path, text)
+    return started
+
+
+def plan_study(study: Path, folder: Path, gpu: bool) -> Study:
+    """What ``start_study`` writes and says; writes nothing."""
+    files = list(visible_files(folder, but=study))
+    clips, notes = find_clips(iter(files))
+    if not clips:
+        raise InputError(f"{folder}: no clips in it or its folders; looked for .mp4, .avi, .mkv, .mov, .npz and .xlsx")
+    clips, points, kinds = _usable_kinds(folder, clips)
+    clips, told = _read(folder, files, clips)
+    clips, proposed = propose_splits(clips)
+    video, keypoints = any(clip.video for clip in clips), any(clip.keypoints for clip in clips)
+    training = [clip for clip in clips if clip.split == "train"]
+    labels = {clip.label for clip in clips if clip.label}
+    shared = _shared_subject(clips)
+    found = [f"{len(clips)} clips: {_counted(clips)}.", *told, *notes]
+    text = settings_text(
+        study.resolve(), video, points if keypoints else None, len(clips), len(training), labels, shared, gpu
+    )
+    return Study(
+        _manifest(clips, study, folder, video, keypoints),
+        text,
+        tuple(found),
+        (*kinds, *proposed, *_missing(clips, shared)),
+    )
+
+
+def next_commands(study: Path) -> list[str]:
+    """The commands that go on from a new study, to be run where the ``Snakefile`` is."""
+    settings = shlex.quote(str(study / "config.yaml"))
+    return [
+        f"microgesture doctor --configfile {settings}",
+        f"snakemake --cores {len(os.sched_getaffinity(0))} results/submission.csv --configfile {settings} "
+        f"--directory {shlex.quote(str(study))}",
+        f"microgesture evaluate --submission {shlex.quote(str(study / 'results/submission.csv'))} "
+        f"--truth {shlex.quote(str(study / 'clips.csv'))}",
+    ]
+
+
+def _read(folder: Path, files: Sequence[PurePosixPath], clips: list[FoundClip]) -> tuple[list[FoundClip], list[str]]:
+    notes, known = [], set()
+    for path in files:
+        if path.suffix.lower() == ".csv":
+            clips, told, keys = read_table(folder, path, clips)
+            notes += told
+            known |= keys
+    clips, told = read_folders(clips, known)
+    notes += told
+    clips, told = read_file_names(clips)
+    return clips, notes + told
+
+
+def _usable_kinds(folder: Path, clips: list[FoundClip]) -> tuple[list[FoundClip], int | None, list[str]]:
+    """The clips with the kinds of file that nearly all have, the points of the keypoints, and what is left out."""
+    count = {kind: sum(getattr(clip, kind) is not None for clip in clips) for kind in ("video", "keypoints")}
+    points, notes = _points(folder, clips)
+    if count["keypoints"] and points is None:
+        clips = [replace(clip, keypoints=None) for clip in clips if clip.video]
+        if not clips:
+            raise InputError(f"{folder}: no clip in it can be used. {' '.join(notes)}")
+        notes.append("The keypoints are left out.")
+    elif count["video"] and count["keypoints"] and min(count.values()) < ENOUGH * len(clips):
+        most = max(count, key=count.__getitem__)
+        other = "keypoints" if most == "video" else "video"
+        clips = [replace(clip, **{other: None}) for clip in clips if getattr(clip, most)]
+        notes.append(
+            f"Too few clips have both video and keypoints; the study uses {most} alone, of {len(clips)} clips. A study "
+            "of both needs both of every clip."
+        )
+    if not any(clip.keypoints for clip in clips):
+        points = None
+    return clips, points, notes
+
+
+def _points(folder: Path, clips: Sequence[FoundClip]) -> tuple[int | None, list[str]]:
+    """How many points the first file of keypoints has that can be read, and why those before it cannot."""
+    notes: list[str] = []
+    for path in [clip.keypoints for clip in clips if clip.keypoints][:10]:
+        try:
+            return skeleton_points(folder / path), notes
+        except UnusableClip as error:
+            notes.append(f"{error}.")
+    return None, notes
+
+
+def _counted(clips: Sequence[FoundClip]) -> str:
+    video = sum(clip.video is not None for clip in clips)
+    keypoints = sum(clip.keypoints is not None for clip in clips)
+    labels = len({clip.label for clip in clips if clip.label})
+    people = len({clip.subject for clip in clips if clip.subject})
+    return f"{video} with video, {keypoints} with keypoints, {labels} classes, {people} subjects"
+
+
+def _shared_subject(clips: Sequence[FoundClip]) -> str | None:
+    people = {split: {clip.subject for clip in clips if clip.split == split} - {None} for split in ("train", "val")}
+    test = {clip.subject for clip in clips if clip.split == "test"} - {None}
+    return min(test & (people["train"] | people["val"]), default=None)
+
+
+def _missing(clips: Sequence[FoundClip], shared: str | None) -> list[str]:
+    """Sentences on what clips.csv lacks."""
+    by_split = {split: [clip for clip in clips if clip.split == split] for split in ("train", "val", "test")}
+    notes = []
+    if unlabelled := sum(clip.label is None for clip in by_split["train"]):
+        notes.append(
+            f"Labels: {unlabelled} clips of train have none, and a run would leave them out or stop. Fill in the "
+            "column label of clips.csv, or put those to be predicted into test."
+        )
+    trained = [clip.label for clip in by_split["train"] if clip.label]
+    if trained and len(set(trained)) < 2:
+        notes.append(f"Labels: all clips of train are of the class {trained[0]}; a classifier needs two.")
+    rare = sorted({label for label in trained if trained.count(label) < FEW})
+    if rare:
+        notes.append(f"{len(rare)} classes have fewer than {FEW} clips in train, the first is {rare[0]}.")
+    unseen = sorted({clip.label for clip in clips if clip.label} - set(trained))
+    if trained and unseen:
+        notes.append(f"No clip of train is of {', '.join(unseen[:5])}: nothing will ever be told to be of that class.")
+    if any(clip.subject is None for clip in clips):
+        unknown = sum(clip.subject is None for clip in clips)
+        notes.append(
+            f"Subjects: of {unknown} clips it is not known who is seen; fill in the column subject if you can."
+        )
+    if shared is not None:
+        notes.append(f"Subject {shared} is in test and elsewhere, which config.yaml allows; see there.")
+    for split, what in (
+        ("train", "to learn from, so no run can start; write train into the column split of some"),
+        ("val", "to validate on, so the last epoch is kept and the streams have equal weights"),
+        ("test", "to predict, so the submission will be empty"),
+    ):
+        if not by_split[split]:
+            notes.append(f"Splits: there are no clips {what}.")
+    return notes
+
+
+def _manifest(clips: Sequence[FoundClip], study: Path, folder: Path, video: bool, keypoints: bool) -> str:
+    """The text of clips.csv, with files relative to the study."""
+    kinds = [kind for kind, there in (("video", video), ("keypoints", keypoints)) if there]
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(["clip_id", "split", "subject", "label", *kinds])
+    for clip_id, clip in zip(clip_ids(list(clips)), clips, strict=True):
+        sources = [_relative(getattr(clip, kind), study, folder) for kind in kinds]
+        table.writerow([clip_id, clip.split, clip.subject or "", clip.label or "", *sources])
+    return text.getvalue()
+
+
+def _relative(path: PurePosixPath | None, study: Path, folder: Path) -> str:
+    if path is None:
+        return ""
+    relative = Path(os.path.relpath(folder.resolve() / path, study.resolve())).as_posix()
+    return relative if relative.startswith("../") else f"./{relative}"  # spaces before a cell's text are not kept
