@@ -1,0 +1,77 @@
+"""Gestures out of windows: which of the windows that overlap hold one, and which hold rest."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+THRESHOLD = 0.3  # below which the likeliest class of a window is no gesture
+
+
+class Segment(NamedTuple):
+    """A gesture in a recording: ``start`` and ``end`` are frames, from 0 and included; ``label`` indexes the classes.
+
+    ``probability`` is that of the class, 0 to 1.
+    """
+
+    start: int
+    end: int
+    label: int
+    probability: float
+
+
+def find_segments(
+    starts_N: np.ndarray, ends_N: np.ndarray, probabilities_NK: np.ndarray, threshold: float
+) -> list[Segment]:
+    """The windows without overlap that together have the most evidence, in order.
+
+    The evidence of a window is the time that it explains, times what its likeliest class has above ``threshold``; one
+    that has nothing above it is rest. So one window that shows a whole gesture beats two that show its halves, and a
+    window that is sure beats its less sure neighbours. The best set is found exactly, in O(N log N), as the schedule of
+    weighted intervals (Kleinberg and Tardos, Algorithm Design, 6.1); the measure of evidence is ours. Windows of NaN
+    are rest.
+    """
+    peak_N = np.nan_to_num(probabilities_NK).max(1)
+    evidence_N = (ends_N - starts_N + 1) * (peak_N - threshold)
+    rows = np.flatnonzero(evidence_N > 0)
+    rows = rows[np.lexsort((starts_N[rows], ends_N[rows]))]
+    # How many of the windows before this one, in the order of their ends, are over when it starts.
+    before = np.searchsorted(ends_N[rows], starts_N[rows], side="left")
+    best = np.zeros(len(rows) + 1)
+    for place, row in enumerate(rows):
+        best[place + 1] = max(best[place], best[before[place]] + evidence_N[row])
+    chosen, place = [], len(rows)
+    while place:
+        if best[place] > best[place - 1]:
+            chosen.append(rows[place - 1])
+            place = before[place - 1]
+        else:
+            place -= 1
+    return [
+        Segment(int(starts_N[row]), int(ends_N[row]), int(probabilities_NK[row].argmax()), float(peak_N[row]))
+        for row in reversed(chosen)
+    ]
+
+
+def overlap(one: Segment, other: Segment) -> float:
+    """Frames that both have, as a share of those that either has, 0 to 1."""
+    common = min(one.end, other.end) - max(one.start, other.start) + 1
+    either = max(one.end, other.end) - min(one.start, other.start) + 1
+    return max(common, 0) / either
+
+
+def count_found(found: Sequence[Segment], truth: Sequence[Segment], least: float = 0.3) -> int:
+    """How many true segments have a found one of their class that overlaps them by more than ``least``.
+
+    Each found segment stands for one true one; pairs are made in order of their overlap.
+    """
+    pairs = sorted(
+        ((overlap(a, b), i, j) for i, a in enumerate(found) for j, b in enumerate(truth) if a.label == b.label),
+        reverse=True,
+    )
+    used, met = set(), set()
+    for share, i, j in pairs:
+        if share > least and i not in used and j not in met:
+            used.add(i)
+            met.add(j)
+    return len(met)

@@ -1,0 +1,107 @@
+"""Windows over a recording as rows of a clips table, so that every stage makes and scores them as it does clips."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..clips import SCHEMA, Clips
+from ..errors import UnusableClip
+from ..isolation import each_clip_isolated
+from ..skeletons import read_skeleton
+from ..video import VideoInfo, probe
+from .settings import Lengths
+
+SKELETONS = (".xlsx", ".csv", ".npz")
+STEPS = 4  # windows of one length in the time of the shortest
+PIECE = 256  # windows made at a time, so that disk and memory hold a recording of any length
+SECONDS, MEMORY = 900, 4 << 30  # for looking at one file
+
+
+@dataclass(frozen=True)
+class Recording:
+    """A video, its keypoints, or both; ``fps`` frames a second, ``n_frames`` of them, sizes in pixels or None."""
+
+    name: str
+    video: Path | None
+    skeleton: Path | None
+    n_frames: int
+    fps: float
+    width: int | None
+    height: int | None
+
+
+def find_recording(path: Path, keypoints: Path | None, fps: float) -> Recording:
+    """What a video or a keypoint file holds; beside a video lie its keypoints, ``keypoints`` or a file of its name.
+
+    ``fps`` is what keypoints alone are taken to have, and a video that does not say. Both are read in processes of
+    their own. Raises ``UnusableClip`` if a file cannot be read.
+    """
+    if path.suffix.lower() in SKELETONS:
+        frames = _isolated(path, _count_rows)
+        return Recording(path.stem, None, path.resolve(), frames, fps, None, None)
+    info: VideoInfo = _isolated(path, _look)
+    skeleton = keypoints or next(iter(_beside(path)), None)
+    name, found = path.stem, skeleton.resolve() if skeleton else None
+    return Recording(name, path.resolve(), found, info.n_frames, info.fps or fps, info.width, info.height)
+
+
+def window_table(recording: Recording, lengths: Lengths, classes: Sequence[str]) -> Clips:
+    """All windows of a recording in the order of their starts, in pieces of ``PIECE``: the column ``shard``.
+
+    Windows have the lengths of the gestures that were learnt, in seconds, and follow each other by a quarter of the
+    shortest; the last one of each length ends with the recording. A shorter recording is one window.
+    """
+    scale = recording.fps / lengths.fps
+    sizes = sorted({min(max(round(frames * scale), 1), recording.n_frames) for frames in lengths.frames})
+    step = max(sizes[0] // STEPS, 1)
+    spans = sorted(
+        (start, start + size - 1)
+        for size in sizes
+        for start in {*range(0, recording.n_frames - size + 1, step), recording.n_frames - size}
+    )
+    starts, ends = np.array(spans).T
+    table = pd.DataFrame({"start": starts, "end": ends, "n_frames": ends - starts + 1})
+    table["clip_id"] = [f"{recording.name}_{start}_{end}" for start, end in spans]
+    table = table.assign(
+        corpus="videos",
+        recording=recording.name,
+        subject=None,
+        split="test",
+        label=pd.array([None] * len(table), "Int32"),
+        video=str(recording.video) if recording.video else None,
+        video_start=table.start,
+        skeleton=str(recording.skeleton) if recording.skeleton else None,
+        skeleton_start=table.start,
+        fps=np.float32(recording.fps),
+        width=pd.array([recording.width] * len(table), "Int32"),
+        height=pd.array([recording.height] * len(table), "Int32"),
+        shard=np.arange(len(table)) // PIECE,
+        status="ok",
+        reason=None,
+    )
+    return Clips(table[SCHEMA.names], tuple(classes), tuple(classes))
+
+
+def _beside(video: Path) -> list[Path]:
+    names = [video.with_suffix(suffix) for suffix in SKELETONS]
+    names += [video.with_name(f"{video.stem}_openpose.xlsx")]
+    return [name for name in names if name.is_file()]
+
+
+def _isolated(path: Path, look: Callable[[], Callable[[str], Any]]) -> Any:
+    (_, found), *_ = each_clip_isolated([str(path)], look, SECONDS, MEMORY)
+    if isinstance(found, UnusableClip):
+        raise found
+    return found
+
+
+def _look() -> Callable[[str], VideoInfo]:
+    return lambda path: probe(path, count=True)
+
+
+def _count_rows() -> Callable[[str], int]:
+    return lambda path: len(read_skeleton(path))

@@ -1,0 +1,76 @@
+"""A finished run without any training, to be exported: random networks, and a video with keypoints beside it."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+import yaml
+
+from microgesture.clips import write_clips
+from microgesture.corpora import list_clips
+from microgesture.files import write_csv, write_json
+from microgesture.jobs import read_plan
+from microgesture.keypoints import LAYOUTS, SELECTIONS
+from microgesture.networks import build
+from microgesture.predict import network_of
+from microgesture.steps import parse_step
+from microgesture.stream import TrainStep
+from microgesture.weights import About, save_weights
+from release_files import write_video
+from training_clips import draw_keypoints
+
+RECIPE = {"frames": 4, "size": 16, "views": 1, "flip": False, "crop_area": [0.7, 1.0]}
+POSE = {"name": "poseconv3d", "width": 4}
+SWIN = {"name": "video_swin", "width": 8, "depths": [1, 1]}
+STREAMS = {
+    "joint": {"corpus": "mine", "input": "joint", "network": POSE, "recipe": "small"},
+    "taylor": {"corpus": "mine", "input": "taylor", "network": SWIN, "recipe": "small"},
+}
+CLIPS = [("a", "train", "wave", 8), ("b", "train", "nod", 10), ("c", "val", "wave", 8), ("d", "test", "", 9)]
+
+
+def finished_run(folder: Path) -> Path:
+    """Write a configuration and its results under ``folder``; returns the configuration's file."""
+    corpus, results = folder / "corpus", folder / "results"
+    corpus.mkdir()
+    recorded(corpus / "clip", 12)
+    columns = "clip_id,split,label,video,keypoints,start,end,fps"
+    rows = [f"{name},{split},{label},clip.mp4,clip.npz,0,{n - 1},25" for name, split, label, n in CLIPS]
+    (corpus / "clips.csv").write_text("\n".join([columns, *rows]) + "\n")
+    config = {
+        "corpora": {"mine": {"format": "manifest", "root": str(corpus)}},
+        "rgb": {"size": 24},
+        "recipes": {"small": RECIPE},
+        "streams": STREAMS,
+        "ensembles": {"final": {"streams": list(STREAMS)}},
+        "submission": {"ensemble": "final"},
+    }
+    file = folder / "config.yaml"
+    file.write_text(yaml.safe_dump(config))
+    plan = read_plan(file, (), results)
+    clips = list_clips("mine", "manifest", corpus, 1)
+    write_clips(results / "clips" / "mine.parquet", clips)
+    torch.manual_seed(0)
+    for stream in STREAMS:
+        step = parse_step(TrainStep, plan.step("train", stream).settings)
+        state = network_of(step, build, len(clips.classes)).state_dict()
+        about = About(stream, step.inputs, clips.classes)
+        save_weights(results / "streams" / stream / "model.safetensors", state, about)
+        write_json(results / "streams" / stream / "card.json", step.model_dump(mode="json") | {"seconds": 1})
+    ensemble = results / "ensembles" / "final"
+    fusion = {"streams": list(STREAMS), "fitted_on": {"split": "val", "clips": 1}}
+    fusion |= {"temperatures": dict.fromkeys(STREAMS, 0.5), "weights": {"joint": 0.25, "taylor": 0.75}}
+    write_json(ensemble / "fusion.json", fusion)
+    write_csv(ensemble / "summary.csv", pd.DataFrame({"name": [*STREAMS, "final"], "accuracy": 0.5}))
+    return file
+
+
+def recorded(path: Path, n_frames: int) -> None:
+    """Write ``<path>.mp4`` of noise and ``<path>.npz`` with 137 points of a figure that sways."""
+    frames_THWC = np.random.default_rng(1).integers(0, 255, (n_frames, 280, 320, 3), np.uint8)
+    write_video(path.with_suffix(".mp4"), frames_THWC)
+    keypoints_TVC = np.zeros((n_frames, 137, 3), np.float32)
+    joints = SELECTIONS["36"].joints
+    keypoints_TVC[:, [LAYOUTS[137].index(joint) for joint in joints]] = draw_keypoints(0, 0, n_frames)
+    np.savez(path.with_suffix(".npz"), keypoints=keypoints_TVC)

@@ -1,0 +1,64 @@
+"""Segments out of windows: against every possible choice, and by hand."""
+
+from itertools import combinations, pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from microgesture.recogniser.segments import Segment, count_found, find_segments, overlap
+from microgesture.recogniser.timeline import timeline
+
+SPAN = st.tuples(st.integers(0, 20), st.integers(1, 8), st.integers(1, 99))
+
+
+@given(st.lists(SPAN, min_size=1, max_size=9), st.integers(0, 90))
+def test_no_other_choice_of_windows_has_more_evidence(spans, percent):
+    starts_N, sizes_N, peaks_N = map(np.array, zip(*spans, strict=True))
+    ends_N, peak_N, threshold = starts_N + sizes_N - 1, peaks_N / 100, percent / 100
+    probabilities_NK = np.stack((peak_N, (1 - peak_N) * 0), 1)
+
+    def evidence(size, peak, threshold=threshold):
+        return size * (peak - threshold)
+
+    best = 0.0
+    for count in range(len(spans) + 1):
+        for chosen in combinations(range(len(spans)), count):
+            ordered = sorted((starts_N[i], ends_N[i]) for i in chosen)
+            if all(one[1] < other[0] for one, other in pairwise(ordered)):
+                best = max(best, sum(evidence(sizes_N[i], peak_N[i]) for i in chosen))
+
+    found = find_segments(starts_N, ends_N, probabilities_NK, threshold)
+
+    assert all(one.end < other.start for one, other in pairwise(found))
+    assert all(segment.probability > threshold for segment in found)
+    total = sum(evidence(segment.end - segment.start + 1, segment.probability) for segment in found)
+    assert total == pytest.approx(best)
+
+
+def test_windows_that_nothing_was_said_of_are_rest():
+    found = find_segments(np.array([0, 4]), np.array([3, 7]), np.array([[np.nan, np.nan], [0.2, 0.8]]), 0.5)
+    assert found == [Segment(4, 7, 1, 0.8)]
+
+
+def test_without_any_evidence_all_is_rest():
+    assert find_segments(np.array([0]), np.array([3]), np.array([[0.4, 0.3]]), 0.5) == []
+
+
+def test_overlap_is_the_share_of_frames_in_both():
+    assert overlap(Segment(0, 9, 0, 1), Segment(5, 14, 0, 1)) == pytest.approx(5 / 15)
+    assert overlap(Segment(0, 9, 0, 1), Segment(0, 9, 0, 1)) == 1
+    assert overlap(Segment(0, 3, 0, 1), Segment(4, 9, 0, 1)) == 0
+
+
+def test_a_gesture_is_found_once_and_by_its_own_class():
+    truth = [Segment(0, 9, 0, 1), Segment(20, 29, 1, 1)]
+    found = [Segment(0, 9, 0, 0.9), Segment(1, 9, 0, 0.8), Segment(20, 29, 0, 0.9)]
+    assert count_found(found, truth) == 1
+    assert count_found([Segment(20, 22, 1, 0.9)], truth) == 0  # three frames of ten are not more than 0.3
+
+
+def test_a_timeline_ends_with_the_last_frame():
+    table = timeline([Segment(0, 24, 1, 0.123456)], ("wave", "nod"), 25)
+    assert table.iloc[0].tolist() == [0.0, 1.0, 0, 24, "nod", 0.1235]
