@@ -41,6 +41,7 @@ include: "workflow/rules/keypoints.smk"
 include: "workflow/rules/videos.smk"
 include: "workflow/rules/streams.smk"
 include: "workflow/rules/ensemble.smk"
+include: "workflow/rules/views.smk"
 
 
 if plan.config.emotion:

@@ -19,6 +19,7 @@ from .modalities.settings import (
 from .recipe import Recipe
 from .settings import Name, Settings
 from .stream_settings import Stream, completed
+from .view.settings import ViewSettings
 
 
 class PseudoLabelSettings(Settings):
@@ -129,6 +130,7 @@ class Config(Settings):
     emotion: EmotionSettings | None = Field(
         None, description="win or lose for each recording, in results/emotion/submission.csv; null: none"
     )
+    view: ViewSettings = ViewSettings()
 
     @field_validator("streams")
     @classmethod

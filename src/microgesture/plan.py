@@ -34,6 +34,7 @@ from .steps import (
 )
 from .stream import Branch, TrainStep, store
 from .stream_settings import Stream
+from .view.step import step_of_corpus
 
 SOURCE = Path(__file__).resolve().parent.parent
 KINDS = ("keypoints", "rgb", "taylor", "flow", "depth", "face")
@@ -81,6 +82,8 @@ class Plan:
         self._plan_submission()
         self._plan_emotion()
         self._plan_report()
+        for corpus in self.config.corpora:
+            self._plan_views(corpus)
 
     def step(self, stage: str, name: str) -> Step:
         """The step of a stage for the corpus, stream or ensemble ``name``."""
@@ -364,6 +367,14 @@ class Plan:
         above += [("cross_subject", "cross_subject")] if self.config.truth else []
         above += [("emotion_ablation", "emotion"), ("emotion_cross_subject", "emotion")] if self.config.emotion else []
         self._add("report", "report", step, MODULES, above, tables=PAGE)
+
+    def _plan_views(self, corpus: str) -> None:
+        kinds, ensemble = self.kinds(corpus), self.config.submission.ensemble
+        shown = ensemble if self.corpus_of(ensemble) == corpus else None
+        step = step_of_corpus(self.config, corpus, kinds, shown)
+        above = [("clips", corpus), *((kind, corpus) for kind in kinds)]
+        above += [("ensemble", shown)] if shown else []
+        self._add("view", corpus, step, ["microgesture.view.choice"], above)
 
     def _add(
         self,

@@ -173,6 +173,18 @@ def ensemble_scores(*splits):
     )
 
 
+def submitted_predictions(wildcards):
+    """What the submission's ensemble says of a corpus; nothing of another one than its own."""
+    ensemble = plan.config.submission.ensemble
+    parts = ("held_out", "val", "test")
+    own = plan.corpus_of(ensemble) == wildcards.corpus
+    return (
+        expand("results/ensembles/{name}/{part}.parquet", name=ensemble, part=parts)
+        if own
+        else []
+    )
+
+
 def test_rows():
     """What the rows of the ablation table say of the test clips."""
     names = [row.name for row in plan.ablation]

@@ -5,7 +5,7 @@ import logging
 from ..disk import DiskFull
 from ..errors import InputError
 from ..preemption import EXIT_STATUS, Stopped
-from . import archives, data, emotion, foreign, recogniser, results, streams, study, upkeep  # noqa: F401 (they add subcommands)
+from . import archives, data, emotion, foreign, recogniser, results, streams, study, upkeep, view  # noqa: F401 (they add subcommands)
 from .options import app as app
 
 

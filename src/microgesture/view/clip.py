@@ -1,0 +1,178 @@
+"""What the results hold of one clip, read and put into rows of pictures and words."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pandas as pd
+
+from ..clips import Clips
+from ..crops import keypoints_in_box, person_square
+from ..demo.videos import write_video
+from ..errors import UnusableClip
+from ..files import replacing
+from ..keypoints import in_picture, selection_named
+from ..modalities.flow import from_stored
+from ..scores import Prediction
+from ..shards import Shard
+from .pictures import flow_pictures, flow_wheel, full_speed, heatmap_pictures, scaled, video_box, with_figure
+from .settings import ViewStep
+from .sheet import Row, Words, contact_sheet, video_pictures
+
+WHEEL = 56  # pixels
+RATE = 25  # pictures a second, where the clips table does not say
+GUESSES = 3  # classes that the prediction names
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where the rows of a clip come from: the clips of its corpus, the shards of each kind that hold it, predictions.
+
+    ``predictions`` of the submission's ensemble are by clip id; None where there are none for this corpus.
+    """
+
+    clips: Clips
+    shards: Mapping[str, Shard]
+    predictions: Mapping[str, Prediction] | None
+
+
+def write_view(source: Source, clip_id: str, step: ViewStep, sheet: Path | None, video: Path | None) -> None:
+    """Write the contact sheet of a clip as PNG, and all its frames as an mp4 of h264; equal results give equal bytes.
+
+    The clip is one of the table's.
+    """
+    clip = next(row for row in source.clips.table.itertuples() if row.clip_id == clip_id)
+    words = words_about(clip, source, step.ensemble)
+    if sheet is not None:
+        frames_N = moments(clip.n_frames, step.frames)
+        picture_HWC = contact_sheet(words, times_of(frames_N, clip.fps), rows_of(clip, source, step, frames_N))
+        with replacing(sheet) as temporary:
+            temporary.write_bytes(cv2.imencode(".png", cv2.cvtColor(picture_HWC, cv2.COLOR_RGB2BGR))[1].tobytes())
+    if video is not None:
+        frames_N = np.arange(max(clip.n_frames, 1))
+        pictures = video_pictures(words, times_of(frames_N, clip.fps), rows_of(clip, source, step, frames_N))
+        write_video(video, list(pictures), RATE if pd.isna(clip.fps) else max(round(clip.fps), 1))
+
+
+def moments(n_frames: int, count: int) -> np.ndarray:
+    """The frames of a sheet: ``count`` evenly spaced ones from the first to the last, or all if there are fewer."""
+    return np.unique(np.rint(np.linspace(0, max(n_frames - 1, 0), count)).astype(int))
+
+
+def times_of(frames_N: np.ndarray, fps: float | None) -> list[str]:
+    """The frames' numbers in the clip, from 0, and when they are shown."""
+    known = not pd.isna(fps) and fps > 0
+    return [f"frame {frame}, {frame / fps:.2f} s" if known else f"frame {frame}" for frame in frames_N.tolist()]
+
+
+def words_about(clip: Any, source: Source, ensemble: str | None) -> Words:
+    """Id, class and split of a clip (its row of the table), and what the ensemble says of it."""
+    classes = source.clips.classes
+    label = None if pd.isna(clip.label) else int(clip.label)
+    known = "class unknown" if label is None else classes[label]
+    whose = [] if pd.isna(clip.subject) else [f"subject {clip.subject}"]
+    length = f"{clip.n_frames} frames" + ("" if pd.isna(clip.fps) else f" at {clip.fps:g} a second")
+    lines = [", ".join([known, f"split {clip.split}", *whose, length])]
+    if ensemble is not None:
+        lines.append(_prediction(clip, label, classes, source.predictions, ensemble))
+    return Words(f"{clip.corpus} {clip.clip_id}", tuple(lines))
+
+
+def _prediction(
+    clip: Any,
+    label: int | None,
+    classes: Sequence[str],
+    predictions: Mapping[str, Prediction] | None,
+    ensemble: str,
+) -> str:
+    if predictions is None:
+        return f"Ensemble {ensemble}: no predictions have been made yet"
+    if clip.clip_id not in predictions:
+        learnt = ": its networks have learnt from it" if clip.split == "train" and clip.status == "ok" else ""
+        return f"Ensemble {ensemble}: nothing is predicted of this clip{learnt}"
+    probabilities_K = predictions[clip.clip_id].probabilities_K
+    likeliest = np.argsort(-probabilities_K, kind="stable")[:GUESSES]
+    guesses = ", ".join(f"{classes[k]} {probabilities_K[k]:.2f}" for k in likeliest)
+    verdict = "" if label is None else " (right)" if likeliest[0] == label else " (wrong)"
+    return f"Ensemble {ensemble}{verdict}: {guesses}"
+
+
+def rows_of(clip: Any, source: Source, step: ViewStep, frames_N: np.ndarray) -> list[Row]:
+    """The rows of a clip (its row of the table) with pictures of these frames, ``step.cell`` pixels high.
+
+    A modality that the corpus has and this clip lacks is a row that says why.
+    """
+    figures = ["rgb"] if "rgb" in step.kinds else ["keypoints"] if "keypoints" in step.kinds else []
+    heatmaps = list(step.heatmaps) if "keypoints" in step.kinds else []
+    videos = [kind for kind in ("taylor", "flow", "depth", "face") if kind in step.kinds]
+    ways = {_figure_row: figures, _heatmap_row: heatmaps, _video_row: videos}
+    rows = []
+    for make, names in ways.items():
+        for name in names:
+            try:
+                rows.append(make(name, clip, source, step, frames_N))
+            except UnusableClip as reason:
+                rows.append(Row(name, None, str(reason)))
+    return rows
+
+
+def _read(kind: str, clip: Any, source: Source, frames_N: np.ndarray | None = None) -> np.ndarray:
+    if clip.status != "ok":
+        raise UnusableClip(f"the clip is quarantined: {clip.reason}")
+    if kind not in source.shards:
+        raise UnusableClip("has not been made yet")
+    if clip.clip_id not in source.shards[kind].clip_ids:
+        raise UnusableClip(f"{source.shards[kind].path} does not have the clip; it is older than the clips table")
+    return source.shards[kind].read(clip.clip_id, frames_N)
+
+
+def _size(clip: Any) -> tuple[int | None, int | None]:
+    return tuple(None if pd.isna(pixels) else int(pixels) for pixels in (clip.width, clip.height))
+
+
+def _figure_row(name: str, clip: Any, source: Source, step: ViewStep, frames_N: np.ndarray) -> Row:
+    """The video with the figure on it, or the figure alone where the corpus has no video."""
+    selection = selection_named(step.selection)
+    pictures_NHWC = scaled(_read("rgb", clip, source, frames_N), step.cell) if name == "rgb" else None
+    if "keypoints" not in step.kinds:
+        return Row(name, pictures_NHWC)
+    try:
+        keypoints_TVC = in_picture(_read("keypoints", clip, source))
+    except UnusableClip as reason:
+        if pictures_NHWC is None:
+            raise
+        return Row(name, pictures_NHWC, f"without keypoints: {reason}")
+    if pictures_NHWC is None:
+        pictures_NHWC = np.zeros((len(frames_N), step.cell, step.cell, 3), np.uint8)
+        box = person_square(keypoints_TVC)
+    else:
+        box = video_box(keypoints_TVC, *_size(clip), step.margin)
+    shares_NVC = keypoints_in_box(keypoints_TVC[frames_N], box)
+    note = f"{len(selection.joints)} joints, the person's left in red"
+    return Row(name, with_figure(pictures_NHWC, shares_NVC, selection), note)
+
+
+def _heatmap_row(modality: str, clip: Any, source: Source, step: ViewStep, frames_N: np.ndarray) -> Row:
+    view, selection = step.heatmaps[modality], selection_named(step.selection)
+    keypoints_TVC = _read("keypoints", clip, source)
+    pictures_NHWC = heatmap_pictures(keypoints_TVC, modality, view, selection, *_size(clip), frames_N)
+    channels = f"{len(selection.joints)} joints" if modality == "joint" else f"{len(selection.edges)} limbs"
+    return Row(modality, scaled(pictures_NHWC, step.cell, smooth=False), f"heatmaps of {channels}, {view.size} pixels")
+
+
+def _video_row(kind: str, clip: Any, source: Source, step: ViewStep, frames_N: np.ndarray) -> Row:
+    if kind == "flow":
+        # The whole clip: its fastest motion has full colour in every picture.
+        flow_THWC = from_stored(_read(kind, clip, source))
+        full = full_speed(flow_THWC)
+        pictures_NHWC = flow_pictures(flow_THWC[frames_N], full)
+        note = f"full colour: {full:.1f} pixels a frame"
+        return Row(kind, scaled(pictures_NHWC, step.cell), note, flow_wheel(WHEEL))
+    pictures_NHWC = _read(kind, clip, source, frames_N)
+    if kind == "depth":
+        pictures_NHWC = np.repeat(pictures_NHWC[..., None], 3, -1)
+    note = {"taylor": "displacement, velocity, acceleration as red, green, blue", "depth": "brighter is nearer"}
+    return Row(kind, scaled(pictures_NHWC, step.cell), note.get(kind, ""))

@@ -1,0 +1,115 @@
+"""What is stored of a clip, as pictures that a person can read. Everything here is a pure function of arrays."""
+
+from collections.abc import Mapping
+
+import cv2
+import numpy as np
+import torch
+
+from ..augment import heatmaps
+from ..crops import Box, keypoints_in_box, person_square
+from ..keypoints import Selection, in_picture, present
+from ..video import person_box
+from .settings import HeatmapView
+
+# The person's own sides; the midline is the third.
+COLOURS: Mapping[str, tuple[int, int, int]] = {"left": (255, 92, 110), "right": (30, 205, 225), "": (255, 222, 100)}
+SLOWEST = 0.25  # pixels a frame that can have full colour; in a clip without motion less is the estimator's noise
+FASTEST = 99.5  # percentile of a clip's speeds that has full colour, so that one wrong vector leaves no clip pale
+_FINER = 4  # bits of a pixel that figures are placed to
+
+
+def video_box(keypoints_TVC: np.ndarray, width: int | None, height: int | None, margin: float) -> Box:
+    """Where the stored rgb frames of a clip lie in its source video, in pixels whose middles are whole numbers.
+
+    They were cut out by ``video.person_box`` of all its keypoints; that box counts whole pixels, so that it begins
+    half a pixel before the middle of its first one. Raises ``UnusableClip`` as that does.
+    """
+    cut = person_box(in_picture(keypoints_TVC), width, height, margin)
+    return Box(cut.x - 0.5, cut.y - 0.5, cut.width, cut.height)
+
+
+def scaled(pictures_THWC: np.ndarray, height: int, smooth: bool = True) -> np.ndarray:
+    """Pictures uint8 (T, h, w, 3) of another height and the same proportions; enlarged pixels may stay squares."""
+    old_height, old_width = pictures_THWC.shape[1:3]
+    size = max(round(old_width * height / old_height), 1), height
+    enlarging = cv2.INTER_LINEAR if smooth else cv2.INTER_NEAREST
+    method = cv2.INTER_AREA if height < old_height else enlarging
+    return np.stack([cv2.resize(picture, size, interpolation=method) for picture in pictures_THWC])
+
+
+def with_figure(pictures_THWC: np.ndarray, shares_TVC: np.ndarray, selection: Selection) -> np.ndarray:
+    """The pictures uint8 (T, H, W, 3) with limbs and joints on them, the person's left red and right blue.
+
+    ``shares_TVC`` has x and y as shares of the picture, (0, 0) its upper left corner, and missing joints as zeros.
+    """
+    drawn_THWC = pictures_THWC.copy()
+    height, width = drawn_THWC.shape[1:3]
+    side = [name.split()[0] if name.split()[0] in COLOURS else "" for name in selection.joints]
+    radius = max(height / 64, 1.0)
+    found_TV = present(shares_TVC)
+    # A whole number is the middle of a pixel for OpenCV, too; what is far outside would not fit its fixed point.
+    pixels_TV2 = (shares_TVC[..., :2] * (width, height) - 0.5).clip(-8 * width, 8 * width)
+    fixed_TV2 = np.rint(pixels_TV2 * 2**_FINER).astype(int)
+    for picture_HWC, places_V2, found_V in zip(drawn_THWC, fixed_TV2.tolist(), found_TV, strict=True):
+        for a, b in selection.edges:
+            if found_V[a] and found_V[b]:
+                colour = COLOURS[side[a] or side[b]]
+                cv2.line(picture_HWC, places_V2[a], places_V2[b], colour, 1, cv2.LINE_AA, _FINER)
+        for joint in np.flatnonzero(found_V):
+            colour = COLOURS[side[joint]]
+            cv2.circle(
+                picture_HWC, places_V2[joint], round(radius * 2**_FINER), colour, cv2.FILLED, cv2.LINE_AA, _FINER
+            )
+    return drawn_THWC
+
+
+def heatmap_pictures(
+    keypoints_TVC: np.ndarray,
+    modality: str,
+    view: HeatmapView,
+    selection: Selection,
+    width: int | None,
+    height: int | None,
+    frames_N: np.ndarray,
+) -> np.ndarray:
+    """The heatmaps of some frames as a network is shown them in testing, uint8 (N, size, size, 3).
+
+    ``keypoints_TVC`` are those of the whole clip in pixels of its video, which is ``width`` x ``height``. A pixel is
+    the largest value of all joints, or limbs, there: black is 0, yellow 1.
+    """
+    keypoints_TVC = in_picture(keypoints_TVC)
+    beside_video = view.margin is not None
+    box = video_box(keypoints_TVC, width, height, view.margin) if beside_video else person_square(keypoints_TVC)
+    shares_BNVC = torch.from_numpy(keypoints_in_box(keypoints_TVC[frames_N], box))[None]
+    heat_VNHW = heatmaps(shares_BNVC, modality, view.size, view.sigma, selection)[0].numpy()
+    bytes_NHW = np.rint(heat_VNHW.max(0) * 255).clip(0, 255).astype(np.uint8)
+    coloured = (cv2.applyColorMap(heat_HW, cv2.COLORMAP_INFERNO) for heat_HW in bytes_NHW)
+    return np.stack([cv2.cvtColor(picture_HWC, cv2.COLOR_BGR2RGB) for picture_HWC in coloured])
+
+
+def full_speed(flow_THWC: np.ndarray) -> float:
+    """The speed of a clip's flow (T, H, W, 2) that gets full colour, in pixels a frame."""
+    return max(float(np.percentile(np.linalg.norm(flow_THWC, axis=-1), FASTEST)), SLOWEST)
+
+
+def flow_pictures(flow_THWC: np.ndarray, full: float) -> np.ndarray:
+    """Flow (T, H, W, 2), u to the right and v down, as uint8 (T, H, W, 3): the hue is the direction, rest is white.
+
+    The colour of a speed of ``full`` and more is as strong as can be. To the right is red; see ``flow_wheel``.
+    """
+    u_THW, v_THW = np.moveaxis(flow_THWC.astype(np.float32), -1, 0)
+    hue_THW = np.degrees(np.arctan2(v_THW, u_THW)) % 360
+    strength_THW = (np.hypot(u_THW, v_THW) / np.float32(full)).clip(0, 1)
+    hsv_THWC = np.stack((hue_THW, strength_THW, np.ones_like(hue_THW)), -1).astype(np.float32)
+    rgb = (cv2.cvtColor(hsv_HWC, cv2.COLOR_HSV2RGB) for hsv_HWC in hsv_THWC)
+    return np.rint(np.stack([picture_HWC * 255 for picture_HWC in rgb])).astype(np.uint8)
+
+
+def flow_wheel(size: int) -> np.ndarray:
+    """The key to the colours of flow, uint8 (size, size, 3): each point of a disc has that of a move to there."""
+    middle = (size - 1) / 2
+    y_HW, x_HW = (np.mgrid[:size, :size] - middle) / (size / 2)
+    wheel_HWC = flow_pictures(np.stack((x_HW, y_HW), -1)[None], 1.0)[0]
+    wheel_HWC[np.hypot(x_HW, y_HW) > 1] = 255
+    return wheel_HWC

@@ -1,0 +1,31 @@
+"""What a configuration says of the sheets of a corpus."""
+
+from collections.abc import Iterable
+
+from ..config import Config
+from ..networks.settings import HEATMAPS
+from .settings import HeatmapView, ViewStep
+
+
+def step_of_corpus(config: Config, corpus: str, kinds: Iterable[str], ensemble: str | None) -> ViewStep:
+    """The sheets of a corpus that has shards of some kinds; heatmaps are those of its first streams that see some.
+
+    ``ensemble`` is the one whose predictions they show, None if it is of another corpus.
+    """
+    heatmaps: dict[str, HeatmapView] = {}
+    for stream in config.streams.values():
+        seen = [modality for modality in stream.inputs if modality in HEATMAPS and modality not in heatmaps]
+        if stream.corpus != corpus or stream.fuses or not seen:
+            continue
+        recipe, beside_video = config.recipes[stream.recipe].in_testing(), len(stream.inputs) > 1
+        size = recipe.heatmap_size or recipe.size if beside_video else recipe.size
+        margin = config.rgb.margin if beside_video else None
+        heatmaps |= {modality: HeatmapView(size=size, sigma=recipe.sigma, margin=margin) for modality in seen}
+    return ViewStep(
+        **config.view.model_dump(),
+        kinds=tuple(kinds),
+        selection=config.keypoints.selection,
+        margin=config.rgb.margin,
+        heatmaps=heatmaps,
+        ensemble=ensemble,
+    )
