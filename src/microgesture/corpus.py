@@ -30,6 +30,9 @@ class CorpusBase(Settings):
         False, description="accept a subject in test and in train or val; the score then says nothing of new people"
     )
 
+    pose: Literal["mediapipe"] | None = Field(
+        None, description="find keypoints in the videos of a corpus that has none: mediapipe (an extra); null: do not"
+    )
     end_tolerance: int = Field(
         5, ge=0, description="frames by which a clip may end after its video and is cut; beyond, it is quarantined"
     )

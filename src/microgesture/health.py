@@ -121,6 +121,10 @@ def needed_files(config: Config) -> Iterator[Finding]:
         yield Finding("depth.backend", f"needs packages that are not installed: {install_hint('depth')}", stops=True)
     if config.flow.backend == "ptlflow" and importlib.util.find_spec("ptlflow") is None:
         yield Finding("flow.backend", f"needs packages that are not installed: {install_hint('flow')}", stops=True)
+    if importlib.util.find_spec("mediapipe") is None:
+        for name in (name for name, corpus in config.corpora.items() if corpus.pose):
+            missing = f"needs packages that are not installed: {install_hint('pose')}"
+            yield Finding(f"corpora.{name}.pose", missing, stops=True)
 
 
 def corpus_health(name: str, corpus: Corpus, config: Config, faces: bool = False) -> Iterator[Finding]:
@@ -139,7 +143,7 @@ def corpus_health(name: str, corpus: Corpus, config: Config, faces: bool = False
         yield Finding(f"corpus {name}", str(error), stops=True)
         return
     yield from _clips_found(name, listed, config.max_quarantined)
-    if faces:
+    if faces and not corpus.pose:
         root = Path(corpus.root)
         yield from _faces_found(name, listed, root.parent if root.is_file() else root, config.max_quarantined)
 

@@ -52,6 +52,7 @@ TABLES = {
     "ma52": "microgesture/tables/ma52.json",
     "smg": "microgesture/tables/smg.json",
 }
+POSE_TABLE = "microgesture/tables/mediapipe.json"
 
 
 @dataclass(frozen=True)
@@ -159,6 +160,11 @@ class Plan:
         settings = self.config.corpora[corpus]
         return settings.root if settings.demo is None else f"{self.results}/demo/{corpus}"
 
+    @property
+    def posed(self) -> list[str]:
+        """The corpora whose keypoints are found in their videos."""
+        return [name for name, corpus in self.config.corpora.items() if corpus.pose]
+
     def provides(self, corpus: str) -> frozenset[str]:
         """What a corpus has, of ``video``, ``keypoints`` and ``metres``: of its keypoints, for inputs in space."""
         return self._provides[corpus]
@@ -184,17 +190,26 @@ class Plan:
     def _look(self, corpus: str) -> frozenset[str]:
         settings = self.config.corpora[corpus]
         if settings.demo is not None:
-            return DRAWN[settings.format]
-        options = settings.model_dump(exclude={*CorpusBase.model_fields, "format"})
-        return provides(settings.format, self.root(corpus), **options)
+            found = DRAWN[settings.format]
+        else:
+            options = settings.model_dump(exclude={*CorpusBase.model_fields, "format"})
+            found = provides(settings.format, self.root(corpus), **options)
+        if settings.pose is None:
+            return found
+        if found != {"video"}:
+            trouble = "keypoints of its own" if "keypoints" in found else "no video to find keypoints in"
+            raise InputError(f"corpus '{corpus}' ({self.root(corpus)}) has {trouble}; leave corpora.{corpus}.pose out")
+        return found | {"keypoints"}
 
     def _refuse_missing_inputs(self) -> None:
         for name, stream in self.config.streams.items():
             for needed in self._needed_from_corpus(stream):
                 if needed not in self.provides(stream.corpus):
+                    found = f", or find them in its videos (corpora.{stream.corpus}.pose: mediapipe)"
                     raise InputError(
                         f"stream '{name}' needs {needed}, but corpus '{stream.corpus}' "
                         f"({self.root(stream.corpus)}) has none; remove the stream from the configuration"
+                        + (found if needed == "keypoints" else "")
                     )
 
     def _needed_from_corpus(self, stream: Stream) -> list[str]:
@@ -228,7 +243,9 @@ class Plan:
         rgb, selection = config.rgb.model_dump(), config.keypoints.model_dump()
         box = clips = [("clips", name)]
         if "keypoints" in self.provides(name):
-            self._add("skeletons", name, SkeletonStep(root=root), ["microgesture.skeletons"], clips)
+            maker = "microgesture.pose.making" if corpus.pose else "microgesture.skeletons"
+            tables = [POSE_TABLE] if corpus.pose else []
+            self._add("skeletons", name, SkeletonStep(root=root), [maker], clips, tables=tables)
             self._add("keypoints", name, config.keypoints, ["microgesture.keypoints"], [("skeletons", name)])
             box = [("keypoints", name)]
         if "video" in self.provides(name):
@@ -359,6 +376,14 @@ class Plan:
         handed_in = EmotionSubmissionStep(sample=emotion.sample, targets=emotion.targets)
         self._add("emotion_submission", "emotion", handed_in, ["microgesture.emotion.submission"], rows[-1:])
 
+    def _plan_views(self, corpus: str) -> None:
+        kinds, ensemble = self.kinds(corpus), self.config.submission.ensemble
+        shown = ensemble if self.corpus_of(ensemble) == corpus else None
+        step = step_of_corpus(self.config, corpus, kinds, shown)
+        above = [("clips", corpus), *((kind, corpus) for kind in kinds)]
+        above += [("ensemble", shown)] if shown else []
+        self._add("view", corpus, step, ["microgesture.view.choice"], above)
+
     def _plan_report(self) -> None:
         """Plan the page that shows what was learned."""
         step = report_step(self.config)
@@ -367,14 +392,6 @@ class Plan:
         above += [("cross_subject", "cross_subject")] if self.config.truth else []
         above += [("emotion_ablation", "emotion"), ("emotion_cross_subject", "emotion")] if self.config.emotion else []
         self._add("report", "report", step, MODULES, above, tables=PAGE)
-
-    def _plan_views(self, corpus: str) -> None:
-        kinds, ensemble = self.kinds(corpus), self.config.submission.ensemble
-        shown = ensemble if self.corpus_of(ensemble) == corpus else None
-        step = step_of_corpus(self.config, corpus, kinds, shown)
-        above = [("clips", corpus), *((kind, corpus) for kind in kinds)]
-        above += [("ensemble", shown)] if shown else []
-        self._add("view", corpus, step, ["microgesture.view.choice"], above)
 
     def _add(
         self,

@@ -35,7 +35,7 @@ class ClipsStep(Settings):
 
 
 class SkeletonStep(Settings):
-    """Skeleton files to read."""
+    """Skeleton files to read, or videos to find keypoints in."""
 
     root: str = Field(description="folder of the corpus")
 

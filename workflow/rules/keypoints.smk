@@ -1,5 +1,5 @@
-# REQUIRED INPUTS: results/clips/<corpus>.parquet and the skeleton files it names.
-# OUTPUTS: results/skeletons/<corpus>/<shard>.arrow, whole recordings as read; results/keypoints/..., clips and chosen joints.
+# REQUIRED INPUTS: results/clips/<corpus>.parquet and the skeleton files it names, or the videos of a corpus with `pose`.
+# OUTPUTS: results/skeletons/<corpus>/<shard>.arrow, whole recordings as read or found; results/keypoints/..., clips and chosen joints.
 
 
 rule keypoints:
@@ -27,6 +27,34 @@ rule read_skeletons:
     shell:
         "microgesture --log {log:q} skeletons --settings {params.settings:q} --clips {input} --shard {wildcards.shard}"
         " --output {output} --stamp {params.stamp}"
+
+
+if plan.posed:
+
+    ruleorder: make_pose > read_skeletons
+
+    rule make_pose:
+        input:
+            "results/clips/{corpus}.parquet",
+        output:
+            "results/skeletons/{corpus}/{shard}.arrow",
+        log:
+            "results/logs/pose/{corpus}/{shard}.log",
+        benchmark:
+            "results/benchmarks/pose/{corpus}/{shard}.tsv"
+        wildcard_constraints:
+            corpus="|".join(plan.posed),
+        resources:
+            mem_mb=memory(3000),
+            runtime=minutes(60),
+        params:
+            settings=settings("skeletons", "corpus"),
+            stamp=stamp("skeletons", "corpus"),
+        message:
+            "Finding keypoints in the videos of {wildcards.corpus}, shard {wildcards.shard}"
+        shell:
+            "microgesture --log {log:q} pose --settings {params.settings:q} --clips {input} --shard {wildcards.shard}"
+            " --output {output} --stamp {params.stamp}"
 
 
 rule select_keypoints:

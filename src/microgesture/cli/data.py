@@ -64,6 +64,17 @@ def skeletons(settings: SettingsText, clips: File, shard: ShardNumber, output: O
         read_skeletons(read_clips(clips), shard, Path(step.root), output, scratch)
 
 
+@stage("pose", steps.SkeletonStep)
+def pose(settings: SettingsText, clips: File, shard: ShardNumber, output: Output, stamp: Stamp = "hand") -> None:
+    """Find keypoints in the videos of a shard's recordings, in place of reading their skeleton files."""
+    from ..clips import read_clips
+    from ..pose.making import make_pose
+
+    step = steps.parse_step(steps.SkeletonStep, settings)
+    with scratch_folder(output, stamp) as scratch:
+        make_pose(read_clips(clips), shard, Path(step.root), output, scratch)
+
+
 @stage("keypoints", KeypointSettings)
 def keypoints(
     clips: File,

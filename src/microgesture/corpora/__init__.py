@@ -26,13 +26,15 @@ def list_clips(
     *,
     end_tolerance: int = 5,
     allow_shared_subjects: bool = False,
+    pose: str | None = None,
     **options: object,
 ) -> Clips:
     """The clips table of a corpus in one of ``FORMATS``, whose ``read`` takes the ``options``; ``root`` is its folder.
 
     A clip is quarantined, with the reason, if its declaration makes no sense, if it lacks a kind of file that every
     split has, if its video is none, or if it ends more than ``end_tolerance`` frames after its video (up to that, its
-    end is moved). Raises ``InputError`` if the corpus as a whole makes no sense: nothing found, two clips of one id, no
+    end is moved). With ``pose``, keypoints will be found in the videos, which then stand for skeleton files as well.
+    Raises ``InputError`` if the corpus as a whole makes no sense: nothing found, two clips of one id, no
     training clip, or a subject both in test and elsewhere (unless ``allow_shared_subjects``).
     """
     root = Path(root)
@@ -43,6 +45,8 @@ def list_clips(
     if not allow_shared_subjects:
         people = pd.DataFrame({"subject": [r.subject for r in listing.rows], "split": [r.split for r in listing.rows]})
         refuse_shared_subjects(people, corpus)
+    if pose:
+        _take_videos_for_skeletons(listing.rows)
     _refuse_missing_sources(listing.rows, root)
     folder = root.parent if root.is_file() else root
     measured = measure_files(listing.rows, folder, corpus)
@@ -87,6 +91,11 @@ def _refuse_duplicates(rows: Iterable[Row], corpus: str) -> None:
                 f"in {first.declared} and in {row.declared}; every clip needs an id of its own"
             )
         seen[row.clip_id] = row
+
+
+def _take_videos_for_skeletons(rows: Iterable[Row]) -> None:
+    for row in rows:
+        row.skeleton, row.skeleton_start = row.video, row.video_start
 
 
 def _refuse_missing_sources(rows: list[Row], root: Path) -> None:
