@@ -84,7 +84,7 @@ def _head(root: Path, clips: int, shared: str | None, size: Size) -> str:
     )
     return f"""\
 # A first configuration of your study; {size.why}.
-# Every key is described in docs/settings.md and by `microgesture schema`; larger systems are in config/.
+# `microgesture schema` and the page Settings of the documentation describe every key; larger systems are in config/.
 
 seed: 0
 device: auto  # a GPU where there is one
