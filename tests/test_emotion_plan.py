@@ -24,8 +24,8 @@ TABLES = {"emotion_ablation emotion", "emotion_cross_subject emotion", "emotion_
 
 
 def changed(before, after):
-    """The steps whose settings or stamps differ, or that only one of the plans has."""
-    steps = set(before._steps) | set(after._steps)
+    """The steps whose settings or stamps differ, or that only one of the plans has, but for those that show all."""
+    steps = {step for step in (*before._steps, *after._steps) if step[0] not in ("report", "view")}
     return {" ".join(step) for step in steps if before._steps.get(step) != after._steps.get(step)}
 
 
