@@ -29,12 +29,13 @@ def export(
 def predict_videos(
     folder: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="what export has written")],
     videos: Annotated[list[Path], typer.Argument(help="videos, or files of keypoints (.xlsx, .csv, .npz)")],
-    output: Annotated[Path, typer.Option(help="folder for <name>.csv of each")],
+    output: Annotated[Path, typer.Option(help="folder for <name>.csv, .mp4 and .html of each")],
     keypoints: Annotated[Path | None, typer.Option(exists=True, help="of the one video; else beside it")] = None,
     fps: Annotated[float, typer.Option(min=0.1, help="frames a second where a file does not say")] = 25.0,
     threshold: Annotated[
         float | None, typer.Option(min=0, max=1, help="probability that a gesture has more than; lower finds more")
     ] = None,
+    pictures: Annotated[bool, typer.Option(help="also an annotated video and a page beside it")] = True,
     device: Device = "auto",
     threads: Threads = 1,
     workers: Workers = 0,
@@ -51,5 +52,5 @@ def predict_videos(
 
     with held_gpus(device) as gpus:
         machine = Machine(device, threads, workers, memory, gpus=gpus)
-        for sentence in find_gestures(folder, videos, output, keypoints, fps, threshold, machine):
+        for sentence in find_gestures(folder, videos, output, keypoints, fps, threshold, machine, pictures):
             typer.echo(sentence)

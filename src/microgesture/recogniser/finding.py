@@ -5,8 +5,10 @@ from pathlib import Path
 
 from ..batches import Machine
 from ..errors import InputError, UnusableClip
-from .scoring import Scorer
-from .segments import THRESHOLD, find_segments
+from .annotation import annotate
+from .page import write_page
+from .scoring import Scorer, Windows
+from .segments import THRESHOLD, Segment, find_segments
 from .timeline import write_timeline
 from .windows import find_recording
 
@@ -19,18 +21,24 @@ def find_gestures(
     fps: float,
     threshold: float | None,
     machine: Machine,
+    pictures: bool = True,
 ) -> Iterator[str]:
     """Write ``<name>.csv`` in ``output`` for each video or file of keypoints, and tell of each in sentences.
 
+    With ``pictures``, ``<name>.mp4`` shows a video with what was found, and ``<name>.html`` the timeline beside it.
+
     ``folder`` is an exported recogniser, ``keypoints`` those of the one video, ``fps`` frames a second where a file
     does not say, ``threshold`` that of ``find_segments``, by default ours. A file that cannot be used is told of and
-    passed over. Raises ``InputError`` if the folder is none, if two files have one name, or if none can be used.
+    passed over. Raises ``InputError`` if the folder is none, if two files have one name, if one lies in
+    ``output``, or if none can be used.
     """
     names = [video.stem for video in videos]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise InputError(f"two of the videos are named {twice[0]}, and so would their timelines; rename one")
     if keypoints and len(videos) > 1:
         raise InputError(f"--keypoints goes with one video, not with {len(videos)}; lay each file beside its video")
+    if beside := [file for file in (*videos, *([keypoints] if keypoints else [])) if _lies_in(file, output)]:
+        raise InputError(f"{beside[0]} lies in {output}, where results could replace it; name another folder")
     scorer = Scorer(folder, machine)
     classes, usable = scorer.recogniser.classes, 0
     output.mkdir(parents=True, exist_ok=True)
@@ -48,7 +56,27 @@ def find_gestures(
         least = THRESHOLD if threshold is None else threshold
         found = find_segments(windows.starts_N, windows.ends_N, windows.probabilities_NK, least)
         write_timeline(output / f"{recording.name}.csv", found, classes, recording.fps)
+        if pictures:
+            yield from _show(output, windows, found, classes)
         yield f"{output / recording.name}.csv: {len(found)} gestures in {recording.n_frames / recording.fps:.1f} s"
         usable += 1
     if not usable:
         raise InputError("none of the files could be used; see the reasons above")
+
+
+def _lies_in(file: Path, folder: Path) -> bool:
+    return file.resolve().parent == folder.resolve()
+
+
+def _show(output: Path, windows: Windows, found: Sequence[Segment], classes: Sequence[str]) -> Iterator[str]:
+    """Write the annotated video and the page of a recording; a video that cannot be written is told of."""
+    recording, shown = windows.recording, None
+    if recording.video:
+        path = output / f"{recording.name}.mp4"
+        try:
+            annotate(recording, found, classes, path)
+            shown = path.name
+        except UnusableClip as reason:
+            yield f"{recording.name}: no annotated video: {reason}"
+    page = output / f"{recording.name}.html"
+    write_page(page, recording.name, found, classes, recording.n_frames, recording.fps, shown, windows.sentences)

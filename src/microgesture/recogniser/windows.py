@@ -16,7 +16,7 @@ from ..video import VideoInfo, probe
 from .settings import Lengths
 
 SKELETONS = (".xlsx", ".csv", ".npz")
-STEPS = 4  # windows of one length in the time of the shortest
+STEPS = 3  # windows of one length in the time of the shortest
 PIECE = 256  # windows made at a time, so that disk and memory hold a recording of any length
 SECONDS, MEMORY = 900, 4 << 30  # for looking at one file
 
@@ -52,7 +52,7 @@ def find_recording(path: Path, keypoints: Path | None, fps: float) -> Recording:
 def window_table(recording: Recording, lengths: Lengths, classes: Sequence[str]) -> Clips:
     """All windows of a recording in the order of their starts, in pieces of ``PIECE``: the column ``shard``.
 
-    Windows have the lengths of the gestures that were learnt, in seconds, and follow each other by a quarter of the
+    Windows have the lengths of the gestures that were learnt, in seconds, and follow each other by a third of the
     shortest; the last one of each length ends with the recording. A shorter recording is one window.
     """
     scale = recording.fps / lengths.fps

@@ -1,0 +1,113 @@
+"""A video that shows what was found in it: the gesture of each moment in a band below the picture."""
+
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from functools import partial
+from itertools import count
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+from matplotlib.font_manager import findfont
+from PIL import Image, ImageDraw, ImageFont
+
+from ..errors import UnusableClip
+from ..files import replacing
+from ..isolation import each_clip_isolated
+from ..video import DECODER_MEMORY, decode, decoding_seconds
+from .segments import Segment
+from .windows import Recording
+
+COLOURS = ("#e6194b", "#3cb44b", "#4363d8", "#f58231", "#911eb4", "#008080", "#9a6324", "#808000", "#e377c2", "#17a2c4")
+LARGEST_SIDE = 1280  # pixels of the annotated picture; larger ones are shrunk
+NARROWEST = 320  # pixels, or the band could not be read
+
+
+def colour_of(label: int) -> str:
+    """The colour of a class, as #rrggbb; the same in the video and on the page."""
+    return COLOURS[label % len(COLOURS)]
+
+
+def annotate(recording: Recording, segments: Sequence[Segment], classes: Sequence[str], output: Path) -> None:
+    """Write a recording's video with the segments found in it, as H.264 that browsers play while they load it.
+
+    It is decoded and drawn frame by frame in a process of its own. Raises ``UnusableClip`` if it cannot be decoded.
+    """
+    if recording.video is None:
+        raise UnusableClip(f"{recording.name} has no video to be annotated")
+    start = partial(_annotator, recording, tuple(segments), tuple(classes), output)
+    # Drawing and coding take as long again as decoding may.
+    seconds, memory = 2 * decoding_seconds(recording.n_frames), 2 * DECODER_MEMORY
+    (_, written), *_ = each_clip_isolated([str(recording.video)], start, seconds, memory)
+    if isinstance(written, UnusableClip):
+        raise written
+
+
+def picture_size(width: int, height: int) -> tuple[int, int]:
+    """Width and height of the annotated picture without its band: even, as yuv420p asks for, and of a size to read."""
+    scale = min(LARGEST_SIDE / max(width, height), 1.0)
+    scale = max(scale, NARROWEST / width)
+    return max(round(width * scale / 2) * 2, 2), max(round(height * scale / 2) * 2, 2)
+
+
+def bands(
+    segments: Sequence[Segment], classes: Sequence[str], n_frames: int, width: int
+) -> Callable[[int], np.ndarray]:
+    """What gives the band of a frame, uint8 (h, width, 3) RGB, with an even h.
+
+    It says the class and probability of the segment that the frame is in, above a strip of all segments with a mark at
+    the frame.
+    """
+    text, strip = 22, 12
+    font = ImageFont.truetype(findfont("DejaVu Sans"), 14)
+    base = Image.new("RGB", (width, text + strip), "#1b1b1b")
+    draw = ImageDraw.Draw(base)
+
+    def across(frame: float) -> int:
+        return min(int(frame * width / n_frames), width - 1)
+
+    for segment in segments:
+        corners = (across(segment.start), text + 2, across(segment.end + 1), text + strip - 3)
+        draw.rectangle(corners, fill=colour_of(segment.label))
+    said = []
+    for segment in segments:
+        own = base.copy()
+        sentence = f"{classes[segment.label]}  {segment.probability:.2f}"
+        ImageDraw.Draw(own).text((6, 2), sentence, font=font, fill="white")
+        said.append(np.array(own))
+    silent = np.array(base)
+    number = np.full(n_frames, -1)
+    for row, segment in enumerate(segments):
+        number[segment.start : segment.end + 1] = row
+
+    def band(frame: int) -> np.ndarray:
+        here = number[min(frame, n_frames - 1)]
+        band_HWC = (silent if here < 0 else said[here]).copy()
+        band_HWC[text:, across(frame)] = 255
+        return band_HWC
+
+    return band
+
+
+def _annotator(
+    recording: Recording, segments: Sequence[Segment], classes: Sequence[str], output: Path
+) -> Callable[[str], int]:
+    """What writes the annotated video of a path and returns its number of frames."""
+
+    def write(path: str) -> int:
+        size = picture_size(recording.width, recording.height)
+        band = bands(segments, classes, recording.n_frames, size[0])
+        frames = decode(path, 0, recording.n_frames - 1)
+        options = {"movflags": "+faststart", "fflags": "+bitexact"}
+        with replacing(output) as temporary, av.open(str(temporary), "w", format="mp4", options=options) as file:
+            rate = Fraction(recording.fps).limit_denominator(1001)
+            stream = file.add_stream("libx264", rate=rate, options={"preset": "veryfast", "crf": "23", "threads": "1"})
+            stream.width, stream.height, stream.pix_fmt = size[0], size[1] + len(band(0)), "yuv420p"
+            for number, frame_HWC in zip(count(), frames, strict=False):
+                shown_HWC = np.concatenate((cv2.resize(frame_HWC, size, interpolation=cv2.INTER_AREA), band(number)))
+                file.mux(stream.encode(av.VideoFrame.from_ndarray(shown_HWC, format="rgb24")))
+            file.mux(stream.encode())
+        return recording.n_frames
+
+    return write

@@ -1,0 +1,142 @@
+"""The annotated video and the page beside it: what a browser is given, and what it makes of them."""
+
+import re
+import shutil
+import subprocess
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from queue import Queue
+from threading import Thread
+
+import av
+import numpy as np
+import pytest
+
+from microgesture.errors import UnusableClip
+from microgesture.recogniser.annotation import annotate, bands, colour_of, picture_size
+from microgesture.recogniser.page import write_page
+from microgesture.recogniser.segments import Segment
+from microgesture.recogniser.windows import Recording, find_recording
+from release_files import numbered_frames, write_video
+
+SEGMENTS = [Segment(2, 5, 0, 0.9), Segment(8, 11, 1, 0.6)]
+CLASSES = ("Folding <arms>", "Ärmel zupfen")
+N_FRAMES = 15
+
+
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("shown")
+    write_video(folder / "source" / "talk.mkv", [4 * frame_HWC for frame_HWC in numbered_frames(N_FRAMES, 638, 360)])
+    annotate(find_recording(folder / "source" / "talk.mkv", None, 25), SEGMENTS, CLASSES, folder / "talk.mp4")
+    write_page(folder / "talk.html", "talk & more", SEGMENTS, CLASSES, N_FRAMES, 25, "talk.mp4", ["left out is joint"])
+    return folder
+
+
+def test_every_frame_is_in_the_annotated_video_for_browsers(shown):
+    with av.open(str(shown / "talk.mp4")) as file:
+        stream = file.streams.video[0]
+        frames = [frame.to_ndarray(format="rgb24") for frame in file.decode(stream)]
+        assert (stream.codec_context.name, stream.codec_context.pix_fmt) == ("h264", "yuv420p")
+        assert stream.average_rate == 25
+    assert len(frames) == N_FRAMES
+    means = [frame_HWC[:360].mean() for frame_HWC in frames]
+    np.testing.assert_allclose(means, [16 * index for index in range(N_FRAMES)], atol=6)
+    content = (shown / "talk.mp4").read_bytes()
+    assert content.index(b"moov") < content.index(b"mdat")  # a player can start before it has the whole file
+
+
+def test_the_band_names_the_gesture_of_its_frame_alone():
+    band = bands(SEGMENTS, CLASSES, N_FRAMES, 300)
+    rest, first, second = band(0), band(3), band(9)
+    assert not rest[2:20].std()
+    assert first[2:20].std() > 0
+    assert second[2:20].std() > 0
+    assert (first[2:20] != second[2:20]).any()
+    assert (band(2)[:20] == band(5)[:20]).all()
+    assert rest.shape[0] % 2 == 0
+
+
+def test_the_strip_shows_where_the_gestures_are():
+    band_HWC = bands(SEGMENTS, CLASSES, N_FRAMES, 300)(14)
+    row_WC = band_HWC[-6]
+    colours = {label: np.array([int(colour_of(label)[i : i + 2], 16) for i in (1, 3, 5)]) for label in (0, 1)}
+    for label, (start, end) in {0: (2, 5), 1: (8, 11)}.items():
+        columns = np.flatnonzero((row_WC == colours[label]).all(1))
+        assert abs(columns.min() - start * 20) <= 1
+        assert abs(columns.max() - (end + 1) * 20) <= 1
+
+
+@pytest.mark.parametrize("size", [(1, 1), (17, 33), (320, 240), (1920, 1080), (1081, 1921), (8000, 10)])
+def test_the_picture_has_even_sides(size):
+    assert all(side > 0 and side % 2 == 0 for side in picture_size(*size))
+
+
+def test_keypoints_alone_have_no_video(tmp_path):
+    with pytest.raises(UnusableClip, match="no video"):
+        annotate(Recording("talk", None, None, 5, 25, None, None), [], CLASSES, tmp_path / "talk.mp4")
+
+
+def test_the_page_asks_for_nothing_but_its_video(shown):
+    page = (shown / "talk.html").read_text(encoding="utf-8")
+    assert re.findall(r'(?:src|href)="([^"]*)"', page) == ["talk.mp4"]
+    assert not re.search(r"https?:|url\(|@import", page)
+    assert "Folding &lt;arms&gt;" in page
+    assert "<arms>" not in page
+    assert "talk &amp; more" in page
+    assert "left out is joint" in page
+
+
+def test_a_page_without_video_has_no_player(tmp_path):
+    write_page(tmp_path / "talk.html", "talk", [], CLASSES, N_FRAMES, 25, None)
+    assert "<video" not in (tmp_path / "talk.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not shutil.which("chromium"), reason="needs chromium")
+def test_the_video_plays_in_a_browser_and_moves_the_mark(shown, tmp_path):
+    page = (shown / "talk.html").read_text(encoding="utf-8")
+    probe = """<script>
+      const tell = (what) => fetch("/said/" + what);
+      player.addEventListener("error", () => tell("error"));
+      player.addEventListener("ended", () => {
+        show(player.currentTime);
+        tell(`played-${player.duration.toFixed(2)}-${now.getAttribute("x1") > 900}`);
+      });
+      player.muted = true;
+      player.play();
+    </script>"""
+    (shown / "probe.html").write_text(page.replace("</body>", probe + "</body>"), encoding="utf-8")
+    requests = asked_by_chromium(shown, "probe.html", tmp_path)
+    assert requests[-1] == "/said/played-0.60-true"
+    assert {path for path in requests if path not in ("/probe.html", "/favicon.ico")} == {"/talk.mp4", requests[-1]}
+
+
+def asked_by_chromium(folder: Path, page: str, profile: Path) -> list[str]:
+    """What a browser that shows a page asks for, until it asks for something under /said/."""
+    asked: Queue[str] = Queue()
+
+    class Handler(SimpleHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.put(self.path)
+            super().do_GET()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=str(folder)))
+    Thread(target=server.serve_forever, daemon=True).start()
+    address = f"http://127.0.0.1:{server.server_port}/{page}"
+    options = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", f"--user-data-dir={profile}"]
+    options += ["--autoplay-policy=no-user-gesture-required", "--remote-debugging-port=0"]
+    browser = subprocess.Popen(["chromium", *options, address], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    requests: list[str] = []
+    try:
+        while not (requests and requests[-1].startswith("/said/")):
+            requests.append(asked.get(timeout=60))
+    finally:
+        browser.terminate()
+        browser.wait()
+        server.shutdown()
+    return requests
