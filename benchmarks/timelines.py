@@ -1,0 +1,74 @@
+"""How many gestures of whole recordings an exported recogniser finds, and how many of those it finds are right.
+
+    microgesture export --output model
+    python benchmarks/timelines.py model [--split test] [--recordings 0054 0067] [--threshold 0.4]
+
+The clips table of a corpus says where the gestures of its recordings are, and for test the file of true labels which
+they are. A gesture is found if a segment of its class overlaps it by more than 0.3 (frames in both, as a share of those
+in either). Thresholds are to be chosen on val; test is for the last word.
+"""
+
+import argparse
+import time
+from pathlib import Path
+
+import pandas as pd
+
+from microgesture.batches import Machine
+from microgesture.clips import Clips, read_clips
+from microgesture.recogniser.scoring import Scorer
+from microgesture.recogniser.segments import THRESHOLD, Segment, count_found, find_segments
+from microgesture.recogniser.windows import find_recording
+
+
+def true_segments(clips: Clips, recording: str, answers: dict[str, str]) -> list[Segment]:
+    """The gestures of a recording; ``answers`` name the targets of clips whose label the release does not hold."""
+    label_of = {target: label for label, target in enumerate(clips.targets)}
+    rows = clips.table[clips.table.recording == recording].itertuples()
+    return [
+        Segment(row.start, row.end, label_of[answers[row.clip_id]] if pd.isna(row.label) else int(row.label), 1.0)
+        for row in rows
+    ]
+
+
+def main() -> None:
+    """Print a line for each recording and one for all."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("model", type=Path, help="folder that microgesture export has written")
+    parser.add_argument("--results", type=Path, default=Path("results"))
+    parser.add_argument("--corpus", default="imigue")
+    parser.add_argument("--root", type=Path, help="folder of the corpus; by default the demo's in the results")
+    parser.add_argument("--truth", type=Path, help="CSV with Id and Target; by default the demo's")
+    parser.add_argument("--split", default="test")
+    parser.add_argument("--recordings", nargs="*", help="by default all of the split")
+    parser.add_argument("--threshold", type=float, default=THRESHOLD)
+    options = parser.parse_args()
+    root = options.root or options.results / "demo" / options.corpus
+    truth = options.truth or options.results / "demo" / f"{options.corpus}_test_labels.csv"
+    answers = dict(pd.read_csv(truth, dtype=str)[["Id", "Target"]].to_numpy().tolist())
+    clips = read_clips(options.results / "clips" / f"{options.corpus}.parquet")
+    files = clips.table[clips.table.split == options.split].groupby("recording").first()
+    scorer = Scorer(options.model, Machine("cpu"))
+    totals = [0, 0, 0]
+    for name in options.recordings or files.index:
+        started = time.monotonic()
+        row = files.loc[name]
+        windows = scorer.score(find_recording(root / row.video, root / row.skeleton, float(row.fps)))
+        spans = windows.starts_N, windows.ends_N, windows.probabilities_NK
+        found, true = find_segments(*spans, options.threshold), true_segments(clips, name, answers)
+        counts = [count_found(found, true), len(true), len(found)]
+        totals = [sum(pair) for pair in zip(totals, counts, strict=True)]
+        print(f"{name}: {sentence(*counts)}; {time.monotonic() - started:.0f} s", flush=True)
+    print(f"all: {sentence(*totals)}")
+
+
+def sentence(right: int, true: int, found: int) -> str:
+    """The share of gestures that was found, and of what was found that is right, in words."""
+    return (
+        f"{right} of {true} gestures found ({right / max(true, 1):.1%}), "
+        f"{right} of {found} segments right ({right / max(found, 1):.1%})"
+    )
+
+
+if __name__ == "__main__":
+    main()
