@@ -8,6 +8,7 @@ from typing import TypeVar
 from tqdm import tqdm
 
 T = TypeVar("T")
+BRIEF = 5  # seconds after which a part of a longer work gets a bar of its own
 
 
 def progress(items: Iterable[T], title: str, total: int, unit: str = "clip") -> Iterator[T]:
@@ -21,3 +22,13 @@ def progress(items: Iterable[T], title: str, total: int, unit: str = "clip") -> 
     if not sys.stderr.isatty():
         seconds = time.monotonic() - started
         print(f"{title}: {done} {unit}s in {seconds:.1f} s", file=sys.stderr, flush=True)
+
+
+def part_progress(items: Iterable[T], title: str, total: int, done: int = 0, *, quiet: bool = False) -> Iterator[T]:
+    """Pass the items on, a part of a longer work of which ``done`` are done, under a second bar that goes away again.
+
+    It is shown where the part takes longer than some seconds; without a terminal or with ``quiet`` nothing is.
+    """
+    hidden = quiet or not sys.stderr.isatty()
+    options = {"unit": "step", "dynamic_ncols": True, "leave": False, "delay": BRIEF}
+    yield from tqdm(items, desc=title, total=total, initial=done, disable=hidden, **options)

@@ -25,6 +25,7 @@ from .losses import SemanticAnchors, class_weights, total_focal_loss
 from .optimizers import make_optimizer, rate_factor, set_rate
 from .predict import Build, Shards, log_probabilities, network_of
 from .preemption import Stopped, StopRequest
+from .progress import part_progress
 from .stream import TrainStep
 from .training_state import Reached, TrainingState
 from .weights import About, Start, is_branch, save_weights, start_from, start_from_file
@@ -167,7 +168,8 @@ def fit(
         pieces = [pieces_of(keys, recipe.device_batch, process.rank, process.count) for keys in steps]
         loaded = load_batches(training, [piece.keys for own in pieces[len(losses) :] for piece in own], device)
         network.train()
-        for number in range(len(losses), len(steps)):
+        to_do, title = range(len(losses), len(steps)), f"epoch {epoch + 1}"
+        for number in part_progress(to_do, title, len(steps), done=len(losses), quiet=not process.is_first):
             rows = [row for row, _ in steps[number]]
             set_rate(optimizer, rates[number])
             optimizer.zero_grad()

@@ -1,0 +1,65 @@
+import io
+import sys
+
+from microgesture import progress as bars
+from microgesture.history import epochs_to_do
+
+
+class Terminal(io.StringIO):
+    """What is written to a terminal."""
+
+    def isatty(self):
+        return True
+
+
+def writing_to(stream, monkeypatch):
+    """In a test itself, for pytest puts its own stream there at the start of each."""
+    monkeypatch.setattr(sys, "stderr", stream)
+    return stream
+
+
+def test_a_terminal_sees_the_share_done_and_the_time_left(monkeypatch):
+    terminal = writing_to(Terminal(), monkeypatch)
+    assert list(bars.progress(iter("abc"), "flow", total=3)) == ["a", "b", "c"]
+    assert "flow:   0%|" in terminal.getvalue()
+    assert "3/3 [00:00<00:00" in terminal.getvalue()
+
+
+def test_without_a_terminal_there_is_one_line_at_the_end(monkeypatch):
+    pipe = writing_to(io.StringIO(), monkeypatch)
+    assert [pipe.getvalue() for _ in bars.progress(range(3), "flow", total=3)] == ["", "", ""]
+    assert pipe.getvalue().startswith("flow: 3 clips in ")
+    assert pipe.getvalue().count("\n") == 1
+    assert "\r" not in pipe.getvalue()
+
+
+def test_epochs_have_a_bar_with_what_the_last_one_gave(monkeypatch):
+    terminal = writing_to(Terminal(), monkeypatch)
+    history = []
+    for _ in epochs_to_do("joint", 2, history):
+        history.append({"train_loss": 1.5, "val_loss": 1.0, "val_accuracy": 0.25, "val_balanced_accuracy": 0.25})
+    assert "train joint: 100%|" in terminal.getvalue()
+    assert "loss 1.50, val accuracy 25.0%" in terminal.getvalue()
+
+
+def test_a_long_part_has_a_second_bar_that_goes_away(monkeypatch):
+    terminal = writing_to(Terminal(), monkeypatch)
+    monkeypatch.setattr(bars, "BRIEF", 0)
+    assert list(bars.part_progress(range(4, 6), "epoch 3", 6, done=4)) == [4, 5]
+    assert "epoch 3:  67%|" in terminal.getvalue()
+    assert terminal.getvalue().endswith("\r")
+
+
+def test_a_brief_part_has_none(monkeypatch):
+    terminal = writing_to(Terminal(), monkeypatch)
+    assert list(bars.part_progress(range(2), "epoch 3", 2)) == [0, 1]
+    assert terminal.getvalue().strip() == ""
+
+
+def test_a_part_is_never_seen_without_a_terminal_or_if_it_is_quiet(monkeypatch):
+    pipe = writing_to(io.StringIO(), monkeypatch)
+    monkeypatch.setattr(bars, "BRIEF", 0)
+    assert list(bars.part_progress(range(2), "epoch 3", 2)) == [0, 1]
+    terminal = writing_to(Terminal(), monkeypatch)
+    assert list(bars.part_progress(range(2), "epoch 3", 2, quiet=True)) == [0, 1]
+    assert pipe.getvalue() == terminal.getvalue() == ""
