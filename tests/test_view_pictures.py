@@ -136,7 +136,7 @@ def test_rest_is_white_and_opposite_motions_have_complementary_colours():
     np.testing.assert_allclose(there + back, 255, atol=2)
     assert len({tuple(colour) for colour in there.tolist()}) == 24
     np.testing.assert_array_equal(there[0], (255, 0, 0))  # to the right
-    half = flow_pictures(ways / 2, 1.0)[0, 0].astype(int)
+    half = flow_pictures(ways / 4, 1.0)[0, 0].astype(int)
     np.testing.assert_allclose(half, (there + 255) / 2, atol=2)
     np.testing.assert_array_equal(flow_pictures(9 * ways, 1.0)[0, 0], there)
 

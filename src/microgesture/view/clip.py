@@ -22,7 +22,7 @@ from .pictures import flow_pictures, flow_wheel, full_speed, heatmap_pictures, s
 from .settings import ViewStep
 from .sheet import Row, Words, contact_sheet, video_pictures
 
-WHEEL = 56  # pixels
+WHEEL = 44  # pixels
 RATE = 25  # pictures a second, where the clips table does not say
 GUESSES = 3  # classes that the prediction names
 

@@ -15,7 +15,7 @@ from .settings import HeatmapView
 # The person's own sides; the midline is the third.
 COLOURS: Mapping[str, tuple[int, int, int]] = {"left": (255, 92, 110), "right": (30, 205, 225), "": (255, 222, 100)}
 SLOWEST = 0.25  # pixels a frame that can have full colour; in a clip without motion less is the estimator's noise
-FASTEST = 99.5  # percentile of a clip's speeds that has full colour, so that one wrong vector leaves no clip pale
+FASTEST = 99  # percentile of a clip's speeds that has full colour, so that one wrong vector leaves no clip pale
 _FINER = 4  # bits of a pixel that figures are placed to
 
 
@@ -46,7 +46,7 @@ def with_figure(pictures_THWC: np.ndarray, shares_TVC: np.ndarray, selection: Se
     drawn_THWC = pictures_THWC.copy()
     height, width = drawn_THWC.shape[1:3]
     side = [name.split()[0] if name.split()[0] in COLOURS else "" for name in selection.joints]
-    radius = max(height / 64, 1.0)
+    radius = max(height / 80, 1.0)
     found_TV = present(shares_TVC)
     # A whole number is the middle of a pixel for OpenCV, too; what is far outside would not fit its fixed point.
     pixels_TV2 = (shares_TVC[..., :2] * (width, height) - 0.5).clip(-8 * width, 8 * width)
@@ -96,11 +96,12 @@ def full_speed(flow_THWC: np.ndarray) -> float:
 def flow_pictures(flow_THWC: np.ndarray, full: float) -> np.ndarray:
     """Flow (T, H, W, 2), u to the right and v down, as uint8 (T, H, W, 3): the hue is the direction, rest is white.
 
-    The colour of a speed of ``full`` and more is as strong as can be. To the right is red; see ``flow_wheel``.
+    The colour of a speed of ``full`` and more is as strong as can be, that of a quarter of it half as strong: beside
+    an arm that moves, a finger could not be seen else. To the right is red; see ``flow_wheel``.
     """
     u_THW, v_THW = np.moveaxis(flow_THWC.astype(np.float32), -1, 0)
     hue_THW = np.degrees(np.arctan2(v_THW, u_THW)) % 360
-    strength_THW = (np.hypot(u_THW, v_THW) / np.float32(full)).clip(0, 1)
+    strength_THW = np.sqrt((np.hypot(u_THW, v_THW) / np.float32(full)).clip(0, 1))
     hsv_THWC = np.stack((hue_THW, strength_THW, np.ones_like(hue_THW)), -1).astype(np.float32)
     rgb = (cv2.cvtColor(hsv_HWC, cv2.COLOR_HSV2RGB) for hsv_HWC in hsv_THWC)
     return np.rint(np.stack([picture_HWC * 255 for picture_HWC in rgb])).astype(np.uint8)

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 INCH = 100  # pixels; in a font's points a pixel is 0.72
 FONT = "DejaVu Sans"  # comes with matplotlib, so that every machine draws the same
-CHARACTER = 6.6  # pixels that a character of SMALL takes, about
+CHARACTER = 6.0  # pixels that a character of SMALL takes, about
 SMALL, LARGE = 7.5, 11.0  # points
 LINE = 15  # pixels between two lines of SMALL
 INK, FAINT, PAPER = "#1d1d1f", "#6e6e73", 255
@@ -74,7 +74,7 @@ def contact_sheet(words: Words, times: Sequence[str], rows: Sequence[Row]) -> np
         bottom = y + row.pictures_THWC.shape[1]
         if row.key_HWC is not None:
             placed.append((EDGE, below, row.key_HWC))
-            below += row.key_HWC.shape[0]
+            below += row.key_HWC.shape[0] + GAP
         y = max(bottom, below) + GAP
     return _drawn(width, y - GAP + EDGE, placed, texts)
 
