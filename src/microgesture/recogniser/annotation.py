@@ -1,4 +1,4 @@
-"""A video that shows what was found in it: the gesture of each moment in a band below the picture."""
+"""A video that shows what was found in it: the gesture of each moment in a band above the picture."""
 
 from collections.abc import Callable, Sequence
 from fractions import Fraction
@@ -105,7 +105,8 @@ def _annotator(
             stream = file.add_stream("libx264", rate=rate, options={"preset": "veryfast", "crf": "23", "threads": "1"})
             stream.width, stream.height, stream.pix_fmt = size[0], size[1] + len(band(0)), "yuv420p"
             for number, frame_HWC in zip(count(), frames, strict=False):
-                shown_HWC = np.concatenate((cv2.resize(frame_HWC, size, interpolation=cv2.INTER_AREA), band(number)))
+                # Above, for a player lays its buttons over the lower edge.
+                shown_HWC = np.concatenate((band(number), cv2.resize(frame_HWC, size, interpolation=cv2.INTER_AREA)))
                 file.mux(stream.encode(av.VideoFrame.from_ndarray(shown_HWC, format="rgb24")))
             file.mux(stream.encode())
         return recording.n_frames

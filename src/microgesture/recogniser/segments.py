@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-THRESHOLD = 0.4  # chosen on validation recordings of the demo, where 0 to 0.4 find the same
+THRESHOLD = 0.4  # chosen on two validation recordings of the demo, on which 0 to 0.4 find the same gestures
 
 
 class Segment(NamedTuple):
