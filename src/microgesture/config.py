@@ -110,16 +110,16 @@ class Config(Settings):
         "once more without each part, and temperatures and weights are fitted on what it says of the people it has not "
         "seen. 0: fitted on val, as published, with no more training",
     )
-    corpora: dict[Name, Corpus] = Field(min_length=1)
+    corpora: dict[Name, Corpus] = Field(min_length=1, description="where the clips are")
     keypoints: KeypointSettings = KeypointSettings()
     rgb: RgbSettings = RgbSettings()
     taylor: TaylorSettings = TaylorSettings()
     flow: FlowSettings = FlowSettings()
     depth: DepthSettings = DepthSettings()
     face: FaceSettings = FaceSettings()
-    recipes: dict[Name, Recipe] = Field(min_length=1)
-    streams: dict[Name, Stream] = Field(min_length=1)
-    ensembles: dict[Name, Ensemble] = Field(min_length=1)
+    recipes: dict[Name, Recipe] = Field(min_length=1, description="how streams are trained and tested")
+    streams: dict[Name, Stream] = Field(min_length=1, description="the networks, and what each sees")
+    ensembles: dict[Name, Ensemble] = Field(min_length=1, description="streams that are averaged")
     ablation: tuple[AblationRow, ...] = Field(
         (), description="rows of results/ablation.csv; none: every stream of an ensemble, then every ensemble"
     )

@@ -167,6 +167,11 @@ def _missing(clips: Sequence[FoundClip], shared: str | None) -> list[str]:
     unseen = sorted({clip.label for clip in clips if clip.label} - set(trained))
     if trained and unseen:
         notes.append(f"No clip of train is of {', '.join(unseen[:5])}: nothing will ever be told to be of that class.")
+    if not any(clip.keypoints for clip in clips):
+        notes.append(
+            "Keypoints: there are none, so streams of joints and depth are left out. With the extra pose, the line "
+            "pose: mediapipe of the corpus finds some in the videos."
+        )
     if any(clip.subject is None for clip in clips):
         unknown = sum(clip.subject is None for clip in clips)
         notes.append(
