@@ -11,6 +11,7 @@ import pytest
 
 from microgesture.clips import SCHEMA, Clips
 from microgesture.corpora import list_clips
+from microgesture.demo.people import Framing, draw_recording, draw_subject, idle, render
 from microgesture.errors import InputError, UnusableClip
 from microgesture.keypoints import LAYOUTS, hands_swapped, mirrored_name, select_keypoints
 from microgesture.plan import Plan
@@ -228,6 +229,21 @@ CLIPS = {"test_0005": (24, "left"), "train_0033": (29, "right")}  # frames, and 
 def found(frames: Iterator[np.ndarray]) -> np.ndarray:
     mediapipe = pytest.importorskip("mediapipe", reason="the extra microgesture[pose] is not installed")
     return np.stack([keypoints for _, keypoints in found_in_order(mediapipe, enumerate(frames))])
+
+
+@pytest.mark.parametrize("seed", [3, 5])
+def test_drawn_people_have_their_points_where_they_were_drawn(seed):
+    rng, size = np.random.default_rng(seed), (640, 480)
+    recording = draw_recording(rng, draw_subject(rng), size, Framing((0.25, 0.26), (0.44, 0.45)))
+    frames, true_TVC = render(recording, idle(rng, 6, 25), size)
+    keypoints_TVC = found(iter(frames))
+    both_TV = (keypoints_TVC[..., 2] > 0) & (true_TVC[..., 2] > 0)
+    apart_TV = np.linalg.norm((keypoints_TVC - true_TVC)[..., :2], axis=-1)
+    shoulders = np.linalg.norm((of(true_TVC, "left shoulder") - of(true_TVC, "right shoulder"))[:, :2], axis=-1).mean()
+    body = [NAMES.index(name) for name in ("nose", "neck", "right shoulder", "left shoulder", "right eye", "left ear")]
+    for part in (body, slice(25, 95)):
+        assert both_TV[:, part].any(0).mean() > 0.75
+        assert np.median(apart_TV[:, part][both_TV[:, part]]) < 0.06 * shoulders
 
 
 @pytest.mark.skipif(not REAL_DATA, reason="MICROGESTURE_DATA names no folder with karsl70")
