@@ -8,7 +8,7 @@ import pandas as pd
 from markupsafe import Markup
 
 SIDE = 168  # of a square drawing, in pixels of the page
-MARGIN = 26
+MARGIN = 36
 
 
 def reliability_chart(name: str, before: pd.DataFrame, after: pd.DataFrame) -> Markup:
@@ -28,19 +28,45 @@ def reliability_chart(name: str, before: pd.DataFrame, after: pd.DataFrame) -> M
     return _svg(SIDE + MARGIN + 6, SIDE + MARGIN + 6, f"Reliability of {name}", parts)
 
 
+def interval_chart(table: pd.DataFrame, metric: str, chance: float) -> Markup:
+    """The rows of an ablation table as dots from 0 to 1 with their intervals, the last one's stressed.
+
+    ``chance`` is dotted: what guessing gives.
+    """
+    beside, height, width = 130, 22, 2.6 * SIDE
+    below = 6 + height * len(table)
+    parts = [
+        Markup('<rect class="frame" x="{}" y="6" width="{:.0f}" height="{}"/>').format(beside, width, below - 6),
+        _line([(beside + chance * width, 6), (beside + chance * width, below)], "guide"),
+    ]
+    for share in (0, 0.25, 0.5, 0.75, 1):
+        text = Markup('<text x="{:.0f}" y="{}" text-anchor="middle">{}</text>')
+        parts.append(text.format(beside + share * width, below + 14, f"{share:g}"))
+    for number, line in enumerate(table.to_dict("records")):
+        y, kind = 6 + height * (number + 0.5), "after" if number == len(table) - 1 else "before"
+        value, low, high = (line[f"{metric}{end}"] for end in ("", "_low", "_high"))
+        said = f"{line['name']}: {value:.3f}"
+        if not np.isnan(low):
+            said += f", {low:.3f} to {high:.3f}"
+            parts.append(_line([(beside + low * width, y), (beside + high * width, y)], f"{kind} whole"))
+        parts.append(_dot(beside + value * width, y, 4.5, kind, said))
+        name = Markup('<text x="{}" y="{}" text-anchor="end">{}</text>')
+        parts.append(name.format(beside - 8, y + 3.5, line["name"]))
+    return _svg(beside + width + 12, below + 20, f"{metric.replace('_', ' ')} with intervals", parts)
+
+
 def learning_chart(name: str, history: Sequence[Mapping[str, Any]], best: int, measured: Sequence[str]) -> Markup:
     """What was measured in each epoch: the columns ``measured`` of the history, the best epoch marked.
 
-    The highest value is the top, and 0 the bottom; epochs in which a column has no value are left out.
+    The bottom is 0, the top 1 or the highest value above; epochs in which a column has no value are left out.
     """
     values = [epoch[name] for epoch in history for name in measured if epoch.get(name) is not None]
-    finite = [value for value in values if np.isfinite(value)]
-    top, width = max(finite, default=1) or 1, 1.5 * SIDE
+    top, width = max([1.0, *filter(np.isfinite, values)]), 1.5 * SIDE
 
     def place(epoch: int, value: float) -> tuple[float, float]:
         return MARGIN + (epoch / max(len(history) - 1, 1)) * width, 6 + (1 - value / top) * SIDE * 0.7
 
-    parts = [_frame(width, SIDE * 0.7, "epoch", f"{top:.3g}")]
+    parts = [_frame(width, SIDE * 0.7, "epoch", f"{top:.2f}")]
     parts.append(_line([place(best, 0), place(best, top)], "guide"))
     for column, kind in zip(measured, ("before", "after"), strict=True):
         known = [(epoch, line[column]) for epoch, line in enumerate(history) if line.get(column) is not None]

@@ -1,10 +1,11 @@
 """The sections of a report about what streams and ensemble say of held-out clips."""
 
+import numpy as np
 import pandas as pd
 
 from ..clips import class_counts
 from ..metrics import expected_calibration_error
-from .charts import reliability_chart
+from .charts import interval_chart, reliability_chart
 from .matrix import make_matrix
 from .measured import Measured
 from .measures import by_person, class_table, confused_pairs, missed_by_all, reliability
@@ -21,7 +22,10 @@ def streams(measured: Measured) -> Section:
     columns = [Column("name", "stream"), *MEASURES]
     last = measured.table.name == measured.ensemble
     said = "In brackets: the middle 95 % of 1000 draws of the people, with replacement."
-    return Section("streams", ours, [said], [("", make_table(measured.table, columns, last))])
+    chance = np.bincount(measured.labels_N).max() / len(measured.labels_N)
+    drawing = interval_chart(measured.table, "accuracy", chance)
+    chart = Chart(f"top 1 with its interval; dotted: always the most frequent class, {chance:.3f}", [drawing])
+    return Section("streams", ours, [said], [("", make_table(measured.table, columns, last))], [chart])
 
 
 def fusion_weights(measured: Measured, results: Results) -> Section:
@@ -122,6 +126,8 @@ def missed_clips(measured: Measured, results: Results) -> Section:
     if measured.table.empty:
         return Section("missed", title, [NOTHING])
     places = missed_by_all(measured.labels_N, measured.calibrated_SNK)
+    if not len(places):
+        return Section("missed", title, [f"There is none among the {len(measured.labels_N):,} held-out clips."])
     said = [f"{len(places):,} of {len(measured.labels_N):,} clips; those first of which the streams were surest."]
     if len(places) > MOST_ROWS:
         said.append(f"The first {MOST_ROWS} are listed.")
@@ -135,7 +141,7 @@ def missed_clips(measured: Measured, results: Results) -> Section:
     for number, stream in enumerate(measured.streams):
         frame[f"stream {stream}"] = [classes[label] for label in measured.plain_SNK[number][shown].argmax(1)]
         columns.append(Column(f"stream {stream}", stream))
-    return Section("missed", title, said, [("", make_table(frame, columns))] if len(frame) else [])
+    return Section("missed", title, said, [("", make_table(frame, columns))])
 
 
 def people(measured: Measured) -> Section:

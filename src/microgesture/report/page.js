@@ -32,6 +32,9 @@ if (order) {
     table.tBodies[0].append(...inOrder([...table.tBodies[0].rows]));
   });
 }
+addEventListener("beforeprint", () => {
+  for (const details of document.querySelectorAll("details")) details.open = true;
+});
 const theme = document.getElementById("theme");
 theme.hidden = false;
 theme.addEventListener("click", () => {

@@ -26,11 +26,12 @@ def write_report(output: Path, step: ReportStep, results: Results) -> None:
 def render(step: ReportStep, results: Results) -> str:
     """The page as HTML: no address in it leads out of it, and whatever results say is text and never markup."""
     measured = measure_held_out(step, results)
+    corpora = ", ".join(sorted(set(results.clips.table.corpus)))
     environment = Environment(
         loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
     return environment.get_template("page.html").render(
-        title=f"What {step.submitted} has learned",
+        title=f"What {step.submitted} has learned on {corpora}",
         style=Markup((HERE / "page.css").read_text(encoding="utf-8")),
         script=Markup((HERE / "page.js").read_text(encoding="utf-8")),
         what_ran=_what_ran(step, results),
@@ -67,7 +68,7 @@ def _what_ran(step: ReportStep, results: Results) -> str:
     table, streams = results.clips.table, ", ".join(step.streams)
     splits = ", ".join(f"{(table.split == split).sum():,} {split}" for split in ("train", "val", "test"))
     return (
-        f"{len(step.streams)} streams ({streams}) on {', '.join(sorted(set(table.corpus)))}: {len(table):,} clips of "
+        f"{len(step.streams)} streams ({streams}) and {len(table):,} clips of "
         f"{people_in_words(count_people(table))} ({splits}), labels of {table.label.dropna().nunique()} of "
         f"{len(results.clips.classes)} classes."
     )
