@@ -26,6 +26,8 @@ rule fuse_streams:
         test="results/ensembles/{ensemble}/test.parquet",
     log:
         "results/logs/ensembles/{ensemble}.log",
+    benchmark:
+        "results/benchmarks/ensemble/{ensemble}.tsv"
     params:
         settings=settings("ensemble", "ensemble"),
         stamp=stamp("ensemble", "ensemble"),

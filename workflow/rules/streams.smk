@@ -40,6 +40,8 @@ rule train_stream:
         card="results/streams/{stream}/card.json",
     log:
         "results/logs/train/{stream}.log",
+    benchmark:
+        "results/benchmarks/train/{stream}.tsv"
     threads: lambda wildcards: claimed_threads(plan.config, workflow.resource_settings.cores)
     resources:
         gpu=plan.config.devices if plan.config.device != "cpu" else 0,
@@ -68,6 +70,8 @@ use rule train_stream as train_fold with:
         card="results/streams/{stream}/fold{fold}/card.json",
     log:
         "results/logs/train/{stream}_fold{fold}.log",
+    benchmark:
+        "results/benchmarks/train_fold/{stream}/{fold}.tsv"
     params:
         settings=settings("train_fold", "stream"),
         stamp=stamp("train_fold", "stream"),
@@ -88,6 +92,8 @@ rule predict_stream:
         test="results/scores/{stream}/test.parquet",
     log:
         "results/logs/predict/{stream}.log",
+    benchmark:
+        "results/benchmarks/predict/{stream}.tsv"
     threads: lambda wildcards: claimed_threads(plan.config, workflow.resource_settings.cores)
     resources:
         gpu=int(plan.config.device != "cpu"),
@@ -112,6 +118,8 @@ rule predict_fold:
         "results/scores/{stream}/fold{fold}.parquet",
     log:
         "results/logs/predict/{stream}_fold{fold}.log",
+    benchmark:
+        "results/benchmarks/predict_fold/{stream}/{fold}.tsv"
     threads: lambda wildcards: claimed_threads(plan.config, workflow.resource_settings.cores)
     resources:
         gpu=int(plan.config.device != "cpu"),
