@@ -12,12 +12,14 @@ from scipy.special import softmax
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, confusion_matrix, precision_recall_fscore_support
 
 from made_up_run import STREAMS, made_up_results, write_results
+from microgesture.ensemble import run_ensemble
 from microgesture.errors import InputError
 from microgesture.metrics import expected_calibration_error
 from microgesture.plan import Plan
 from microgesture.report.measures import confused_pairs, missed_by_all, orders, reliability
 from microgesture.report.page import render
 from microgesture.report.results import read_jobs, read_results
+from microgesture.scores import Scores, write_scores
 from page_reader import read_page, rows, section
 from workflow import ROOT
 
@@ -242,3 +244,37 @@ def test_the_report_follows_all_that_it_shows_and_nothing_follows_it():
         inner[last] = {"terms": 2, "width": 8, "weights": "equal", "sample": "sample.csv"}[last]
         assert Plan(changed).step("report", "report").stamp != before.stamp, path
     assert Plan(raw | {"threads": 8}).step("report", "report") == before
+
+
+def test_folds_are_shown_as_the_ensemble_measured_them(tmp_path):
+    step, results = made_up_results()
+    options, files = write_results(tmp_path, step, results)
+    said = dict(zip(STREAMS, results.held_out.logits_SNK.astype(np.float32), strict=True))
+    val, train = [f"c{n}" for n in range(60)], [f"c{n}" for n in range(61, 120, 2)]
+    folds, splits = {}, {}
+    for stream, logits_NK in said.items():
+        known = dict(zip(val, logits_NK, strict=True)) | dict(zip(train, logits_NK[1::2], strict=True))
+        parts = [dict(list(known.items())[fold::2]) for fold in range(2)]
+        folds[stream] = [tmp_path / stream / f"fold{fold}.parquet" for fold in range(2)]
+        for path, part in zip(folds[stream], parts, strict=True):
+            write_scores(path, Scores(part, {}))
+        test = {f"c{n}": np.zeros(6, np.float32) for n in range(60, 120, 2)}
+        write_scores(tmp_path / stream / "test.parquet", Scores(test, {}))
+        splits[stream] = {split: tmp_path / stream / f"{split}.parquet" for split in ("val", "test")}
+    outputs = {split: tmp_path / f"{split}.parquet" for split in ("val", "test")}
+    written = [tmp_path / name for name in ("held_out.parquet", "fusion.json", "summary.csv")]
+    run_ensemble("final", results.clips, splits, folds, outputs, *written, "search", True)
+    summary = pd.read_csv(tmp_path / "summary.csv").set_index("name")
+    step = step.model_copy(update={"folds": 2})
+    files += [path for paths in folds.values() for path in paths]
+    page = read_page(render(step, read_results(step, files=files, **options)))
+    for row in rows(section(page, "streams").all("table")[0]):
+        assert row["top 1"] == pytest.approx(summary.accuracy[row["stream"]], abs=1e-4)
+        assert row["macro F1"] == pytest.approx(summary.macro_f1[row["stream"]], abs=1e-4)
+    for row in rows(section(page, "weights").all("table")[0]):
+        assert row["ensemble without it"] == pytest.approx(summary.without[row["stream"]], abs=1e-4)
+    captions = [caption.text for caption in section(page, "calibration").all("figcaption")]
+    for stream in STREAMS:
+        line = summary.loc[stream]
+        assert f"{stream}: error {line.ece_before:.3f}, calibrated {line.ece:.3f}" in captions
+    assert f"{summary.clips.final} clips" in page.all("header")[0].text
