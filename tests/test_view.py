@@ -324,7 +324,7 @@ def test_heatmaps_are_shown_as_the_first_stream_sees_them():
 
 @pytest.mark.slow
 def test_the_workflow_draws_views_of_every_class(tmp_path):
-    project = Project(tmp_path / "project")
+    project = Project(tmp_path / "project", TINY | {"view": {"cell": 48}})
     project.run("views")
     folder = project.folder / "results/views/imigue"
     listed = pd.read_csv(folder / "views.csv")
@@ -332,7 +332,7 @@ def test_the_workflow_draws_views_of_every_class(tmp_path):
     assert listed.groupby("class").size().max() == 2
     assert all((folder / name).stat().st_size > 1000 for name in [*listed.sheet, *listed.video])
     assert project.run("views") == {}
-    project.config["view"] = {"clips": 1, "frames": 3}
+    project.config["view"] = {"clips": 1, "cell": 48}
     project.write_config()
-    assert project.run("views") == {"view_clips": 1}
+    assert project.run("views") == {"view_clips": 1, "views": 1}
     assert pd.read_csv(folder / "views.csv").groupby("class").size().max() == 1
