@@ -1,5 +1,6 @@
 """Streams that fuse two others: what each branch is shown of a clip, where they start, and what they say of a clip."""
 
+import itertools
 import json
 
 import numpy as np
@@ -115,17 +116,44 @@ def test_any_two_streams_are_fused_trained_and_speak(tmp_path, one, other):
         network = network_of(parent, build, len(CLASSES))
         models.append(tmp_path / f"{parent.stream}.safetensors")
         save_weights(models[-1], network.state_dict(), About(parent.stream, parent.inputs, CLASSES))
-    step = fused_of(*parents, epochs=1, device_batch=3)
+    step = fused_of(*parents, epochs=1, device_batch=3, keep="last")
     model, card = run(tmp_path / "fused", step, clips, shards, parents=models)
     assert card["inputs"] == [one, other]
     assert card["init"]["parents"] == [parent.stream for parent in parents]
     assert [branch["network"]["name"] for branch in card["branches"]] == [parent.network.name for parent in parents]
-    assert np.isfinite(card["history"][0]["train_loss"])
+    assert [card["history"][0]["train_loss"], card["best_epoch"]] == [None, 1]
+    assert np.isfinite(card["history"][1]["train_loss"])
     said, _ = scores_of(tmp_path, model, step, clips, shards)
     assert sorted(said) == ["c5", "c6", "c7"]
     assert all(probability_K.sum() == pytest.approx(1) for probability_K in said.values())
     begun_state, state = load_weights(models[0])[0], load_weights(model)[0]
     assert any(not torch.equal(state[f"branches.0.{name}"], begun_state[name]) for name in begun_state)
+
+
+def test_training_that_only_does_harm_leaves_a_fused_stream_as_it_began(tmp_path, trained, monkeypatch):
+    shards, steps, models = trained
+    clips = make_clips(["train"] * 2 + ["val"] * 6, LABELS)
+    step = fused_of(steps["skeleton"], steps["joint"], learning_rate=3.0, epochs=3)
+    parents = [models["skeleton"], models["joint"]]
+    model, card = run(tmp_path / "fused", step, clips, shards, parents=parents)
+    assert len(card["history"]) == 4
+    assert card["best_epoch"] == 0
+    began = load_weights(begun(tmp_path, step, parents)[0])[0]
+    assert all(torch.equal(tensor, began[name]) for name, tensor in load_weights(model)[0].items())
+
+    def killing(batch, step, *, training):
+        if training and step.branches and next(steps_done) == 2:
+            raise KeyboardInterrupt
+        return step_input(batch, step, training=training)
+
+    steps_done = itertools.count()
+    monkeypatch.setattr("microgesture.train.step_input", killing)
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "killed", step, clips, shards, parents=parents)
+    files = [tmp_path / "killed" / name for name in ("model.safetensors", "card.json", "scratch")]
+    train(clips, shards, step, build, *files, MACHINE, parents=parents)
+    assert json.loads(files[1].read_text())["history"] == card["history"]
+    assert files[0].read_bytes() == model.read_bytes()
 
 
 def test_training_twice_gives_the_same_bytes_and_another_seed_does_not(tmp_path, trained):

@@ -44,10 +44,12 @@ def is_whole(path: Path | str) -> bool | None:
         return all(match[1] == digits for match in matches)
 
 
-def refuse_damaged(path: Path | str) -> None:
-    """Raise ``InputError`` if a file is not what was once sealed; one that never was is let through."""
-    if is_whole(path) is False:
+def refuse_damaged(path: Path | str) -> bool:
+    """Raise ``InputError`` if a file is not what was once sealed; returns whether it ever was."""
+    whole = is_whole(path)
+    if whole is False:
         raise InputError(damaged(path))
+    return whole is not None
 
 
 def damaged(path: Path | str, part: str = "") -> str:

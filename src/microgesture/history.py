@@ -1,4 +1,7 @@
-"""The epochs of a training: what was measured in each, which one is best, and how far it is."""
+"""The epochs of a training: what was measured in each, which one is best, and how far it is.
+
+The history of a fused stream begins with what was measured before its first epoch.
+"""
 
 import logging
 import sys
@@ -13,7 +16,7 @@ Epoch = dict[str, float | int | None]
 
 
 def best_epoch(history: Sequence[Epoch], keep: str = "best") -> int:
-    """The epoch of the best balanced accuracy, then of the lowest loss, then the first.
+    """The place of the best balanced accuracy, then of the lowest loss, then the first.
 
     It is the last one without validation, or if ``keep`` is "last".
     """
@@ -23,14 +26,15 @@ def best_epoch(history: Sequence[Epoch], keep: str = "best") -> int:
 
 
 def epochs_to_do(
-    stream: str, epochs: int, history: list[Epoch], keep: str = "best", *, quiet: bool = False
+    stream: str, epochs: int, history: list[Epoch], keep: str = "best", *, start: int = 0, quiet: bool = False
 ) -> Iterator[int]:
     """The epochs still to do, under a progress bar with the last one's results; without a terminal one closing line.
 
-    The caller appends to ``history`` what it measured. ``keep`` as in ``best_epoch``; ``quiet`` shows nothing.
+    The caller appends to ``history`` what it measured, whose first ``start`` entries are of no epoch. ``keep`` as in
+    ``best_epoch``; ``quiet`` shows nothing.
     """
     terminal = sys.stderr.isatty()
-    started, before = time.monotonic(), len(history)
+    started, before = time.monotonic(), len(history) - start
     title = f"train {stream}"
     with tqdm(
         total=epochs, initial=before, desc=title, unit="epoch", disable=quiet or not terminal, dynamic_ncols=True
@@ -54,5 +58,5 @@ def epochs_to_do(
 
 
 def _short(results: Epoch) -> str:
-    loss = f"loss {results['train_loss']:.2f}"
+    loss = "as it began" if results["train_loss"] is None else f"loss {results['train_loss']:.2f}"
     return loss if results["val_accuracy"] is None else f"{loss}, val accuracy {results['val_accuracy']:.1%}"

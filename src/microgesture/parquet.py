@@ -6,7 +6,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from .checksums import OPEN, damaged, is_whole, seal
+from .checksums import OPEN, refuse_damaged, seal
 from .errors import InputError
 from .files import replacing
 
@@ -20,10 +20,7 @@ def write_parquet(path: Path | str, table: pa.Table, metadata: Mapping[str, str]
 
 def read_parquet(path: Path | str) -> pa.Table:
     """Read a table; raises ``InputError`` if the file is none of ours, or has changed since it was written."""
-    whole = is_whole(path)
-    if whole is False:
-        raise InputError(damaged(path))
-    if whole is None:
+    if not refuse_damaged(path):
         raise InputError(
             f"{path} is no Parquet file of this version (it carries no checksum): it is older, of another origin or "
             "damaged; delete it and run again"

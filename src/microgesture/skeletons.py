@@ -209,8 +209,9 @@ def _numbers(path: Path, row: int, cells: list, columns: int, layout: str) -> np
     if len(cells) != columns:
         raise UnusableClip(f"{path}, row {row}: {len(cells)} columns, expected {columns} ({layout})")
     try:
+        kinds = set(map(type, cells))
         # NumPy would take TRUE for 1 and 1_0 for 10.
-        if not any(type(cell) is bool or (type(cell) is str and "_" in cell) for cell in cells):
+        if bool not in kinds and not (str in kinds and "_" in "".join(map(str, cells))):
             return np.array(cells, np.float32)
     except (ValueError, TypeError, OverflowError):
         pass  # a cell is empty, or no number

@@ -145,6 +145,7 @@ def fit(
     A step's clips are dealt into pieces that the devices take in turns; the gradients of the pieces add up to that of
     the mean loss over the step, however many pieces there are. All that is random follows from the seed and the
     numbers of epoch, step and piece, so it depends neither on when the process began nor on which device it is.
+    A fused network makes sense before it has learnt anything, so that its start may be the best of it.
     Raises ``Stopped`` in all processes after the same step once the first one finds a request to ``stop``.
     """
     recipe, device = step.recipe, process.device
@@ -159,8 +160,14 @@ def fit(
     )
     best, history, losses = state.restore(device)
     shared = process.share(network)
+    start = int(step.branches is not None)
+    if start and not history:
+        measured = validate(network, validation, step, classes, process)
+        history.append({"epoch": 0, "learning_rate": 0.0, "train_loss": None, **measured})
+        best = _copied(network)
 
-    for epoch in epochs_to_do(step.stream, recipe.epochs, history, recipe.keep, quiet=not process.is_first):
+    quiet = not process.is_first
+    for epoch in epochs_to_do(step.stream, recipe.epochs, history, recipe.keep, start=start, quiet=quiet):
         steps = epoch_batches(training.labels, recipe, step.seed, epoch)
         if process.total(np.array([float(stop.is_made)]))[0]:
             raise _stopped(step, stop, epoch, len(losses), len(steps))
@@ -202,10 +209,11 @@ def fit(
                 raise _stopped(step, stop, epoch, number + 1, len(steps))
         process.average_buffers(network)
         measured = validate(network, validation, step, classes, process)
-        history.append({"epoch": epoch, "learning_rate": rates[-1], "train_loss": float(np.mean(losses)), **measured})
+        trained = {"epoch": len(history), "learning_rate": rates[-1], "train_loss": float(np.mean(losses))}
+        history.append(trained | measured)
         losses = []
-        if best_epoch(history, recipe.keep) == epoch:
-            best = {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}
+        if best_epoch(history, recipe.keep) == len(history) - 1:
+            best = _copied(network)
         state.write(Reached(best, history, losses))
     return best, history
 
@@ -238,6 +246,10 @@ def _anchors(network: nn.Module, step: TrainStep, device: torch.device) -> Seman
         raise InputError(
             f"stream '{step.stream}': {error}; let its network be wider, or set semantic_weight: 0"
         ) from None
+
+
+def _copied(network: nn.Module) -> dict[str, torch.Tensor]:
+    return {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}
 
 
 def _piece_seed(*numbers: int) -> int:
