@@ -14,10 +14,10 @@ from typing import Any
 from .config import AblationRow, Config, load_config
 from .corpora import FORMATS, provides
 from .corpus import CorpusBase
-from .emotion.steps import EmotionSubmissionStep, EmotionTableStep, VideosStep, step_of_row
+from .emotion.planning import emotion_stages
 from .errors import InputError
 from .networks.settings import HEATMAPS, IN_SPACE, SKELETONS
-from .report.planning import MODULES, PAGE, report_step, reported_streams
+from .report.planning import report_stage, reported_streams
 from .settings import Settings
 from .stamps import code_digest
 from .steps import (
@@ -34,7 +34,7 @@ from .steps import (
 )
 from .stream import Branch, TrainStep, store
 from .stream_settings import Stream
-from .view.step import step_of_corpus
+from .view.planning import view_stage
 
 SOURCE = Path(__file__).resolve().parent.parent
 KINDS = ("keypoints", "rgb", "taylor", "flow", "depth", "face")
@@ -351,47 +351,23 @@ class Plan:
         emotion = self.config.emotion
         if emotion is None:
             return
-        corpus = emotion.corpus
-        if emotion.face and ("face", corpus) not in self._steps:
+        root = self.root(emotion.corpus)
+        if emotion.face and ("face", emotion.corpus) not in self._steps:
             raise InputError(
-                f"emotion.face needs video and keypoints, but corpus '{corpus}' ({self.root(corpus)}) has not both; "
+                f"emotion.face needs video and keypoints, but corpus '{emotion.corpus}' ({root}) has not both; "
                 "remove it from the configuration"
             )
-        listing = VideosStep(root=self.root(corpus), labels=emotion.labels, split=emotion.split)
-        tables = ["microgesture/tables/imigue_emotion.json"] if emotion.split == "published" else []
-        self._add("videos", "emotion", listing, ["microgesture.emotion.videos"], [("clips", corpus)], tables=tables)
-        for row, sources in emotion.rows.items():
-            step = step_of_row(row, emotion, self.config.seed)
-            above = [("videos", "emotion"), *([("face", corpus)] if "face" in sources else [])]
-            above += [("embed", getattr(emotion, source)) for source in ("context", "gestures") if source in sources]
-            fixed = ["microgesture.emotion.faces"] if step.face and step.face.weights else []
-            for stage, upstream in (("train", above), ("predict", [*above, ("train_emotion", row)])):
-                self._add(f"{stage}_emotion", row, step, [f"microgesture.emotion.{stage}", *fixed], upstream)
-        rows = [("predict_emotion", row) for row in emotion.rows]
-        for stage, truth in (("emotion_ablation", None), ("emotion_cross_subject", emotion.truth)):
-            table = EmotionTableStep(
-                rows=[AblationRow(name=row, versus=emotion.versus[row]) for row in emotion.rows], truth=truth
-            )
-            self._add(stage, "emotion", table, ["microgesture.emotion.measure"], rows)
-        handed_in = EmotionSubmissionStep(sample=emotion.sample, targets=emotion.targets)
-        self._add("emotion_submission", "emotion", handed_in, ["microgesture.emotion.submission"], rows[-1:])
+        for planned in emotion_stages(emotion, root, self.config.seed):
+            self._add(*planned)
 
     def _plan_views(self, corpus: str) -> None:
-        kinds, ensemble = self.kinds(corpus), self.config.submission.ensemble
+        ensemble = self.config.submission.ensemble
         shown = ensemble if self.corpus_of(ensemble) == corpus else None
-        step = step_of_corpus(self.config, corpus, kinds, shown)
-        above = [("clips", corpus), *((kind, corpus) for kind in kinds)]
-        above += [("ensemble", shown)] if shown else []
-        self._add("view", corpus, step, ["microgesture.view.choice"], above)
+        self._add(*view_stage(self.config, corpus, self.kinds(corpus), shown))
 
     def _plan_report(self) -> None:
         """Plan the page that shows what was learned."""
-        step = report_step(self.config)
-        above = [("ensemble", step.measured), ("submission", step.submitted), ("ablation", "ablation")]
-        above += [("train", stream) for stream in self.reported]
-        above += [("cross_subject", "cross_subject")] if self.config.truth else []
-        above += [("emotion_ablation", "emotion"), ("emotion_cross_subject", "emotion")] if self.config.emotion else []
-        self._add("report", "report", step, MODULES, above, tables=PAGE)
+        self._add(*report_stage(self.config, self.reported))
 
     def _add(
         self,

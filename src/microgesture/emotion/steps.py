@@ -6,7 +6,7 @@ from pydantic import Field
 
 from ..config import AblationRow
 from ..settings import Settings
-from .settings import EmotionRecipe, EmotionSettings, FaceTokenSettings, InterFusionSettings, Source
+from .settings import EmotionRecipe, FaceTokenSettings, InterFusionSettings, Source
 
 
 class VideosStep(Settings):
@@ -44,18 +44,3 @@ class EmotionSubmissionStep(Settings):
 
     sample: str | None = None
     targets: tuple[str, str] = ("0", "1")
-
-
-def step_of_row(row: str, emotion: EmotionSettings, seed: int) -> EmotionStep:
-    """The step of a row of ``EmotionSettings``: what its sources do not need is left out, for it changes nothing."""
-    sources = emotion.rows[row]
-    return EmotionStep(
-        row=row,
-        sources=sources,
-        **{source: getattr(emotion, source) for source in sources},
-        network=emotion.network,
-        recipe=emotion.recipe,
-        folds=emotion.folds,
-        members=emotion.members,
-        seed=seed,
-    )

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from ..config import Config
+from ..planned import Planned
 from .step import ReportStep
 
 LISTED = {"corpora", "folds", "keypoints", "rgb", "taylor", "flow", "depth", "face", "ensembles", "emotion"}
@@ -30,13 +31,18 @@ def reported_streams(config: Config, rows: Iterable[str]) -> list[str]:
     return [name for name in config.streams if name in found]
 
 
-def report_step(config: Config) -> ReportStep:
-    """What the stage that writes the report is told."""
+def report_stage(config: Config, streams: Iterable[str]) -> Planned:
+    """Writing the report, which shows the training of ``streams``."""
     shown = shown_ensemble(config)
-    return ReportStep(
+    step = ReportStep(
         submitted=config.submission.ensemble,
         measured=shown,
         streams=config.ensembles[shown].streams,
         folds=config.folds,
         configuration=config.model_dump(mode="json", include=LISTED, exclude_none=True),
     )
+    above = [("ensemble", step.measured), ("submission", step.submitted), ("ablation", "ablation")]
+    above += [("train", stream) for stream in streams]
+    above += [("cross_subject", "cross_subject")] if config.truth else []
+    above += [("emotion_ablation", "emotion"), ("emotion_cross_subject", "emotion")] if config.emotion else []
+    return Planned("report", "report", step, MODULES, above, tables=PAGE)

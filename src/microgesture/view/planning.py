@@ -1,17 +1,25 @@
 """What a configuration says of the sheets of a corpus."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from ..config import Config
 from ..networks.settings import HEATMAPS
+from ..planned import Planned
 from .settings import HeatmapView, ViewStep
 
 
-def step_of_corpus(config: Config, corpus: str, kinds: Iterable[str], ensemble: str | None) -> ViewStep:
-    """The sheets of a corpus that has shards of some kinds; heatmaps are those of its first streams that see some.
+def view_stage(config: Config, corpus: str, kinds: Collection[str], ensemble: str | None) -> Planned:
+    """Choosing and drawing clips of a corpus that has shards of some kinds.
 
     ``ensemble`` is the one whose predictions they show, None if it is of another corpus.
     """
+    above = [("clips", corpus), *((kind, corpus) for kind in kinds)]
+    above += [("ensemble", ensemble)] if ensemble else []
+    return Planned("view", corpus, _step(config, corpus, kinds, ensemble), ["microgesture.view.choice"], above)
+
+
+def _step(config: Config, corpus: str, kinds: Iterable[str], ensemble: str | None) -> ViewStep:
+    """The settings of the sheets; heatmaps are those of the corpus's first streams that see some."""
     heatmaps: dict[str, HeatmapView] = {}
     for stream in config.streams.values():
         seen = [modality for modality in stream.inputs if modality in HEATMAPS and modality not in heatmaps]

@@ -1,0 +1,46 @@
+"""The stages that tell win from lose, in the order in which they are planned."""
+
+from collections.abc import Iterator
+
+from ..config import AblationRow
+from ..planned import Planned
+from .settings import EmotionSettings
+from .steps import EmotionStep, EmotionSubmissionStep, EmotionTableStep, VideosStep
+
+
+def emotion_stages(emotion: EmotionSettings, root: str, seed: int) -> Iterator[Planned]:
+    """The list of videos of the corpus below ``root``, every row of sources, their tables, and the submission."""
+    corpus = emotion.corpus
+    listing = VideosStep(root=root, labels=emotion.labels, split=emotion.split)
+    tables = ["microgesture/tables/imigue_emotion.json"] if emotion.split == "published" else []
+    yield Planned("videos", "emotion", listing, ["microgesture.emotion.videos"], [("clips", corpus)], tables=tables)
+    for row, sources in emotion.rows.items():
+        step = _step_of_row(row, emotion, seed)
+        above = [("videos", "emotion"), *([("face", corpus)] if "face" in sources else [])]
+        above += [("embed", getattr(emotion, source)) for source in ("context", "gestures") if source in sources]
+        fixed = ["microgesture.emotion.faces"] if step.face and step.face.weights else []
+        for stage, upstream in (("train", above), ("predict", [*above, ("train_emotion", row)])):
+            yield Planned(f"{stage}_emotion", row, step, [f"microgesture.emotion.{stage}", *fixed], upstream)
+    rows = [("predict_emotion", row) for row in emotion.rows]
+    for stage, truth in (("emotion_ablation", None), ("emotion_cross_subject", emotion.truth)):
+        table = EmotionTableStep(
+            rows=[AblationRow(name=row, versus=emotion.versus[row]) for row in emotion.rows], truth=truth
+        )
+        yield Planned(stage, "emotion", table, ["microgesture.emotion.measure"], rows)
+    handed_in = EmotionSubmissionStep(sample=emotion.sample, targets=emotion.targets)
+    yield Planned("emotion_submission", "emotion", handed_in, ["microgesture.emotion.submission"], rows[-1:])
+
+
+def _step_of_row(row: str, emotion: EmotionSettings, seed: int) -> EmotionStep:
+    """The step of a row of ``EmotionSettings``: what its sources do not need is left out, for it changes nothing."""
+    sources = emotion.rows[row]
+    return EmotionStep(
+        row=row,
+        sources=sources,
+        **{source: getattr(emotion, source) for source in sources},
+        network=emotion.network,
+        recipe=emotion.recipe,
+        folds=emotion.folds,
+        members=emotion.members,
+        seed=seed,
+    )
