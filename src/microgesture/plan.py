@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from .config import AblationRow, Config, load_config
-from .corpora import FORMATS, provides
+from .corpora import provides
+from .corpora.planning import corpus_stages
 from .corpus import CorpusBase
 from .emotion.planning import emotion_stages
 from .errors import InputError
@@ -22,15 +23,9 @@ from .settings import Settings
 from .stamps import code_digest
 from .steps import (
     AblationStep,
-    ClipsStep,
     CrossSubjectStep,
-    DemoStep,
-    DepthStep,
     EnsembleStep,
-    FaceStep,
     PseudoLabelStep,
-    RgbStep,
-    SkeletonStep,
 )
 from .stream import Branch, TrainStep, store
 from .stream_settings import Stream
@@ -46,13 +41,6 @@ DRAWN = {
     "ma52": frozenset({"video"}),
     "smg": frozenset({"video", "keypoints", "metres"}),
 }
-# Facts about a release that its reader takes from a table.
-TABLES = {
-    "miga": "microgesture/tables/imigue.json",
-    "ma52": "microgesture/tables/ma52.json",
-    "smg": "microgesture/tables/smg.json",
-}
-POSE_TABLE = "microgesture/tables/mediapipe.json"
 
 
 @dataclass(frozen=True)
@@ -73,7 +61,8 @@ class Plan:
         self._provides = {name: self._look(name) for name in self.config.corpora}
         self._refuse_missing_inputs()
         for corpus in self.config.corpora:
-            self._plan_corpus(corpus)
+            for planned in corpus_stages(self.config, corpus, self.root(corpus), self.provides(corpus)):
+                self._add(*planned)
         for stream in self.config.streams:
             self._plan_stream(stream)
         for ensemble in self.config.ensembles:
@@ -220,46 +209,6 @@ class Plan:
 
     def _same_corpus(self, one: str, other: str) -> bool:
         return self.config.streams[one].corpus == self.config.streams[other].corpus
-
-    def _plan_corpus(self, name: str) -> None:
-        config, corpus = self.config, self.config.corpora[name]
-        if corpus.demo is not None:
-            drawing = DemoStep(layout=corpus.format, **corpus.demo.model_dump())
-            self._add("demo", name, drawing, ["microgesture.demo.corpus"], [])
-        root = self.root(name)
-        listing = ClipsStep(
-            corpus=name,
-            format=corpus.format,
-            root=root,
-            shards=config.shards,
-            max_quarantined=config.max_quarantined,
-            options=corpus.model_dump(mode="json", exclude={"format", "root", "demo"}),
-        )
-        other_readers = [f"microgesture.corpora.{reader}" for reader in FORMATS if reader != corpus.format]
-        drawn = [("demo", name)] if corpus.demo else []
-        tables = [TABLES[corpus.format]] if corpus.format in TABLES else []
-        self._add("clips", name, listing, ["microgesture.corpora"], drawn, without=other_readers, tables=tables)
-
-        rgb, selection = config.rgb.model_dump(), config.keypoints.model_dump()
-        box = clips = [("clips", name)]
-        if "keypoints" in self.provides(name):
-            maker = "microgesture.pose.making" if corpus.pose else "microgesture.skeletons"
-            tables = [POSE_TABLE] if corpus.pose else []
-            self._add("skeletons", name, SkeletonStep(root=root), [maker], clips, tables=tables)
-            self._add("keypoints", name, config.keypoints, ["microgesture.keypoints"], [("skeletons", name)])
-            box = [("keypoints", name)]
-        if "video" in self.provides(name):
-            self._add("rgb", name, RgbStep(root=root, **rgb), ["microgesture.modalities.rgb"], [*clips, *box])
-            if "keypoints" in self.provides(name):
-                face = FaceStep(root=root, **config.face.model_dump())
-                self._add("face", name, face, ["microgesture.modalities.face"], [*clips, ("skeletons", name)])
-            self._add("taylor", name, config.taylor, ["microgesture.modalities.taylor"], [("rgb", name)])
-            simple = [] if self.flow_is_learned else ["microgesture.modalities.learned_flow"]
-            self._add("flow", name, config.flow, ["microgesture.modalities.flow"], [("rgb", name)], without=simple)
-        seen = [("rgb", name)] if self.depth_is_seen and "video" in self.provides(name) else []
-        depth = DepthStep(**config.depth.model_dump(), **rgb, **selection)
-        simple = [] if self.depth_is_seen else ["microgesture.modalities.learned_depth"]
-        self._add("depth", name, depth, ["microgesture.modalities.depth"], [*clips, *box, *seen], without=simple)
 
     def _plan_stream(self, name: str) -> None:
         """Plan a stream, what it starts from and who labels clips for it, if that is still to do."""
