@@ -103,6 +103,22 @@ def test_people_are_measured_one_by_one(made_up, page):
     assert [row["final"] for row in shown] == sorted(row["final"] for row in shown)
 
 
+@pytest.mark.parametrize("best", [0, 2])
+def test_a_fused_stream_is_drawn_from_what_it_began_with(made_up, best):
+    step, results = made_up
+    card = results.cards["joint"]
+    history = [{**card["history"][0], "learning_rate": 0.0, "train_loss": None}, *card["history"][1:]]
+    cards = {"joint": card | {"history": history, "best_epoch": best}}
+    found = section(read_page(render(step, replace(results, cards=cards))), "learning")
+    assert rows(found.all("table")[0])[0]["epochs"] == 3
+    kept = {0: "it is kept as it began, before epochs 1 to 3", 2: "epoch 2 of 1 to 3 is kept"}[best]
+    assert found.all("figcaption")[0].text == f"joint (on made up): {kept}"
+    dots = [dot.all("title")[0].text for dot in found.all("svg")[0].all("circle")]
+    assert sorted(dot.split(": ")[0] for dot in dots if "train loss" in dot) == ["epoch 1", "epoch 2", "epoch 3"]
+    kept = [dot.split(" 0.")[0].split(" 2.")[0] for dot in dots if dot.endswith(", kept")]
+    assert kept == {0: ["as it began: val loss"], 2: ["epoch 2: train loss", "epoch 2: val loss"]}[best]
+
+
 def test_the_clips_that_all_get_wrong_are_those(made_up, page):
     results = made_up[1]
     wrong_SN = results.held_out.logits_SNK.argmax(2) != results.held_out.labels_N

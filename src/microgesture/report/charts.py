@@ -58,7 +58,8 @@ def interval_chart(table: pd.DataFrame, metric: str, chance: float) -> Markup:
 def learning_chart(name: str, history: Sequence[Mapping[str, Any]], best: int, measured: Sequence[str]) -> Markup:
     """What was measured in each epoch: the columns ``measured`` of the history, the best epoch marked.
 
-    The bottom is 0, the top 1 or the highest value above; epochs in which a column has no value are left out.
+    The bottom is 0, the top 1 or the highest value above; epochs in which a column has no value are left out. What has
+    no training loss was measured before the first epoch.
     """
     values = [epoch[name] for epoch in history for name in measured if epoch.get(name) is not None]
     top, width = max([1.0, *filter(np.isfinite, values)]), 1.5 * SIDE
@@ -73,7 +74,8 @@ def learning_chart(name: str, history: Sequence[Mapping[str, Any]], best: int, m
         known = [(epoch, value) for epoch, value in known if np.isfinite(value)]
         parts.append(_line([place(*point) for point in known], kind))
         for epoch, value in known:
-            shown = f"epoch {epoch}: {column.replace('_', ' ')} {value:.3f}{', kept' if epoch == best else ''}"
+            when = "as it began" if history[epoch]["train_loss"] is None else f"epoch {epoch}"
+            shown = f"{when}: {column.replace('_', ' ')} {value:.3f}{', kept' if epoch == best else ''}"
             parts.append(_dot(*place(epoch, value), 4 if epoch == best else 2, kind, shown))
     label = f"{name}: {' and '.join(column.replace('_', ' ') for column in measured)} by epoch"
     return _svg(width + MARGIN + 6, SIDE * 0.7 + MARGIN + 6, label, parts)

@@ -42,8 +42,11 @@ def learning_curves(results: Results) -> Section:
         drawings = [learning_chart(name, history, best, ("train_loss", "val_loss"))]
         if history[best].get("val_accuracy") is not None:
             drawings.append(learning_chart(name, history, best, ("val_accuracy", "val_balanced_accuracy")))
-        charts.append(Chart(f"{name} (on {card['corpus']}): epoch {best} of 0 to {len(history) - 1} is kept", drawings))
-        lines.append({"stream": name, **{key: card[key] for key in ("corpus", "parameters")}, "epochs": len(history)})
+        epochs = [epoch["epoch"] for epoch in history if epoch["train_loss"] is not None]
+        span = f"{epochs[0]} to {epochs[-1]}"
+        kept = f"epoch {best} of {span} is kept" if best in epochs else f"it is kept as it began, before epochs {span}"
+        charts.append(Chart(f"{name} (on {card['corpus']}): {kept}", drawings))
+        lines.append({"stream": name, **{key: card[key] for key in ("corpus", "parameters")}, "epochs": len(epochs)})
     columns = [
         Column("stream", "stream"),
         Column("corpus", "corpus"),
