@@ -148,7 +148,7 @@ def test_the_mouth_in_the_keypoints_is_that_of_the_mood(corpus: Path) -> None:
 
 def test_with_the_same_gestures_a_mood_changes_the_face_and_nothing_else(tmp_path: Path, monkeypatch) -> None:
     drawn = []
-    monkeypatch.setattr(miga, "write_video", lambda path, pictures, fps: drawn.append(np.stack(pictures)))
+    monkeypatch.setattr(miga, "write_video", lambda path, pictures, fps, quick: drawn.append(np.stack(pictures)))
     (sitting, *_) = plan("val", 2, 1, 6, emotion=True)
     labels, tables = [], []
     for valence in (-1.2, 1.2):

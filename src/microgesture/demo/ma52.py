@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 
 from ..files import replacing
+from ..video_writing import write_video
 from .gestures import GESTURES, act, vary
 from .people import Framing, draw_recording, draw_subject, idle, render
 from .sittings import Sitting, deal, draw_length, once_or_twice, random_for, refuse_crowd
-from .videos import write_video
 
 FPS = 30
 _FRAMING = Framing((0.3, 0.36), (0.42, 0.5))
@@ -39,7 +39,7 @@ def write(root: Path, sitting: Sitting, seed: int, frame: tuple[int, int]) -> tu
             name = f"{sitting.subject:04d}_{sitting.session + 1:02d}_{sitting.number + place + 1:04d}"
         files.append(root / f"videos_{sitting.split}" / f"{name}.mp4")
         answers.append((name, gesture.ma52))
-        write_video(files[-1], render(recording, pose, frame)[0], FPS)
+        write_video(files[-1], render(recording, pose, frame)[0], FPS, quick=True)
     return files, answers
 
 

@@ -5,12 +5,12 @@ from pathlib import Path
 import pandas as pd
 
 from ..files import write_csv, write_text
+from ..video_writing import write_video
 from . import emotions
 from .gestures import Gesture, act
 from .people import Framing, draw_recording, draw_subject, idle, observe, render
 from .sheet import write_sheet
 from .sittings import Sitting, deal, once_or_twice, random_for, refuse_crowd, schedule, spread
-from .videos import write_video
 
 FPS = 25
 # Ids of the real release, so that whoever knows the corpus finds each split where it belongs (MiGA clip lists).
@@ -76,7 +76,7 @@ def write(root: Path, sitting: Sitting, seed: int, frame: tuple[int, int]) -> tu
         folder / f"{name}_openpose.xlsx",
         folder / f"{name}_label.csv",
     ]
-    write_video(files[0], pictures, FPS)
+    write_video(files[0], pictures, FPS, quick=True)
     seen_TVC = observe(rng, keypoints_TVC, recording.camera.scale)
     write_sheet(files[1], seen_TVC.reshape(frames, -1))
     hidden = sitting.split == "test"

@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 
 from ..files import write_text
+from ..video_writing import write_video
 from .figure import ARMS, FACE, HANDS, HIPS, Camera, solve
 from .gestures import GESTURES, Gesture, act
 from .people import Framing, draw_recording, draw_subject, idle, render, spells
 from .sittings import Sitting, deal, random_for, refuse_crowd, schedule
-from .videos import write_video
 
 FPS = 30
 SAMPLES = {"train": range(1, 31), "val": range(31, 36), "test": range(36, 41)}
@@ -64,7 +64,7 @@ def write(root: Path, sitting: Sitting, seed: int, frame: tuple[int, int]) -> tu
     name = f"Sample{sitting.number:04d}"
     video = root / _VIDEOS[sitting.split] / name / f"{name}_color.mp4"
     folder = root / _SKELETONS[sitting.split] / name
-    write_video(video, pictures, FPS)
+    write_video(video, pictures, FPS, quick=True)
     hidden = sitting.split == "test"
     texts = {
         "skeleton": _rows(joints_TV3, recording.camera, shoulder),

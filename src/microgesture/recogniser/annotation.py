@@ -1,21 +1,18 @@
 """A video that shows what was found in it: the gesture of each moment in a band above the picture."""
 
 from collections.abc import Callable, Sequence
-from fractions import Fraction
 from functools import partial
-from itertools import count
 from pathlib import Path
 
-import av
 import cv2
 import numpy as np
 from matplotlib.font_manager import findfont
 from PIL import Image, ImageDraw, ImageFont
 
 from ..errors import UnusableClip
-from ..files import replacing
 from ..isolation import each_clip_isolated
 from ..video import DECODER_MEMORY, decode, decoding_seconds
+from ..video_writing import write_video
 from .segments import Segment
 from .windows import Recording
 
@@ -98,17 +95,12 @@ def _annotator(
     def write(path: str) -> int:
         size = picture_size(recording.width, recording.height)
         band = bands(segments, classes, recording.n_frames, size[0])
-        frames = decode(path, 0, recording.n_frames - 1)
-        options = {"movflags": "+faststart", "fflags": "+bitexact"}
-        with replacing(output) as temporary, av.open(str(temporary), "w", format="mp4", options=options) as file:
-            rate = Fraction(recording.fps).limit_denominator(1001)
-            stream = file.add_stream("libx264", rate=rate, options={"preset": "veryfast", "crf": "23", "threads": "1"})
-            stream.width, stream.height, stream.pix_fmt = size[0], size[1] + len(band(0)), "yuv420p"
-            for number, frame_HWC in zip(count(), frames, strict=False):
-                # Above, for a player lays its buttons over the lower edge.
-                shown_HWC = np.concatenate((band(number), cv2.resize(frame_HWC, size, interpolation=cv2.INTER_AREA)))
-                file.mux(stream.encode(av.VideoFrame.from_ndarray(shown_HWC, format="rgb24")))
-            file.mux(stream.encode())
+        # The band is above, for a player lays its buttons over the lower edge.
+        pictures = (
+            np.concatenate((band(number), cv2.resize(frame_HWC, size, interpolation=cv2.INTER_AREA)))
+            for number, frame_HWC in enumerate(decode(path, 0, recording.n_frames - 1))
+        )
+        write_video(output, pictures, recording.fps)
         return recording.n_frames
 
     return write

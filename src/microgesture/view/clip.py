@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -11,18 +12,20 @@ import pandas as pd
 
 from ..clips import Clips
 from ..crops import keypoints_in_box, person_square
-from ..demo.videos import write_video
 from ..errors import UnusableClip
 from ..files import replacing
 from ..keypoints import in_picture, selection_named
 from ..modalities.flow import from_stored
 from ..scores import Prediction
 from ..shards import Shard
+from ..video_writing import write_video
 from .pictures import flow_pictures, flow_wheel, full_speed, heatmap_pictures, scaled, video_box, with_figure
 from .settings import ViewStep
 from .sheet import Row, Words, contact_sheet, video_pictures
 
 WHEEL = 44  # pixels
+TOGETHER = 32  # frames of a video that are read and drawn at a time
+MEASURED = 64  # frames of a clip, at most, whose flow says which speed is a fast one
 RATE = 25  # pictures a second, where the clips table does not say
 GUESSES = 3  # classes that the prediction names
 
@@ -52,9 +55,12 @@ def write_view(source: Source, clip_id: str, step: ViewStep, sheet: Path | None,
         with replacing(sheet) as temporary:
             temporary.write_bytes(cv2.imencode(".png", cv2.cvtColor(picture_HWC, cv2.COLOR_RGB2BGR))[1].tobytes())
     if video is not None:
-        frames_N = np.arange(max(clip.n_frames, 1))
-        pictures = video_pictures(words, times_of(frames_N, clip.fps), rows_of(clip, source, step, frames_N))
-        write_video(video, list(pictures), RATE if pd.isna(clip.fps) else max(round(clip.fps), 1))
+        every_N = np.arange(max(clip.n_frames, 1))
+        pictures = chain.from_iterable(
+            video_pictures(words, times_of(frames_N, clip.fps), rows_of(clip, source, step, frames_N))
+            for frames_N in np.split(every_N, range(TOGETHER, len(every_N), TOGETHER))
+        )
+        write_video(video, pictures, RATE if pd.isna(clip.fps) else clip.fps)
 
 
 def moments(n_frames: int, count: int) -> np.ndarray:
@@ -165,10 +171,9 @@ def _heatmap_row(modality: str, clip: Any, source: Source, step: ViewStep, frame
 
 def _video_row(kind: str, clip: Any, source: Source, step: ViewStep, frames_N: np.ndarray) -> Row:
     if kind == "flow":
-        # The whole clip: its fastest motion has full colour in every picture.
-        flow_THWC = from_stored(_read(kind, clip, source))
-        full = full_speed(flow_THWC)
-        pictures_NHWC = flow_pictures(flow_THWC[frames_N], full)
+        # The clip's fastest motion has full colour in every picture, whichever frames are asked for.
+        full = full_speed(from_stored(_read(kind, clip, source, moments(clip.n_frames, MEASURED))))
+        pictures_NHWC = flow_pictures(from_stored(_read(kind, clip, source, frames_N)), full)
         note = f"full colour: {full:.1f} pixels a frame"
         return Row(kind, scaled(pictures_NHWC, step.cell), note, flow_wheel(WHEEL))
     pictures_NHWC = _read(kind, clip, source, frames_N)
