@@ -1,28 +1,42 @@
 import importlib.util
 import os
-from collections import defaultdict
-from collections.abc import Iterator
+import re
+import subprocess
+import sys
+from collections import Counter, defaultdict
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
+from typer.testing import CliRunner
 
-from microgesture.clips import SCHEMA, Clips
+from microgesture import health
+from microgesture.cli import app
+from microgesture.clips import SCHEMA, Clips, write_clips
 from microgesture.corpora import list_clips
 from microgesture.demo.people import Framing, draw_recording, draw_subject, idle, render
 from microgesture.errors import InputError, UnusableClip
 from microgesture.keypoints import LAYOUTS, hands_swapped, mirrored_name, select_keypoints
 from microgesture.plan import Plan
-from microgesture.pose import holistic, making
-from microgesture.pose.holistic import found_in_order
+from microgesture.pose import holistic, making, videos
+from microgesture.pose.holistic import keypoints_of_frames
 from microgesture.pose.making import make_pose
 from microgesture.pose.mapping import SIZES, in_openpose_order, origins
+from microgesture.pose.videos import keypoints_of_videos
 from microgesture.shards import Shard
 from microgesture.video import decode
+from release_files import write_video
+from workflow import ROOT
 
+needs_mediapipe = pytest.mark.skipif(
+    importlib.util.find_spec("mediapipe") is None, reason="the extra microgesture[pose] is not installed"
+)
 NAMES = LAYOUTS[137]
+REAL_DATA = os.environ.get("MICROGESTURE_DATA")
+CLIPS = {"test_0005": (24, "left"), "train_0033": (29, "right")}  # frames, and the hand that signs
 # MediaPipe's own numbering of the body: nose, then right after left, but for the eyes' three points.
 BODY_MIRROR = [0, 4, 5, 6, 1, 2, 3, 8, 7, 10, 9, *(n + 1 if n % 2 else n - 1 for n in range(11, 33))]
 
@@ -122,6 +136,19 @@ def test_a_corpus_of_videos_has_keypoints_once_they_are_asked_for(tmp_path):
         Plan(raw_config(skeletons, pose="mediapipe"))
 
 
+def test_snakemake_finds_keypoints_in_videos_and_reads_no_skeleton_files(tmp_path):
+    root = manifest(tmp_path / "videos", "clip_id,split,label,video", "a,train,wave,a.mp4")
+    config = tmp_path / "config.yaml"
+    config.write_text(yaml.safe_dump({**raw_config(root, pose="mediapipe"), "shards": 3}))
+    command = ["-n", "--snakefile", ROOT / "Snakefile", "--configfile", config, "--directory", tmp_path, "--cores", "1"]
+    planned = subprocess.run(
+        [sys.executable, "-m", "snakemake", *map(str, command)], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    counts = Counter({rule: int(n) for rule, n in re.findall(r"^(\w+) +(\d+)$", planned.stdout, re.MULTILINE)})
+    assert counts["make_pose"] == counts["select_keypoints"] == 3
+    assert counts["read_skeletons"] == 0
+
+
 def test_a_video_stands_for_its_skeleton_file(tmp_path):
     columns = "clip_id,split,label,video,start,end"
     root = manifest(tmp_path, columns, "a,train,wave,talk.mp4,3,5", "b,train,nod,talk.mp4,9,12")
@@ -139,8 +166,17 @@ def test_without_mediapipe_a_sentence_says_what_to_install(tmp_path, monkeypatch
     with pytest.raises(InputError, match=r'pip install "\.\[pose\]"'):
         holistic.finder()
     with pytest.raises(InputError, match=r'pip install "\.\[pose\]"'):
+        keypoints_of_frames([])
+    with pytest.raises(InputError, match=r'pip install "\.\[pose\]"'):
+        next(keypoints_of_videos({tmp_path / "a.mp4": [(0, 2)]}))
+    with pytest.raises(InputError, match=r'pip install "\.\[pose\]"'):
         make_pose(table(("a", "a.mp4", 0, 3)), 0, tmp_path, tmp_path / "out.arrow", tmp_path / "scratch")
     assert not (tmp_path / "out.arrow").exists()
+    config = Plan(raw_config(manifest(tmp_path / "own", "clip_id,split,label,video"), pose="mediapipe")).config
+    (finding,) = health.needed_files(config)
+    assert finding.stops
+    assert finding.about == "corpora.own.pose"
+    assert 'pip install ".[pose]"' in finding.text
 
 
 def table(*rows: tuple[str, str, int, int]) -> Clips:
@@ -159,6 +195,8 @@ def stand_in():
         if video.name == "damaged.mp4":
             raise UnusableClip(f"{video}: frame 1 is corrupt")
         keypoints_TVC = np.zeros((1 + max(last for _, last in spans), 137, 3), np.float32)
+        if video.name == "empty.mp4":
+            return keypoints_TVC
         for first, last in spans:
             keypoints_TVC[first : last + 1] = np.arange(first, last + 1)[:, None, None] + 1
         return keypoints_TVC
@@ -167,24 +205,26 @@ def stand_in():
 
 
 def test_recordings_are_kept_by_their_video_and_a_bad_one_costs_only_its_clips(tmp_path, monkeypatch):
-    monkeypatch.setattr(making, "finder", stand_in)
+    monkeypatch.setattr(videos, "finder", stand_in)
+    monkeypatch.setattr(videos, "require_mediapipe", lambda: None)
     monkeypatch.setattr(making, "require_mediapipe", lambda: None)
     clips = table(
         ("a", "talk.mp4", 2, 3), ("b", "talk.mp4", 7, 2), ("c", "deadly.mp4", 0, 4), ("d", "damaged.mp4", 0, 4),
-        ("e", "whole.mp4", 0, 6),
+        ("e", "whole.mp4", 0, 6), ("f", "empty.mp4", 0, 9), ("g", "empty.mp4", 5, 7),
     )  # fmt: skip
     skeletons, cut = tmp_path / "skeletons.arrow", tmp_path / "keypoints.arrow"
     make_pose(clips, 0, tmp_path, skeletons, tmp_path / "scratch")
     stored = Shard(skeletons)
-    assert stored.clip_ids == ["damaged.mp4", "deadly.mp4", "talk.mp4", "whole.mp4"]
+    assert stored.clip_ids == ["damaged.mp4", "deadly.mp4", "empty.mp4", "talk.mp4", "whole.mp4"]
     assert stored.read("talk.mp4")[:, 0, 0].tolist() == [0, 0, 3, 4, 5, 0, 0, 8, 9]
     assert "frame 1 is corrupt" in stored.reason("damaged.mp4")
     assert "exit status 3" in stored.reason("deadly.mp4")
+    assert "empty.mp4: MediaPipe found nobody in the 12 frames" in stored.reason("empty.mp4")
     select_keypoints(clips, 0, skeletons, cut, tmp_path / "scratch2", "22")
     keypoints = Shard(cut)
     assert keypoints.read("b")[:, 0, 0].tolist() == [8, 9]
     assert keypoints.read("e").shape == (6, 22, 3)
-    assert set(keypoints.reasons) == {"c", "d"}
+    assert set(keypoints.reasons) == {"c", "d", "f", "g"}
 
 
 def distances(edges: frozenset[tuple[int, int]], start: int) -> dict[int, int]:
@@ -201,8 +241,8 @@ def distances(edges: frozenset[tuple[int, int]], start: int) -> dict[int, int]:
     return found
 
 
+@needs_mediapipe
 def test_the_points_of_the_face_lie_alike_in_mediapipes_mesh():
-    pytest.importorskip("mediapipe", reason="the extra microgesture[pose] is not installed")
     from mediapipe.python.solutions import face_mesh_connections as mesh
 
     anchors = {10: 10, 152: 152, 4: 4, 168: 168, 33: 263, 263: 33, 61: 291, 291: 61}
@@ -222,21 +262,57 @@ def test_the_points_of_the_face_lie_alike_in_mediapipes_mesh():
             assert points < {point for edge in edges for point in edge}
 
 
-REAL_DATA = os.environ.get("MICROGESTURE_DATA")
-CLIPS = {"test_0005": (24, "left"), "train_0033": (29, "right")}  # frames, and the hand that signs
+def drawn_person(frames: int, seed: int, size: tuple[int, int]) -> tuple[list[np.ndarray], np.ndarray]:
+    """Someone at a desk, from near, and where all points were drawn."""
+    rng = np.random.default_rng(seed)
+    recording = draw_recording(rng, draw_subject(rng), size, Framing((0.25, 0.26), (0.44, 0.45)))
+    return render(recording, idle(rng, frames, 25), size)
 
 
-def found(frames: Iterator[np.ndarray]) -> np.ndarray:
-    mediapipe = pytest.importorskip("mediapipe", reason="the extra microgesture[pose] is not installed")
-    return np.stack([keypoints for _, keypoints in found_in_order(mediapipe, enumerate(frames))])
+@needs_mediapipe
+def test_where_nobody_is_in_the_picture_points_are_missing(tmp_path):
+    person, _ = drawn_person(3, 5, (320, 240))
+    empty = [np.full_like(person[0], 128)] * 3
+    keypoints_TVC = keypoints_of_frames([*person, *empty, *person])
+    found_T = (keypoints_TVC[..., 2] > 0).any(1)
+    assert found_T.tolist() == [True] * 3 + [False] * 3 + [True] * 3
+    assert not keypoints_TVC[~found_T].any()
+    assert keypoints_of_frames([]).shape == (0, 137, 3)
 
 
+@needs_mediapipe
+def test_a_shard_holds_the_same_bytes_whatever_was_looked_at_before(tmp_path):
+    person, _ = drawn_person(3, 5, (320, 240))
+    other, _ = drawn_person(2, 7, (320, 240))
+    write_video(tmp_path / "person.mp4", person)
+    write_video(tmp_path / "other.mp4", other)
+    write_video(tmp_path / "empty.mp4", [np.full_like(person[0], 128)] * 2)
+    (tmp_path / "damaged.mp4").write_bytes((tmp_path / "person.mp4").read_bytes()[:900])
+    alone = table(("p", "person.mp4", 0, 3))
+    after = table(
+        ("d", "damaged.mp4", 0, 3), ("e", "empty.mp4", 0, 2), ("o", "other.mp4", 0, 2), ("p", "person.mp4", 0, 3)
+    )
+    stored = {}
+    for name, clips in (("alone", alone), ("after", after)):
+        clips_file, output = tmp_path / f"{name}.parquet", tmp_path / f"{name}.arrow"
+        write_clips(clips_file, clips)
+        settings = f'{{"root": "{tmp_path}"}}'
+        command = ["pose", "--settings", settings, "--clips", str(clips_file), "--shard", "0", "--output", str(output)]
+        done = CliRunner().invoke(app, command)
+        assert done.exit_code == 0, done.output
+        stored[name] = Shard(output)
+    found_TVC = stored["alone"].read("person.mp4")
+    assert (found_TVC[..., 2] > 0).any(1).all()
+    assert stored["after"].read("person.mp4").tobytes() == found_TVC.tobytes()
+    assert set(stored["after"].reasons) == {"damaged.mp4", "empty.mp4"}
+    assert "found nobody in the 2 frames" in stored["after"].reason("empty.mp4")
+
+
+@needs_mediapipe
 @pytest.mark.parametrize("seed", [3, 5])
 def test_drawn_people_have_their_points_where_they_were_drawn(seed):
-    rng, size = np.random.default_rng(seed), (640, 480)
-    recording = draw_recording(rng, draw_subject(rng), size, Framing((0.25, 0.26), (0.44, 0.45)))
-    frames, true_TVC = render(recording, idle(rng, 6, 25), size)
-    keypoints_TVC = found(iter(frames))
+    frames, true_TVC = drawn_person(6, seed, (640, 480))
+    keypoints_TVC = keypoints_of_frames(frames)
     both_TV = (keypoints_TVC[..., 2] > 0) & (true_TVC[..., 2] > 0)
     apart_TV = np.linalg.norm((keypoints_TVC - true_TVC)[..., :2], axis=-1)
     shoulders = np.linalg.norm((of(true_TVC, "left shoulder") - of(true_TVC, "right shoulder"))[:, :2], axis=-1).mean()
@@ -246,12 +322,13 @@ def test_drawn_people_have_their_points_where_they_were_drawn(seed):
         assert np.median(apart_TV[:, part][both_TV[:, part]]) < 0.06 * shoulders
 
 
+@needs_mediapipe
 @pytest.mark.skipif(not REAL_DATA, reason="MICROGESTURE_DATA names no folder with karsl70")
 @pytest.mark.parametrize("clip", CLIPS)
 def test_real_people_have_their_points_where_they_belong(clip):
     n_frames, signing = CLIPS[clip]
     frames = list(decode(Path(REAL_DATA, f"karsl70/videos/{clip}.mp4"), 0, n_frames - 1))[::3]
-    keypoints_TVC = found(iter(frames))
+    keypoints_TVC = keypoints_of_frames(frames)
     seen_TV = keypoints_TVC[..., 2] > 0
     assert seen_TV[:, 25:95].all()  # the face
     assert seen_TV[:, [name.startswith(f"{signing} middle") for name in NAMES]].all()
@@ -268,13 +345,17 @@ def test_real_people_have_their_points_where_they_belong(clip):
     both = (wrist[:, 2] > 0) & (hand[:, 2] > 0)
     shoulders = abs(x["left shoulder"] - x["right shoulder"])
     assert np.median(np.linalg.norm((wrist - hand)[both, :2], axis=1)) < shoulders / 4
-    np.testing.assert_array_equal(found(iter(frames)), keypoints_TVC)
+    np.testing.assert_array_equal(keypoints_of_frames(frames), keypoints_TVC)
 
 
+@needs_mediapipe
 @pytest.mark.skipif(not REAL_DATA, reason="MICROGESTURE_DATA names no folder with karsl70")
 def test_in_a_mirror_left_is_right():
     frames = list(decode(Path(REAL_DATA, "karsl70/videos/train_0033.mp4"), 0, 11))
-    straight_TVC, mirrored_TVC = found(iter(frames)), found(np.ascontiguousarray(f[:, ::-1]) for f in frames)
+    straight_TVC, mirrored_TVC = (
+        keypoints_of_frames(frames),
+        keypoints_of_frames(np.ascontiguousarray(frame[:, ::-1]) for frame in frames),
+    )
     width = frames[0].shape[1]
     swapped = [NAMES.index(mirrored_name(name)) for name in NAMES]
     back_TVC = mirrored_TVC[:, swapped]

@@ -28,27 +28,46 @@ def require_mediapipe() -> None:
         raise InputError(f"keypoints from video need packages that are not installed: {install_hint('pose')}")
 
 
+def keypoints_of_frames(frames: Iterable[np.ndarray]) -> np.ndarray:
+    """Keypoints float32 (T, 137, 3) of RGB frames uint8 (H, W, 3) in 0..255 that follow each other.
+
+    They are as ``in_openpose_order`` says; where nobody is found, all are (0, 0, 0). Raises ``InputError`` without
+    MediaPipe. ``keypoints_of_videos`` is for files.
+    """
+    found = [found_VC for _, found_VC in _in_order(_mediapipe(), enumerate(frames))]
+    return np.stack(found) if found else np.zeros((0, len(NAMES), 3), np.float32)
+
+
 def finder() -> Finder:
-    """What finds keypoints in a video, for a process of its own; raises ``InputError`` without MediaPipe.
+    """What finds keypoints in a video, for a process of its own, which has no standard error from then on.
 
     It takes a video and spans of frames, and returns float32 (T, 137, 3) as ``in_openpose_order`` says, up to the last
-    frame of the spans. In frames between them nothing is looked for. Raises ``UnusableClip`` if one cannot be decoded.
+    frame of the spans. In frames between them nothing is looked for. Raises ``UnusableClip`` if one cannot be decoded,
+    and ``InputError`` without MediaPipe.
     """
-    require_mediapipe()
-    os.environ.setdefault("GLOG_minloglevel", "2")  # or it logs every start of a graph
-    warnings.filterwarnings("ignore", "SymbolDatabase.GetPrototype", UserWarning)  # its own use of protobuf
-    import mediapipe
+    mediapipe = _mediapipe()
+    with open(os.devnull, "wb") as nowhere:
+        # It warns there at every start of a graph and cannot be told not to; errors go another way, see Isolated.
+        os.dup2(nowhere.fileno(), 2)
 
     def find(video: Path, spans: Spans) -> np.ndarray:
         keypoints_TVC = np.zeros((1 + max(last for _, last in spans), len(NAMES), 3), np.float32)
-        for index, found_VC in found_in_order(mediapipe, decode_spans(video, spans)):
+        for index, found_VC in _in_order(mediapipe, decode_spans(video, spans)):
             keypoints_TVC[index] = found_VC
         return keypoints_TVC
 
     return find
 
 
-def found_in_order(mediapipe: ModuleType, frames: Iterable[tuple[int, np.ndarray]]) -> Iterator[tuple[int, np.ndarray]]:
+def _mediapipe() -> ModuleType:
+    require_mediapipe()
+    warnings.filterwarnings("ignore", "SymbolDatabase.GetPrototype", UserWarning)  # its own use of protobuf
+    import mediapipe
+
+    return mediapipe
+
+
+def _in_order(mediapipe: ModuleType, frames: Iterable[tuple[int, np.ndarray]]) -> Iterator[tuple[int, np.ndarray]]:
     """The keypoints (137, 3) of numbered RGB frames uint8 (H, W, 3), with their numbers.
 
     A person is followed from frame to frame, and looked for anew where the numbers have a gap.
@@ -60,6 +79,7 @@ def found_in_order(mediapipe: ModuleType, frames: Iterable[tuple[int, np.ndarray
             if graph is None or index != expected:
                 if graph is not None:
                     graph.close()
+                # A graph remembers whom it followed: only a new one finds the same whatever came before.
                 graph = mediapipe.solutions.holistic.Holistic(model_complexity=1, refine_face_landmarks=True)
             expected = index + 1
             yield index, in_openpose_order(_parts(graph.process(frame_HWC), *frame_HWC.shape[1::-1]))[0]
