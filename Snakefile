@@ -1,5 +1,5 @@
-# Micro-gesture recognition: from a corpus of videos and keypoints to results/submission.csv.
-# `snakemake --cores 8 results/submission.csv` runs everything; each stage is a target by its own name.
+# Micro-gesture recognition: from a corpus of videos and keypoints to results/submission.csv and results/report.html.
+# `snakemake --cores 8` makes both; each stage is a target by its own name.
 
 from snakemake.utils import min_version
 
@@ -56,6 +56,8 @@ rule all:
     default_target: True
     input:
         "results/submission.csv",
+        "results/report.html",
+        "results/emotion/submission.csv" if plan.config.emotion else [],
 
 
 onsuccess:

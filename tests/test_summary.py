@@ -1,7 +1,14 @@
+import os
+import sys
+from pathlib import Path
+
 import pandas as pd
 
+from microgesture.commands import show_summary
+from microgesture.config import load_config
 from microgesture.files import write_json
 from microgesture.summary import print_summary
+from workflow import TINY
 
 ROWS = pd.DataFrame(
     {
@@ -56,6 +63,25 @@ def test_emotions_are_summed_up_where_they_were_told(tmp_path, capsys):
     assert (
         "Balanced accuracy 0.771 on the 70 labelled ones, each told by networks that learnt without its people" in text
     )
+
+
+def test_the_report_is_named_if_it_shows_this_submission(tmp_path, capfd, monkeypatch):
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    made = tmp_path / "ensembles/final"
+    made.mkdir(parents=True)
+    ROWS.to_csv(made / "summary.csv", index=False)
+    write_json(made / "fusion.json", {"fitted_on": ON_VAL})
+    pd.DataFrame({"clip_id": []}).to_csv(tmp_path / "quarantine.csv", index=False)
+    pd.DataFrame({"Id": ["c1"], "Target": [0]}).to_csv(tmp_path / "submission.csv", index=False)
+    report = tmp_path / "report.html"
+    report.touch()
+    for later, named in ((-60, False), (60, True)):
+        written = (tmp_path / "submission.csv").stat().st_mtime + later
+        os.utime(report, (written, written))
+        show_summary(load_config(TINY), tmp_path)
+        text = "".join(capfd.readouterr().out.split())
+        assert "1testclipspredicted" in text
+        assert (f"{report}:openitinabrowser" in text) == named
 
 
 def test_a_table_on_folds_says_whose(tmp_path, capsys):

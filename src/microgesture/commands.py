@@ -37,6 +37,7 @@ def show_summary(config: Config, results: Path = Path("results")) -> None:
     ensemble = config.submission.ensemble
     summary, fusion = (results / "ensembles" / ensemble / name for name in ("summary.csv", "fusion.json"))
     submission, quarantine = results / "submission.csv", results / "quarantine.csv"
+    report = results / "report.html"
     if all(path.exists() for path in (summary, fusion, submission, quarantine)):
         others = [name for name in config.streams if name not in config.ensembles[ensemble].streams]
         cards = [path for name in others if (path := results / "streams" / name / "card.json").exists()]
@@ -46,4 +47,7 @@ def show_summary(config: Config, results: Path = Path("results")) -> None:
             card, told = emotion / config.emotion.submitted / "card.json", emotion / "submission.csv"
             if card.exists() and told.exists():
                 files += ["--emotion-card", card, "--emotion-submission", told]
+        # A report from before this submission shows something else.
+        if report.exists() and report.stat().st_mtime >= submission.stat().st_mtime:
+            files += ["--report", report]
         subprocess.run(["microgesture", "summary", *files, *cards], check=False)

@@ -24,11 +24,13 @@ def print_summary(
     quarantine: Path,
     cards: Sequence[Path],
     emotion: tuple[Path, Path] | None = None,
+    report: Path | None = None,
 ) -> None:
     """Print how good each stream and the ensemble is on held-out clips, which ones, and where the submission lies.
 
     ``summary`` and ``fusion`` are the ensemble's. ``cards`` are those of streams outside the ensemble, such as
-    pretraining on another corpus. ``emotion`` are the card of what tells win from lose, and its submission.
+    pretraining on another corpus. ``emotion`` are the card of what tells win from lose, and its submission. ``report``
+    is the page that shows all of it.
     """
     console = Console()
     rows = pd.read_csv(summary)
@@ -52,6 +54,8 @@ def print_summary(
             f"{card['held_out_balanced_accuracy']:.3f} on the {sum(card['videos'].values())} labelled ones, each told "
             "by networks that learnt without its people"
         )
+    if report:
+        console.print(f"All of it to look at is on one page, {report}: open it in a browser")
 
 
 def _table(rows: pd.DataFrame, fitted_on: Mapping[str, Any], cards: Sequence[dict]) -> Table:

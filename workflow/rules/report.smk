@@ -11,14 +11,6 @@ localrules:
     write_report,
 
 
-def report_options(wildcards, input):
-    """The options that name the tables that not every run has."""
-    names = ("cross_subject", "emotion", "emotion_on_test")
-    return " ".join(
-        f"--{name.replace('_', '-')} {input[name]}" for name in names if input[name]
-    )
-
-
 rule write_report:
     input:
         clips=ensemble_clips(shown),
@@ -58,7 +50,11 @@ rule write_report:
     params:
         settings=plan.step("report", "report").settings,
         stamp=plan.step("report", "report").stamp,
-        tables=report_options,
+        tables=lambda wildcards, input: " ".join(
+            f"--{name.replace('_', '-')} {input[name]}"
+            for name in ("cross_subject", "emotion", "emotion_on_test")
+            if input[name]
+        ),
     message:
         "Writing the report"
     shell:

@@ -121,12 +121,13 @@ def summary(
     ] = None,
     emotion_card: Annotated[Path | None, typer.Option(exists=True, help="card of what tells win from lose")] = None,
     emotion_submission: Annotated[Path | None, typer.Option(exists=True, help="what it says of test videos")] = None,
+    report: Annotated[Path | None, typer.Option(exists=True, help="the page to open")] = None,
 ) -> None:
     """Print the table of streams and ensemble."""
     from ..summary import print_summary
 
     emotion = (emotion_card, emotion_submission) if emotion_card and emotion_submission else None
-    print_summary(summary, fusion, submission, quarantine, cards or [], emotion)
+    print_summary(summary, fusion, submission, quarantine, cards or [], emotion, report)
 
 
 @stage("report", ReportStep)
