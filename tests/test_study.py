@@ -1,5 +1,7 @@
 import csv
+import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -11,10 +13,11 @@ import yaml
 from microgesture.cli import main
 from microgesture.config import load_config
 from microgesture.corpora import list_clips
+from microgesture.demo.corpus import make_demo
 from microgesture.errors import InputError
 from microgesture.jobs import read_plan
 from microgesture.study.start import next_commands, plan_study, start_study
-from release_files import keypoints, numbered_frames, write_lines, write_npz, write_video
+from release_files import keypoints, numbered_frames, write_lines, write_npz, write_openpose, write_video, write_xlsx
 
 ROOT = Path(__file__).parent.parent
 
@@ -177,9 +180,7 @@ def test_a_name_that_cannot_be_printed_costs_its_clip(folder, name):
 def test_hidden_files_links_in_circles_and_the_study_itself_are_left_out(folder):
     root = folder("train/wave/a.mp4", "train/nod/b.mp4", "train/nod/._b.mp4", ".trash/c.mp4", "my study/results/d.mp4")
     (root / "again").symlink_to(root)
-    start_study(root / "my study", root, gpu=False)
-    assert len((root / "my study/clips.csv").read_text().splitlines()) == 3
-    assert (list_clips("mine", "manifest", root / "my study", 1).table.status == "ok").all()
+    assert len(plan_study(root / "my study", root, gpu=False).manifest.splitlines()) == 3
 
 
 def test_the_folder_of_the_clips_can_be_the_study(folder):
@@ -209,16 +210,97 @@ def test_one_subject_everywhere_is_allowed_and_said(folder):
     assert any("can only be proposed by clip, for all clips are of one subject" in line for line in said.missing)
 
 
-@pytest.mark.parametrize("there", ["clips.csv", "config.yaml"])
-def test_nothing_is_overwritten(folder, there):
+@pytest.mark.parametrize("there", ["clips.csv", "config.yaml", "notes.txt"])
+def test_nothing_is_overwritten_or_mixed_with_other_work(folder, there):
     root = folder("a.mp4")
     study = root.parent / "study"
     study.mkdir()
     (study / there).write_text("mine")
-    with pytest.raises(InputError, match="is there already, and nothing was written"):
+    with pytest.raises(InputError, match=r"is there already, and (nothing was written|is not empty)"):
         start_study(study, root, gpu=False)
     assert [path.name for path in study.iterdir()] == [there]
     assert (study / there).read_text() == "mine"
+
+
+def test_an_empty_folder_or_the_one_around_the_clips_can_be_the_study(folder):
+    root = folder("wave/a.mp4", "nod/b.mp4")
+    (root.parent / "empty").mkdir()
+    start_study(root.parent / "empty", root, gpu=False)
+    shutil.rmtree(root.parent / "empty")
+    start_study(root.parent, root, gpu=False)
+    assert (list_clips("mine", "manifest", root.parent, 1).table.status == "ok").all()
+
+
+@pytest.mark.parametrize(
+    ("layout", "settings"), [("miga", "mm_gesture"), ("ma52", "mm_gesture"), ("smg", "multitrack")]
+)
+def test_a_published_release_is_no_folder_of_loose_clips(tmp_path, layout, settings):
+    root, people = tmp_path / "it's data", {"train": 1, "val": 1, "test": 1}
+    clips = {split: 3 for split in people}
+    make_demo(root, layout, tmp_path / "truth.csv", 1, people, clips, frame=(64, 64), workers=1)
+    with pytest.raises(InputError, match=f"config/{settings}.yaml") as refused:
+        start_study(tmp_path / "study", root, gpu=False)
+    assert not (tmp_path / "study").exists()
+    command = shlex.split(str(refused.value).partition("run snakemake with ")[2].partition(". If")[0])
+    config = yaml.safe_load((ROOT / command[1]).read_text())
+    ((corpus, given),) = json.loads(command[3].removeprefix("corpora=")).items()
+    assert config["corpora"][corpus]["format"] == layout
+    assert Path(given["root"]).samefile(root)
+
+
+def test_few_people_are_split_into_parts_of_about_a_fifth(folder):
+    names = [f"{label}/s{who}/{take}.mp4" for label in ("wave", "nod") for who in range(6) for take in range(2)]
+    _, rows, _ = started(folder(*names))
+    assert [len(people(rows, split)) for split in ("train", "val", "test")] == [4, 1, 1]
+
+
+def test_a_workbook_of_names_and_classes_is_no_clip(folder):
+    root = folder("a.mp4", "b.mp4", "c.mp4")
+    write_xlsx(root / "annotation.xlsx", [["Clip", "Class ID", "who"], ["a.mp4", 3, "x"], ["b.mp4", "nod", "y"]])
+    said, rows, _ = started(root)
+    assert told(rows, "label") == {"a": ("3",), "b": ("nod",), "c": ("",)}
+    assert "annotation.xlsx tells the label of 2 clips." in said.found
+
+
+def test_a_workbook_of_keypoints_is_a_clip(tmp_path):
+    (tmp_path / "clips/wave").mkdir(parents=True)
+    (tmp_path / "clips/nod").mkdir()
+    for label in ("wave", "nod"):
+        write_openpose(tmp_path / f"clips/{label}/{label}1.xlsx", keypoints(4, 137))
+    assert set(started(tmp_path / "clips")[1]) == {"wave1", "nod1"}
+
+
+@pytest.mark.parametrize(("separator", "name"), [(";", "list.csv"), ("\t", "list.tsv"), (" ", "train_list.txt")])
+def test_tables_with_other_separators_and_names(folder, separator, name):
+    root = folder("x/a.mp4", "x/b.mp4")
+    write_lines(root / name, [separator.join(row) for row in (["x/a.mp4", "wave"], ["x/b.mp4", "nod"])])
+    assert told(started(root)[1], "label", "split") == {"a": ("wave", "train"), "b": ("nod", "train")}
+
+
+def test_the_other_column_of_two_is_the_label_whatever_it_is_called(folder):
+    root = folder("a.mp4", "b.mp4")
+    write_lines(root / "list.csv", ["recording;what happens", "a;wave, slowly", "b;nod"])
+    assert told(started(root)[1], "label") == {"a": ("wave, slowly",), "b": ("nod",)}
+
+
+def test_without_labels_it_says_what_to_do_first(folder, capsys):
+    root = folder("a.mp4", "b.mp4")
+    with pytest.raises(SystemExit, match="0"):
+        main(["init", str(root.parent / "study"), "--from", str(root)])
+    printed = capsys.readouterr().out
+    assert "Once the labels are filled in there" in printed
+    assert "evaluate" not in printed
+
+
+def test_keypoints_to_be_found_in_the_videos(folder):
+    root = folder("wave/a.mp4", "nod/b.mp4")
+    started = plan_study(root / "study", root, gpu=False, pose=True)
+    config = load_config(yaml.safe_load(started.settings))
+    assert config.corpora["mine"].pose == "mediapipe"
+    assert config.streams.keys() == {"joint", "limb", "skeleton", "rgb", "taylor", "flow", "depth"}
+    assert started.manifest.startswith("clip_id,split,subject,label,video\n")
+    with pytest.raises(InputError, match="leave --pose out"):
+        plan_study(root / "study", folder("wave/a.npz", "nod/b.npz"), gpu=False, pose=True)
 
 
 def test_a_folder_without_clips_is_refused(tmp_path):
@@ -249,7 +331,7 @@ def test_the_command_and_a_dry_run_of_what_it_proposes(folder, capsys):
     with pytest.raises(SystemExit, match="0"):
         main(["init", str(study), "--from", str(root)])
     printed = capsys.readouterr().out
-    commands = next_commands(study)
+    commands = next_commands(study, has_truth=True)
     assert all(command in printed for command in commands)
     run = subprocess.run(
         f"{sys.executable} -m {commands[1]} --dry-run --quiet rules",

@@ -18,14 +18,14 @@ def text_of(path: Path) -> str:
         raise InputError(f"{path}: not a text file in UTF-8 ({error}); save it as one") from None
 
 
-def csv_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
+def csv_rows(path: Path, delimiter: str = ",") -> Iterator[tuple[int, list[str]]]:
     """The rows of a csv file, as (line from 1, stripped cells), without blank lines and empty cells at its end.
 
     A row of separators alone before other rows is kept: something stood there, and rows may be counted. Raises
     ``InputError`` for quotes that make no sense, and for a cell over several lines, which is how a stray quote swallows
     the rows after it.
     """
-    reader = csv.reader(io.StringIO(text_of(path), newline=""), strict=True)
+    reader = csv.reader(io.StringIO(text_of(path), newline=""), delimiter=delimiter, strict=True)
     line, empty = 1, []
     try:
         for cells in reader:

@@ -48,7 +48,7 @@ def read_skeleton(path: Path | str) -> np.ndarray:
     if path.suffix == ".npz":
         return _read_npz(path)
     if path.suffix == ".xlsx":
-        return _read_table(path, _xlsx_rows(path), points=137, numbering=0)
+        return _read_table(path, xlsx_rows(path), points=137, numbering=0)
     if path.name.lower().endswith("_skeleton.csv"):
         return kinect_joints(_read_numbers(path, _csv_rows(path), KINECT_COLUMNS, "11 of each of 25 joints"))
     if path.suffix == ".csv":
@@ -129,7 +129,8 @@ def _checked_shape(path: Path | str, shape: tuple[int, ...]) -> tuple[int, ...]:
     return shape
 
 
-def _xlsx_rows(path: Path) -> Iterator[list]:
+def xlsx_rows(path: Path) -> Iterator[list]:
+    """The rows of the first sheet of a workbook, cells as it has them; raises ``UnusableClip`` if it is damaged."""
     try:
         _check_workbook(path)
         with CalamineWorkbook.from_path(path) as book:

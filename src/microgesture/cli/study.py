@@ -12,6 +12,7 @@ from .options import stage
 def init(
     study: Annotated[Path, typer.Argument(help="folder to write clips.csv and config.yaml into")],
     folder: Annotated[Path, typer.Option("--from", help="folder with your clips, however it is laid out")],
+    pose: Annotated[bool, typer.Option(help="find keypoints in the videos (extra pose)")] = False,
 ) -> None:
     """Start a study of your own clips: find them, write their list and a configuration, and say what is missing.
 
@@ -21,13 +22,14 @@ def init(
 
     from ..study.start import next_commands, start_study
 
-    started = start_study(study, folder, gpu=torch.cuda.is_available())
+    started = start_study(study, folder, gpu=torch.cuda.is_available(), pose=pose)
     for line in started.found:
         typer.echo(line)
     if started.missing:
         typer.echo("\nTo know, or to fill in:")
     for line in started.missing:
         typer.echo(f"- {line}")
-    typer.echo(f"\n{study / 'clips.csv'} and {study / 'config.yaml'} are written. Next, where the Snakefile is:\n")
-    for command in next_commands(study):
+    when = "Next" if started.can_start else "Once the labels are filled in there"
+    typer.echo(f"\n{study / 'clips.csv'} and {study / 'config.yaml'} are written. {when}, where the Snakefile is:\n")
+    for command in next_commands(study, started.has_truth):
         typer.echo(f"    {command}")

@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 
 from ..corpora.listing import walk
 
-VIDEOS = (".mp4", ".avi", ".mkv", ".mov")
+VIDEOS = (".mp4", ".avi", ".mkv", ".mov", ".m4v", ".webm", ".mpg", ".mpeg", ".wmv")
 KEYPOINTS = (".npz", ".xlsx")
 # Folders that tell what kind of file lies in them, and nothing of the clip.
 _KIND_FOLDERS = {
@@ -41,13 +41,14 @@ class FoundClip:
 def visible_files(folder: Path, but: Path | None = None) -> Iterator[PurePosixPath]:
     """The files under a folder in a fixed order, relative to it.
 
-    Hidden ones, such as the ``._a.mp4`` that a Mac leaves on other disks, and those in the folder ``but`` are left out.
+    Hidden ones, such as the ``._a.mp4`` that a Mac leaves on other disks, are left out, and those in the folder ``but``
+    if it lies in this one.
     """
-    left_out = but.resolve() if but else None
+    left_out = but.resolve() if but and folder.resolve() in but.resolve().parents else None
     for path in walk(folder):
         if any(part.startswith(".") for part in path.parts):
             continue
-        if left_out != folder.resolve() and left_out in (folder / path).resolve().parents:
+        if left_out and left_out in (folder / path).resolve().parents:
             continue
         yield PurePosixPath(path.as_posix())
 

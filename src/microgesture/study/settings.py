@@ -33,7 +33,7 @@ class Size:
 SMALL = Size(
     why="no GPU was found, so the networks are small enough for CPU cores, as in the demo",
     stored=96, side=64, frames=8, heatmap_side=24, heatmap_frames=12, swin="width: 24, depths: [1, 1, 2, 1]",
-    pose_width=8, batch=8, steps=600, longest=60, workers=0,
+    pose_width=8, batch=8, steps=600, longest=150, workers=0,
 )  # fmt: skip
 LARGE = Size(
     why="a GPU was found, so networks and frames are of middling size",
@@ -51,19 +51,21 @@ def settings_text(
     labels: Collection[str],
     shared: str | None,
     gpu: bool,
+    pose: bool,
 ) -> str:
     """The text of a ``config.yaml`` for the manifest in ``root`` (a whole path).
 
     ``points`` is how many keypoints a file has, None if there are none; ``clips`` and ``training`` count all clips and
-    those of train; ``shared`` is a subject who is in test and elsewhere. With ``gpu`` networks and frames are larger.
+    those of train; ``shared`` is a subject who is in test and elsewhere. With ``gpu`` networks and frames are larger,
+    with ``pose`` the keypoints are found in the videos.
     """
     size = LARGE if gpu else SMALL
     epochs = min(size.longest, max(12, math.ceil(size.steps * size.batch / max(1, training))))
     sided = next((label for label in sorted(labels) if _SIDED.search(label.replace("_", " "))), None)
     streams = _streams(video, points is not None, size)
-    parts = [_head(root, clips, shared, size)]
+    parts = [_head(root, clips, shared, size, pose)]
     if points is not None:
-        parts.append(f'keypoints: {{selection: "{SELECTIONS[points]}"}}  # of the {points} points of a file\n')
+        parts.append(f'keypoints: {{selection: "{SELECTIONS[points]}"}}  # of the {points} points of a frame\n')
     if video:
         parts.append(f"rgb: {{size: {size.stored}}}  # side in pixels of a stored frame; 256 for published networks\n")
     parts += [
@@ -75,13 +77,14 @@ def settings_text(
     return "\n".join(parts)
 
 
-def _head(root: Path, clips: int, shared: str | None, size: Size) -> str:
+def _head(root: Path, clips: int, shared: str | None, size: Size, pose: bool) -> str:
     allowed = (
         "\n    # Somebody is in test and elsewhere, so the score says nothing of new people; remove this when\n"
         "    # clips.csv has splits by subject\n    allow_shared_subjects: true"
         if shared is not None
         else ""
     )
+    found = "\n    pose: mediapipe  # keypoints are found in the videos, with the extra pose" if pose else ""
     return f"""\
 # A first configuration of your study; {size.why}.
 # `microgesture schema` and the page Settings of the documentation describe every key; larger systems are in config/.
@@ -91,13 +94,18 @@ device: auto  # a GPU where there is one
 threads: 1  # of one training; the streams are trained side by side
 workers: {size.workers}  # processes that read clips beside one training
 shards: {min(64, max(2, math.ceil(clips / 50)))}  # files a corpus is split into
-max_quarantined: 0.02  # a run with a larger share of unusable clips fails and lists them
+max_quarantined: {_spared(clips)}  # a run with a larger share of unusable clips fails and lists them
 
 corpora:
   {CORPUS}:
     format: manifest
-    root: {json.dumps(str(root), ensure_ascii=False)}  # with clips.csv; change it if you move the study{allowed}
+    root: {json.dumps(str(root), ensure_ascii=False)}  # with clips.csv; change it if you move the study{found}{allowed}
 """
+
+
+def _spared(clips: int) -> float:
+    """The share of clips that may be unusable: one in fifty, and of few clips one."""
+    return min(0.5, max(0.02, math.ceil(100 / clips) / 100))
 
 
 def _recipes(video: bool, keypoints: bool, size: Size, epochs: int, training: int, sided: str | None) -> str:

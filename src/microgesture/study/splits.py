@@ -54,6 +54,7 @@ def _dealt(labels: Sequence[str], groups: Sequence[str | int]) -> list[str]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # some classes are too rare to be in every part
         dealt = [held_out for _, held_out in folds.split(labels, labels, groups)]
+    dealt.sort(key=lambda held_out: abs(len(held_out) - len(labels) / PARTS))  # few people make parts of unlike sizes
     for name, held_out in zip(NAMES[: parts - 1], dealt, strict=False):
         for number in held_out:
             splits[number] = name

@@ -1,7 +1,9 @@
 """Starting a study: the manifest, the configuration, and what is missing, from a folder of clips."""
 
 import csv
+import importlib.util
 import io
+import json
 import os
 import shlex
 from collections.abc import Sequence
@@ -9,33 +11,42 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from ..errors import InputError, UnusableClip
+from ..extras import install_hint
 from ..files import write_text
 from ..skeletons import skeleton_points
-from .clips import FoundClip, clip_ids, find_clips, visible_files
+from .clips import KEYPOINTS, VIDEOS, FoundClip, clip_ids, find_clips, visible_files
 from .names import read_file_names, read_folders
+from .releases import release_of
 from .settings import settings_text
 from .splits import propose_splits
-from .tables import read_table
+from .tables import clip_names, is_table, read_table
 
 ENOUGH = 0.98  # share of the clips that must have a kind of file for streams to use it, as max_quarantined allows
+POSED = 137  # points of a frame whose keypoints are found in the video
 FEW = 5  # clips of a class in train below which it is named
 
 
 @dataclass(frozen=True)
 class Study:
-    """A study that could be written: its two files, and sentences for whoever started it."""
+    """A study that could be written: its two files, and sentences for whoever started it.
+
+    ``can_start`` is false where something has to be filled in first; with ``has_truth`` test clips have labels.
+    """
 
     manifest: str
     settings: str
     found: tuple[str, ...]
     missing: tuple[str, ...]
+    can_start: bool
+    has_truth: bool
 
 
-def start_study(study: Path, folder: Path, gpu: bool) -> Study:
+def start_study(study: Path, folder: Path, gpu: bool, pose: bool = False) -> Study:
     """Write ``clips.csv`` and ``config.yaml`` into the folder ``study`` for the clips in ``folder``.
 
-    With ``gpu`` networks and frames are larger. Raises ``InputError`` if there are no clips, or one of the two files is
-    there already.
+    With ``gpu`` networks and frames are larger, with ``pose`` keypoints are to be found in the videos. Raises
+    ``InputError`` if there are no clips, or they are a published release, or the folder of the study holds anything but
+    them.
     """
     targets = [study / "clips.csv", study / "config.yaml"]
     if there := [path for path in targets if os.path.lexists(path)]:
@@ -46,56 +57,82 @@ def start_study(study: Path, folder: Path, gpu: bool) -> Study:
         raise InputError(f"{study} is a file; name a folder for the study")
     if not str(study.resolve()).isprintable():
         raise InputError(f"{str(study)!r} holds a character that cannot be printed; name another folder")
-    started = plan_study(study, folder, gpu)
+    if study.is_dir() and any(study.iterdir()) and study.resolve() not in (real := folder.resolve(), *real.parents):
+        raise InputError(f"{study} is there already, and is not empty; name a new folder for the study")
+    started = plan_study(study, folder, gpu, pose)
     for path, text in zip(targets, (started.manifest, started.settings), strict=True):
         write_text(path, text)
     return started
 
 
-def plan_study(study: Path, folder: Path, gpu: bool) -> Study:
+def plan_study(study: Path, folder: Path, gpu: bool, pose: bool = False) -> Study:
     """What ``start_study`` writes and says; writes nothing."""
     files = list(visible_files(folder, but=study))
-    clips, notes = find_clips(iter(files))
+    _refuse_release(folder, files)
+    tables = {path: None for path in files if is_table(folder / path)}  # in their order
+    clips, notes = find_clips(path for path in files if path not in tables)
     if not clips:
-        raise InputError(f"{folder}: no clips in it or its folders; looked for .mp4, .avi, .mkv, .mov, .npz and .xlsx")
+        kinds = ", ".join((*VIDEOS, *KEYPOINTS))
+        raise InputError(f"{folder}: no clips in it or its folders; looked for {kinds}")
     clips, points, kinds = _usable_kinds(folder, clips)
-    clips, told = _read(folder, files, clips)
+    clips, told = _read(folder, list(tables), clips)
     clips, proposed = propose_splits(clips)
     video, keypoints = any(clip.video for clip in clips), any(clip.keypoints for clip in clips)
     training = [clip for clip in clips if clip.split == "train"]
     labels = {clip.label for clip in clips if clip.label}
     shared = _shared_subject(clips)
     found = [f"{len(clips)} clips: {_counted(clips)}.", *told, *notes]
+    if pose and (keypoints or not video):
+        raise InputError(f"{folder}: keypoints are found in videos alone; leave --pose out, for {found[0]}")
     text = settings_text(
-        study.resolve(), video, points if keypoints else None, len(clips), len(training), labels, shared, gpu
+        *(study.resolve(), video, POSED if pose else points),
+        *(len(clips), len(training), labels, shared, gpu, pose),
     )
+    learnt = [clip.label for clip in training if clip.label]
     return Study(
         _manifest(clips, study, folder, video, keypoints),
         text,
         tuple(found),
-        (*kinds, *proposed, *_missing(clips, shared)),
+        (*kinds, *proposed, *_missing(clips, shared, pose)),
+        can_start=len(set(learnt)) > 1 and len(learnt) >= ENOUGH * len(training),
+        has_truth=any(clip.label for clip in clips if clip.split == "test"),
     )
 
 
-def next_commands(study: Path) -> list[str]:
+def next_commands(study: Path, has_truth: bool) -> list[str]:
     """The commands that go on from a new study, to be run where the ``Snakefile`` is."""
     settings = shlex.quote(str(study / "config.yaml"))
-    return [
+    commands = [
         f"microgesture doctor --configfile {settings}",
-        f"snakemake --cores {len(os.sched_getaffinity(0))} results/submission.csv --configfile {settings} "
+        f"snakemake --cores {len(os.sched_getaffinity(0))} results/report.html --configfile {settings} "
         f"--directory {shlex.quote(str(study))}",
-        f"microgesture evaluate --submission {shlex.quote(str(study / 'results/submission.csv'))} "
-        f"--truth {shlex.quote(str(study / 'clips.csv'))}",
     ]
+    if has_truth:
+        commands.append(
+            f"microgesture evaluate --submission {shlex.quote(str(study / 'results/submission.csv'))} "
+            f"--truth {shlex.quote(str(study / 'clips.csv'))}"
+        )
+    return commands
 
 
-def _read(folder: Path, files: Sequence[PurePosixPath], clips: list[FoundClip]) -> tuple[list[FoundClip], list[str]]:
-    notes, known = [], set()
-    for path in files:
-        if path.suffix.lower() == ".csv":
-            clips, told, keys = read_table(folder, path, clips)
-            notes += told
-            known |= keys
+def _refuse_release(folder: Path, files: Sequence[PurePosixPath]) -> None:
+    if found := release_of(files):
+        release, told = found
+        option = json.dumps({release.corpus: {"root": str(folder.resolve())}}, ensure_ascii=False)
+        raise InputError(
+            f"{folder} is a release of {release.name}, for {told} is in it, and is read as it lies, without init: see "
+            f"{release.page}, and run snakemake with --configfile {release.settings} "
+            f"--config {shlex.quote('corpora=' + option)}. If these are clips of your own, give {told.name} another "
+            "name"
+        )
+
+
+def _read(folder: Path, tables: Sequence[PurePosixPath], clips: list[FoundClip]) -> tuple[list[FoundClip], list[str]]:
+    notes, known, names = [], set(), clip_names(clips)
+    for path in tables:
+        clips, told, keys = read_table(folder, path, clips, names)
+        notes += told
+        known |= keys
     clips, told = read_folders(clips, known)
     notes += told
     clips, told = read_file_names(clips)
@@ -149,14 +186,15 @@ def _shared_subject(clips: Sequence[FoundClip]) -> str | None:
     return min(test & (people["train"] | people["val"]), default=None)
 
 
-def _missing(clips: Sequence[FoundClip], shared: str | None) -> list[str]:
+def _missing(clips: Sequence[FoundClip], shared: str | None, pose: bool) -> list[str]:
     """Sentences on what clips.csv lacks."""
     by_split = {split: [clip for clip in clips if clip.split == split] for split in ("train", "val", "test")}
     notes = []
     if unlabelled := sum(clip.label is None for clip in by_split["train"]):
         notes.append(
             f"Labels: {unlabelled} clips of train have none, and a run would leave them out or stop. Fill in the "
-            "column label of clips.csv, or put those to be predicted into test."
+            "column label of clips.csv, or start anew with the clips in a folder for each class; those to be predicted "
+            "are of the split test."
         )
     trained = [clip.label for clip in by_split["train"] if clip.label]
     if trained and len(set(trained)) < 2:
@@ -167,11 +205,13 @@ def _missing(clips: Sequence[FoundClip], shared: str | None) -> list[str]:
     unseen = sorted({clip.label for clip in clips if clip.label} - set(trained))
     if trained and unseen:
         notes.append(f"No clip of train is of {', '.join(unseen[:5])}: nothing will ever be told to be of that class.")
-    if not any(clip.keypoints for clip in clips):
+    if not pose and not any(clip.keypoints for clip in clips):
         notes.append(
-            "Keypoints: there are none, so streams of joints and depth are left out. With the extra pose, the line "
-            "pose: mediapipe of the corpus finds some in the videos."
+            "Keypoints: there are none, so streams of joints and depth are left out. init with --pose has them found "
+            f"in the videos; it needs MediaPipe: {install_hint('pose')}."
         )
+    if pose and importlib.util.find_spec("mediapipe") is None:
+        notes.append(f"MediaPipe, which finds the keypoints, is not installed: {install_hint('pose')}.")
     if any(clip.subject is None for clip in clips):
         unknown = sum(clip.subject is None for clip in clips)
         notes.append(
