@@ -1,10 +1,13 @@
+import copy
 import json
 import os
 import re
 import subprocess
 import sys
+from base64 import b64decode
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pandas as pd
 import pytest
@@ -14,15 +17,16 @@ from sklearn.metrics import accuracy_score, balanced_accuracy_score, confusion_m
 
 from made_up_run import STREAMS, made_up_results, write_results
 from microgesture.ensemble import run_ensemble
-from microgesture.errors import InputError
+from microgesture.errors import InputError, UnusableClip
 from microgesture.metrics import expected_calibration_error
 from microgesture.plan import Plan
 from microgesture.report.measures import confused_pairs, missed_by_all, orders, reliability
 from microgesture.report.page import render
 from microgesture.report.results import read_jobs, read_results
 from microgesture.scores import Scores, write_scores
+from microgesture.shards import write_shard
 from page_reader import read_page, rows, section
-from workflow import ROOT
+from workflow import ROOT, TINY
 
 SECTIONS = ["streams", "weights", "ablation", "classes", "confusion", "calibration", "learning", "missed", "people"]
 SECTIONS += ["quarantine", "time", "settings"]
@@ -186,6 +190,59 @@ def test_nothing_on_the_page_leads_out_of_it(made_up, page):
     text = render(*made_up)
     for leading_out in ("http:", "https:", "//", "@import", "url(", "fetch(", "XMLHttpRequest"):
         assert leading_out not in text, leading_out
+
+
+@pytest.fixture(scope="module")
+def shard_files(tmp_path_factory, made_up):
+    """Shards of rgb in which each clip is one colour; those of the first have none of the first clip that all miss."""
+    folder = tmp_path_factory.mktemp("rgb")
+    table = made_up[1].clips.table
+    frames = {clip_id: np.full((9, 32, 48, 3), (n * 2, 40, 200), np.uint8) for n, clip_id in enumerate(table.clip_id)}
+    frames[missed(made_up)[0]] = UnusableClip("the video is damaged")
+    write_shard(folder / "0000.arrow", frames.items(), "jpeg")
+    return [folder / "0000.arrow"]
+
+
+def missed(made_up):
+    return [row["clip"] for row in rows(section(read_page(render(*made_up)), "missed").all("table")[0])]
+
+
+def test_frames_are_shown_only_if_they_may_be(tmp_path, made_up, shard_files):
+    step, results = made_up
+    options, files = write_results(tmp_path, step, results)
+    pages = {}
+    for frames in (False, True):
+        asked = step.model_copy(update={"frames": frames})
+        pages[frames] = render(asked, read_results(asked, files=files + shard_files, **options))
+    assert not read_page(pages[False]).all("img")
+    assert "image/jpeg" not in pages[False]
+    figures = section(read_page(pages[True]), "missed").all("figure")
+    expected = missed(made_up)
+    assert expected[0] not in " ".join(figure.text for figure in figures)
+    assert [figure.text.split(": ")[0] for figure in figures] == expected[1:13]
+    assert len(read_page(pages[True]).all("img")) == len(figures) > 0
+    for figure, clip_id in zip(figures, expected[1:], strict=False):
+        picture = figure.all("img")[0].attributes
+        encoded = b64decode(picture["src"].removeprefix("data:image/jpeg;base64,"))
+        bgr_HWC = cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_COLOR)
+        assert bgr_HWC.shape[:2] == (int(picture["height"]), int(picture["width"])) == (120, 5 * 180)
+        np.testing.assert_allclose(bgr_HWC.mean((0, 1)), (200, 40, 2 * int(clip_id[1:])), atol=4)
+
+
+def test_frames_are_those_of_the_submissions_corpus_where_it_has_video(tmp_path):
+    raw = yaml.safe_load((ROOT / "config.yaml").read_text())
+    assert Plan(raw).framed is None
+    shown = Plan(raw | {"report": {"frames": True}})
+    assert shown.framed == "imigue"
+    assert shown.step("report", "report") != Plan(raw).step("report", "report")
+    assert shown.step("submission", "final") == Plan(raw).step("submission", "final")
+    of_joints = copy.deepcopy(TINY) | {"report": {"frames": True}}
+    of_joints["streams"] = {"joint": of_joints["streams"]["joint"]}
+    of_joints["ensembles"] = {"final": {"streams": ["joint"]}}
+    assert Plan(of_joints).kinds("imigue") == ["keypoints", "rgb"]
+    (tmp_path / "clips.csv").write_text("clip_id,split,subject,label,keypoints\n")
+    of_joints["corpora"]["imigue"] = {"format": "manifest", "root": str(tmp_path)}
+    assert Plan(of_joints).framed is None
 
 
 @pytest.mark.parametrize("clips", [0, 1])

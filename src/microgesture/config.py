@@ -17,6 +17,7 @@ from .modalities.settings import (
     TaylorSettings,
 )
 from .recipe import Recipe
+from .report.settings import ReportSettings
 from .settings import Name, Settings
 from .stream_settings import Stream, completed
 from .view.settings import ViewSettings
@@ -131,6 +132,7 @@ class Config(Settings):
         None, description="win or lose for each recording, in results/emotion/submission.csv; null: none"
     )
     view: ViewSettings = ViewSettings()
+    report: ReportSettings = ReportSettings()
 
     @field_validator("streams")
     @classmethod

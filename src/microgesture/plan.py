@@ -126,6 +126,12 @@ class Plan:
         return reported_streams(self.config, [row.name for row in self.ablation])
 
     @property
+    def framed(self) -> str | None:
+        """The corpus that the report shows frames of, if it shows any."""
+        corpus = self.corpus_of(self.config.submission.ensemble)
+        return corpus if self.config.report.frames and "video" in self.provides(corpus) else None
+
+    @property
     def depth_is_seen(self) -> bool:
         """Whether depth is made from the rgb frames."""
         return self.config.depth.backend == "transformers"
@@ -170,6 +176,8 @@ class Plan:
         emotion = self.config.emotion
         if emotion and emotion.corpus == corpus and emotion.face:
             wanted.add("face")
+        if corpus == self.framed:
+            wanted.add("rgb")
         if wanted & ({"taylor", "flow", "depth"} if self.depth_is_seen else {"taylor", "flow"}):
             wanted.add("rgb")
         if wanted & {"rgb", "depth"} and "keypoints" in self.provides(corpus):
@@ -316,7 +324,7 @@ class Plan:
 
     def _plan_report(self) -> None:
         """Plan the page that shows what was learned."""
-        self._add(*report_stage(self.config, self.reported))
+        self._add(*report_stage(self.config, self.reported, self.framed))
 
     def _add(
         self,

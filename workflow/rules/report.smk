@@ -1,5 +1,5 @@
 # REQUIRED INPUTS: results/ablation.csv, results/submission.csv, results/quarantine.csv, the scores and the fusion of the
-# ensemble that is handed in, cards of streams; and the tables of pseudo-labels, of the test split and of emotion.
+# ensemble that is handed in, cards of streams; the tables of pseudo-labels, of the test split and of emotion; and with report.frames the shards of rgb.
 # OUTPUTS: results/report.html.
 
 from microgesture.report.planning import shown_ensemble
@@ -31,6 +31,7 @@ rule write_report:
                 }
             ),
         ),
+        rgb=shards("rgb", plan.framed) if plan.framed else [],
         ablation="results/ablation.csv",
         quarantine="results/quarantine.csv",
         submission="results/submission.csv",
@@ -61,4 +62,4 @@ rule write_report:
         "microgesture --log {log:q} report --settings {params.settings:q} --clips {input.clips}"
         " --fusion {input.fusion} --ablation {input.ablation} --quarantine {input.quarantine}"
         " --submission {input.submission} --benchmarks results/benchmarks {params.tables} --output {output}"
-        " {input.scores} {input.cards} {input.labels}"
+        " {input.scores} {input.cards} {input.labels} {input.rgb}"

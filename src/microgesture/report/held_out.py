@@ -6,6 +6,7 @@ import pandas as pd
 from ..clips import class_counts
 from ..metrics import expected_calibration_error
 from .charts import interval_chart, reliability_chart
+from .frames import strips
 from .matrix import make_matrix
 from .measured import Measured
 from .measures import by_person, class_table, confused_pairs, missed_by_all, reliability
@@ -132,6 +133,9 @@ def missed_clips(measured: Measured, results: Results) -> Section:
     if len(places) > MOST_ROWS:
         said.append(f"The first {MOST_ROWS} are listed.")
     classes, shown = results.clips.classes, places[:MOST_ROWS]
+    charts = _frames(measured, results, shown)
+    if charts:
+        said.append(f"The first {len(charts)} of them that have frames are shown, from the left to the right.")
     frame = pd.DataFrame({"clip_id": measured.clip_ids[shown], "person": measured.person_N[shown]})
     frame["true"] = [classes[label] for label in measured.labels_N[shown]]
     frame["ensemble"] = [classes[label] for label in measured.fused_NK[shown].argmax(1)]
@@ -141,7 +145,20 @@ def missed_clips(measured: Measured, results: Results) -> Section:
     for number, stream in enumerate(measured.streams):
         frame[f"stream {stream}"] = [classes[label] for label in measured.plain_SNK[number][shown].argmax(1)]
         columns.append(Column(f"stream {stream}", stream))
-    return Section("missed", title, said, [("", make_table(frame, columns))])
+    return Section("missed", title, said, [("", make_table(frame, columns))], charts)
+
+
+def _frames(measured: Measured, results: Results, places: np.ndarray) -> list[Chart]:
+    """Frames of the first clips of ``places``, if any may be shown."""
+    classes, clip_ids = results.clips.classes, measured.clip_ids[places]
+    shard = results.clips.table.set_index("clip_id").shard
+    pictures = strips(((clip_id, shard[clip_id]) for clip_id in clip_ids), results.rgb)
+    charts = []
+    for place, clip_id in zip(places, clip_ids, strict=True):
+        if clip_id in pictures:
+            true, said = classes[measured.labels_N[place]], classes[measured.fused_NK[place].argmax()]
+            charts.append(Chart(f"{clip_id}: {true}, taken for {said}", [pictures[clip_id]]))
+    return charts
 
 
 def people(measured: Measured) -> Section:

@@ -31,18 +31,20 @@ def reported_streams(config: Config, rows: Iterable[str]) -> list[str]:
     return [name for name in config.streams if name in found]
 
 
-def report_stage(config: Config, streams: Iterable[str]) -> Planned:
-    """Writing the report, which shows the training of ``streams``."""
+def report_stage(config: Config, streams: Iterable[str], framed: str | None) -> Planned:
+    """Writing the report, which shows the training of ``streams`` and frames of the corpus ``framed``, if any."""
     shown = shown_ensemble(config)
     step = ReportStep(
         submitted=config.submission.ensemble,
         measured=shown,
         streams=config.ensembles[shown].streams,
         folds=config.folds,
+        frames=framed is not None,
         configuration=config.model_dump(mode="json", include=LISTED, exclude_none=True),
     )
     above = [("ensemble", step.measured), ("submission", step.submitted), ("ablation", "ablation")]
     above += [("train", stream) for stream in streams]
     above += [("cross_subject", "cross_subject")] if config.truth else []
     above += [("emotion_ablation", "emotion"), ("emotion_cross_subject", "emotion")] if config.emotion else []
+    above += [("rgb", framed)] if framed else []
     return Planned("report", "report", step, MODULES, above, tables=PAGE)

@@ -1,7 +1,7 @@
 """The files that a report is made from, as read."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from ..errors import InputError
 from ..files import read_json
 from ..fusion import Fusion, stack
 from ..scores import Scores, read_folds, read_scores
+from ..shards import Shard
 from .step import ReportStep
 
 
@@ -23,7 +24,7 @@ class Results:
 
     ``held_out`` are the clips of the measured ensemble and its fusions; ``cards`` are those of all streams, by name.
     ``jobs`` has a line for each job that was timed: ``stage``, ``of``, ``seconds``, ``megabytes`` (most at once, NaN
-    where nobody looked).
+    where nobody looked). ``rgb`` are the shards that frames are shown from, by number, none if no frame may be shown.
     """
 
     clips: Clips
@@ -39,6 +40,7 @@ class Results:
     pseudo_labels: Mapping[str, pd.DataFrame] | None = None
     emotion: pd.DataFrame | None = None
     emotion_on_test: pd.DataFrame | None = None
+    rgb: Mapping[int, Shard] = field(default_factory=dict)
 
 
 def read_results(
@@ -57,7 +59,8 @@ def read_results(
     """Read the results of a run.
 
     ``files`` are ``<stream>/fold0.parquet`` and so on, or ``<stream>/val.parquet`` without folds;
-    ``<stream>/card.json``; and ``<ensemble>/pseudo_labels.csv``. ``benchmarks`` is the folder of Snakemake's
+    ``<stream>/card.json``; ``<ensemble>/pseudo_labels.csv``; and with ``step.frames`` ``0000.arrow`` and so on.
+    ``benchmarks`` is the folder of Snakemake's
     measurements. Raises ``InputError`` if a stream has no scores or a file does not fit to the others.
     """
     by_place = {(path.parent.name, path.name): path for path in files}
@@ -85,6 +88,7 @@ def read_results(
         pseudo_labels=labels or None,
         emotion=pd.read_csv(emotion) if emotion else None,
         emotion_on_test=pd.read_csv(emotion_on_test) if emotion_on_test else None,
+        rgb={int(path.stem): Shard(path) for path in files if step.frames and path.suffix == ".arrow"},
     )
 
 

@@ -14,4 +14,5 @@ class ReportStep(Settings):
     measured: str = Field(description="the ensemble whose held-out clips are shown: that one, or one that it is like")
     streams: tuple[str, ...] = Field(min_length=1, description="of the measured ensemble, in its order")
     folds: int = Field(0, ge=0, description="parts of the people that it is measured on; 0: on val")
+    frames: bool = Field(False, description="whether some frames of clips are shown")
     configuration: dict[str, Any] = Field({}, description="settings to list on the page")

@@ -1,0 +1,39 @@
+"""Frames of clips as a page shows them."""
+
+from base64 import b64encode
+from collections.abc import Iterable, Mapping
+
+import cv2
+import numpy as np
+from markupsafe import Markup
+
+from ..shards import Shard
+
+MOMENTS, HEIGHT, QUALITY = 5, 120, 80  # of one strip: some 20 kB on the page
+MOST_STRIPS = 12
+
+
+def strips(clips: Iterable[tuple[str, int]], rgb: Mapping[int, Shard]) -> dict[str, Markup]:
+    """Pictures of the first clips that have frames, ``MOST_STRIPS`` at most, by clip id.
+
+    ``clips`` are ids with the numbers of their shards in ``rgb``, whose frames are uint8 (T, H, W, 3) RGB.
+    """
+    found: dict[str, Markup] = {}
+    for clip_id, number in clips:
+        if len(found) == MOST_STRIPS:
+            break
+        if number in rgb and rgb[number].reason(clip_id) is None:
+            found[clip_id] = _strip(rgb[number], clip_id)
+    return found
+
+
+def _strip(shard: Shard, clip_id: str) -> Markup:
+    """Moments of a clip, evenly spaced, side by side in one jpeg that is part of the page."""
+    length, height, width = shard.shape(clip_id)[:3]
+    moments = ((np.arange(MOMENTS) + 0.5) * length / MOMENTS).astype(int)
+    size = round(width * HEIGHT / height), HEIGHT
+    small = [cv2.resize(frame, size, interpolation=cv2.INTER_AREA) for frame in shard.read(clip_id, moments)]
+    bgr_HWC = cv2.cvtColor(np.hstack(small), cv2.COLOR_RGB2BGR)
+    jpeg = cv2.imencode(".jpg", bgr_HWC, (cv2.IMWRITE_JPEG_QUALITY, QUALITY))[1].tobytes()
+    said = Markup('<img alt="{} moments of clip {}" width="{}" height="{}" src="data:image/jpeg;base64,{}">')
+    return said.format(MOMENTS, clip_id, size[0] * MOMENTS, HEIGHT, b64encode(jpeg).decode())
