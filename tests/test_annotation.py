@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from microgesture.errors import UnusableClip
+from microgesture.recogniser import annotation
 from microgesture.recogniser.annotation import annotate, bands, colour_of, picture_size
 from microgesture.recogniser.page import write_page
 from microgesture.recogniser.segments import Segment
@@ -66,6 +67,13 @@ def test_the_strip_shows_where_the_gestures_are():
         columns = np.flatnonzero((row_WC == colours[label]).all(1))
         assert abs(columns.min() - start * 20) <= 1
         assert abs(columns.max() - (end + 1) * 20) <= 1
+
+
+def test_a_class_that_no_font_has_is_called_by_its_number(monkeypatch):
+    monkeypatch.setattr(annotation, "can_write", lambda text: text != "挥手")
+    unknown, numbered = (bands(SEGMENTS, ("Wave", name), N_FRAMES, 300) for name in ("挥手", "class 1"))
+    assert (unknown(9) == numbered(9)).all()
+    assert (unknown(9) != unknown(3)).any()
 
 
 @pytest.mark.parametrize("size", [(1, 1), (17, 33), (320, 240), (1920, 1080), (1081, 1921), (8000, 10)])

@@ -178,6 +178,19 @@ def test_what_is_said_of_a_clip(source):
     assert len(words_about(row_of("good"), source, None).lines) == 1
 
 
+def test_a_class_that_no_font_has_is_called_by_its_target(source, monkeypatch):
+    monkeypatch.setattr("microgesture.view.clip.can_write", lambda text: text != "$x$")
+    assert "Ensemble final: class 3 0.80" in " | ".join(words_about(row_of("test"), source, "final").lines)
+
+
+def test_names_in_any_script_are_drawn(shards, tmp_path):
+    clips = table(["good", "手/एक"], ["val"] * 2, [0, 1], ["张伟", "أحمد"])
+    clips = Clips(clips.table, ("挥手", "تلويح", "façade ḱ"), ("1", "2", "3"))
+    for clip_id in clips.table.clip_id:
+        write_view(Source(clips, {}, None), clip_id, STEP, tmp_path / "sheet.png", tmp_path / "film.mp4")
+        assert cv2.imread(str(tmp_path / "sheet.png")).std() > 0
+
+
 def test_pictures_stand_on_the_sheet_unchanged_in_order_of_time():
     generator = np.random.default_rng(0)
     rows = [Row(name, generator.integers(0, 256, (3, 40, 40, 3), np.uint8)) for name in ("rgb", "flow")]
@@ -200,6 +213,15 @@ def test_words_make_room_for_themselves_and_a_dollar_is_a_dollar():
     long = contact_sheet(Words("clip", ("$x$ " + "word " * 80,)), ["0"], [Row("rgb", None, "gone " * 80)])
     assert long.shape[0] > short.shape[0] + 40
     assert (long[:, -12:] == 255).all()  # nothing runs over the edge
+    titled = contact_sheet(Words("a long title " * 20, ()), ["0"], [])
+    assert (titled[:, -12:] == 255).all()
+    timed = contact_sheet(
+        Words("clip", ()), ["frame 1024, 40.96 s"] * 3, [Row("rgb", np.zeros((3, 90, 40, 3), np.uint8))]
+    )
+    black = np.flatnonzero((timed[-20] == 0).all(-1))
+    between = sorted(set(range(black.min(), black.max())) - set(black.tolist()))
+    assert len(black) == 3 * 40
+    assert (timed[:, between] == 255).all()  # no time runs into the next one's
     plain, formula = (contact_sheet(Words("clip", (text,)), [], []) for text in ("x", "$x$"))
     assert (formula < 128).sum() > (plain < 128).sum()
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from matplotlib.font_manager import findfont
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from ..errors import UnusableClip
 from ..isolation import each_clip_isolated
+from ..lettering import can_write, write
 from ..video import DECODER_MEMORY, decode, decoding_seconds
 from ..video_writing import write_video
 from .segments import Segment
@@ -57,7 +57,6 @@ def bands(
     the frame.
     """
     text, strip = 22, 12
-    font = ImageFont.truetype(findfont("DejaVu Sans"), 14)
     base = Image.new("RGB", (width, text + strip), "#1b1b1b")
     draw = ImageDraw.Draw(base)
 
@@ -67,22 +66,17 @@ def bands(
     for segment in segments:
         corners = (across(segment.start), text + 2, across(segment.end + 1), text + strip - 3)
         draw.rectangle(corners, fill=colour_of(segment.label))
-    said = []
-    for segment in segments:
-        own = base.copy()
-        sentence = f"{classes[segment.label]}  {segment.probability:.2f}"
-        ImageDraw.Draw(own).text((6, 2), sentence, font=font, fill="white")
-        said.append(np.array(own))
-    silent = np.array(base)
-    number = np.full(n_frames, -1)
-    for row, segment in enumerate(segments):
-        number[segment.start : segment.end + 1] = row
+    # A class whose script no font has is called by its number.
+    names = [name if can_write(name) else f"class {label}" for label, name in enumerate(classes)]
 
     def band(frame: int) -> np.ndarray:
-        here = number[min(frame, n_frames - 1)]
-        band_HWC = (silent if here < 0 else said[here]).copy()
-        band_HWC[text:, across(frame)] = 255
-        return band_HWC
+        own = base.copy()
+        draw = ImageDraw.Draw(own)
+        for segment in segments:
+            if segment.start <= frame <= segment.end:
+                write(draw, 6, 3, f"{names[segment.label]}  {segment.probability:.2f}", 14, "white")
+        draw.line((across(frame), text, across(frame), text + strip), fill="white")
+        return np.array(own)
 
     return band
 

@@ -15,6 +15,7 @@ from ..crops import keypoints_in_box, person_square
 from ..errors import UnusableClip
 from ..files import replacing
 from ..keypoints import in_picture, selection_named
+from ..lettering import can_write
 from ..modalities.flow import from_stored
 from ..scores import Prediction
 from ..shards import Shard
@@ -75,8 +76,12 @@ def times_of(frames_N: np.ndarray, fps: float | None) -> list[str]:
 
 
 def words_about(clip: Any, source: Source, ensemble: str | None) -> Words:
-    """Id, class and split of a clip (its row of the table), and what the ensemble says of it."""
-    classes = source.clips.classes
+    """Id, class and split of a clip (its row of the table), and what the ensemble says of it.
+
+    Where no font has a class's name, it is called by what a submission writes for it.
+    """
+    named = zip(source.clips.classes, source.clips.targets, strict=True)
+    classes = [name if can_write(name) else f"class {code}" for name, code in named]
     label = None if pd.isna(clip.label) else int(clip.label)
     known = "class unknown" if label is None else classes[label]
     whose = [] if pd.isna(clip.subject) else [f"subject {clip.subject}"]

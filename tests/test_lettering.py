@@ -1,0 +1,113 @@
+from itertools import pairwise
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw, features
+
+from microgesture import lettering
+from microgesture.lettering import REGULAR, UNKNOWN, can_write, width_of, wrapped, write
+
+STIX = Path(matplotlib.get_data_path()) / "fonts/ttf/STIXGeneral.ttf"
+CIRCLED = "\N{COMBINING ENCLOSING CIRCLE}"  # in STIX, not in DejaVu Sans
+
+
+@pytest.fixture
+def machine(monkeypatch):
+    """What sets the fonts of the machine; at first it has none."""
+
+    def install(*fonts):
+        monkeypatch.setattr(lettering, "_installed", lambda: fonts)
+        lettering._writable.cache_clear()
+
+    install()
+    yield install
+    lettering._writable.cache_clear()
+
+
+def picture(text, size=24, **how):
+    image = Image.new("L", (600, 60), 255)
+    write(ImageDraw.Draw(image), 4, 4, text, size, **how)
+    return np.array(image)
+
+
+@pytest.mark.parametrize("text", ["Wave", "Ärmel zupfen", "façade naïve señor", "Жест рукой", "χειρονομία", "$x$ <b>"])
+def test_latin_greek_and_cyrillic_need_no_font_of_the_machine(machine, text):
+    assert can_write(text)
+    assert (picture(text) < 128).any()
+    assert (picture(text) != picture(UNKNOWN * len(text))).any()
+
+
+@pytest.mark.skipif(not features.check("raqm"), reason="this Pillow cannot join Arabic letters")
+def test_arabic_is_joined_and_runs_to_the_left(machine):
+    assert can_write("تلويح باليد")
+    assert width_of("تلويح", 24) < sum(width_of(letter, 24) for letter in "تلويح")
+    # The first letter stands on the right: its column is the last one that changes without it.
+    whole, rest = picture("دورا"), picture("ورا")
+    assert np.flatnonzero((whole < 128).any(0)).max() > np.flatnonzero((rest < 128).any(0)).max()
+    assert (whole[:, :20] == rest[:, :20]).all()
+
+
+def test_arabic_that_cannot_be_joined_cannot_be_written(machine, monkeypatch):
+    monkeypatch.setattr(features, "check", lambda name: False)
+    assert not can_write("تلويح")
+    assert can_write("Wave")
+    assert (picture("تل") == picture(UNKNOWN * 2)).all()
+
+
+@pytest.mark.parametrize("text", ["挥手", "손 흔들기", "हाथ हिलाना", "wave 挥"])
+def test_what_no_font_has_is_known_and_never_a_box(machine, text):
+    assert not can_write(text)
+    shown = "".join(character if can_write(character) else UNKNOWN for character in text)
+    assert (picture(text) == picture(shown)).all()
+    assert UNKNOWN in shown
+
+
+def test_a_font_of_the_machine_is_used_for_what_is_missing(machine):
+    assert not can_write(CIRCLED)
+    machine(STIX)
+    assert can_write(CIRCLED)
+    assert (picture(CIRCLED) != picture(UNKNOWN)).any()
+    fonts = [Path(font.path) for font, _ in lettering._parts(f"a {CIRCLED} b", 24, False)]
+    assert fonts == [REGULAR, STIX, REGULAR]
+    parts = [part for _, part in lettering._parts(f"a {CIRCLED} b", 24, False)]
+    assert parts == ["a ", f"{CIRCLED} ", "b"]
+
+
+def test_a_file_that_is_no_font_is_passed_over(machine, tmp_path):
+    (tmp_path / "bad.ttf").write_bytes(b"no font")
+    machine(tmp_path / "bad.ttf", tmp_path / "gone.ttf", STIX)
+    assert can_write(CIRCLED)
+    assert not can_write("挥")
+
+
+@pytest.mark.parametrize("name", ["LastResortHE-Regular", "NotoColorEmoji"])
+def test_fonts_of_boxes_and_pictures_are_not_looked_at(monkeypatch, name):
+    fonts = [
+        f"/fonts/{name}.ttf",
+        "/fonts/Kai-Black.otf",
+        "/fonts/NotoSansCJK-Bold.ttc",
+        "/fonts/NotoSansCJK-Regular.ttc",
+    ]
+    monkeypatch.setattr(lettering, "findSystemFonts", lambda: fonts)
+    ordered = [path.name for path in lettering._installed.__wrapped__()]
+    assert ordered == ["NotoSansCJK-Regular.ttc", "NotoSansCJK-Bold.ttc", "Kai-Black.otf"]
+
+
+@pytest.mark.parametrize("text", ["", "word " * 40, "x" * 90, "an " + "unbreakable" * 9 + " word", "Ärmel Жест " * 9])
+@pytest.mark.parametrize("width", [60, 200])
+def test_lines_are_as_wide_as_they_may_be_and_lose_nothing(text, width):
+    lines = wrapped(text, 12, width)
+    assert "".join(lines).replace(" ", "") == text.replace(" ", "")
+    assert all(width_of(line, 12) <= width for line in lines)
+    assert all(width_of(f"{a} {b.split()[0]}", 12) > width for a, b in pairwise(lines) if " " in b)
+    assert lines == [line.strip() for line in lines]
+
+
+def test_what_is_written_is_as_wide_as_it_was_said_to_be():
+    for bold in (False, True):
+        columns = np.flatnonzero((picture("Hands on hips", bold=bold) < 200).any(0))
+        assert columns.min() >= 4
+        assert abs(columns.max() - 4 - width_of("Hands on hips", 24, bold)) < 5
+    assert width_of("wave", 24, bold=True) > width_of("wave", 24)
