@@ -16,8 +16,9 @@ import pandas as pd
 
 from microgesture.batches import Machine
 from microgesture.clips import Clips, read_clips
+from microgesture.recogniser.predictions import THRESHOLD
 from microgesture.recogniser.scoring import Scorer
-from microgesture.recogniser.segments import THRESHOLD, Segment, count_found, find_segments
+from microgesture.recogniser.segments import Segment, count_found, find_segments
 from microgesture.recogniser.windows import find_recording
 
 

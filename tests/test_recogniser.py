@@ -3,6 +3,7 @@
 import csv
 import json
 import subprocess
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,9 +14,10 @@ from microgesture.batches import Machine
 from microgesture.errors import InputError, UnusableClip
 from microgesture.jobs import read_plan
 from microgesture.recogniser import windows
-from microgesture.recogniser.export import export_recogniser
+from microgesture.recogniser.export import export_recogniser, results_of
 from microgesture.recogniser.finding import find_gestures
 from microgesture.recogniser.loading import open_recogniser
+from microgesture.recogniser.planning import recogniser_step
 from microgesture.recogniser.scoring import Scorer
 from microgesture.recogniser.settings import Lengths
 from microgesture.recogniser.windows import Recording, find_recording, window_table
@@ -33,8 +35,13 @@ def run(tmp_path_factory):
 @pytest.fixture(scope="module")
 def exported(run, tmp_path_factory):
     folder = tmp_path_factory.mktemp("exported") / "model"
-    export_recogniser(run, folder)
+    export(run, folder)
     return folder
+
+
+def export(plan, folder):
+    step = recogniser_step(plan.config, plan.config.submission.ensemble)
+    return export_recogniser(step, results_of(Path(plan.results), step, plan.config.ensembles["final"].streams), folder)
 
 
 @pytest.fixture(scope="module")
@@ -95,19 +102,19 @@ def test_the_folder_holds_the_weights_and_what_they_need(run, exported):
 
 
 def test_two_exports_have_the_same_bytes(run, exported, tmp_path):
-    export_recogniser(run, tmp_path / "again")
+    export(run, tmp_path / "again")
     assert (tmp_path / "again" / "SHA256SUMS").read_bytes() == (exported / "SHA256SUMS").read_bytes()
 
 
 def test_no_folder_of_other_files_is_written_into(run, tmp_path):
     (tmp_path / "thesis.txt").write_text("mine")
     with pytest.raises(InputError, match="holds other files"):
-        export_recogniser(run, tmp_path)
+        export(run, tmp_path)
 
 
 @pytest.mark.parametrize("file", ["joint.safetensors", "recogniser.json", "README.md"])
 def test_a_folder_in_which_a_file_has_changed_is_refused(run, tmp_path, file):
-    export_recogniser(run, tmp_path / "model")
+    export(run, tmp_path / "model")
     path = tmp_path / "model" / file
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
@@ -117,7 +124,7 @@ def test_a_folder_in_which_a_file_has_changed_is_refused(run, tmp_path, file):
 
 
 def test_no_file_outside_the_folder_is_ever_named(run, tmp_path):
-    export_recogniser(run, tmp_path / "model")
+    export(run, tmp_path / "model")
     manifest = tmp_path / "model" / "recogniser.json"
     content = json.loads(manifest.read_text())
     content["members"][0]["file"] = "../joint.safetensors"

@@ -326,6 +326,14 @@ def _centre(points_TVC: np.ndarray) -> np.ndarray:
     return np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0)
 
 
+def hands_put_right(recording_TVC: np.ndarray, file: str) -> np.ndarray:
+    """The recording, its hands exchanged with a warning that names its file if they are swapped."""
+    if recording_TVC.shape[1] in LAYOUTS and hands_swapped(recording_TVC):
+        log.warning("%s: the left and right hand are swapped (they lie at the other wrist); put right", file)
+        return swap_hands(recording_TVC)
+    return recording_TVC
+
+
 def cut_clip(recording_TVC: np.ndarray, start: int, frames: int, selection: Selection, file: str) -> np.ndarray:
     """The selection's joints in rows [start, start + frames) of a recording, cleaned, float32 (frames, V, 3 or 6).
 
@@ -374,11 +382,7 @@ def select_keypoints(clips: Clips, shard: int, skeletons: Path, output: Path, sc
 
     @lru_cache(maxsize=1)  # a recording's clips follow each other
     def recording(file: str) -> np.ndarray:
-        read_TVC = stored.read(file)
-        if read_TVC.shape[1] in LAYOUTS and hands_swapped(read_TVC):
-            log.warning("%s: the left and right hand are swapped (they lie at the other wrist); put right", file)
-            return swap_hands(read_TVC)
-        return read_TVC
+        return hands_put_right(stored.read(file), file)
 
     def make(clip_id: str) -> np.ndarray:
         row = rows[clip_id]

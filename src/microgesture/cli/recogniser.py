@@ -5,7 +5,9 @@ from typing import Annotated
 
 import typer
 
-from .options import Device, Memory, Threads, Workers, stage
+from ..recogniser.settings import RecogniserStep
+from ..steps import parse_step
+from .options import Device, File, Files, Memory, Output, SettingsText, Threads, Workers, stage
 from .upkeep import ConfigChanges, ConfigFile
 
 
@@ -19,10 +21,22 @@ def export(
 ) -> None:
     """Write an ensemble of a finished run as one folder that predict-videos uses anywhere."""
     from ..jobs import read_plan
-    from ..recogniser.export import export_recogniser
+    from ..recogniser.export import export_recogniser, results_of
+    from ..recogniser.planning import recogniser_step
 
-    written = export_recogniser(read_plan(configfile, config or (), results), output, ensemble)
+    plan = read_plan(configfile, config or (), results).config
+    step = recogniser_step(plan, ensemble or plan.submission.ensemble)
+    written = export_recogniser(step, results_of(results, step, plan.ensembles[step.ensemble].streams), output)
     typer.echo(f"{output}: {len(written.members)} streams, {len(written.classes)} classes")
+
+
+@stage("recogniser", RecogniserStep)
+def recogniser(settings: SettingsText, clips: File, fusion: File, summary: File, models: Files, output: Output) -> None:
+    """Write a trained ensemble as the folder that export writes, from the weights of its streams."""
+    from ..recogniser.export import Sources, export_recogniser
+
+    sources = Sources(clips, fusion, summary, {model.parent.name: model.parent for model in models})
+    export_recogniser(parse_step(RecogniserStep, settings), sources, output)
 
 
 @stage("predict-videos")
@@ -36,6 +50,10 @@ def predict_videos(
         float | None, typer.Option(min=0, max=1, help="probability that a gesture has more than; lower finds more")
     ] = None,
     pictures: Annotated[bool, typer.Option(help="also an annotated video and a page beside it")] = True,
+    pose: Annotated[
+        bool | None,
+        typer.Option(help="find keypoints in videos without a file of them; by default if the recogniser knows such"),
+    ] = None,
     device: Device = "auto",
     threads: Threads = 1,
     workers: Workers = 0,
@@ -43,8 +61,8 @@ def predict_videos(
 ) -> None:
     """Find the gestures in videos of any length and write a timeline of each.
 
-    A video's keypoints lie beside it, as <name>.npz, .xlsx, .csv or <name>_openpose.xlsx, in the formats of corpora;
-    without any, the streams that need them are left out.
+    A video's keypoints lie beside it, as <name>.npz, .xlsx, .csv or <name>_openpose.xlsx, in the formats of corpora.
+    Without any they are found in the video (extra pose), or the streams that need them are left out.
     """
     from ..batches import Machine
     from ..gpus import held_gpus
@@ -52,5 +70,5 @@ def predict_videos(
 
     with held_gpus(device) as gpus:
         machine = Machine(device, threads, workers, memory, gpus=gpus)
-        for sentence in find_gestures(folder, videos, output, keypoints, fps, threshold, machine, pictures):
+        for sentence in find_gestures(folder, videos, output, keypoints, fps, threshold, machine, pictures, pose):
             typer.echo(sentence)

@@ -7,8 +7,9 @@ from ..batches import Machine
 from ..errors import InputError, UnusableClip
 from .annotation import annotate
 from .page import write_page
+from .predictions import THRESHOLD
 from .scoring import Scorer, Windows
-from .segments import THRESHOLD, Segment, find_segments
+from .segments import Segment, find_segments
 from .timeline import write_timeline
 from .windows import find_recording
 
@@ -22,15 +23,16 @@ def find_gestures(
     threshold: float | None,
     machine: Machine,
     pictures: bool = True,
+    pose: bool | None = None,
 ) -> Iterator[str]:
     """Write ``<name>.csv`` in ``output`` for each video or file of keypoints, and tell of each in sentences.
 
     With ``pictures``, ``<name>.mp4`` shows a video with what was found, and ``<name>.html`` the timeline beside it.
 
     ``folder`` is an exported recogniser, ``keypoints`` those of the one video, ``fps`` frames a second where a file
-    does not say, ``threshold`` that of ``find_segments``, by default ours. A file that cannot be used is told of and
-    passed over. Raises ``InputError`` if the folder is none, if two files have one name, if one lies in
-    ``output``, or if none can be used.
+    does not say, ``threshold`` that of ``find_segments``, by default ours, ``pose`` as ``Scorer`` says. A file that
+    cannot be used is told of and passed over. Raises ``InputError`` if the folder is none, if two files have one name,
+    if one lies in ``output``, or if none can be used.
     """
     names = [video.stem for video in videos]
     if twice := sorted({name for name in names if names.count(name) > 1}):
@@ -39,7 +41,7 @@ def find_gestures(
         raise InputError(f"--keypoints goes with one video, not with {len(videos)}; lay each file beside its video")
     if beside := [file for file in (*videos, *([keypoints] if keypoints else [])) if _lies_in(file, output)]:
         raise InputError(f"{beside[0]} lies in {output}, where results could replace it; name another folder")
-    scorer = Scorer(folder, machine)
+    scorer = Scorer(folder, machine, pose)
     classes, usable = scorer.recogniser.classes, 0
     output.mkdir(parents=True, exist_ok=True)
     for video in videos:

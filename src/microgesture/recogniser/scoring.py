@@ -10,23 +10,24 @@ from torch import nn
 
 from ..batches import Machine
 from ..clips import Clips
+from ..errors import UnusableClip
 from ..fused_samples import open_dataset
 from ..fusion import Fusion, fuse
-from ..keypoints import select_keypoints
 from ..modalities.depth import make_depth
 from ..modalities.face import make_face
 from ..modalities.flow import make_flow
 from ..modalities.rgb import make_rgb
 from ..modalities.taylor import make_taylor
+from ..pose.holistic import require_mediapipe
 from ..predict import log_probabilities
 from ..progress import progress
-from ..skeletons import read_skeletons
 from ..stream import store
 from .loading import open_network, open_recogniser
+from .pieces import ROOT, Piece, each_piece, read_keypoints, store_keypoints, store_part, store_reason
 from .settings import Recogniser
 from .windows import Recording, window_table
 
-ROOT = Path("/")  # windows name their files from there
+SEEN = {"rgb", "taylor", "flow", "face"}  # kinds of shard for which the video is decoded
 
 
 @dataclass(frozen=True)
@@ -50,10 +51,17 @@ class Windows:
 
 
 class Scorer:
-    """A recogniser whose networks are ready; raises ``InputError`` if its folder is not what was exported."""
+    """A recogniser whose networks are ready.
 
-    def __init__(self, folder: Path, machine: Machine) -> None:
+    ``pose`` says whether keypoints are found in videos that have no file of them; None: if the recogniser has learnt
+    from such keypoints. Raises ``InputError`` if its folder is not what was exported, or without the packages for that.
+    """
+
+    def __init__(self, folder: Path, machine: Machine, pose: bool | None = None) -> None:
         self.recogniser: Recogniser = open_recogniser(folder)
+        self._pose = self.recogniser.pose is not None if pose is None else pose
+        if self._pose and self._reads_keypoints:
+            require_mediapipe()
         self._machine = machine
         self._device = machine.prepare()
         self._networks: list[nn.Module] = [
@@ -70,28 +78,43 @@ class Scorer:
         """
         clips = window_table(recording, self.recogniser.lengths, self.recogniser.classes)
         table, said, reasons = clips.table, [], {}
+        wanted = self._pose and self._reads_keypoints
         with tempfile.TemporaryDirectory(prefix="microgesture") as scratch:
-            skeletons = Path(scratch) / "skeletons.arrow"
-            whole = Clips(table.assign(shard=0), clips.classes, clips.targets)
-            read_skeletons(whole, 0, ROOT, skeletons, Path(scratch) / "reading")
-            pieces = sorted(set(table.shard))
-            for piece in progress(pieces, f"windows of {recording.name}", len(pieces), "piece"):
+            keypoints = read_keypoints(clips, recording, wanted, Path(scratch))
+            pieces, total = each_piece(clips, bool(self._kinds & SEEN), Path(scratch)), table.shard.nunique()
+            for piece in progress(pieces, f"windows of {recording.name}", total, "piece"):
                 with tempfile.TemporaryDirectory(dir=scratch) as folder:
-                    shards = self._make(clips, piece, skeletons, Path(folder))
-                    logits_SNK = self._listen(table[table.shard == piece], shards, reasons)
+                    shards = self._make(piece, keypoints, Path(folder))
+                    logits_SNK = self._listen(piece.clips.table, shards, reasons)
                 said.append(fuse(logits_SNK, self._fusion))
-        sentences = tuple(f"{recording.name}: left out is {stream}: {why}" for stream, why in reasons.items())
-        return Windows(recording, table.start.to_numpy(), table.end.to_numpy(), np.concatenate(said), sentences)
+        sentences = [f"{recording.name}: left out is {stream}: {why}" for stream, why in reasons.items()]
+        if wanted and recording.skeleton is None and recording.video and self.recogniser.pose is None:
+            sentences.append(
+                f"{recording.name}: its keypoints were found in the video, and the recogniser has learnt from others: "
+                "expect less of it"
+            )
+        return Windows(recording, table.start.to_numpy(), table.end.to_numpy(), np.concatenate(said), tuple(sentences))
 
-    def _make(self, clips: Clips, piece: int, skeletons: Path, folder: Path) -> dict[str, list[Path]]:
+    @property
+    def _kinds(self) -> set[str]:
+        return {store(modality) for modality in self.recogniser.inputs}
+
+    @property
+    def _reads_keypoints(self) -> bool:
+        return bool(self._kinds & {"keypoints", "depth", "face"})
+
+    def _make(self, piece: Piece, keypoints: np.ndarray | UnusableClip, folder: Path) -> dict[str, list[Path]]:
         """The shards of all inputs of a piece, by kind; what cannot be made of a window says why in its shard."""
-        wanted = {store(modality) for member in self.recogniser.members for modality in member.step.inputs}
-        settings, files = self.recogniser, {kind: folder / f"{kind}.arrow" for kind in (*wanted, "keypoints", "rgb")}
-        scratch, piece = folder / "scratch", int(piece)
+        wanted, settings, scratch = self._kinds, self.recogniser, folder / "scratch"
+        files = {kind: folder / f"{kind}.arrow" for kind in (*wanted, "keypoints", "rgb", "skeletons")}
+        clips, rows = piece.clips, piece.clips.table
         rgb, selection = settings.rgb.model_dump(), settings.keypoints.selection
-        select_keypoints(clips, piece, skeletons, files["keypoints"], scratch, selection)
+        store_keypoints(rows, keypoints, selection, files["keypoints"])
         if wanted & {"rgb", "taylor", "flow"}:
-            make_rgb(clips, piece, ROOT, files["keypoints"], files["rgb"], scratch, **rgb)
+            if piece.damage:
+                store_reason(rows, piece.damage, files["rgb"])
+            else:
+                make_rgb(clips, 0, ROOT, files["keypoints"], files["rgb"], scratch, **rgb)
         if "taylor" in wanted:
             make_taylor(files["rgb"], files["taylor"], scratch, **settings.taylor.model_dump())
         if "flow" in wanted:
@@ -99,13 +122,18 @@ class Scorer:
             make_flow(files["rgb"], files["flow"], scratch, **settings.flow.model_dump(), **machine)
         if "depth" in wanted:
             make_depth(
-                *(clips, piece, files["keypoints"], files["depth"], scratch),
+                *(clips, 0, files["keypoints"], files["depth"], scratch),
                 backend=settings.depth.backend,
                 selection=selection,
                 **rgb,
             )
         if "face" in wanted:
-            make_face(clips, piece, ROOT, skeletons, files["face"], scratch, **settings.face.model_dump())
+            if piece.damage:
+                store_reason(rows, piece.damage, files["face"])
+            else:
+                there = Clips(store_part(rows, keypoints, files["skeletons"]), clips.classes, clips.targets)
+                face = settings.face.model_dump()
+                make_face(there, 0, ROOT, files["skeletons"], files["face"], scratch, **face)
         return {kind: [files[kind]] for kind in wanted}
 
     def _listen(self, table: pd.DataFrame, shards: dict[str, list[Path]], reasons: dict[str, str]) -> np.ndarray:

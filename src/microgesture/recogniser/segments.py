@@ -5,8 +5,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-THRESHOLD = 0.4  # chosen on two validation recordings of the demo, on which 0 to 0.4 find the same gestures
-
 
 class Segment(NamedTuple):
     """A gesture in a recording: ``start`` and ``end`` are frames, from 0 and included; ``label`` indexes the classes.

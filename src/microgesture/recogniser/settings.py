@@ -35,18 +35,29 @@ class Lengths(Settings):
     fps: float = Field(gt=0, description="frames a second of the recordings")
 
 
-class Recogniser(Settings):
-    """An ensemble, ready for other videos."""
+class RecogniserStep(Settings):
+    """An ensemble to hand over, and how what its streams see is made."""
 
-    format: Literal[1]
     ensemble: str
     corpus: str
-    classes: tuple[str, ...] = Field(min_length=1)
-    members: tuple[Member, ...] = Field(min_length=1)
-    lengths: Lengths
+    pose: Literal["mediapipe"] | None = Field(None, description="what found the keypoints; null: they came with files")
     keypoints: KeypointSettings
     rgb: RgbSettings
     face: FaceSettings
     taylor: TaylorSettings
     flow: FlowSettings
     depth: DepthSettings
+
+
+class Recogniser(RecogniserStep):
+    """An ensemble, ready for other videos."""
+
+    format: Literal[1]
+    classes: tuple[str, ...] = Field(min_length=1)
+    members: tuple[Member, ...] = Field(min_length=1)
+    lengths: Lengths
+
+    @property
+    def inputs(self) -> frozenset[str]:
+        """What the streams see."""
+        return frozenset(modality for member in self.members for modality in member.step.inputs)

@@ -13,9 +13,9 @@ from ..errors import UnusableClip
 from ..isolation import each_clip_isolated
 from ..skeletons import read_skeleton
 from ..video import VideoInfo, probe
+from .recordings import SKELETONS, keypoints_beside
 from .settings import Lengths
 
-SKELETONS = (".xlsx", ".csv", ".npz")
 STEPS = 3  # windows of one length in the time of the shortest
 PIECE = 256  # windows made at a time, so that disk and memory hold a recording of any length
 SECONDS, MEMORY = 900, 4 << 30  # for looking at one file
@@ -44,7 +44,7 @@ def find_recording(path: Path, keypoints: Path | None, fps: float) -> Recording:
         frames = _isolated(path, _count_rows)
         return Recording(path.stem, None, path.resolve(), frames, fps, None, None)
     info: VideoInfo = _isolated(path, _look)
-    skeleton = keypoints or next(iter(_beside(path)), None)
+    skeleton = keypoints or next(iter(keypoints_beside(path)), None)
     name, found = path.stem, skeleton.resolve() if skeleton else None
     return Recording(name, path.resolve(), found, info.n_frames, info.fps or fps, info.width, info.height)
 
@@ -84,12 +84,6 @@ def window_table(recording: Recording, lengths: Lengths, classes: Sequence[str])
         reason=None,
     )
     return Clips(table[SCHEMA.names], tuple(classes), tuple(classes))
-
-
-def _beside(video: Path) -> list[Path]:
-    names = [video.with_suffix(suffix) for suffix in SKELETONS]
-    names += [video.with_name(f"{video.stem}_openpose.xlsx")]
-    return [name for name in names if name.is_file()]
 
 
 def _isolated(path: Path, look: Callable[[], Callable[[str], Any]]) -> Any:

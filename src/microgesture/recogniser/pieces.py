@@ -1,0 +1,106 @@
+"""The windows of a recording a piece at a time, each with the stretch of the video and the keypoints that it shows."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from ..clips import Clips
+from ..errors import UnusableClip
+from ..keypoints import cut_clip, hands_put_right, selection_named
+from ..pose.videos import keypoints_of_videos
+from ..shards import Shard, build_shard, each_clip
+from ..skeletons import read_skeletons
+from .stretches import each_stretch
+from .windows import Recording
+
+ROOT = Path("/")  # windows name their files from there
+
+
+class Piece(NamedTuple):
+    """Windows as the only shard of a clips table, and why their video cannot be decoded, if it cannot."""
+
+    clips: Clips
+    damage: UnusableClip | None
+
+
+def each_piece(clips: Clips, seen: bool, folder: Path) -> Iterator[Piece]:
+    """The pieces of ``windows.window_table``; ``seen`` says whether the video is looked at.
+
+    Where there are several, the windows of each name a video of theirs alone, which is deleted after it, so that time
+    and disk do not grow with all that lies before. From the first frame that cannot be decoded on, all are damaged.
+    """
+    pieces = [rows.assign(shard=0) for _, rows in clips.table.groupby("shard")]
+    videos: Iterator[Path] = iter(())
+    if seen and len(pieces) > 1 and pieces[0].video.notna().all():
+        spans = [(rows.start.min(), rows.end.max()) for rows in pieces]
+        spans = [(int(first), int(last)) for first, last in spans]
+        videos = each_stretch(Path(pieces[0].video.iloc[0]), spans, folder)
+    damage = None
+    for rows in pieces:
+        try:
+            stretch = None if damage else next(videos, None)
+        except UnusableClip as reason:
+            stretch, damage = None, reason
+        if stretch:
+            rows = rows.assign(video=str(stretch), video_start=rows.video_start - rows.start.min())
+        yield Piece(Clips(rows, clips.classes, clips.targets), damage)
+        if stretch:
+            stretch.unlink()
+
+
+def read_keypoints(clips: Clips, recording: Recording, pose: bool, scratch: Path) -> np.ndarray | UnusableClip:
+    """The keypoints (T, V, 3) of a recording, or why it has none; hands that are swapped are put right.
+
+    With ``pose``, those of a video without a file of them are found in it, by MediaPipe.
+    """
+    if recording.skeleton is None and recording.video is not None and pose:
+        [(_, found)] = keypoints_of_videos({recording.video: [(0, recording.n_frames - 1)]})
+        return found
+    if recording.skeleton is None:
+        return UnusableClip(
+            f"{recording.name} has no keypoints; lay a file of them beside the video, or have them found in it (--pose)"
+        )
+    stored = scratch / "skeletons.arrow"
+    row = clips.table.iloc[[0]].assign(shard=0)
+    read_skeletons(Clips(row, clips.classes, clips.targets), 0, ROOT, stored, scratch / "reading")
+    try:
+        return hands_put_right(Shard(stored).read(str(recording.skeleton)), str(recording.skeleton))
+    except UnusableClip as reason:
+        return reason
+
+
+def store_keypoints(rows: pd.DataFrame, keypoints: np.ndarray | UnusableClip, selection: str, output: Path) -> None:
+    """Write the keypoints of some windows as the stage ``keypoints`` does those of clips, each with its reason."""
+    chosen, row_of = selection_named(selection), {row.clip_id: row for row in rows.itertuples()}
+
+    def make(clip_id: str) -> np.ndarray:
+        if isinstance(keypoints, UnusableClip):
+            raise keypoints
+        row = row_of[clip_id]
+        return cut_clip(keypoints, row.skeleton_start, row.n_frames, chosen, row.recording)
+
+    build_shard(output, output.with_suffix(".parts"), list(row_of), lambda ids: each_clip(ids, make), "zstd")
+
+
+def store_part(rows: pd.DataFrame, keypoints: np.ndarray | UnusableClip, output: Path) -> pd.DataFrame:
+    """Write the keypoints that some windows show as a shard of skeletons; returns the windows as they lie in it.
+
+    It is for ``make_face``, which would read a whole recording for each piece.
+    """
+    part, first = keypoints, 0
+    if isinstance(keypoints, np.ndarray):
+        first = min(int(rows.skeleton_start.min()), len(keypoints) - 1)
+        part = keypoints[first : int((rows.skeleton_start + rows.n_frames).max())]
+    name = rows.recording.iloc[0]
+    build_shard(output, output.with_suffix(".parts"), [name], lambda _: [(name, part)], "zstd")
+    return rows.assign(skeleton=name, skeleton_start=rows.skeleton_start - first)
+
+
+def store_reason(rows: pd.DataFrame, reason: UnusableClip, output: Path) -> None:
+    """Write a shard in which no window has frames, all for this reason."""
+    build_shard(
+        output, output.with_suffix(".parts"), list(rows.clip_id), lambda ids: ((one, reason) for one in ids), "raw"
+    )

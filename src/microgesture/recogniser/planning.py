@@ -1,0 +1,59 @@
+"""The stages that hand an ensemble over and use it on videos of one's own."""
+
+from collections.abc import Iterator
+
+from ..config import Config
+from ..errors import InputError
+from ..planned import Planned
+from .predictions import FindingSettings, PredictionSettings
+from .settings import RecogniserStep
+
+PAGE = ("microgesture/recogniser/page.html",)
+
+
+def recogniser_step(config: Config, ensemble: str) -> RecogniserStep:
+    """What is told to the stage that hands an ensemble over.
+
+    Raises ``InputError`` if there is no such ensemble, or if a stream cannot be made from a video elsewhere.
+    """
+    if ensemble not in config.ensembles:
+        raise InputError(f"there is no ensemble '{ensemble}'; choose one of {', '.join(config.ensembles)}")
+    streams = config.ensembles[ensemble].streams
+    for modality, settings, free in (("flow", config.flow, "dis"), ("depth", config.depth, "skeleton")):
+        seeing = [name for name in streams if modality in config.streams[name].inputs]
+        if seeing and settings.backend != free:
+            raise InputError(
+                f"ensemble '{ensemble}' cannot be handed over: its stream {seeing[0]} sees {modality}, and with "
+                f"{modality}.backend: {settings.backend} what makes it is not part of the folder. Export an ensemble "
+                f"without that stream (--ensemble, or submission.ensemble), or train with {modality}.backend: {free}"
+            )
+    corpus = config.streams[streams[0]].corpus
+    return RecogniserStep(
+        ensemble=ensemble,
+        corpus=corpus,
+        pose=config.corpora[corpus].pose,
+        **{part: getattr(config, part) for part in ("keypoints", "rgb", "face", "taylor", "flow", "depth")},
+    )
+
+
+def prediction_stages(config: Config, predictions: PredictionSettings) -> Iterator[Planned]:
+    """Handing over the submission's ensemble, unless there is another recogniser, and finding gestures with it."""
+    above, networks = [], []
+    if predictions.recogniser is None:
+        name = config.submission.ensemble
+        streams = config.ensembles[name].streams
+        above = [("recogniser", "recogniser")]
+        networks = sorted({f"microgesture.networks.{one}" for one in _networks(config, streams)})
+        made_of = [("ensemble", name), *(("train", stream) for stream in streams)]
+        step = recogniser_step(config, name)
+        yield Planned("recogniser", "recogniser", step, ["microgesture.recogniser.export"], made_of)
+    modules = ["microgesture.recogniser.finding", *networks]
+    finding = FindingSettings(**predictions.model_dump(include=set(FindingSettings.model_fields)))
+    yield Planned("gestures", "predictions", finding, modules, above, tables=PAGE)
+
+
+def _networks(config: Config, streams: tuple[str, ...]) -> Iterator[str]:
+    for name in streams:
+        stream = config.streams[name]
+        yield stream.network.name
+        yield from (config.streams[branch].network.name for branch in stream.fuses or ())
