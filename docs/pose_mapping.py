@@ -96,8 +96,8 @@ def draw(path: Path) -> None:
     figure = Figure(figsize=(20, 10), layout="constrained", dpi=75)
     FigureCanvasAgg(figure)
     body, face, hand = figure.subplots(1, 3, width_ratios=(1, 1.7, 1))
-    _panel(body, _with_left(BODY), "body: 25 of 33 points", 10)
-    _panel(face, _with_left(FACE), "face: 70 of 478 points", 9)
+    _panel(body, _with_left(BODY), "body: 25 from 33 points", 10)
+    _panel(face, _with_left(FACE), "face: 70 from 478 points", 9)
     _hands(hand)
     figure.suptitle(
         "Grey above: the number in OpenPose-137. Bold below: MediaPipe's, two where it is their mean. "
