@@ -52,12 +52,18 @@ if plan.config.emotion:
 include: "workflow/rules/report.smk"
 
 
+if plan.config.predictions:
+
+    include: "workflow/rules/predictions.smk"
+
+
 rule all:
     default_target: True
     input:
         "results/submission.csv",
         "results/report.html",
         "results/emotion/submission.csv" if plan.config.emotion else [],
+        timelines if plan.config.predictions else [],
 
 
 onsuccess:

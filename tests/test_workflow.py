@@ -144,6 +144,26 @@ def test_a_shard_killed_half_way_goes_on_and_gives_the_same_bytes(project):
     assert not list(scratch.glob("*/*"))
 
 
+def test_gestures_are_found_in_videos_of_ones_own_with_this_run(project):
+    video = next(project.folder.glob("results/demo/imigue/imigue_rgb_phase2/*/*.mp4"))
+    sheet = next(project.folder.glob(f"results/demo/imigue/**/{video.stem}_openpose.xlsx"))
+    folder = project.folder / "videos"
+    folder.mkdir()
+    for path in (video, sheet):
+        shutil.copy(path, folder)
+    project.config["predictions"] = {"folder": "videos", "threshold": 0, "pictures": False}
+    project.write_config()
+    assert project.run("predictions") == Counter(export_recogniser=1, find_gestures=1, predictions=1)
+    timeline = pd.read_csv(project.folder / f"results/predictions/{video.stem}.csv")
+    assert len(timeline) > 0
+    assert (timeline.start_frame[1:].to_numpy() > timeline.end_frame[:-1].to_numpy()).all()
+    assert "left out" not in project.printed
+    project.config["predictions"]["threshold"] = 1
+    project.write_config()
+    assert project.run("predictions") == Counter(find_gestures=1, predictions=1)
+    assert len(pd.read_csv(project.folder / f"results/predictions/{video.stem}.csv")) == 0
+
+
 def test_a_misspelt_key_stops_before_any_work(project):
     project.config["taylor"] = {"termz": 3}
     project.write_config()

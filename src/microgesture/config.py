@@ -17,6 +17,7 @@ from .modalities.settings import (
     TaylorSettings,
 )
 from .recipe import Recipe
+from .recogniser.predictions import PredictionSettings
 from .report.settings import ReportSettings
 from .settings import Name, Settings
 from .stream_settings import Stream, completed
@@ -133,6 +134,9 @@ class Config(Settings):
     )
     view: ViewSettings = ViewSettings()
     report: ReportSettings = ReportSettings()
+    predictions: PredictionSettings | None = Field(
+        None, description="gestures in videos of one's own, in results/predictions; null: none"
+    )
 
     @field_validator("streams")
     @classmethod

@@ -18,6 +18,7 @@ from .corpus import CorpusBase
 from .emotion.planning import emotion_stages
 from .errors import InputError
 from .networks.settings import HEATMAPS, IN_SPACE, SKELETONS
+from .recogniser.planning import prediction_stages
 from .report.planning import report_stage, reported_streams
 from .settings import Settings
 from .stamps import code_digest
@@ -74,6 +75,7 @@ class Plan:
         self._plan_report()
         for corpus in self.config.corpora:
             self._plan_views(corpus)
+        self._plan_predictions()
 
     def step(self, stage: str, name: str) -> Step:
         """The step of a stage for the corpus, stream or ensemble ``name``."""
@@ -325,6 +327,11 @@ class Plan:
     def _plan_report(self) -> None:
         """Plan the page that shows what was learned."""
         self._add(*report_stage(self.config, self.reported, self.framed))
+
+    def _plan_predictions(self) -> None:
+        if self.config.predictions:
+            for planned in prediction_stages(self.config, self.config.predictions):
+                self._add(*planned)
 
     def _add(
         self,

@@ -1,0 +1,93 @@
+# REQUIRED INPUTS: the recordings in the folder that `predictions` names; and its recogniser, or what this run's own is made of:
+# results/clips/<corpus>.parquet, results/ensembles/<ensemble>/{fusion.json,summary.csv}, results/streams/<stream>/.
+# OUTPUTS: results/recogniser, a trained ensemble to hand over; results/predictions/<recording>.{csv,mp4,html}.
+
+import re
+
+from microgesture.recogniser.recordings import keypoints_beside, recordings_in
+
+try:
+    recordings = recordings_in(Path(plan.config.predictions.folder))
+except InputError as error:
+    raise WorkflowError(f"predictions.folder: {error}")
+
+
+def finding_options(wildcards):
+    """The options that say how gestures are found."""
+    finding = plan.config.predictions
+    options = [f"--fps {finding.fps}", f"--threshold {finding.threshold}"]
+    options += [] if finding.pictures else ["--no-pictures"]
+    options += (
+        [] if finding.pose is None else ["--pose" if finding.pose else "--no-pose"]
+    )
+    return " ".join(options)
+
+
+def timelines(wildcards):
+    """A table for each recording."""
+    return [f"results/predictions/{recording}.csv" for recording in recordings]
+
+
+rule predictions:
+    input:
+        timelines,
+
+
+if plan.config.predictions.recogniser is None:
+    exported = plan.config.submission.ensemble
+
+    rule export_recogniser:
+        input:
+            clips=ensemble_clips(exported),
+            fusion=f"results/ensembles/{exported}/fusion.json",
+            summary=f"results/ensembles/{exported}/summary.csv",
+            models=expand(
+                "results/streams/{stream}/model.safetensors",
+                stream=plan.config.ensembles[exported].streams,
+            ),
+            cards=expand(
+                "results/streams/{stream}/card.json",
+                stream=plan.config.ensembles[exported].streams,
+            ),
+        output:
+            directory("results/recogniser"),
+        log:
+            "results/logs/recogniser.log",
+        params:
+            settings=plan.step("recogniser", "recogniser").settings,
+            stamp=plan.step("recogniser", "recogniser").stamp,
+        message:
+            "Handing the ensemble over"
+        shell:
+            "microgesture --log {log:q} recogniser --settings {params.settings:q} --clips {input.clips}"
+            " --fusion {input.fusion} --summary {input.summary} --output {output} {input.models}"
+
+
+rule find_gestures:
+    input:
+        recogniser=plan.config.predictions.recogniser or "results/recogniser",
+        recording=lambda wildcards: str(recordings[wildcards.recording]),
+        keypoints=lambda wildcards: [
+            str(path) for path in keypoints_beside(recordings[wildcards.recording])[:1]
+        ],
+    output:
+        "results/predictions/{recording}.csv",
+    log:
+        "results/logs/predictions/{recording}.log",
+    benchmark:
+        "results/benchmarks/predictions/{recording}.tsv"
+    wildcard_constraints:
+        recording="|".join(map(re.escape, recordings)),
+    threads: lambda wildcards: claimed_threads(plan.config, workflow.resource_settings.cores)
+    resources:
+        gpu=1 if plan.config.device != "cpu" else 0,
+        mem_mb=lambda wildcards, attempt: 8000 * attempt,
+        runtime=lambda wildcards, attempt: 720 * attempt,
+    params:
+        options=finding_options,
+        stamp=plan.step("gestures", "predictions").stamp,
+    message:
+        "Finding gestures in {wildcards.recording}"
+    shell:
+        "microgesture --log {log:q} predict-videos {input.recogniser:q} {input.recording:q}"
+        " --output results/predictions {params.options}"
