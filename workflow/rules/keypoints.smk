@@ -41,7 +41,7 @@ if plan.posed:
         log:
             "results/logs/pose/{corpus}/{shard}.log",
         benchmark:
-            "results/benchmarks/pose/{corpus}/{shard}.tsv"
+            "results/benchmarks/skeletons/{corpus}/{shard}.tsv"
         wildcard_constraints:
             corpus="|".join(plan.posed),
         resources:
