@@ -31,5 +31,6 @@ def init(
         typer.echo(f"- {line}")
     when = "Next" if started.can_start else "Once the labels are filled in there"
     typer.echo(f"\n{study / 'clips.csv'} and {study / 'config.yaml'} are written. {when}, where the Snakefile is:\n")
-    for command in next_commands(study, started.has_truth):
+    for command in next_commands(study):
         typer.echo(f"    {command}")
+    typer.echo(f"\nThen look at {study / 'results/report.html'} in a browser.")

@@ -13,6 +13,7 @@ _SUBJECT_IN_NAME = re.compile(rf"(?<![a-z0-9]){_PERSON}(?![a-z0-9])", re.IGNOREC
 _TAKE = re.compile(
     r"(?:session|sess|take|rec|recording|trial|rep|day|part|camera|cam|view|block|run|batch)?[ _-]?\d*", re.IGNORECASE
 )
+MOST_LISTED = 6  # names in a sentence
 _GENERIC = {"clip", "video", "vid", "img", "mvi", "gopr", "movie", "file", "copy"}
 
 
@@ -93,8 +94,8 @@ def _words(name: str) -> list[str]:
 
 
 def _listed(names: Sequence[str]) -> str:
-    shown = ", ".join(names[:5])
-    return f"{shown} and {len(names) - 5} more" if len(names) > 5 else shown
+    shown = names if len(names) <= MOST_LISTED else names[: MOST_LISTED - 1]
+    return ", ".join(shown) + (f" and {len(names) - len(shown)} more" if len(shown) < len(names) else "")
 
 
 def _unknown(names: Sequence[str]) -> str:

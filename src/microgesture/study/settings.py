@@ -33,7 +33,7 @@ class Size:
 SMALL = Size(
     why="no GPU was found, so the networks are small enough for CPU cores, as in the demo",
     stored=96, side=64, frames=8, heatmap_side=24, heatmap_frames=12, swin="width: 24, depths: [1, 1, 2, 1]",
-    pose_width=8, batch=8, steps=600, longest=150, workers=0,
+    pose_width=8, batch=8, steps=600, longest=100, workers=0,
 )  # fmt: skip
 LARGE = Size(
     why="a GPU was found, so networks and frames are of middling size",
@@ -50,14 +50,15 @@ def settings_text(
     training: int,
     labels: Collection[str],
     shared: str | None,
+    truth: bool,
     gpu: bool,
     pose: bool,
 ) -> str:
     """The text of a ``config.yaml`` for the manifest in ``root`` (a whole path).
 
     ``points`` is how many keypoints a file has, None if there are none; ``clips`` and ``training`` count all clips and
-    those of train; ``shared`` is a subject who is in test and elsewhere. With ``gpu`` networks and frames are larger,
-    with ``pose`` the keypoints are found in the videos.
+    those of train; ``shared`` is a subject who is in test and elsewhere. With ``truth`` the labels of test clips are
+    known, with ``gpu`` networks and frames are larger, with ``pose`` the keypoints are found in the videos.
     """
     size = LARGE if gpu else SMALL
     epochs = min(size.longest, max(12, math.ceil(size.steps * size.batch / max(1, training))))
@@ -74,6 +75,9 @@ def settings_text(
         f"ensembles:\n  final: {{streams: [{', '.join(streams)}], weights: search, calibrate: true}}\n",
         "submission: {ensemble: final}\n",
     ]
+    if truth:
+        manifest = json.dumps(str(root / "clips.csv"), ensure_ascii=False)
+        parts.append(f"truth: {{file: {manifest}}}  # labels of test; the report compares with them, nothing learns\n")
     return "\n".join(parts)
 
 

@@ -30,7 +30,7 @@ FEW = 5  # clips of a class in train below which it is named
 class Study:
     """A study that could be written: its two files, and sentences for whoever started it.
 
-    ``can_start`` is false where something has to be filled in first; with ``has_truth`` test clips have labels.
+    ``can_start`` is false where labels have to be filled in first.
     """
 
     manifest: str
@@ -38,7 +38,6 @@ class Study:
     found: tuple[str, ...]
     missing: tuple[str, ...]
     can_start: bool
-    has_truth: bool
 
 
 def start_study(study: Path, folder: Path, gpu: bool, pose: bool = False) -> Study:
@@ -84,35 +83,38 @@ def plan_study(study: Path, folder: Path, gpu: bool, pose: bool = False) -> Stud
     found = [f"{len(clips)} clips: {_counted(clips)}.", *told, *notes]
     if pose and (keypoints or not video):
         raise InputError(f"{folder}: keypoints are found in videos alone; leave --pose out, for {found[0]}")
-    text = settings_text(
-        *(study.resolve(), video, POSED if pose else points),
-        *(len(clips), len(training), labels, shared, gpu, pose),
-    )
     learnt = [clip.label for clip in training if clip.label]
+    known = {clip.label for clip in clips if clip.split != "test"}
+    asked = {clip.label for clip in clips if clip.split == "test" and clip.label}
+    text = settings_text(
+        study.resolve(),
+        video,
+        POSED if pose else points,
+        clips=len(clips),
+        training=len(training),
+        labels=labels,
+        shared=shared,
+        truth=bool(asked) and asked <= known,
+        gpu=gpu,
+        pose=pose,
+    )
     return Study(
         _manifest(clips, study, folder, video, keypoints),
         text,
         tuple(found),
         (*kinds, *proposed, *_missing(clips, shared, pose)),
         can_start=len(set(learnt)) > 1 and len(learnt) >= ENOUGH * len(training),
-        has_truth=any(clip.label for clip in clips if clip.split == "test"),
     )
 
 
-def next_commands(study: Path, has_truth: bool) -> list[str]:
+def next_commands(study: Path) -> list[str]:
     """The commands that go on from a new study, to be run where the ``Snakefile`` is."""
     settings = shlex.quote(str(study / "config.yaml"))
-    commands = [
-        f"microgesture doctor --configfile {settings}",
+    return [
+        f"microgesture doctor {shlex.quote(str(study / 'results'))} --configfile {settings}",
         f"snakemake --cores {len(os.sched_getaffinity(0))} results/report.html --configfile {settings} "
         f"--directory {shlex.quote(str(study))}",
     ]
-    if has_truth:
-        commands.append(
-            f"microgesture evaluate --submission {shlex.quote(str(study / 'results/submission.csv'))} "
-            f"--truth {shlex.quote(str(study / 'clips.csv'))}"
-        )
-    return commands
 
 
 def _refuse_release(folder: Path, files: Sequence[PurePosixPath]) -> None:
