@@ -67,7 +67,7 @@ def test_streams_and_ensemble_are_as_scikit_learn_measures_them(made_up, page):
         assert row["macro F1"] == pytest.approx(f1_K.mean(), abs=1e-5)
         assert row["balanced"] == pytest.approx(balanced_accuracy_score(labels_N, predicted_N), abs=1e-5)
     shown = {each.all("dt")[0].text: each.all("dd")[0].text for each in page.all("header")[0].all("div")}
-    assert shown["top 1"].startswith(f"{row['top 1']:.1%} ")
+    assert shown["accuracy (top 1)"].startswith(f"{row['top 1']:.1%} ")
 
 
 def test_leaving_a_stream_out_is_computed_anew(made_up, page):
@@ -96,6 +96,23 @@ def test_classes_and_confusion_are_as_scikit_learn_counts_them(made_up, page):
     matrix = next(t for t in section(page, "confusion").all("table") if t.attributes.get("id") == "matrix")
     counted = [[int(cell.text or 0) for cell in row.all("td")] for row in matrix.all("tbody")[0].all("tr")]
     np.testing.assert_array_equal(counted, confusion_matrix(labels_N, predicted_N))
+
+
+def test_an_ensemble_without_a_mistake_is_said_to_have_none_and_nothing_twice(made_up):
+    step, results = made_up
+    sure_SNK = np.broadcast_to(9.0 * np.eye(6)[results.held_out.labels_N], results.held_out.logits_SNK.shape)
+    alone = results.ablation.assign(versus=None, difference=np.nan, difference_low=np.nan, difference_high=np.nan)
+    perfect = replace(results, held_out=replace(results.held_out, logits_SNK=sure_SNK), ablation=alone)
+    found = read_page(render(step, perfect))
+    assert [element.attributes["id"] for element in found.all("section")] == [s for s in SECTIONS if s != "ablation"]
+    assert "the ranges cannot tell" in found.all("header")[0].text
+    assert "the ranges cannot tell" not in read_page(render(*made_up)).all("header")[0].text
+    assert "No held-out clip is taken for another" in section(found, "confusion").text
+    assert "There is none among the 60" in section(found, "missed").text
+    fewer = replace(perfect, ablation=alone.iloc[1:])
+    shown = rows(section(read_page(render(step, fewer)), "ablation").all("table")[0])
+    assert [row["row"] for row in shown] == [*STREAMS[1:], "final"]
+    assert "compared with" not in shown[0]
 
 
 def test_people_are_measured_one_by_one(made_up, page):

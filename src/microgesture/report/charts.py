@@ -8,7 +8,8 @@ import pandas as pd
 from markupsafe import Markup
 
 SIDE = 168  # of a square drawing, in pixels of the page
-MARGIN = 36
+MARGIN = 36  # left of a drawing
+BELOW = 26
 
 
 def reliability_chart(name: str, before: pd.DataFrame, after: pd.DataFrame) -> Markup:
@@ -17,7 +18,7 @@ def reliability_chart(name: str, before: pd.DataFrame, after: pd.DataFrame) -> M
     def place(promised: float, kept: float) -> tuple[float, float]:
         return MARGIN + promised * SIDE, 6 + (1 - kept) * SIDE
 
-    parts = [_frame(SIDE, SIDE, "promised", "kept"), _line([place(0, 0), place(1, 1)], "guide")]
+    parts = [_frame(SIDE, SIDE, ("promised", "1"), ("kept", "1")), _line([place(0, 0), place(1, 1)], "guide")]
     most = max(before.clips.max(), after.clips.max())
     for found, kind, said in ((before, "before", "as it is"), (after, "after", "calibrated")):
         places = [place(line.promised, line.kept) for line in found.itertuples()]
@@ -25,7 +26,7 @@ def reliability_chart(name: str, before: pd.DataFrame, after: pd.DataFrame) -> M
         for (x, y), line in zip(places, found.itertuples(), strict=True):
             shown = f"{said}: {line.clips} clips, promised {line.promised:.1%}, kept {line.kept:.1%}"
             parts.append(_dot(x, y, 2 + 4 * np.sqrt(line.clips / most), kind, shown))
-    return _svg(SIDE + MARGIN + 6, SIDE + MARGIN + 6, f"Reliability of {name}", parts)
+    return _svg(SIDE + MARGIN + 6, SIDE + BELOW, f"Reliability of {name}", parts)
 
 
 def interval_chart(table: pd.DataFrame, metric: str, chance: float) -> Markup:
@@ -55,8 +56,10 @@ def interval_chart(table: pd.DataFrame, metric: str, chance: float) -> Markup:
     return _svg(beside + width + 12, below + 20, f"{metric.replace('_', ' ')} with intervals", parts)
 
 
-def learning_chart(name: str, history: Sequence[Mapping[str, Any]], best: int, measured: Sequence[str]) -> Markup:
-    """What was measured in each epoch: the columns ``measured`` of the history, the best epoch marked.
+def learning_chart(
+    name: str, history: Sequence[Mapping[str, Any]], best: int, measured: Sequence[str], unit: str
+) -> Markup:
+    """What was measured in each epoch: the columns ``measured`` of the history in their unit, the best epoch marked.
 
     The bottom is 0, the top 1 or the highest value above; epochs in which a column has no value are left out. What has
     no training loss was measured before the first epoch.
@@ -67,7 +70,7 @@ def learning_chart(name: str, history: Sequence[Mapping[str, Any]], best: int, m
     def place(epoch: int, value: float) -> tuple[float, float]:
         return MARGIN + (epoch / max(len(history) - 1, 1)) * width, 6 + (1 - value / top) * SIDE * 0.7
 
-    parts = [_frame(width, SIDE * 0.7, "epoch", f"{top:.2f}")]
+    parts = [_frame(width, SIDE * 0.7, ("epoch", str(max(len(history) - 1, 1))), (unit, f"{top:.3g}"))]
     parts.append(_line([place(best, 0), place(best, top)], "guide"))
     for column, kind in zip(measured, ("before", "after"), strict=True):
         known = [(epoch, line[column]) for epoch, line in enumerate(history) if line.get(column) is not None]
@@ -78,7 +81,7 @@ def learning_chart(name: str, history: Sequence[Mapping[str, Any]], best: int, m
             shown = f"{when}: {column.replace('_', ' ')} {value:.3f}{', kept' if epoch == best else ''}"
             parts.append(_dot(*place(epoch, value), 4 if epoch == best else 2, kind, shown))
     label = f"{name}: {' and '.join(column.replace('_', ' ') for column in measured)} by epoch"
-    return _svg(width + MARGIN + 6, SIDE * 0.7 + MARGIN + 6, label, parts)
+    return _svg(width + MARGIN + 6, SIDE * 0.7 + BELOW, label, parts)
 
 
 def _svg(width: float, height: float, label: str, parts: Sequence[Markup]) -> Markup:
@@ -86,12 +89,20 @@ def _svg(width: float, height: float, label: str, parts: Sequence[Markup]) -> Ma
     return opening.format(label, width, height, width, height) + Markup("").join(parts) + Markup("</svg>")
 
 
-def _frame(width: float, height: float, below: str, beside: str) -> Markup:
-    return Markup(
-        '<rect class="frame" x="{}" y="6" width="{:.0f}" height="{:.0f}"/>'
-        '<text x="{:.0f}" y="{:.0f}" text-anchor="middle">{}</text>'
-        '<text x="{}" y="14" text-anchor="end">{}</text>'
-    ).format(MARGIN, width, height, MARGIN + width / 2, height + MARGIN - 4, below, MARGIN - 3, beside)
+def _frame(width: float, height: float, across: tuple[str, str], up: tuple[str, str]) -> Markup:
+    """A frame from 0 to an end ``across`` and ``up``: what is measured there, and the end."""
+    corners = [
+        (MARGIN, height + 18, "middle", "0"),
+        (MARGIN + width / 2, height + 18, "middle", across[0]),
+        (MARGIN + width, height + 18, "middle", across[1]),
+        (MARGIN - 4, height + 6, "end", "0"),
+        (MARGIN - 4, 13, "end", up[1]),
+    ]
+    text = Markup('<text x="{:.0f}" y="{:.0f}" text-anchor="{}">{}</text>')
+    beside = Markup('<text transform="translate({:.0f} {:.0f}) rotate(-90)" text-anchor="middle">{}</text>')
+    frame = Markup('<rect class="frame" x="{}" y="6" width="{:.0f}" height="{:.0f}"/>').format(MARGIN, width, height)
+    texts = [*(text.format(*corner) for corner in corners), beside.format(MARGIN - 8, 6 + height / 2, up[0])]
+    return Markup("").join([frame, *texts])
 
 
 def _line(places: Sequence[tuple[float, float]], kind: str) -> Markup:

@@ -97,6 +97,8 @@ def confusion(measured: Measured, results: Results) -> Section:
         Column("share", "share of the class", SHARE, bar=1),
     ]
     said = "A row for each class, a column for what the ensemble says; what is right lies on the diagonal."
+    if pairs.empty:
+        said += " No held-out clip is taken for another class than its own."
     tables = [("The most frequent mistakes", make_table(shown, columns))] if len(shown) else []
     return Section("confusion", title, [said], tables, matrix=make_matrix(measured.confusion_KK, classes))
 
@@ -135,7 +137,7 @@ def missed_clips(measured: Measured, results: Results) -> Section:
     classes, shown = results.clips.classes, places[:MOST_ROWS]
     charts = _frames(measured, results, shown)
     if charts:
-        said.append(f"The first {len(charts)} of them that have frames are shown, from the left to the right.")
+        said.append(f"Frames of {len(charts)} of them, from the left to the right.")
     frame = pd.DataFrame({"clip_id": measured.clip_ids[shown], "person": measured.person_N[shown]})
     frame["true"] = [classes[label] for label in measured.labels_N[shown]]
     frame["ensemble"] = [classes[label] for label in measured.fused_NK[shown].argmax(1)]
@@ -157,7 +159,7 @@ def _frames(measured: Measured, results: Results, places: np.ndarray) -> list[Ch
     for place, clip_id in zip(places, clip_ids, strict=True):
         if clip_id in pictures:
             true, said = classes[measured.labels_N[place]], classes[measured.fused_NK[place].argmax()]
-            charts.append(Chart(f"{clip_id}: {true}, taken for {said}", [pictures[clip_id]]))
+            charts.append(Chart(f"{clip_id}: {true}; the ensemble says {said}", [pictures[clip_id]]))
     return charts
 
 

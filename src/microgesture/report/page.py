@@ -11,11 +11,11 @@ from ..people import caveat, count_people, describe_clips, people_in_words
 from . import held_out, run
 from .measured import Measured, measure_held_out
 from .results import Results
-from .section import Section
+from .section import MEASURES, Section
 from .step import ReportStep
 
 HERE = Path(__file__).parent
-FIGURES = {"accuracy": "top 1", "top5": "top 5", "macro_f1": "macro F1", "balanced_accuracy": "balanced accuracy"}
+FIGURES = {"top 1": "accuracy (top 1)", "balanced": "balanced accuracy"}
 
 
 def write_report(output: Path, step: ReportStep, results: Results) -> None:
@@ -31,7 +31,7 @@ def render(step: ReportStep, results: Results) -> str:
         loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
     return environment.get_template("page.html").render(
-        title=f"What {step.submitted} has learned on {corpora}",
+        title=f"What the ensemble {step.submitted} has learned on {corpora}",
         style=Markup((HERE / "page.css").read_text(encoding="utf-8")),
         script=Markup((HERE / "page.js").read_text(encoding="utf-8")),
         what_ran=_what_ran(step, results),
@@ -48,7 +48,7 @@ def _sections(step: ReportStep, results: Results, measured: Measured) -> list[Se
     made = [
         held_out.streams(measured),
         held_out.fusion_weights(measured, results),
-        run.ablation(results),
+        run.ablation(measured, results),
         held_out.class_scores(measured, results),
         held_out.confusion(measured, results),
         held_out.calibration(measured),
@@ -74,13 +74,15 @@ def _what_ran(step: ReportStep, results: Results) -> str:
     )
 
 
-def _figures(measured: Measured) -> list[tuple[str, str, str]]:
-    """The ensemble's measures, each with its name and its interval, if there is one."""
+def _figures(measured: Measured) -> list[tuple[str, str, str, str]]:
+    """The ensemble's measures, each with its name, what that means, and its interval, if there is one."""
     figures = []
     for line in measured.table.tail(1).to_dict("records"):
-        for metric, name in FIGURES.items():
-            low, high = line[f"{metric}_low"], line[f"{metric}_high"]
-            figures.append((name, f"{line[metric]:.1%}", "" if np.isnan(low) else f"{low:.1%} to {high:.1%}"))
+        for column in MEASURES:
+            low, high = line[f"{column.name}_low"], line[f"{column.name}_high"]
+            interval = "" if np.isnan(low) else f"{low:.1%} to {high:.1%}"
+            name = FIGURES.get(column.title, column.title)
+            figures.append((name, column.hint, f"{line[column.name]:.1%}", interval))
     return figures
 
 
@@ -100,4 +102,6 @@ def _told(step: ReportStep, results: Results, measured: Measured) -> list[str]:
     said.append(f"{shown} {caveat(step.folds, people)}")
     if sum(people.values()) > 1:
         said.append(f"The ranges are the middle 95 % of 1000 draws of the {people_in_words(people)}, with replacement.")
+        if (measured.fused_NK.argmax(1) == measured.labels_N).all():
+            said.append("No clip is wrong, so the ranges cannot tell how much less it would be on other clips.")
     return said

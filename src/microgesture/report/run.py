@@ -1,37 +1,47 @@
 """The sections of a report about the run: what was compared, trained, left out, and what it took."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
 
 from .charts import learning_chart
+from .measured import Measured
 from .results import Results
 from .section import COUNT, GAIN, MEASURES, MOST_ROWS, NOTHING, SCORE, Chart, Section
-from .tables import Column, make_table
-
-DIFFERENCE = Column(
-    "difference", "difference", GAIN, "in accuracy, over the row that it is compared with", interval=True
-)
+from .tables import Column, Table, make_table
 
 
-def ablation(results: Results) -> Section:
-    """The ablation tables of held-out and, where the truth is known, of test clips."""
-    results, columns = (
-        results,
-        [Column("name", "row"), *MEASURES, Column("versus", "compared with"), DIFFERENCE],
-    )
+def ablation(measured: Measured, results: Results) -> Section | None:
+    """The ablation tables of held-out and, where the truth is known, of test clips.
+
+    None where they would only repeat the streams and the ensemble.
+    """
     tables = []
     for heading, table in (("Held-out clips", results.ablation), ("Test clips", results.cross_subject)):
         if table is not None and len(table):
-            real = (table.difference_low > 0) | (table.difference_high < 0)
             heading += f", {table.clips.iloc[0]:,} of them"
-            tables.append((heading, make_table(table, columns, real)))
+            tables.append((heading, compared(table, [Column("name", "row"), *MEASURES], "accuracy")))
             if single := [column for column in table if column.startswith("accuracy of ")]:
                 each = [Column("name", "row"), *(Column(c, c.removeprefix("accuracy of "), SCORE) for c in single)]
                 tables.append(("Accuracy of each person of the test split", make_table(table, each)))
-    said = "All rows on the same clips. Bold: the interval of the difference in accuracy excludes 0."
+    rows = results.ablation
+    if len(tables) == 1 and rows.versus.isna().all() and list(rows.name) == list(measured.table.name):
+        return None
+    said = "What the configuration compares, all rows on the same clips. "
+    said += "Bold: the interval of the difference in accuracy excludes 0."
     return Section("ablation", "Ablation", [said] if tables else [NOTHING], tables)
+
+
+def compared(table: pd.DataFrame, columns: Sequence[Column], metric: str) -> Table:
+    """The rows with their differences in ``metric`` over others, if any is compared; real ones stand out."""
+    if table.versus.isna().all():
+        return make_table(table, columns)
+    hint = f"in {metric}, over the row that it is compared with"
+    difference = Column("difference", "difference", GAIN, hint, interval=True)
+    real = (table.difference_low > 0) | (table.difference_high < 0)
+    return make_table(table, [*columns, Column("versus", "compared with"), difference], real)
 
 
 def learning_curves(results: Results) -> Section:
@@ -39,9 +49,9 @@ def learning_curves(results: Results) -> Section:
     charts, lines = [], []
     for name, card in results.cards.items():
         best, history = card["best_epoch"], card["history"]
-        drawings = [learning_chart(name, history, best, ("train_loss", "val_loss"))]
+        drawings = [learning_chart(name, history, best, ("train_loss", "val_loss"), "loss")]
         if history[best].get("val_accuracy") is not None:
-            drawings.append(learning_chart(name, history, best, ("val_accuracy", "val_balanced_accuracy")))
+            drawings.append(learning_chart(name, history, best, ("val_accuracy", "val_balanced_accuracy"), "accuracy"))
         epochs = [epoch["epoch"] for epoch in history if epoch["train_loss"] is not None]
         span = f"{epochs[0]} to {epochs[-1]}"
         kept = f"epoch {best} of {span} is kept" if best in epochs else f"it is kept as it began, before epochs {span}"
@@ -95,7 +105,6 @@ def pseudo_labels(results: Results) -> Section | None:
 
 def emotion(results: Results) -> Section | None:
     """How well sources tell win from lose; None where the run told no emotion."""
-    results = results
     if results.emotion is None:
         return None
     columns = [
@@ -103,15 +112,18 @@ def emotion(results: Results) -> Section | None:
         Column("balanced_accuracy", "balanced", SCORE, interval=True),
         Column("auc", "AUC", SCORE, "area under the receiver operating characteristic", interval=True),
         Column("accuracy", "accuracy", SCORE, interval=True),
-        Column("versus", "compared with"),
-        Column("difference", "difference", GAIN, "in balanced accuracy", interval=True),
     ]
     tables = []
     for heading, table in (("Held-out videos", results.emotion), ("Test videos", results.emotion_on_test)):
         if table is not None and len(table):
-            real = (table.difference_low > 0) | (table.difference_high < 0)
-            tables.append((f"{heading}, {table.videos.iloc[0]:,} of them", make_table(table, columns, real)))
-    return Section("emotion", "Emotion", ["Win or lose, told for a whole video from different sources."], tables)
+            heading += f", {table.videos.iloc[0]:,} of them"
+            tables.append((heading, compared(table, columns, "balanced accuracy")))
+    said = (
+        "Whether the person of a whole video has won or lost, told from the face, from what a stream sees of the whole "
+        "video (context), from what one sees of its gestures, and from several of them. Held-out videos were told by "
+        "networks that learnt without their people. Bold: the interval of the difference excludes 0."
+    )
+    return Section("emotion", "Emotion", [said], tables)
 
 
 def time_and_memory(results: Results) -> Section:
@@ -140,7 +152,8 @@ def versions_and_settings(results: Results, configuration: dict[str, Any]) -> Se
         versions["device"] = f"{card['devices']} {card['device']}"
         for what, version in versions.items():
             ran.setdefault((what, version or "unknown"), []).append(name)
-    lines = [(what, version, ", ".join(names)) for (what, version), names in ran.items()]
+    shared = {found for found, names in ran.items() if len(names) == len(cards)}
+    lines = [(*found, "all" if found in shared else ", ".join(names)) for found, names in ran.items()]
     columns = [Column("what", "what"), Column("version", "version"), Column("streams", "streams")]
     table = make_table(pd.DataFrame(lines, columns=[column.name for column in columns]), columns)
     keys = ("inputs", "network", "recipe", "init", "weights", "seed")
