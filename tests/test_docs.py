@@ -1,16 +1,28 @@
 import importlib.util
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
+import typer
 import yaml
+from pydantic import TypeAdapter
+from snakemake.cli import get_argument_parser
 
+from microgesture.cli import app
 from microgesture.config import Config
+from microgesture.recipe import Recipe
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
+TEXTS = [ROOT / "README.md", *sorted(DOCS.glob("*.md"))]
+
+
+def read(page):
+    return page.read_text(encoding="utf-8")
 
 
 def module(name):
@@ -51,16 +63,84 @@ def test_links_to_files_of_the_project_lead_somewhere():
             assert (DOCS / target).exists(), f"{page.name}: {target}"
 
 
-def test_configurations_and_keys_that_pages_show_are_real():
+def test_configurations_that_pages_show_are_real():
     examples = [
-        text for page in DOCS.glob("*.md") for text in re.findall(r"^```yaml\n(.*?)^```", page.read_text(), re.S | re.M)
+        (page.name, text) for page in TEXTS for text in re.findall(r"^```yaml\n(.*?)^```", read(page), re.S | re.M)
     ]
     assert examples
-    for text in examples:
-        assert set(yaml.safe_load(text)) <= set(Config.model_fields)
-    for page in DOCS.glob("*.md"):
-        for name in re.findall(r"\bconfig/\w+\.yaml\b", page.read_text()):
-            assert (ROOT / name).exists(), f"{page.name}: {name}"
+    for name, text in examples:
+        for key, value in yaml.safe_load(text).items():
+            assert key in Config.model_fields, f"{name}: {key}"
+            TypeAdapter(Config.model_fields[key].annotation).validate_python(value)
+    for page in TEXTS:
+        for file in re.findall(r"\bconfig/\w+\.yaml\b", read(page)):
+            assert (ROOT / file).exists(), f"{page.name}: {file}"
+
+
+def test_keys_that_pages_name_are_real():
+    groups = {name: field.annotation for name, field in Config.model_fields.items()}
+    groups["recipe"] = Recipe
+    groups = {name: model for name, model in groups.items() if hasattr(model, "model_fields")}
+    named = [
+        (page.name, *found)
+        for page in TEXTS
+        for found in re.findall(rf"`({'|'.join(groups)})\.(?!csv|html|yaml)([a-z_]+)(?:: [^`]*)?`", read(page))
+    ]
+    assert len(named) > 5
+    assert not [found for found in named if found[2] not in groups[found[1]].model_fields]
+
+
+def commands_of(program):
+    """The commands in code blocks and in lines, with the page that shows them; lines that end with \\ go on."""
+    for page in TEXTS:
+        text = re.sub(r" \\\n\s*", " ", read(page))
+        blocks = re.findall(r"^(?:```(?:bash)?\n(.*?)^```|((?:    .*\n)+))", text, re.S | re.M)
+        lines = [line.strip() for block in blocks for part in block for line in part.splitlines()]
+        for line in lines + re.findall(rf"`({program} [^`]+)`", text):
+            for command in line.split(" && "):
+                if command.startswith(program + " "):
+                    yield page.name, shlex.split(command, comments=True)[1:]
+
+
+def test_commands_that_pages_show_are_real():
+    application = typer.main.get_command(app)
+    shown = list(commands_of("microgesture"))
+    assert {words[0] for _, words in shown} >= {
+        "init",
+        "doctor",
+        "preflight",
+        "verify",
+        "export",
+        "predict-videos",
+        "view",
+    }
+    for page, (name, *words) in shown:
+        if name == "--help":
+            continue
+        command = application.commands.get(name)
+        assert command, f"{page}: microgesture {name}"
+        context = click.Context(command, info_name=name)
+        try:
+            given, _, _ = command.make_parser(context).parse_args(words)
+        except click.UsageError as error:
+            pytest.fail(f"{page}: microgesture {name} {shlex.join(words)}: {error.format_message()}")
+        missing = [one.name for one in command.params if one.required and not given.get(one.name)]
+        assert not words or "--help" in words or not missing, f"{page}: microgesture {name} lacks {missing}"
+
+
+def test_targets_and_options_of_snakemake_that_pages_show_are_real():
+    parser = get_argument_parser()
+    rules = {
+        name
+        for file in ROOT.glob("workflow/rules/*.smk")
+        for name in re.findall(r"^rule (\w+):", file.read_text(), re.M)
+    }
+    shown = list(commands_of("snakemake"))
+    assert shown
+    for page, words in shown:
+        given = parser.parse_args(words)
+        for target in given.targets or ():
+            assert "/" in target or target in rules | {"all"}, f"{page}: {target}"
 
 
 def test_every_key_of_every_group_is_on_the_page_of_settings():
@@ -89,3 +169,18 @@ def test_sections_of_the_readme_are_found_and_their_links_moved():
     assert hooks.own_links(section) == "[b](b.md) and c, [d](https://d.org)"
     with pytest.raises(ValueError, match="no heading 'Three'"):
         hooks.readme_section(readme, "Three")
+
+
+def tables_of(page):
+    """The tables of a page by their first row."""
+    return {rows[0]: rows for part in re.findall(r"(?:^\|.*\n)+", read(page), re.M) for rows in [part.splitlines()]}
+
+
+def test_a_table_of_figures_is_the_same_wherever_it_stands():
+    seen = {}
+    for page in TEXTS:
+        for head, rows in tables_of(page).items():
+            if any(re.search(r"\| \**\d\.\d", row) for row in rows):
+                first, known = seen.setdefault(head, (page.name, rows))
+                assert known == rows, f"{page.name} and {first}: {head}"
+    assert seen
