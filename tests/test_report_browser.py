@@ -100,6 +100,8 @@ def test_print_shows_whole_tables_without_buttons_and_links(opened):
     page.send("Emulation.setEmulatedMedia", media="print")
     assert page.run("getComputedStyle(document.querySelector('nav')).display") == "none"
     assert page.run("[...document.querySelectorAll('.wide')].every((e) => getComputedStyle(e).maxHeight === 'none')")
+    page.send("Emulation.setDeviceMetricsOverride", width=720, height=900, deviceScaleFactor=1, mobile=False)
+    assert page.run("document.documentElement.scrollWidth") <= 720, "wider than A4"
     page.send("Emulation.setEmulatedMedia", media="")
 
 
