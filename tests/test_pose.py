@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
 
@@ -189,42 +190,59 @@ def table(*rows: tuple[str, str, int, int]) -> Clips:
 def stand_in():
     """What looks at no frame: each point is where the number of the frame says."""
 
-    def find(video: Path, spans: list[tuple[int, int]]) -> np.ndarray:
-        if video.name == "deadly.mp4":
-            os._exit(3)
-        if video.name == "damaged.mp4":
-            raise UnusableClip(f"{video}: frame 1 is corrupt")
-        keypoints_TVC = np.zeros((1 + max(last for _, last in spans), 137, 3), np.float32)
-        if video.name == "empty.mp4":
-            return keypoints_TVC
-        for first, last in spans:
-            keypoints_TVC[first : last + 1] = np.arange(first, last + 1)[:, None, None] + 1
-        return keypoints_TVC
+    def find(video: Path, spans: list[tuple[int, int]]) -> Iterator[tuple[int, np.ndarray]]:
+        frames = {frame for first, last in spans for frame in range(first, last + 1)}
+        for index in sorted(frames):
+            if video.name == "deadly.mp4" and index == 6:
+                os._exit(3)
+            if video.name == "damaged.mp4" and index == 8:
+                raise UnusableClip(f"{video}: frame 8 is corrupt")
+            yield index, np.full((137, 3), 0 if video.name == "empty.mp4" else index + 1, np.float32)
 
     return find
 
 
-def test_recordings_are_kept_by_their_video_and_a_bad_one_costs_only_its_clips(tmp_path, monkeypatch):
+@pytest.fixture
+def made(tmp_path, monkeypatch) -> Callable[..., tuple[Shard, Shard]]:
+    """What makes the shards of skeletons and of keypoints of some clips."""
     monkeypatch.setattr(videos, "finder", stand_in)
     monkeypatch.setattr(videos, "require_mediapipe", lambda: None)
     monkeypatch.setattr(making, "require_mediapipe", lambda: None)
-    clips = table(
-        ("a", "talk.mp4", 2, 3), ("b", "talk.mp4", 7, 2), ("c", "deadly.mp4", 0, 4), ("d", "damaged.mp4", 0, 4),
+
+    def make(*rows: tuple[str, str, int, int]) -> tuple[Shard, Shard]:
+        skeletons, cut = tmp_path / "skeletons.arrow", tmp_path / "keypoints.arrow"
+        make_pose(table(*rows), 0, tmp_path, skeletons, tmp_path / "scratch")
+        select_keypoints(table(*rows), 0, skeletons, cut, tmp_path / "scratch2", "22")
+        return Shard(skeletons), Shard(cut)
+
+    return make
+
+
+def test_recordings_are_kept_by_their_video_and_a_bad_one_costs_only_its_clips(made):
+    stored, keypoints = made(
+        ("a", "talk.mp4", 2, 3), ("b", "talk.mp4", 7, 2), ("c", "deadly.mp4", 0, 20), ("d", "damaged.mp4", 5, 14),
         ("e", "whole.mp4", 0, 6), ("f", "empty.mp4", 0, 9), ("g", "empty.mp4", 5, 7),
     )  # fmt: skip
-    skeletons, cut = tmp_path / "skeletons.arrow", tmp_path / "keypoints.arrow"
-    make_pose(clips, 0, tmp_path, skeletons, tmp_path / "scratch")
-    stored = Shard(skeletons)
     assert stored.clip_ids == ["damaged.mp4", "deadly.mp4", "empty.mp4", "talk.mp4", "whole.mp4"]
     assert stored.read("talk.mp4")[:, 0, 0].tolist() == [0, 0, 3, 4, 5, 0, 0, 8, 9]
-    assert "frame 1 is corrupt" in stored.reason("damaged.mp4")
+    assert "frame 8 is corrupt" in stored.reason("damaged.mp4")
     assert "exit status 3" in stored.reason("deadly.mp4")
-    assert "empty.mp4: MediaPipe found nobody in the 12 frames" in stored.reason("empty.mp4")
-    select_keypoints(clips, 0, skeletons, cut, tmp_path / "scratch2", "22")
-    keypoints = Shard(cut)
+    assert "empty.mp4: MediaPipe found nobody in it" in stored.reason("empty.mp4")
     assert keypoints.read("b")[:, 0, 0].tolist() == [8, 9]
     assert keypoints.read("e").shape == (6, 22, 3)
     assert set(keypoints.reasons) == {"c", "d", "f", "g"}
+
+
+def test_clips_that_end_before_a_video_is_damaged_keep_their_keypoints(made):
+    stored, keypoints = made(
+        ("a", "damaged.mp4", 0, 5), ("b", "damaged.mp4", 3, 5), ("c", "damaged.mp4", 3, 20),
+        ("d", "deadly.mp4", 1, 4), ("e", "deadly.mp4", 6, 9), ("f", "deadly.mp4", 20, 2), ("g", "whole.mp4", 0, 6),
+    )  # fmt: skip
+    assert not stored.reasons
+    assert keypoints.read("a")[:, 0, 0].tolist() == [1, 2, 3, 4, 5]
+    assert keypoints.read("b")[:, 0, 0].tolist() == [4, 5, 6, 7, 8]
+    assert keypoints.read("d")[:, 0, 0].tolist() == [2, 3, 4, 5]
+    assert set(keypoints.reasons) == {"c", "e", "f"}
 
 
 def distances(edges: frozenset[tuple[int, int]], start: int) -> dict[int, int]:
@@ -305,7 +323,7 @@ def test_a_shard_holds_the_same_bytes_whatever_was_looked_at_before(tmp_path):
     assert (found_TVC[..., 2] > 0).any(1).all()
     assert stored["after"].read("person.mp4").tobytes() == found_TVC.tobytes()
     assert set(stored["after"].reasons) == {"damaged.mp4", "empty.mp4"}
-    assert "found nobody in the 2 frames" in stored["after"].reason("empty.mp4")
+    assert "found nobody" in stored["after"].reason("empty.mp4")
 
 
 @needs_mediapipe

@@ -19,7 +19,7 @@ VISIBLE = 0.5  # least visibility of a point of the body; below, MediaPipe's own
 _FIELDS = {f"{part.replace(' ', '_')}_landmarks": part for part in SIZES}
 
 Spans = list[tuple[int, int]]  # first and last frames, from 0, the last included
-Finder = Callable[[Path, Spans], np.ndarray]
+Finder = Callable[[Path, Spans], Iterator[tuple[int, np.ndarray]]]
 
 
 def require_mediapipe() -> None:
@@ -41,22 +41,15 @@ def keypoints_of_frames(frames: Iterable[np.ndarray]) -> np.ndarray:
 def finder() -> Finder:
     """What finds keypoints in a video, for a process of its own, which has no standard error from then on.
 
-    It takes a video and spans of frames, and returns float32 (T, 137, 3) as ``in_openpose_order`` says, up to the last
-    frame of the spans. In frames between them nothing is looked for. Raises ``UnusableClip`` if one cannot be decoded,
-    and ``InputError`` without MediaPipe.
+    It takes a video and spans of frames, and gives each of their frames, once and in order, as (index, float32
+    (137, 3)), see ``in_openpose_order``. Raises ``UnusableClip`` at a frame that cannot be decoded, and ``InputError``
+    without MediaPipe.
     """
     mediapipe = _mediapipe()
     with open(os.devnull, "wb") as nowhere:
         # It warns there at every start of a graph and cannot be told not to; errors go another way, see Isolated.
         os.dup2(nowhere.fileno(), 2)
-
-    def find(video: Path, spans: Spans) -> np.ndarray:
-        keypoints_TVC = np.zeros((1 + max(last for _, last in spans), len(NAMES), 3), np.float32)
-        for index, found_VC in _in_order(mediapipe, decode_spans(video, spans)):
-            keypoints_TVC[index] = found_VC
-        return keypoints_TVC
-
-    return find
+    return lambda video, spans: _in_order(mediapipe, decode_spans(video, spans))
 
 
 def _mediapipe() -> ModuleType:

@@ -17,7 +17,7 @@ def make_pose(clips: Clips, shard: int, root: Path, output: Path, scratch: Path)
     """Store keypoints of a shard's recordings, float32 (T, 137, 3) in OpenPose's order, keyed by their video.
 
     That is how ``read_skeletons`` stores those of skeleton files; see ``keypoints_of_videos`` for the numbers, and for
-    the videos that have none but the reason: the others go on. Frames that no clip shows are not looked at. ``root`` is
+    videos that are damaged or show nobody: the others go on. Frames that no clip shows are not looked at. ``root`` is
     the corpus's folder, or a file in it such as ``clips.csv``. Raises ``InputError`` without MediaPipe.
     """
     require_mediapipe()
