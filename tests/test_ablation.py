@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score, top_k_accuracy_score
 
 from made_up_scores import as_scores, made_up_stream
-from microgesture.ablation import draw_people, make_ablation, markdown_table, run_ablation
+from microgesture.ablation import ablation_table, draw_people, make_ablation, run_ablation
 from microgesture.clips import Clips
 from microgesture.scores import Scores, write_predictions, write_scores
 
@@ -103,7 +103,7 @@ def test_one_person_gives_no_interval():
     table = make_ablation({"poor": None, "good": "poor"}, said, labels_N, np.zeros(90, int))
     assert table.filter(regex="_(low|high)$").isna().all(axis=None)
     assert table.accuracy.notna().all()
-    assert f"| {table.accuracy[0]:.3f} |" in markdown_table(table)
+    assert f"| {table.accuracy[0]:.3f} |" in ablation_table(table)
 
 
 def test_real_gains_are_bold():
@@ -111,7 +111,7 @@ def test_real_gains_are_bold():
     for metric in ("accuracy", "balanced_accuracy", "macro_f1", "top5"):
         table = table.assign(**{metric: 0.71349, f"{metric}_low": 0.69, f"{metric}_high": 0.7351})
     ends = {"difference": [None, 0.012, -0.004], "difference_low": [None, 0.002, -0.01]}
-    lines = markdown_table(table.assign(**ends, difference_high=[None, 0.021, 0.001])).splitlines()
+    lines = ablation_table(table.assign(**ends, difference_high=[None, 0.021, 0.001])).splitlines()
     assert lines[2] == f"| a |{' 0.713 [0.690, 0.735] |' * 4}  |"
     assert lines[3].endswith("| **+0.012 [+0.002, +0.021]** over a |")
     assert lines[4].endswith("| -0.004 [-0.010, +0.001] over a |")

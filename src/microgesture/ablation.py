@@ -8,6 +8,7 @@ import pandas as pd
 
 from .clips import Clips, natural_key
 from .files import write_csv, write_text
+from .markdown import compared_rows
 from .metrics import count
 from .people import caveat, count_people, describe_clips, people_in_words, person_of
 from .scores import read_said
@@ -64,26 +65,9 @@ def _with_interval(name: str, value: float, drawn_D: np.ndarray, people: int) ->
     return {name: value, f"{name}_low": float(low), f"{name}_high": float(high)}
 
 
-def markdown_table(table: pd.DataFrame) -> str:
-    """The table for people to read; a difference is bold where its interval excludes 0."""
-    lines = [["", *MEASURED.values(), "difference in accuracy"], ["---"] * (len(MEASURED) + 2)]
-    for line in table.to_dict("records"):
-        numbers = [_shown(line, metric, "{:.3f}") for metric in MEASURED]
-        lines.append([line["name"], *numbers, _difference(line)])
-    return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
-
-
-def _difference(line: Mapping[str, float | str]) -> str:
-    if pd.isna(line["versus"]):
-        return ""
-    shown = _shown(line, "difference", "{:+.3f}")
-    real = line["difference_low"] > 0 or line["difference_high"] < 0
-    return f"{f'**{shown}**' if real else shown} over {line['versus']}"
-
-
-def _shown(line: Mapping[str, float | str], name: str, form: str) -> str:
-    value, low, high = (line[f"{name}{end}"] for end in ("", "_low", "_high"))
-    return form.format(value) + ("" if pd.isna(low) else f" [{form.format(low)}, {form.format(high)}]")
+def ablation_table(table: pd.DataFrame) -> str:
+    """The table for people to read."""
+    return compared_rows(table, "", MEASURED, "accuracy")
 
 
 def run_ablation(
@@ -144,4 +128,4 @@ def _report(found: pd.DataFrame, people: Mapping[str, int], folds: int, left_out
         )
         if sum(people.values()) < FEW_PEOPLE:
             intervals += " With so few of them the intervals are too narrow."
-    return [f"{measured}. {caveat(folds, people)}\n", markdown_table(found), f"{intervals}\n"]
+    return [f"{measured}. {caveat(folds, people)}\n", ablation_table(found), f"{intervals}\n"]

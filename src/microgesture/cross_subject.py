@@ -6,11 +6,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from .ablation import make_ablation, markdown_table
+from .ablation import ablation_table, make_ablation
 from .clips import Clips, natural_key
 from .csv_files import csv_table
 from .errors import InputError
 from .files import write_csv, write_text
+from .markdown import markdown_table
 from .people import count_people, people_in_words, person_of
 from .scores import read_said
 
@@ -82,7 +83,7 @@ def run_cross_subject(
     text = (
         f"# Cross-subject ablation\n\nTest split, {len(ids)} clips of {people} who are in no other split. In brackets: "
         f"the middle 95 % of 1000 draws of the {people}, with replacement. One seed of training.\n\n"
-        f"{markdown_table(found)}\n{_by_person(found)}"
+        f"{ablation_table(found)}\n{_by_person(found)}"
     )
     write_text(markdown, text)
 
@@ -90,7 +91,6 @@ def run_cross_subject(
 def _by_person(found: pd.DataFrame) -> str:
     """The accuracies of the single people, for people to read."""
     columns = [column for column in found.columns if column.startswith("accuracy of ")]
-    lines = [["accuracy of", *(column.removeprefix("accuracy of ") for column in columns)]]
-    lines.append(["---"] * len(lines[0]))
-    lines += [[line["name"], *(f"{line[column]:.3f}" for column in columns)] for line in found.to_dict("records")]
-    return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
+    titles = ["accuracy of", *(column.removeprefix("accuracy of ") for column in columns)]
+    lines = [[line["name"], *(f"{line[column]:.3f}" for column in columns)] for line in found.to_dict("records")]
+    return markdown_table(titles, lines)

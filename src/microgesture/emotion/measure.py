@@ -9,6 +9,7 @@ import pandas as pd
 from ..ablation import ENDS, FEW_PEOPLE, draw_people
 from ..errors import InputError
 from ..files import write_csv, write_text
+from ..markdown import compared_rows
 from ..metrics import count
 from .predict import read_probabilities
 from .train import learnt_from, person_of_video
@@ -95,19 +96,6 @@ def compare_rows(
     write_text(markdown, _report(found, known, of_test=truth is not None))
 
 
-def markdown_table(found: pd.DataFrame) -> str:
-    """The table for people to read; a difference is bold where its interval excludes 0."""
-    lines = [["sources", *MEASURED.values(), "difference in balanced accuracy"], ["---"] * (len(MEASURED) + 2)]
-    for line in found.to_dict("records"):
-        difference = ""
-        if not pd.isna(line["versus"]):
-            shown = _shown(line, "difference", "{:+.3f}")
-            real = line["difference_low"] > 0 or line["difference_high"] < 0
-            difference = f"{f'**{shown}**' if real else shown} over {line['versus']}"
-        lines.append([line["row"], *(_shown(line, metric, "{:.3f}") for metric in MEASURED), difference])
-    return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
-
-
 def _metrics(says_N: np.ndarray, win_N: np.ndarray, group_N: np.ndarray, times_DG: np.ndarray) -> dict[str, np.ndarray]:
     counts = count(np.stack((1 - says_N, says_N), 1), win_N.astype(int), group_N, times_DG.shape[1]).sums(times_DG)
     measured = counts.metrics()
@@ -146,15 +134,9 @@ def _report(found: pd.DataFrame, known: pd.DataFrame, *, of_test: bool) -> str:
     if known.subject.isna().any():
         described += "; who is in which video is not always known"
     few = " With so few people the intervals are too narrow." if people < FEW_PEOPLE else ""
+    table = compared_rows(found, "sources", MEASURED, "balanced accuracy")
     return (
         f"# Emotion\n\n{described}: {len(known)} videos ({counts['win']} wins, {counts['lose']} losses) of {people} "
-        f"people. Chance is 0.5 for balanced accuracy and AUC.\n\n{markdown_table(found)}\nIn brackets: the middle "
-        f"95 % of 1000 draws of the {people} people, with replacement; one seed of training.{few}\n"
+        f"people. Chance is 0.5 for balanced accuracy and AUC.\n\n{table}\nIn brackets: the middle 95 % of "
+        f"1000 draws of the {people} people, with replacement; one seed of training.{few}\n"
     )
-
-
-def _shown(line: Mapping[str, float | str], name: str, form: str) -> str:
-    value, low, high = (line[f"{name}{end}"] for end in ("", "_low", "_high"))
-    if pd.isna(value):
-        return ""
-    return form.format(value) + ("" if pd.isna(low) else f" [{form.format(low)}, {form.format(high)}]")
