@@ -63,3 +63,31 @@ def test_a_part_is_never_seen_without_a_terminal_or_if_it_is_quiet(monkeypatch):
     terminal = writing_to(Terminal(), monkeypatch)
     assert list(bars.part_progress(range(2), "epoch 3", 2, quiet=True)) == [0, 1]
     assert pipe.getvalue() == terminal.getvalue() == ""
+
+
+def test_a_bar_inside_another_one_is_a_part(monkeypatch):
+    pipe = writing_to(io.StringIO(), monkeypatch)
+    for _ in bars.progress(range(2), "windows", total=2, unit="piece"):
+        assert list(bars.progress(range(3), "flow", total=3)) == [0, 1, 2]
+    assert list(bars.progress(range(3), "depth", total=3)) == [0, 1, 2]
+    lines = pipe.getvalue().splitlines()
+    assert [line.partition(" in ")[0] for line in lines] == ["windows: 2 pieces", "depth: 3 clips"]
+
+
+def test_a_bar_that_is_left_early_does_not_make_the_next_one_a_part(monkeypatch):
+    pipe = writing_to(io.StringIO(), monkeypatch)
+    left = bars.progress(range(3), "flow", total=3)
+    next(left)
+    left.close()
+    assert list(bars.progress(range(1), "depth", total=1)) == [0]
+    assert pipe.getvalue().startswith("depth: 1 clips")
+
+
+def test_a_part_of_a_bar_goes_away_from_a_terminal(monkeypatch):
+    terminal = writing_to(Terminal(), monkeypatch)
+    monkeypatch.setattr(bars, "BRIEF", 0)
+    for _ in bars.progress(range(1), "windows", total=1):
+        list(bars.progress(range(2), "flow", total=2))
+    last = [part for part in terminal.getvalue().split("\r") if part.strip()]
+    assert any(part.startswith("flow") for part in last)
+    assert "windows: 100%" in last[-1]
