@@ -1,7 +1,7 @@
 """How many gestures of whole recordings an exported recogniser finds, and how many of those it finds are right.
 
     microgesture export --output model
-    python benchmarks/timelines.py model [--split test] [--recordings 0054 0067] [--threshold 0.4]
+    python benchmarks/timelines.py model [--split test] [--recordings 0054 0067] [--threshold 0.5]
 
 The clips table of a corpus says where the gestures of its recordings are, and for test the file of true labels which
 they are. A gesture is found if a segment of its class overlaps it by more than 0.3 (frames in both, as a share of those
@@ -16,9 +16,10 @@ import pandas as pd
 
 from microgesture.batches import Machine
 from microgesture.clips import Clips, read_clips
-from microgesture.recogniser.predictions import THRESHOLD
+from microgesture.recogniser.finding import segments_of
+from microgesture.recogniser.predictions import STILLNESS, THRESHOLD, FindingSettings
 from microgesture.recogniser.scoring import Scorer
-from microgesture.recogniser.segments import Segment, count_found, find_segments
+from microgesture.recogniser.segments import Segment, count_found
 from microgesture.recogniser.windows import find_recording
 
 
@@ -43,7 +44,9 @@ def main() -> None:
     parser.add_argument("--split", default="test")
     parser.add_argument("--recordings", nargs="*", help="by default all of the split")
     parser.add_argument("--threshold", type=float, default=THRESHOLD)
+    parser.add_argument("--stillness", type=float, default=STILLNESS)
     options = parser.parse_args()
+    how = FindingSettings(threshold=options.threshold, stillness=options.stillness)
     root = options.root or options.results / "demo" / options.corpus
     truth = options.truth or options.results / "demo" / f"{options.corpus}_test_labels.csv"
     answers = dict(pd.read_csv(truth, dtype=str)[["Id", "Target"]].to_numpy().tolist())
@@ -55,8 +58,7 @@ def main() -> None:
         started = time.monotonic()
         row = files.loc[name]
         windows = scorer.score(find_recording(root / row.video, root / row.skeleton, float(row.fps)))
-        spans = windows.starts_N, windows.ends_N, windows.probabilities_NK
-        found, true = find_segments(*spans, options.threshold), true_segments(clips, name, answers)
+        found, true = segments_of(windows, how), true_segments(clips, name, answers)
         counts = [count_found(found, true), len(true), len(found)]
         totals = [sum(pair) for pair in zip(totals, counts, strict=True)]
         print(f"{name}: {sentence(*counts)}; {time.monotonic() - started:.0f} s", flush=True)

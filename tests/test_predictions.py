@@ -94,4 +94,7 @@ def test_a_dry_run_finds_gestures_in_every_recording(tmp_path, settings, exports
     assert counts["find_gestures"] == "2"
     assert int(counts.get("export_recogniser", 0)) == exports
     assert int(counts.get("train_stream", 0)) == 2 * exports
-    assert "'my videos/a talk.mp4' --output results/predictions --fps 25.0 --threshold 0.4" in run.stdout + run.stderr
+    assert (
+        "'my videos/a talk.mp4' --output results/predictions --fps 25.0 --threshold 0.5 --stillness 0.25"
+        in run.stdout + run.stderr
+    )

@@ -18,12 +18,14 @@ from microgesture.recogniser.export import export_recogniser, results_of
 from microgesture.recogniser.finding import find_gestures
 from microgesture.recogniser.loading import open_recogniser
 from microgesture.recogniser.planning import recogniser_step
+from microgesture.recogniser.predictions import FindingSettings
 from microgesture.recogniser.scoring import Scorer
 from microgesture.recogniser.settings import Lengths
 from microgesture.recogniser.windows import Recording, find_recording, window_table
 
 LENGTHS = Lengths(frames=(8, 12), fps=25)
 CPU = Machine("cpu")
+EVERYTHING = FindingSettings(threshold=0)
 
 
 @pytest.fixture(scope="module")
@@ -123,23 +125,51 @@ def test_a_folder_in_which_a_file_has_changed_is_refused(run, tmp_path, file):
         open_recogniser(tmp_path / "model")
 
 
-def test_no_file_outside_the_folder_is_ever_named(run, tmp_path):
-    export(run, tmp_path / "model")
-    manifest = tmp_path / "model" / "recogniser.json"
+def rewritten(run, folder, change):
+    """An exported folder whose manifest somebody has changed, with its checksums."""
+    export(run, folder)
+    manifest = folder / "recogniser.json"
     content = json.loads(manifest.read_text())
-    content["members"][0]["file"] = "../joint.safetensors"
+    change(content)
     manifest.write_text(json.dumps(content))
-    sums = subprocess.run(["sha256sum", *STREAMS_FILES], cwd=manifest.parent, capture_output=True, check=True)
-    (manifest.parent / "SHA256SUMS").write_bytes(sums.stdout)
+    files = ["recogniser.json", *(f"{stream}.safetensors" for stream in STREAMS)]
+    sums = subprocess.run(["sha256sum", *files], cwd=folder, capture_output=True, check=True)
+    (folder / "SHA256SUMS").write_bytes(sums.stdout)
+    return folder
+
+
+def test_no_file_outside_the_folder_is_ever_named(run, tmp_path):
+    folder = rewritten(
+        run, tmp_path / "model", lambda content: content["members"][0].update(file="../joint.safetensors")
+    )
     with pytest.raises(InputError, match="file"):
-        open_recogniser(manifest.parent)
+        open_recogniser(folder)
 
 
-STREAMS_FILES = ["recogniser.json", *(f"{stream}.safetensors" for stream in STREAMS)]
+def test_a_folder_of_a_newer_format_is_refused_and_says_so(run, tmp_path):
+    folder = rewritten(run, tmp_path / "model", lambda content: content.update(format=2, secret=1))
+    with pytest.raises(InputError, match="is of format 2, and this version of microgesture reads format 1"):
+        open_recogniser(folder)
+
+
+def test_weights_of_another_network_are_refused(run, tmp_path):
+    def widen(content):
+        content["members"][0]["step"]["network"]["width"] = 8
+
+    with pytest.raises(InputError, match=r"joint\.safetensors has other weights"):
+        Scorer(rewritten(run, tmp_path / "model", widen), CPU)
+
+
+@pytest.mark.parametrize("file", ["joint.safetensors", "SHA256SUMS"])
+def test_a_folder_that_lacks_a_file_is_refused_and_names_it(run, tmp_path, file):
+    export(run, tmp_path / "model")
+    (tmp_path / "model" / file).unlink()
+    with pytest.raises(InputError, match=file):
+        open_recogniser(tmp_path / "model")
 
 
 def test_a_video_becomes_a_timeline(exported, video, tmp_path):
-    said = list(find_gestures(exported, [video], tmp_path, None, 25, 0.0, CPU))
+    said = list(find_gestures(exported, [video], tmp_path, None, EVERYTHING, CPU))
     assert "gestures in 0.8 s" in said[-1]
     with open(tmp_path / "talk.csv", newline="") as file:
         rows = list(csv.DictReader(file))
@@ -175,19 +205,21 @@ def test_what_is_no_video_is_told_of_and_passed_over(exported, video, tmp_path):
     broken.write_bytes(b"no video")
     with pytest.raises(UnusableClip, match=r"broken\.mp4"):
         find_recording(broken, None, 25)
-    said = list(find_gestures(exported, [broken, video.with_suffix(".npz")], tmp_path / "out", None, 25, None, CPU))
+    said = list(
+        find_gestures(exported, [broken, video.with_suffix(".npz")], tmp_path / "out", None, FindingSettings(), CPU)
+    )
     assert "broken.mp4" in said[0]
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"talk.csv", "talk.html"}
     with pytest.raises(InputError, match="none of the files"):
-        list(find_gestures(exported, [broken], tmp_path / "out", None, 25, None, CPU))
+        list(find_gestures(exported, [broken], tmp_path / "out", None, FindingSettings(), CPU))
 
 
 def test_two_videos_of_one_name_are_refused(exported, video, tmp_path):
     with pytest.raises(InputError, match="named talk"):
-        list(find_gestures(exported, [video, tmp_path / "talk.avi"], tmp_path, None, 25, None, CPU))
+        list(find_gestures(exported, [video, tmp_path / "talk.avi"], tmp_path, None, FindingSettings(), CPU))
 
 
 def test_results_never_replace_what_they_are_made_of(exported, video):
     with pytest.raises(InputError, match="name another folder"):
-        list(find_gestures(exported, [video], video.parent, None, 25, None, CPU))
+        list(find_gestures(exported, [video], video.parent, None, FindingSettings(), CPU))
     assert video.with_suffix(".npz").is_file()

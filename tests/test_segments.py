@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from microgesture.recogniser.segments import Segment, count_found, find_segments, overlap
+from microgesture.recogniser.segments import Segment, count_found, find_segments, joined, overlap, without_rest
 from microgesture.recogniser.timeline import timeline
 
 SPAN = st.tuples(st.integers(0, 20), st.integers(1, 8), st.integers(1, 99))
@@ -44,6 +44,24 @@ def test_windows_that_nothing_was_said_of_are_rest():
 
 def test_without_any_evidence_all_is_rest():
     assert find_segments(np.array([0]), np.array([3]), np.array([[0.4, 0.3]]), 0.5) == []
+
+
+def test_what_hardly_moves_is_rest_unless_nothing_is_still():
+    probabilities_NK = np.full((40, 2), 0.5)
+    motion_N = np.r_[np.full(30, 0.2), np.full(9, 1.0), np.nan]
+    rest_N = np.isnan(without_rest(probabilities_NK, motion_N, 0.25)).all(1)
+    assert rest_N.tolist() == [True] * 30 + [False] * 10
+    for never_still in (motion_N + 1, np.full(40, np.nan)):
+        assert (without_rest(probabilities_NK, never_still, 0.25) == probabilities_NK).all()
+    assert (without_rest(probabilities_NK, motion_N, 0) == probabilities_NK).all()
+
+
+def test_pieces_of_one_gesture_are_joined_across_short_gaps_alone():
+    pieces = [Segment(0, 9, 1, 0.9), Segment(12, 31, 1, 0.6), Segment(40, 49, 1, 0.7), Segment(50, 59, 0, 0.7)]
+    assert joined(pieces, 2) == [Segment(0, 31, 1, pytest.approx(0.7)), *pieces[2:]]
+    assert joined(pieces, 1.9) == pieces
+    assert [segment[:3] for segment in joined(pieces, 8)] == [(0, 49, 1), (50, 59, 0)]
+    assert joined([], 5) == []
 
 
 def test_overlap_is_the_share_of_frames_in_both():

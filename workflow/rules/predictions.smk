@@ -15,7 +15,10 @@ except InputError as error:
 def finding_options(wildcards):
     """The options that say how gestures are found."""
     finding = plan.config.predictions
-    options = [f"--fps {finding.fps}", f"--threshold {finding.threshold}"]
+    options = [
+        f"--fps {finding.fps} --threshold {finding.threshold} --stillness {finding.stillness}"
+    ]
+    options += [] if finding.join is None else [f"--join {finding.join}"]
     options += [] if finding.pictures else ["--no-pictures"]
     options += (
         [] if finding.pose is None else ["--pose" if finding.pose else "--no-pose"]

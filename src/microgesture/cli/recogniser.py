@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from ..recogniser.predictions import STILLNESS, THRESHOLD, FindingSettings
 from ..recogniser.settings import RecogniserStep
 from ..steps import parse_step
 from .options import Device, File, Files, Memory, Output, SettingsText, Threads, Workers, stage
@@ -47,7 +48,13 @@ def predict_videos(
     keypoints: Annotated[Path | None, typer.Option(exists=True, help="of the one video; else beside it")] = None,
     fps: Annotated[float, typer.Option(min=0.1, help="frames a second where a file does not say")] = 25.0,
     threshold: Annotated[
-        float | None, typer.Option(min=0, max=1, help="probability that a gesture has more than; lower finds more")
+        float, typer.Option(min=0, max=1, help="probability that a gesture has more than; lower finds more")
+    ] = THRESHOLD,
+    stillness: Annotated[
+        float, typer.Option(min=0, max=1, help="share of its liveliest moments' motion below which a video rests")
+    ] = STILLNESS,
+    join: Annotated[
+        float | None, typer.Option(min=0, help="seconds up to which gestures of one class are one; else they stay two")
     ] = None,
     pictures: Annotated[bool, typer.Option(help="also an annotated video and a page beside it")] = True,
     pose: Annotated[
@@ -68,7 +75,8 @@ def predict_videos(
     from ..gpus import held_gpus
     from ..recogniser.finding import find_gestures
 
+    how = FindingSettings(fps=fps, threshold=threshold, stillness=stillness, join=join, pictures=pictures, pose=pose)
     with held_gpus(device) as gpus:
         machine = Machine(device, threads, workers, memory, gpus=gpus)
-        for sentence in find_gestures(folder, videos, output, keypoints, fps, threshold, machine, pictures, pose):
+        for sentence in find_gestures(folder, videos, output, keypoints, how, machine):
             typer.echo(sentence)

@@ -7,9 +7,9 @@ from ..batches import Machine
 from ..errors import InputError, UnusableClip
 from .annotation import annotate
 from .page import write_page
-from .predictions import THRESHOLD
+from .predictions import FindingSettings
 from .scoring import Scorer, Windows
-from .segments import Segment, find_segments
+from .segments import Segment, find_segments, joined, without_rest
 from .timeline import write_timeline
 from .windows import find_recording
 
@@ -19,20 +19,15 @@ def find_gestures(
     videos: Sequence[Path],
     output: Path,
     keypoints: Path | None,
-    fps: float,
-    threshold: float | None,
+    how: FindingSettings,
     machine: Machine,
-    pictures: bool = True,
-    pose: bool | None = None,
 ) -> Iterator[str]:
     """Write ``<name>.csv`` in ``output`` for each video or file of keypoints, and tell of each in sentences.
 
-    With ``pictures``, ``<name>.mp4`` shows a video with what was found, and ``<name>.html`` the timeline beside it.
-
-    ``folder`` is an exported recogniser, ``keypoints`` those of the one video, ``fps`` frames a second where a file
-    does not say, ``threshold`` that of ``find_segments``, by default ours, ``pose`` as ``Scorer`` says. A file that
-    cannot be used is told of and passed over. Raises ``InputError`` if the folder is none, if two files have one name,
-    if one lies in ``output``, or if none can be used.
+    ``folder`` is an exported recogniser, ``keypoints`` those of the one video. With ``how.pictures``, ``<name>.mp4``
+    shows a video with what was found, and ``<name>.html`` the timeline beside it. A file that cannot be used is told of
+    and passed over. Raises ``InputError`` if the folder is none, if two files have one name, if one lies in ``output``,
+    or if none can be used.
     """
     names = [video.stem for video in videos]
     if twice := sorted({name for name in names if names.count(name) > 1}):
@@ -41,12 +36,12 @@ def find_gestures(
         raise InputError(f"--keypoints goes with one video, not with {len(videos)}; lay each file beside its video")
     if beside := [file for file in (*videos, *([keypoints] if keypoints else [])) if _lies_in(file, output)]:
         raise InputError(f"{beside[0]} lies in {output}, where results could replace it; name another folder")
-    scorer = Scorer(folder, machine, pose)
+    scorer = Scorer(folder, machine, how.pose)
     classes, usable = scorer.recogniser.classes, 0
     output.mkdir(parents=True, exist_ok=True)
     for video in videos:
         try:
-            recording = find_recording(video, keypoints, fps)
+            recording = find_recording(video, keypoints, how.fps)
         except UnusableClip as reason:
             yield str(reason)
             continue
@@ -55,15 +50,21 @@ def find_gestures(
         if windows.silent:
             yield f"{recording.name}: no stream could use any of it"
             continue
-        least = THRESHOLD if threshold is None else threshold
-        found = find_segments(windows.starts_N, windows.ends_N, windows.probabilities_NK, least)
+        found = segments_of(windows, how)
         write_timeline(output / f"{recording.name}.csv", found, classes, recording.fps)
-        if pictures:
+        if how.pictures:
             yield from _show(output, windows, found, classes)
         yield f"{output / recording.name}.csv: {len(found)} gestures in {recording.n_frames / recording.fps:.1f} s"
         usable += 1
     if not usable:
         raise InputError("none of the files could be used; see the reasons above")
+
+
+def segments_of(windows: Windows, how: FindingSettings) -> list[Segment]:
+    """The gestures in the windows of a recording, in order."""
+    probabilities_NK = without_rest(windows.probabilities_NK, windows.motion_N, how.stillness)
+    found = find_segments(windows.starts_N, windows.ends_N, probabilities_NK, how.threshold)
+    return found if how.join is None else joined(found, how.join * windows.recording.fps)
 
 
 def _lies_in(file: Path, folder: Path) -> bool:

@@ -8,10 +8,11 @@ from torch import nn
 
 from ..config import listed_problems
 from ..errors import InputError
+from ..files import read_json
 from ..networks import build
 from ..predict import trained
 from .export import sha256
-from .settings import MANIFEST, SUMS, Member, Recogniser
+from .settings import FORMAT, MANIFEST, SUMS, Member, Recogniser
 
 _LINE = re.compile(r"([0-9a-f]{64})  ([\w.-]+)")
 
@@ -26,11 +27,21 @@ def open_recogniser(folder: Path) -> Recogniser:
             raise InputError(f"{folder / file} has changed since it was exported; get the folder again")
     if MANIFEST not in listed:
         raise InputError(f"{folder / SUMS} does not list {MANIFEST}; get the folder again")
+    manifest = folder / MANIFEST
     try:
-        recogniser = Recogniser.model_validate_json((folder / MANIFEST).read_text(encoding="utf-8"))
-    except (ValidationError, UnicodeDecodeError) as error:
-        problems = listed_problems(error) if isinstance(error, ValidationError) else error
-        raise InputError(f"{folder / MANIFEST} cannot be used by this version:\n{problems}") from None
+        content = read_json(manifest)
+    except ValueError as error:
+        raise InputError(f"{manifest} is no JSON ({error}); get the folder again") from None
+    found = content.get("format") if isinstance(content, dict) else None
+    if isinstance(found, int) and found > FORMAT:
+        raise InputError(
+            f"{manifest} is of format {found}, and this version of microgesture reads format {FORMAT}; use the version "
+            "that wrote it, or a newer one"
+        )
+    try:
+        recogniser = Recogniser.model_validate(content)
+    except ValidationError as error:
+        raise InputError(f"{manifest} cannot be used by this version:\n{listed_problems(error)}") from None
     if unlisted := [member.file for member in recogniser.members if member.file not in listed]:
         raise InputError(f"{folder / SUMS} does not list {unlisted[0]}; get the folder again")
     return recogniser
@@ -38,7 +49,10 @@ def open_recogniser(folder: Path) -> Recogniser:
 
 def open_network(folder: Path, recogniser: Recogniser, member: Member) -> nn.Module:
     """The network of a stream with its weights; raises ``InputError`` if they are not what the folder says."""
-    return trained(folder / member.file, member.step, build, recogniser.classes)
+    try:
+        return trained(folder / member.file, member.step, build, recogniser.classes)
+    except RuntimeError as error:
+        raise InputError(f"{folder / member.file} has other weights than its network takes ({error})") from None
 
 
 def _listed(folder: Path) -> dict[str, str]:

@@ -4,7 +4,8 @@ from pydantic import Field
 
 from ..settings import Settings
 
-THRESHOLD = 0.4  # chosen on two validation recordings of the demo, on which 0 to 0.4 find the same gestures
+# Chosen on recordings of the demo's validation people: five of the corpus, and two drawn with long rests.
+THRESHOLD, STILLNESS = 0.5, 0.25
 
 
 class FindingSettings(Settings):
@@ -13,6 +14,19 @@ class FindingSettings(Settings):
     fps: float = Field(25.0, gt=0, description="frames a second where a file does not say")
     threshold: float = Field(
         THRESHOLD, ge=0, le=1, description="probability that a gesture has more than; lower finds more"
+    )
+    stillness: float = Field(
+        STILLNESS,
+        ge=0,
+        le=1,
+        description="what moves less than this share of the liveliest moments of its video is rest; 0: look at "
+        "everything, for gestures that hardly move beside others that do",
+    )
+    join: float | None = Field(
+        None,
+        ge=0,
+        description="seconds up to which two gestures of one class that follow each other are one, for gestures much "
+        "longer than those that were learnt; null: they stay two",
     )
     pictures: bool = Field(True, description="also NAME.mp4, annotated, and NAME.html, the timeline beside it")
     pose: bool | None = Field(

@@ -23,7 +23,7 @@ from ..predict import log_probabilities
 from ..progress import progress
 from ..stream import store
 from .loading import open_network, open_recogniser
-from .pieces import ROOT, Piece, each_piece, read_keypoints, store_keypoints, store_part, store_reason
+from .pieces import ROOT, Piece, each_piece, motion_of, read_keypoints, store_keypoints, store_part, store_reason
 from .settings import Recogniser
 from .windows import Recording, window_table
 
@@ -35,13 +35,15 @@ class Windows:
     """The windows of a recording and what was said of each.
 
     ``starts_N`` and ``ends_N`` are frames, from 0 and included; ``probabilities_NK`` are NaN where no stream could use
-    the window. ``sentences`` tell which streams said nothing, and why.
+    the window. ``motion_N`` is how much moves in each, in grey levels a pixel from frame to frame, NaN where no stream
+    sees the video. ``sentences`` tell which streams said nothing, and why.
     """
 
     recording: Recording
     starts_N: np.ndarray
     ends_N: np.ndarray
     probabilities_NK: np.ndarray
+    motion_N: np.ndarray
     sentences: tuple[str, ...]
 
     @property
@@ -77,7 +79,7 @@ class Scorer:
         A stream whose inputs cannot be made is left out, and its weight goes to the others, window by window.
         """
         clips = window_table(recording, self.recogniser.lengths, self.recogniser.classes)
-        table, said, reasons = clips.table, [], {}
+        table, said, moved, reasons = clips.table, [], [], {}
         wanted = self._pose and self._reads_keypoints
         with tempfile.TemporaryDirectory(prefix="microgesture") as scratch:
             keypoints = read_keypoints(clips, recording, wanted, Path(scratch))
@@ -86,6 +88,7 @@ class Scorer:
                 with tempfile.TemporaryDirectory(dir=scratch) as folder:
                     shards = self._make(piece, keypoints, Path(folder))
                     logits_SNK = self._listen(piece.clips.table, shards, reasons)
+                    moved.append(motion_of(piece.clips.table, Path(folder) / "rgb.arrow"))
                 said.append(fuse(logits_SNK, self._fusion))
         sentences = [f"{recording.name}: left out is {stream}: {why}" for stream, why in reasons.items()]
         if wanted and recording.skeleton is None and recording.video and self.recogniser.pose is None:
@@ -93,7 +96,8 @@ class Scorer:
                 f"{recording.name}: its keypoints were found in the video, and the recogniser has learnt from others: "
                 "expect less of it"
             )
-        return Windows(recording, table.start.to_numpy(), table.end.to_numpy(), np.concatenate(said), tuple(sentences))
+        spans, probabilities_NK = (table.start.to_numpy(), table.end.to_numpy()), np.concatenate(said)
+        return Windows(recording, *spans, probabilities_NK, np.concatenate(moved), tuple(sentences))
 
     @property
     def _kinds(self) -> set[str]:

@@ -51,6 +51,34 @@ def find_segments(
     ]
 
 
+def without_rest(probabilities_NK: np.ndarray, motion_N: np.ndarray, stillness: float) -> np.ndarray:
+    """The probabilities, NaN for windows with less than the share ``stillness`` of the motion of the liveliest ones.
+
+    Those are the 95th percentile of ``motion_N``, of any unit and NaN where unknown. Networks that have only seen
+    gestures call rest one, too, and are often sure of it. In a recording that is never still nothing is taken for rest.
+    """
+    known_N = np.isfinite(motion_N)
+    least = stillness * np.quantile(motion_N[known_N], 0.95) if known_N.any() else 0.0
+    return np.where((known_N & (motion_N < least))[:, None], np.nan, probabilities_NK)
+
+
+def joined(segments: Sequence[Segment], gap: float) -> list[Segment]:
+    """The segments in order, neighbours of one class at most ``gap`` frames apart made one.
+
+    Its probability is their mean over time: longer ones count more.
+    """
+    whole: list[Segment] = []
+    for one in segments:
+        last = whole[-1] if whole else None
+        if last is None or last.label != one.label or one.start - last.end - 1 > gap:
+            whole.append(one)
+            continue
+        sizes = [segment.end - segment.start + 1 for segment in (last, one)]
+        mean = float(np.average([last.probability, one.probability], weights=sizes))
+        whole[-1] = Segment(last.start, one.end, one.label, mean)
+    return whole
+
+
 def overlap(one: Segment, other: Segment) -> float:
     """Frames that both have, as a share of those that either has, 0 to 1."""
     common = min(one.end, other.end) - max(one.start, other.start) + 1

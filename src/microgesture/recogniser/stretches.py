@@ -18,9 +18,9 @@ LOSSLESS = {"preset": "ultrafast", "qp": "0", "threads": "1"}
 def each_stretch(video: Path, spans: Sequence[Span], folder: Path) -> Iterator[Path]:
     """The frames of each span of a video, in order of the spans, as a video that holds nothing else.
 
-    Spans are sorted and may overlap. A stretch is made when it is asked for, so that whoever deletes the one before
-    never has more than two on disk. The video is decoded in a process of its own; raises ``UnusableClip`` where it
-    cannot be.
+    Spans are sorted and may overlap. A stretch is made when it is asked for, so that whoever deletes the one before has
+    no more on disk than those that overlap. The video is decoded in a process of its own. Raises ``UnusableClip`` where
+    it cannot be decoded.
     """
     with Isolated(partial(_cutter, video, tuple(spans), folder), 2 * DECODER_MEMORY) as isolated:
         for first, last in spans:
