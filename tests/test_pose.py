@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pandas as pd
@@ -178,6 +179,13 @@ def test_without_mediapipe_a_sentence_says_what_to_install(tmp_path, monkeypatch
     assert finding.stops
     assert finding.about == "corpora.own.pose"
     assert 'pip install ".[pose]"' in finding.text
+
+
+def test_a_mediapipe_that_cannot_do_it_is_told_apart(monkeypatch):
+    monkeypatch.setattr(holistic, "require_mediapipe", lambda: None)
+    monkeypatch.setitem(sys.modules, "mediapipe", ModuleType("mediapipe"))
+    with pytest.raises(InputError, match=r'this version of MediaPipe .* pip install "\.\[pose\]"'):
+        keypoints_of_frames([])
 
 
 def table(*rows: tuple[str, str, int, int]) -> Clips:

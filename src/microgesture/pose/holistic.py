@@ -57,6 +57,8 @@ def _mediapipe() -> ModuleType:
     warnings.filterwarnings("ignore", "SymbolDatabase.GetPrototype", UserWarning)  # its own use of protobuf
     import mediapipe
 
+    if not hasattr(mediapipe, "solutions"):  # as in later versions, which come without weights
+        raise InputError(f"this version of MediaPipe has no Holistic with its weights: {install_hint('pose')}")
     return mediapipe
 
 
