@@ -1,6 +1,7 @@
 import csv
 import json
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -325,6 +326,24 @@ def test_order_of_the_files_on_disk_does_not_count(folder, monkeypatch):
     assert plan_study(root.parent / "study", root, gpu=False) == before
 
 
+def run(command):
+    done = subprocess.run(
+        f"{sys.executable} -m {command}",
+        shell=True,
+        cwd=ROOT,
+        env={
+            **os.environ,
+            "PYTHONPATH": str(ROOT / "src"),
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
 def test_the_command_and_a_dry_run_of_what_it_proposes(folder, capsys):
     root = folder(*(f"s{who}_{label}_{i}.mp4" for who in range(5) for label in ("wave", "nod") for i in range(2)))
     study = root.parent / "my study"
@@ -334,14 +353,24 @@ def test_the_command_and_a_dry_run_of_what_it_proposes(folder, capsys):
     commands = next_commands(study)
     assert all(command in printed for command in commands)
     assert read_plan(study / "config.yaml", (), "results").config.truth.file == str(study / "clips.csv")
-    run = subprocess.run(
-        f"{sys.executable} -m {commands[1]} --dry-run --quiet rules",
-        shell=True,
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert run.returncode == 0, run.stdout + run.stderr
+    run(f"{commands[1]} --dry-run --quiet rules")
     assert main(["init", str(study), "--from", str(root)]) == 1
+
+
+@pytest.mark.slow
+def test_the_commands_that_it_proposes_lead_from_clips_to_a_report(folder):
+    root = folder(*(f"{label}/s{who}_{label}.mp4" for who in range(6) for label in ("wave", "nod")))
+    study = root.parent / "my study"
+    assert start_study(study, root, gpu=False).can_start
+    settings = study / "config.yaml"
+    settings.write_text(
+        re.sub(r"epochs: \d+", "epochs: 1", settings.read_text()).replace("warmup_epochs: 1", "warmup_epochs: 0")
+    )
+    checked, made = next_commands(study)
+    assert "Nothing would stop a run" in run(checked)
+    run(made)
+    test = {row["clip_id"] for row in csv.DictReader((study / "clips.csv").open()) if row["split"] == "test"}
+    assert {row["Id"] for row in csv.DictReader((study / "results/submission.csv").open())} == test
+    report = (study / "results/report.html").read_text()
+    assert not [stream for stream in ("rgb", "taylor", "flow") if stream not in report]
+    assert (study / "results/cross_subject/ablation.csv").exists()
