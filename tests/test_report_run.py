@@ -17,7 +17,8 @@ def test_the_report_of_a_run_says_what_its_tables_say(tmp_path, folds):
     config = copy.deepcopy(TINY) | {"folds": folds}
     config["corpora"]["imigue"]["demo"]["subjects"] = {"train": 4, "val": 2, "test": 1}
     project = Project(tmp_path, config)
-    assert project.run("results/report.html")["write_report"] == 1
+    assert project.run("all")["write_report"] == 1
+    assert "results/report.html: open it in a browser" in " ".join(project.printed.split())
     results = tmp_path / "results"
     page = read_page((results / "report.html").read_text(encoding="utf-8"))
     summary = pd.read_csv(results / "ensembles/final/summary.csv").set_index("name")
@@ -34,4 +35,4 @@ def test_the_report_of_a_run_says_what_its_tables_say(tmp_path, folds):
     measured = rows(section(page, "time").all("table")[0])
     stages = {row["stage"] for row in measured}
     assert {"skeletons", "flow", "train", "predict", "ensemble"} | ({"train_fold"} if folds else set()) <= stages
-    assert not project.run("results/report.html")
+    assert not project.run("all")
