@@ -11,6 +11,7 @@ from PIL import Image, ImageDraw
 from ..errors import UnusableClip
 from ..isolation import each_clip_isolated
 from ..lettering import can_write, write
+from ..progress import part_progress
 from ..video import DECODER_MEMORY, decode, decoding_seconds
 from ..video_writing import write_video
 from .segments import Segment
@@ -90,9 +91,10 @@ def _annotator(
         size = picture_size(recording.width, recording.height)
         band = bands(segments, classes, recording.n_frames, size[0])
         # The band is above, for a player lays its buttons over the lower edge.
+        frames = part_progress(decode(path, 0, recording.n_frames - 1), f"draw {recording.name}", recording.n_frames)
         pictures = (
             np.concatenate((band(number), cv2.resize(frame_HWC, size, interpolation=cv2.INTER_AREA)))
-            for number, frame_HWC in enumerate(decode(path, 0, recording.n_frames - 1))
+            for number, frame_HWC in enumerate(frames)
         )
         write_video(output, pictures, recording.fps)
         return recording.n_frames
