@@ -1,4 +1,4 @@
-"""What the default run gives: the command of the README, run in the checkout itself; a finished run is only read."""
+"""What the default run gives, run in the checkout itself; a finished run is only read."""
 
 import subprocess
 import sys
@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 import yaml
 
+from browser import browser, needs_chromium
 from microgesture.clips import read_clips
 from microgesture.files import read_json
 from microgesture.metrics import measure
@@ -19,12 +20,14 @@ pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "results"
 STREAMS = yaml.safe_load((ROOT / "config.yaml").read_text())["ensembles"]["final"]["streams"]
+SECTIONS = ["streams", "weights", "classes", "confusion", "calibration", "learning", "missed", "people"]
+SECTIONS += ["quarantine", "time", "settings"]  # no ablation: the demo compares no rows but these streams
 CHANCE = 1 / 8  # the demo shows eight classes
 
 
 @pytest.fixture(scope="module", autouse=True)
 def finished_run():
-    subprocess.run([sys.executable, "-m", "snakemake", "--cores", "8", "results/submission.csv"], cwd=ROOT, check=True)
+    subprocess.run([sys.executable, "-m", "snakemake", "--cores", "8"], cwd=ROOT, check=True)
 
 
 def true_labels(split):
@@ -74,6 +77,23 @@ def test_the_submission_says_what_the_ensemble_predicts():
     assert set(submission.Id) == set(labels)
     right = [target == labels[clip_id] for clip_id, target in zip(submission.Id, submission.Target, strict=True)]
     assert np.mean(right) == ensemble("test").accuracy
+
+
+@needs_chromium
+def test_its_report_shows_every_section_and_is_sorted_without_a_request_or_an_error(tmp_path):
+    path = RESULTS / "report.html"
+    assert path.stat().st_size < 5_000_000
+    with browser(tmp_path) as page:
+        page.open(path)
+        assert page.run("[...document.querySelectorAll('section')].map((section) => section.id)") == SECTIONS
+        assert page.run("[...document.querySelectorAll('section')].every((section) => section.innerText.length > 40)")
+        page.run("document.querySelectorAll('#time th button')[3].click()")
+        cells = "[...document.querySelectorAll('#time tbody tr')].map((row) => row.cells[3].dataset.value)"
+        seconds = [float(value) for value in page.run(cells)]
+        assert len(seconds) > len(STREAMS)
+        assert seconds == sorted(seconds, reverse=True)
+        assert [url for url in page.requests() if not url.startswith("data:")] == [path.as_uri()]
+        assert page.problems() == []
 
 
 def test_nothing_of_the_demo_is_quarantined():
