@@ -1,18 +1,14 @@
 """The annotated video and the page beside it: what a browser is given, and what it makes of them."""
 
 import re
-import shutil
-import subprocess
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from queue import Queue
-from threading import Thread
 
 import av
+import cv2
 import numpy as np
 import pytest
 
+from browser import browser, needs_chromium
 from microgesture.errors import UnusableClip
 from microgesture.recogniser import annotation
 from microgesture.recogniser.annotation import annotate, bands, colour_of, picture_size
@@ -101,50 +97,47 @@ def test_a_page_without_video_has_no_player(tmp_path):
     assert "<video" not in (tmp_path / "talk.html").read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize(
+    ("seconds", "last"), [(0.5, "0:00.5"), (62.54, "1:02.5"), (59.97, "1:00.0"), (3602, "1:00:02.0")]
+)
+def test_moments_stand_under_the_timeline(tmp_path, seconds, last):
+    write_page(tmp_path / "talk.html", "talk", [], CLASSES, round(seconds * 100), 100, None)
+    ticks = re.findall(r"<span>([\d:.]+)</span>", (tmp_path / "talk.html").read_text(encoding="utf-8"))
+    assert len(ticks) == 5
+    assert (ticks[0], ticks[-1]) == ("0:00.0", last)
+
+
+PLAY = """new Promise((resolve, reject) => {
+  player.addEventListener("error", () => reject(player.error.message));
+  player.addEventListener("ended", () => {
+    show(player.currentTime);
+    resolve([player.duration, Number(now.getAttribute("x1"))]);
+  });
+  player.muted = true;
+  player.play();
+})"""
+GO = """new Promise((resolve) => {
+  player.addEventListener("seeked", () => resolve(document.querySelector("tr.now").textContent), {once: true});
+  document.querySelectorAll("rect.gesture")[1].dispatchEvent(new Event("click"));
+})"""
+
+
 @pytest.mark.slow
-@pytest.mark.skipif(not shutil.which("chromium"), reason="needs chromium")
+@needs_chromium
 def test_the_video_plays_in_a_browser_and_moves_the_mark(shown, tmp_path):
-    page = (shown / "talk.html").read_text(encoding="utf-8")
-    probe = """<script>
-      const tell = (what) => fetch("/said/" + what);
-      player.addEventListener("error", () => tell("error"));
-      player.addEventListener("ended", () => {
-        show(player.currentTime);
-        tell(`played-${player.duration.toFixed(2)}-${now.getAttribute("x1") > 900}`);
-      });
-      player.muted = true;
-      player.play();
-    </script>"""
-    (shown / "probe.html").write_text(page.replace("</body>", probe + "</body>"), encoding="utf-8")
-    requests = asked_by_chromium(shown, "probe.html", tmp_path)
-    assert requests[-1] == "/said/played-0.60-true"
-    assert {path for path in requests if path not in ("/probe.html", "/favicon.ico")} == {"/talk.mp4", requests[-1]}
-
-
-def asked_by_chromium(folder: Path, page: str, profile: Path) -> list[str]:
-    """What a browser that shows a page asks for, until it asks for something under /said/."""
-    asked: Queue[str] = Queue()
-
-    class Handler(SimpleHTTPRequestHandler):
-        def do_GET(self) -> None:
-            asked.put(self.path)
-            super().do_GET()
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=str(folder)))
-    Thread(target=server.serve_forever, daemon=True).start()
-    address = f"http://127.0.0.1:{server.server_port}/{page}"
-    options = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", f"--user-data-dir={profile}"]
-    options += ["--autoplay-policy=no-user-gesture-required", "--remote-debugging-port=0"]
-    browser = subprocess.Popen(["chromium", *options, address], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    requests: list[str] = []
-    try:
-        while not (requests and requests[-1].startswith("/said/")):
-            requests.append(asked.get(timeout=60))
-    finally:
-        browser.terminate()
-        browser.wait()
-        server.shutdown()
-    return requests
+    with browser(tmp_path / "profile") as page:
+        page.open(shown / "talk.html")
+        duration, mark = page.run(PLAY)
+        assert duration == pytest.approx(0.6, abs=0.01)
+        assert mark > 900
+        assert "Ärmel zupfen" in page.run(GO)
+        assert not page.problems()
+        # A player has its buttons as data.
+        asked = {Path(request).name for request in page.requests() if not request.startswith("data:")}
+        assert asked == {"talk.html", "talk.mp4"}
+        for theme in ("light", "dark"):
+            page.send("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": theme}])
+            page.screenshot(tmp_path / f"{theme}.png", 1100, 1000)
+    light, dark = (cv2.imread(str(tmp_path / f"{theme}.png")) for theme in ("light", "dark"))
+    assert light[5, 5].min() > 200
+    assert dark[5, 5].max() < 60

@@ -9,6 +9,8 @@ from ..files import write_text
 from .annotation import colour_of
 from .segments import Segment
 
+PARTS = 4  # of the timeline, between two moments that are written under it
+
 
 def write_page(
     path: Path,
@@ -37,5 +39,20 @@ def write_page(
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
-    shown = {"name": name, "rows": rows, "seconds": n_frames / fps, "video": video, "sentences": sentences}
+    seconds = n_frames / fps
+    shown = {
+        "name": name,
+        "rows": rows,
+        "seconds": seconds,
+        "ticks": [_clock(seconds * part / PARTS) for part in range(PARTS + 1)],
+        "video": video,
+        "sentences": [sentence.removeprefix(f"{name}: ") for sentence in sentences],
+    }
     write_text(path, environment.get_template("page.html").render(shown))
+
+
+def _clock(seconds: float) -> str:
+    """A moment as a player shows it, with tenths: 1:02.5, or 1:00:02.5."""
+    minutes, rest = divmod(round(seconds, 1), 60)
+    hours, minutes = divmod(int(minutes), 60)
+    return f"{hours}:{minutes:02}:{rest:04.1f}" if hours else f"{minutes}:{rest:04.1f}"
