@@ -147,8 +147,8 @@ def report(
 ) -> None:
     """Write the page that shows what a run has learned.
 
-    The files are <stream>/fold0.parquet and so on, or <stream>/val.parquet; <stream>/card.json; and
-    <ensemble>/pseudo_labels.csv.
+    The files are <stream>/fold0.parquet and so on, or <stream>/val.parquet; <stream>/card.json;
+    <ensemble>/pseudo_labels.csv; and, if frames are to be shown, the shards of rgb.
     """
     from ..report.page import write_report
     from ..report.results import read_results
