@@ -22,7 +22,7 @@ def test_the_picture_is_drawn_from_the_rules(monkeypatch):
 def test_two_commands_do_the_set_up():
     first, *_ = blocks("bash")
     assert first.splitlines() == [
-        "pip install -r requirements.txt && snakemake --cores 8 results/submission.csv",
+        "pip install -r requirements.txt && snakemake --cores 8",
         "pytest",
     ]
 
