@@ -9,6 +9,7 @@ from microgesture.keypoints import SELECTIONS
 from microgesture.samples import ClipDataset, Sample
 from microgesture.video import crop, person_box
 from microgesture.view.pictures import (
+    brightened,
     flow_pictures,
     flow_wheel,
     full_speed,
@@ -148,6 +149,17 @@ def test_the_wheel_has_the_colours_of_the_motions_that_lead_to_its_rim():
         np.testing.assert_allclose(wheel_HWC[50 + 50 * y, 50 + 50 * x], flow_pictures(motion, 1.0)[0, 0, 0], atol=6)
     assert (wheel_HWC[50, 50] == 255).all()
     assert (wheel_HWC[0, 0] == 255).all()
+
+
+@pytest.mark.parametrize("rest", [0, 128])
+def test_brightened_values_keep_their_order_and_rest_stays_rest(rest):
+    values_THWC = np.arange(256, dtype=np.uint8).reshape(1, 16, 16, 1)
+    shown = brightened(values_THWC, rest).ravel().astype(int)
+    assert (np.diff(shown) >= 0).all()
+    assert shown[[0, rest]].tolist() == [0, rest]
+    most = max(rest, 255 - rest)
+    assert shown[255] >= 254
+    assert shown[rest + 60] == rest + round((60 / most) ** 0.5 * most)
 
 
 def test_full_speed_forgives_a_wrong_vector_and_noise():

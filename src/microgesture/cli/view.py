@@ -43,6 +43,12 @@ def view(
     step = step.model_copy(update={key: value for key, value in asked.items() if value})
     number = int(clips.table.set_index("clip_id").shard[clip_id])
     shards = by_kind(shard_files(results, found, step.kinds, number))
+    if step.kinds and not shards:
+        targets = " ".join(f"results/{kind}/{found}/{number:04d}.arrow" for kind in step.kinds)
+        raise InputError(
+            f"{results} holds nothing of clip {clip_id} that networks see; "
+            f"it is made by: snakemake --cores all {targets}"
+        )
     opened = {kind: Shard(path) for kind, (path,) in shards.items()}
     predictions = read_all_predictions(prediction_files(results, step.ensemble))
     output = output or Path(f"{file_name(clip_id)}.png")

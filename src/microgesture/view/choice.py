@@ -24,12 +24,13 @@ PREDICTED = ("held_out.parquet", "val.parquet", "test.parquet")  # of an ensembl
 def find_clip(results: Path, corpora: Iterable[str], clip_id: str) -> tuple[str, Clips]:
     """The corpus that has a clip, and all of its clips.
 
-    Raises ``InputError`` if no corpus has it, naming the clips that are called alike, or if several have.
+    Raises ``InputError`` if no corpus has it, naming the clips that are called alike, if several have, or if it is
+    quarantined.
     """
     tables = {corpus: results / f"clips/{corpus}.parquet" for corpus in corpora}
     listed = {corpus: read_clips(path) for corpus, path in tables.items() if path.exists()}
     if not listed:
-        raise InputError(f"no clips are listed in {results / 'clips'}; run the workflow first, or name --results")
+        raise InputError(f"no clips are listed in {results / 'clips'}; name --results, or run: snakemake --cores all")
     found = [corpus for corpus, clips in listed.items() if clip_id in set(clips.table.clip_id)]
     if len(found) > 1:
         raise InputError(f"clip {clip_id} is in {' and in '.join(found)}; say which is meant with --corpus")
@@ -37,7 +38,11 @@ def find_clip(results: Path, corpora: Iterable[str], clip_id: str) -> tuple[str,
         known = [known for clips in listed.values() for known in clips.table.clip_id]
         near = get_close_matches(clip_id, known, 3) or known[:3]
         raise InputError(f"there is no clip {clip_id} in {', '.join(listed)}; there are such as {', '.join(near)}")
-    return found[0], listed[found[0]]
+    (corpus,) = found
+    row = listed[corpus].table.set_index("clip_id").loc[clip_id]
+    if row.status != "ok":
+        raise InputError(f"clip {clip_id} of {corpus} is quarantined, so there is nothing to show of it: {row.reason}")
+    return corpus, listed[corpus]
 
 
 def shard_files(results: Path, corpus: str, kinds: Iterable[str], shard: int) -> list[Path]:

@@ -6,21 +6,30 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import pandas as pd
+from PIL import Image
 
 from ..clips import Clips
 from ..crops import keypoints_in_box, person_square
-from ..errors import UnusableClip
+from ..errors import InputError, UnusableClip
 from ..files import replacing
-from ..keypoints import in_picture, selection_named
+from ..keypoints import Selection, in_picture, selection_named
 from ..lettering import can_write
 from ..modalities.flow import from_stored
 from ..scores import Prediction
 from ..shards import Shard
 from ..video_writing import write_video
-from .pictures import flow_pictures, flow_wheel, full_speed, heatmap_pictures, scaled, video_box, with_figure
+from .pictures import (
+    brightened,
+    flow_pictures,
+    flow_wheel,
+    full_speed,
+    heatmap_pictures,
+    scaled,
+    video_box,
+    with_figure,
+)
 from .settings import ViewStep
 from .sheet import Row, Words, contact_sheet, video_pictures
 
@@ -28,6 +37,11 @@ WHEEL = 44  # pixels
 TOGETHER = 32  # frames of a video that are read and drawn at a time
 MEASURED = 64  # frames of a clip, at most, whose flow says which speed is a fast one
 RATE = 25  # pictures a second, where the clips table does not say
+NOTES = {
+    "taylor": "displacement, velocity, acceleration as red, green, blue; brightened",
+    "depth": "brighter is nearer",
+    "face": "black where none was found",
+}
 GUESSES = 3  # classes that the prediction names
 
 
@@ -46,7 +60,7 @@ class Source:
 def write_view(source: Source, clip_id: str, step: ViewStep, sheet: Path | None, video: Path | None) -> None:
     """Write the contact sheet of a clip as PNG, and all its frames as an mp4 of h264; equal results give equal bytes.
 
-    The clip is one of the table's.
+    The clip is one of the table's, and not quarantined.
     """
     clip = next(row for row in source.clips.table.itertuples() if row.clip_id == clip_id)
     words = words_about(clip, source, step.ensemble)
@@ -54,7 +68,7 @@ def write_view(source: Source, clip_id: str, step: ViewStep, sheet: Path | None,
         frames_N = moments(clip.n_frames, step.frames)
         picture_HWC = contact_sheet(words, times_of(frames_N, clip.fps), rows_of(clip, source, step, frames_N))
         with replacing(sheet) as temporary:
-            temporary.write_bytes(cv2.imencode(".png", cv2.cvtColor(picture_HWC, cv2.COLOR_RGB2BGR))[1].tobytes())
+            Image.fromarray(picture_HWC).save(temporary, "png", optimize=True)
     if video is not None:
         every_N = np.arange(max(clip.n_frames, 1))
         pictures = chain.from_iterable(
@@ -102,7 +116,7 @@ def _prediction(
     if predictions is None:
         return f"Ensemble {ensemble}: no predictions have been made yet"
     if clip.clip_id not in predictions:
-        learnt = ": its networks have learnt from it" if clip.split == "train" and clip.status == "ok" else ""
+        learnt = ": its networks have learnt from it" if clip.split == "train" else ""
         return f"Ensemble {ensemble}: nothing is predicted of this clip{learnt}"
     probabilities_K = predictions[clip.clip_id].probabilities_K
     likeliest = np.argsort(-probabilities_K, kind="stable")[:GUESSES]
@@ -131,13 +145,22 @@ def rows_of(clip: Any, source: Source, step: ViewStep, frames_N: np.ndarray) -> 
 
 
 def _read(kind: str, clip: Any, source: Source, frames_N: np.ndarray | None = None) -> np.ndarray:
-    if clip.status != "ok":
-        raise UnusableClip(f"the clip is quarantined: {clip.reason}")
     if kind not in source.shards:
-        raise UnusableClip("has not been made yet")
+        target = f"results/{kind}/{clip.corpus}/{clip.shard:04d}.arrow"
+        raise UnusableClip(f"{kind} has not been made yet; it is by: snakemake --cores all {target}")
     if clip.clip_id not in source.shards[kind].clip_ids:
         raise UnusableClip(f"{source.shards[kind].path} does not have the clip; it is older than the clips table")
     return source.shards[kind].read(clip.clip_id, frames_N)
+
+
+def _read_keypoints(clip: Any, source: Source, selection: Selection) -> np.ndarray:
+    keypoints_TVC = in_picture(_read("keypoints", clip, source))
+    if keypoints_TVC.shape[1] != len(selection.joints):
+        raise InputError(
+            f"{source.shards['keypoints'].path} has {keypoints_TVC.shape[1]} points a frame, the configuration says "
+            f"{len(selection.joints)}; name the one that these results were made with (--configfile)"
+        )
+    return keypoints_TVC
 
 
 def _size(clip: Any) -> tuple[int | None, int | None]:
@@ -151,7 +174,7 @@ def _figure_row(name: str, clip: Any, source: Source, step: ViewStep, frames_N: 
     if "keypoints" not in step.kinds:
         return Row(name, pictures_NHWC)
     try:
-        keypoints_TVC = in_picture(_read("keypoints", clip, source))
+        keypoints_TVC = _read_keypoints(clip, source, selection)
     except UnusableClip as reason:
         if pictures_NHWC is None:
             raise
@@ -168,7 +191,7 @@ def _figure_row(name: str, clip: Any, source: Source, step: ViewStep, frames_N: 
 
 def _heatmap_row(modality: str, clip: Any, source: Source, step: ViewStep, frames_N: np.ndarray) -> Row:
     view, selection = step.heatmaps[modality], selection_named(step.selection)
-    keypoints_TVC = _read("keypoints", clip, source)
+    keypoints_TVC = _read_keypoints(clip, source, selection)
     pictures_NHWC = heatmap_pictures(keypoints_TVC, modality, view, selection, *_size(clip), frames_N)
     channels = f"{len(selection.joints)} joints" if modality == "joint" else f"{len(selection.edges)} limbs"
     return Row(modality, scaled(pictures_NHWC, step.cell, smooth=False), f"heatmaps of {channels}, {view.size} pixels")
@@ -184,5 +207,6 @@ def _video_row(kind: str, clip: Any, source: Source, step: ViewStep, frames_N: n
     pictures_NHWC = _read(kind, clip, source, frames_N)
     if kind == "depth":
         pictures_NHWC = np.repeat(pictures_NHWC[..., None], 3, -1)
-    note = {"taylor": "displacement, velocity, acceleration as red, green, blue", "depth": "brighter is nearer"}
-    return Row(kind, scaled(pictures_NHWC, step.cell), note.get(kind, ""))
+    elif kind == "taylor":
+        pictures_NHWC = brightened(pictures_NHWC, 128 if step.signed else 0)
+    return Row(kind, scaled(pictures_NHWC, step.cell), NOTES[kind])

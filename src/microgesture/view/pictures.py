@@ -88,6 +88,14 @@ def heatmap_pictures(
     return np.stack([cv2.cvtColor(picture_HWC, cv2.COLOR_BGR2RGB) for picture_HWC in coloured])
 
 
+def brightened(pictures_THWC: np.ndarray, rest: int) -> np.ndarray:
+    """Taylor videos, uint8, with the root of how far values are from ``rest``: most are too near to it to be seen."""
+    away_N = np.arange(256) - rest
+    most = np.abs(away_N).max()
+    table_N = rest + np.sign(away_N) * np.sqrt(np.abs(away_N) / most) * most
+    return np.rint(table_N).clip(0, 255).astype(np.uint8)[pictures_THWC]
+
+
 def full_speed(flow_THWC: np.ndarray) -> float:
     """The speed of a clip's flow (T, H, W, 2) that gets full colour, in pixels a frame."""
     return max(float(np.percentile(np.linalg.norm(flow_THWC, axis=-1), FASTEST)), SLOWEST)

@@ -34,6 +34,7 @@ def _step(config: Config, corpus: str, kinds: Iterable[str], ensemble: str | Non
         kinds=tuple(kinds),
         selection=config.keypoints.selection,
         margin=config.rgb.margin,
+        signed=config.taylor.signed,
         heatmaps=heatmaps,
         ensemble=ensemble,
     )

@@ -32,6 +32,7 @@ class ViewStep(ViewSettings):
     )
     selection: SelectionName = Field(description="of keypoints")
     margin: float = Field(ge=0, description="about the person in the stored videos, as a share of the person's size")
+    signed: bool = Field(False, description="whether rest is grey in Taylor videos, not black")
     heatmaps: dict[Literal["joint", "limb"], HeatmapView] = Field(
         {}, description="those that the first stream of each kind sees"
     )

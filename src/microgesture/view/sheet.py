@@ -10,7 +10,7 @@ from ..lettering import wrapped, write
 
 SMALL, LARGE = 13, 19  # pixels of a font
 LINE = 17  # pixels between two lines of SMALL
-INK, FAINT, PAPER = "#1d1d1f", "#5f5f64", "#ffffff"
+INK, FAINT, FRAME, PAPER = "#1d1d1f", "#5f5f64", "#c7c7cc", "#ffffff"
 EDGE, GAP, NAMES = 12, 6, 150  # pixels: around everything, between pictures, and for the names of rows
 NARROWEST = 640  # pixels, so that there is room for the words about a clip
 TILES = 4  # pictures beside each other in a video, at most
@@ -119,10 +119,12 @@ def _lines(x: int, y: int, lines: Sequence[str], colour: str) -> list[_Text]:
 
 
 def _add(paper: Image.Image, placed: Sequence[tuple[int, int, np.ndarray]], texts: Sequence[_Text]) -> Image.Image:
-    """The paper with pictures at their places, and texts above them."""
-    for x, y, picture_HWC in placed:
-        paper.paste(Image.fromarray(picture_HWC), (x, y))
+    """The paper with pictures at their places, which a line surrounds for some are white, and texts above them."""
     draw = ImageDraw.Draw(paper)
+    for x, y, picture_HWC in placed:
+        height, width = picture_HWC.shape[:2]
+        draw.rectangle((x - 1, y - 1, x + width, y + height), outline=FRAME)
+        paper.paste(Image.fromarray(picture_HWC), (x, y))
     for text in texts:
         write(draw, *text)
     return paper
