@@ -194,9 +194,9 @@ def _missing(clips: Sequence[FoundClip], shared: str | None, pose: bool) -> list
     notes = []
     if unlabelled := sum(clip.label is None for clip in by_split["train"]):
         notes.append(
-            f"Labels: {unlabelled} clips of train have none, and a run would leave them out or stop. Lay a table of two "
-            "columns, names of files and classes, beside the clips, or a folder around those of each class, and start "
-            "anew in another folder, which proposes splits too; or fill in the columns label and split of clips.csv."
+            f"Labels: {unlabelled} clips of train have none, and a run would leave them out or stop. Lay a table of "
+            "two columns, names of files and classes, beside the clips, or a folder around those of each class, and "
+            "start anew in another folder, which proposes splits too; or fill in label and split of clips.csv."
         )
     trained = [clip.label for clip in by_split["train"] if clip.label]
     if trained and len(set(trained)) < 2:
