@@ -57,18 +57,17 @@ class Source:
     predictions: Mapping[str, Prediction] | None
 
 
-def write_view(source: Source, clip_id: str, step: ViewStep, sheet: Path | None, video: Path | None) -> None:
-    """Write the contact sheet of a clip as PNG, and all its frames as an mp4 of h264; equal results give equal bytes.
+def write_view(source: Source, clip_id: str, step: ViewStep, sheet: Path, video: Path | None) -> None:
+    """Write the contact sheet of a clip as PNG, and all its frames as an mp4; equal results give equal bytes.
 
     The clip is one of the table's, and not quarantined.
     """
     clip = next(row for row in source.clips.table.itertuples() if row.clip_id == clip_id)
     words = words_about(clip, source, step.ensemble)
-    if sheet is not None:
-        frames_N = moments(clip.n_frames, step.frames)
-        picture_HWC = contact_sheet(words, times_of(frames_N, clip.fps), rows_of(clip, source, step, frames_N))
-        with replacing(sheet) as temporary:
-            Image.fromarray(picture_HWC).save(temporary, "png", optimize=True)
+    frames_N = moments(clip.n_frames, step.frames)
+    picture_HWC = contact_sheet(words, times_of(frames_N, clip.fps), rows_of(clip, source, step, frames_N))
+    with replacing(sheet) as temporary:
+        Image.fromarray(picture_HWC).save(temporary, "png", optimize=True)
     if video is not None:
         every_N = np.arange(max(clip.n_frames, 1))
         pictures = chain.from_iterable(
@@ -85,8 +84,10 @@ def moments(n_frames: int, count: int) -> np.ndarray:
 
 def times_of(frames_N: np.ndarray, fps: float | None) -> list[str]:
     """The frames' numbers in the clip, from 0, and when they are shown."""
-    known = not pd.isna(fps) and fps > 0
-    return [f"frame {frame}, {frame / fps:.2f} s" if known else f"frame {frame}" for frame in frames_N.tolist()]
+    numbers = frames_N.tolist()
+    if pd.isna(fps):
+        return [f"frame {frame}" for frame in numbers]
+    return [f"frame {frame}, {frame / fps:.2f} s" for frame in numbers]
 
 
 def words_about(clip: Any, source: Source, ensemble: str | None) -> Words:

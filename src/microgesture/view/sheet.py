@@ -1,6 +1,7 @@
 """The layout of a contact sheet and of the pictures of its video: names, times and words about rows of pictures."""
 
 from collections.abc import Iterator, Sequence
+from math import ceil
 from typing import NamedTuple
 
 import numpy as np
@@ -86,7 +87,8 @@ def video_pictures(words: Words, times: Sequence[str], rows: Sequence[Row]) -> I
     shown = [row for row in rows if row.pictures_THWC is not None]
     cell_width = max([row.pictures_THWC.shape[2] for row in shown], default=128)
     cell_height = max([row.pictures_THWC.shape[1] for row in shown], default=0)
-    columns = min(TILES, max(len(shown), 1))
+    lines = max(ceil(len(shown) / TILES), 1)
+    columns = max(ceil(len(shown) / lines), 1)
     width = max(2 * EDGE + columns * (cell_width + GAP) - GAP, NARROWEST)
     head, top = _head(words, width)
     tiles = []
@@ -94,7 +96,7 @@ def video_pictures(words: Words, times: Sequence[str], rows: Sequence[Row]) -> I
         line, column = divmod(number, columns)
         tiles.append((EDGE + column * (cell_width + GAP), top + LINE + GAP + line * (cell_height + LINE + 2 * GAP)))
     names = [_Text(x, y, row.name, bold=True) for (x, y), row in zip(tiles, shown, strict=True)]
-    y = top + LINE + GAP + -(-len(shown) // columns) * (cell_height + LINE + 2 * GAP)
+    y = top + LINE + GAP + lines * (cell_height + LINE + 2 * GAP)
     missing = [f"{row.name}: {row.note}" for row in rows if row.pictures_THWC is None]
     sentences = [line for sentence in missing for line in wrapped(sentence, SMALL, width - 2 * EDGE)]
     paper = Image.new("RGB", (width, y + len(sentences) * LINE + EDGE), PAPER)
