@@ -72,6 +72,14 @@ def test_a_class_that_no_font_has_is_called_by_its_number(monkeypatch):
     assert (unknown(9) != unknown(3)).any()
 
 
+def test_a_long_name_leaves_room_for_the_probability():
+    longer = bands(SEGMENTS, ("Wave", "Touching or scratching facial parts (other)"), N_FRAMES, 320)(9)
+    assert (longer[:20, -5:] == longer[0, 0]).all()
+    sure = bands([Segment(8, 11, 1, 0.6)], ("Wave", "Touching " * 20), N_FRAMES, 320)(9)
+    unsure = bands([Segment(8, 11, 1, 0.1)], ("Wave", "Touching " * 20), N_FRAMES, 320)(9)
+    assert (sure[:20] != unsure[:20]).any()
+
+
 @pytest.mark.parametrize("size", [(1, 1), (17, 33), (320, 240), (1920, 1080), (1081, 1921), (8000, 10)])
 def test_the_picture_has_even_sides(size):
     assert all(side > 0 and side % 2 == 0 for side in picture_size(*size))

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image, ImageDraw, features
 
 from microgesture import lettering
-from microgesture.lettering import REGULAR, UNKNOWN, can_write, width_of, wrapped, write
+from microgesture.lettering import REGULAR, UNKNOWN, can_write, shortened, width_of, wrapped, write
 
 STIX = Path(matplotlib.get_data_path()) / "fonts/ttf/STIXGeneral.ttf"
 CIRCLED = "\N{COMBINING ENCLOSING CIRCLE}"  # in STIX, not in DejaVu Sans
@@ -111,3 +111,14 @@ def test_what_is_written_is_as_wide_as_it_was_said_to_be():
         assert columns.min() >= 4
         assert abs(columns.max() - 4 - width_of("Hands on hips", 24, bold)) < 5
     assert width_of("wave", 24, bold=True) > width_of("wave", 24)
+
+
+@pytest.mark.parametrize("text", ["wave", "Touching or scratching facial parts (other)", "Ärmel zupfen " * 9])
+def test_a_long_text_is_cut_where_it_would_be_too_wide_and_not_before(text):
+    short = shortened(text, 14, 150)
+    if width_of(text, 14) <= 150:
+        assert short == text
+        return
+    assert short.endswith("…")
+    assert text.startswith(short[:-1])
+    assert 150 - 20 < width_of(short, 14) <= 150

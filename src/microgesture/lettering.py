@@ -55,6 +55,15 @@ def wrapped(text: str, size: int, width: float, bold: bool = False) -> list[str]
     return lines if lines[-1] else []
 
 
+def shortened(text: str, size: int, width: float) -> str:
+    """A text that is at most ``width`` pixels wide; one that is longer ends in three points."""
+    if width_of(text, size) <= width:
+        return text
+    while text and width_of(f"{text}\N{HORIZONTAL ELLIPSIS}", size) > width:
+        text = text[:-1].rstrip()
+    return f"{text}\N{HORIZONTAL ELLIPSIS}"
+
+
 def _parts(text: str, size: int, bold: bool) -> Iterable[tuple[ImageFont.FreeTypeFont, str]]:
     """A text in parts of one font each; a space, or a point, is of the font of what is before it if that has it."""
     parts: list[list] = []

@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw
 
 from ..errors import UnusableClip
 from ..isolation import each_clip_isolated
-from ..lettering import can_write, write
+from ..lettering import can_write, shortened, width_of, write
 from ..progress import part_progress
 from ..video import DECODER_MEMORY, decode, decoding_seconds
 from ..video_writing import write_video
@@ -19,6 +19,7 @@ from .windows import Recording
 
 COLOURS = ("#e6194b", "#3cb44b", "#4363d8", "#f58231", "#911eb4", "#008080", "#9a6324", "#808000", "#e377c2", "#17a2c4")
 LARGEST_SIDE = 1280  # pixels of the annotated picture; larger ones are shrunk
+SIZE = 14  # pixels of the band's letters
 NARROWEST = 320  # pixels, or the band could not be read
 
 
@@ -75,7 +76,9 @@ def bands(
         draw = ImageDraw.Draw(own)
         for segment in segments:
             if segment.start <= frame <= segment.end:
-                write(draw, 6, 3, f"{names[segment.label]}  {segment.probability:.2f}", 14, "white")
+                probability = f"  {segment.probability:.2f}"
+                name = shortened(names[segment.label], SIZE, width - 12 - width_of(probability, SIZE))
+                write(draw, 6, 3, name + probability, SIZE, "white")
         draw.line((across(frame), text, across(frame), text + strip), fill="white")
         return np.array(own)
 
@@ -87,7 +90,7 @@ def _annotator(
 ) -> Callable[[str], int]:
     """What writes the annotated video of a path and returns its number of frames."""
 
-    def write(path: str) -> int:
+    def annotated(path: str) -> int:
         size = picture_size(recording.width, recording.height)
         band = bands(segments, classes, recording.n_frames, size[0])
         # The band is above, for a player lays its buttons over the lower edge.
@@ -99,4 +102,4 @@ def _annotator(
         write_video(output, pictures, recording.fps)
         return recording.n_frames
 
-    return write
+    return annotated
