@@ -3,6 +3,7 @@
 import sys
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
 from contextvars import ContextVar
 from typing import TypeVar
 
@@ -24,7 +25,8 @@ def progress(items: Iterable[T], title: str, total: int, unit: str = "clip") -> 
     started = time.monotonic()
     done = 0
     try:
-        with tqdm(items, desc=title, total=total, disable=not seen, **options) as bar:
+        # tqdm has a lock that is shared with forked processes, and one that is killed may hold it for ever.
+        with tqdm(items, desc=title, total=total, **options) if seen else nullcontext(items) as bar:
             for item in bar:
                 _inside.set(True)
                 yield item
@@ -42,6 +44,6 @@ def part_progress(items: Iterable[T], title: str, total: int, done: int = 0, *, 
 
     It is shown where the part takes longer than some seconds; without a terminal or with ``quiet`` nothing is.
     """
-    hidden = quiet or not sys.stderr.isatty()
     options = {"unit": "step", "dynamic_ncols": True, "leave": False, "delay": BRIEF}
-    yield from tqdm(items, desc=title, total=total, initial=done, disable=hidden, **options)
+    seen = sys.stderr.isatty() and not quiet
+    yield from tqdm(items, desc=title, total=total, initial=done, **options) if seen else items
