@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
+from typing import NamedTuple
 
 import av
 import cv2
@@ -56,6 +57,14 @@ class Box:
         """Width and height of the box when its shorter side becomes ``size`` pixels: (size, size) for a square."""
         scale = size / min(self.width, self.height)
         return round(self.width * scale), round(self.height * scale)
+
+
+class _Time(NamedTuple):
+    """When a coded frame is shown, if it is, and for how long, in the time base of its stream."""
+
+    shown: bool
+    pts: int | None
+    duration: int
 
 
 def decoding_seconds(n_frames: int) -> float:
@@ -156,14 +165,20 @@ def _packets(container: InputContainer, path: Path | str) -> Iterator[av.Packet]
 def _counted(container: InputContainer, path: Path | str) -> int:
     """The number of frames, unless the header promises more: then the file has been cut off."""
     stream = container.streams.video[0]
-    packets = [packet for packet in _packets(container, path) if packet.size > 0 or packet.dts is not None]
-    shown = [packet for packet in packets if packet.size > 0 and not packet.is_discard]
+    # Their times alone are kept: all packets together are the file, which may be larger than the memory.
+    packets = [
+        _Time(packet.size > 0 and not packet.is_discard, packet.pts, packet.duration or 0)
+        for packet in _packets(container, path)
+        if packet.size > 0 or packet.dts is not None
+    ]
+    shown = [packet for packet in packets if packet.shown]
     end = _promised_end(container)
     if end is None:
         missing = len(packets) < stream.frames
     else:
         # Of a whole file, an edit list may leave out frames; but they end when they should.
-        missing = not 0 < stream.frames <= len(shown) and end - _end(shown) > 0.5 / (stream.average_rate or 1)
+        left = end - _end(shown, stream.time_base)
+        missing = not 0 < stream.frames <= len(shown) and left > 0.5 / (stream.average_rate or 1)
     if missing:
         raise UnusableClip(f"{path}: the file ends after {len(shown)} frames, and its header promises more")
     return len(shown)
@@ -181,14 +196,14 @@ def _promised_end(container: InputContainer) -> Fraction | None:
     return None
 
 
-def _end(packets: Sequence[av.Packet]) -> Fraction:
+def _end(packets: Sequence[_Time], time_base: Fraction) -> Fraction:
     """When the last of the frames ends, in seconds; one that does not say its duration takes the longest of all."""
-    known = sorted((packet.pts, packet.duration or 0) for packet in packets if packet.pts is not None)
+    known = sorted((packet.pts, packet.duration) for packet in packets if packet.pts is not None)
     if not known:
         return Fraction(0)
     longest = max((after[0] - before[0] for before, after in pairwise(known)), default=0)
     time, duration = known[-1]
-    return (time + (duration or longest)) * packets[0].time_base
+    return (time + (duration or longest)) * time_base
 
 
 def _frames(container: InputContainer, path: Path | str) -> Iterator[av.VideoFrame]:
