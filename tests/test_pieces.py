@@ -1,22 +1,23 @@
 """Long videos a piece at a time, and videos whose keypoints are found in them."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from damage import with_hole
 from exported import finished_run, recorded
 from microgesture.batches import Machine
-from microgesture.errors import InputError
+from microgesture.errors import InputError, UnusableClip
 from microgesture.jobs import read_plan
 from microgesture.recogniser import pieces, scoring, windows
 from microgesture.recogniser.export import export_recogniser, results_of
-from microgesture.recogniser.pieces import each_piece, store_part
+from microgesture.recogniser.pieces import each_piece, motion_of, store_part
 from microgesture.recogniser.planning import recogniser_step
 from microgesture.recogniser.scoring import Scorer
 from microgesture.recogniser.settings import Lengths
 from microgesture.recogniser.stretches import each_stretch
 from microgesture.recogniser.windows import find_recording, window_table
-from microgesture.shards import Shard
+from microgesture.shards import Shard, write_shard
 from microgesture.skeletons import read_skeleton
 from microgesture.video import decode, probe
 
@@ -138,3 +139,14 @@ def test_a_part_of_the_keypoints_is_where_its_windows_look(video, tmp_path):
     assert len(stored_TVC) == rows.end.max() - rows.start.min() + 1
     for row, start in zip(rows.itertuples(), placed.skeleton_start, strict=True):
         assert (stored_TVC[start : start + row.n_frames] == read_TVC[row.start : row.end + 1]).all()
+
+
+def test_motion_is_the_mean_change_of_a_pixel_from_frame_to_frame(tmp_path):
+    still = np.full((5, 16, 16, 3), 90, np.uint8)
+    waving = still + np.array([0, 12, 0, 12, 24], np.uint8)[:, None, None, None]
+    lost = UnusableClip("lost")
+    clips = {"still": still, "waving": waving, "short": still[:1], "lost": lost}
+    write_shard(tmp_path / "rgb.arrow", clips.items(), "raw")
+    rows = pd.DataFrame({"clip_id": list(clips)})
+    np.testing.assert_allclose(motion_of(rows, tmp_path / "rgb.arrow"), [0, 12, np.nan, np.nan], atol=1e-6)
+    assert np.isnan(motion_of(rows, tmp_path / "none.arrow")).all()
