@@ -1,25 +1,28 @@
 """Long videos a piece at a time, and videos whose keypoints are found in them."""
 
+import dataclasses
+
 import numpy as np
-import pandas as pd
 import pytest
 
 from damage import with_hole
 from exported import finished_run, recorded
 from microgesture.batches import Machine
-from microgesture.errors import InputError, UnusableClip
+from microgesture.errors import InputError
 from microgesture.jobs import read_plan
 from microgesture.recogniser import pieces, scoring, windows
 from microgesture.recogniser.export import export_recogniser, results_of
-from microgesture.recogniser.pieces import each_piece, motion_of, store_part
+from microgesture.recogniser.motion import motion_of
+from microgesture.recogniser.pieces import each_piece, store_part
 from microgesture.recogniser.planning import recogniser_step
 from microgesture.recogniser.scoring import Scorer
 from microgesture.recogniser.settings import Lengths
 from microgesture.recogniser.stretches import each_stretch
 from microgesture.recogniser.windows import find_recording, window_table
-from microgesture.shards import Shard, write_shard
+from microgesture.shards import Shard
 from microgesture.skeletons import read_skeleton
 from microgesture.video import decode, probe
+from release_files import write_video
 
 LENGTHS = Lengths(frames=(4, 6), fps=25)
 CPU = Machine("cpu")
@@ -142,11 +145,10 @@ def test_a_part_of_the_keypoints_is_where_its_windows_look(video, tmp_path):
 
 
 def test_motion_is_the_mean_change_of_a_pixel_from_frame_to_frame(tmp_path):
-    still = np.full((5, 16, 16, 3), 90, np.uint8)
-    waving = still + np.array([0, 12, 0, 12, 24], np.uint8)[:, None, None, None]
-    lost = UnusableClip("lost")
-    clips = {"still": still, "waving": waving, "short": still[:1], "lost": lost}
-    write_shard(tmp_path / "rgb.arrow", clips.items(), "raw")
-    rows = pd.DataFrame({"clip_id": list(clips)})
-    np.testing.assert_allclose(motion_of(rows, tmp_path / "rgb.arrow"), [0, 12, np.nan, np.nan], atol=1e-6)
-    assert np.isnan(motion_of(rows, tmp_path / "none.arrow")).all()
+    shades = [60] * 6 + [60, 84, 60, 84, 60, 84]
+    write_video(tmp_path / "lamp.mkv", [np.full((48, 64, 3), shade, np.uint8) for shade in shades])
+    found = find_recording(tmp_path / "lamp.mkv", None, 25)
+    motion_N = motion_of(found, np.array([0, 6, 4, 3]), np.array([5, 11, 8, 3]))
+    np.testing.assert_allclose(motion_N, [0, 24, 12, np.nan], atol=1.5)
+    keypoints_alone = dataclasses.replace(found, video=None)
+    assert np.isnan(motion_of(keypoints_alone, np.array([0]), np.array([5]))).all()

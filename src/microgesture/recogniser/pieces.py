@@ -104,19 +104,3 @@ def store_reason(rows: pd.DataFrame, reason: UnusableClip, output: Path) -> None
     build_shard(
         output, output.with_suffix(".parts"), list(rows.clip_id), lambda ids: ((one, reason) for one in ids), "raw"
     )
-
-
-def motion_of(rows: pd.DataFrame, rgb: Path) -> np.ndarray:
-    """How much moves in each of some windows (N,): the mean change of a pixel from frame to frame, in grey levels.
-
-    It is NaN for a window that the shard ``rgb`` has no frames of, or one alone, and for all if there is no such shard.
-    """
-    if not rgb.exists():
-        return np.full(len(rows), np.nan)
-    stored = Shard(rgb)
-    return np.array([np.nan if stored.reason(one) else _motion(stored.read(one)) for one in rows.clip_id])
-
-
-def _motion(frames_THWC: np.ndarray) -> float:
-    grey_THW = frames_THWC.mean(-1)
-    return float(np.abs(np.diff(grey_THW, axis=0)).mean()) if len(grey_THW) > 1 else np.nan

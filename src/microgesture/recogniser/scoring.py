@@ -23,7 +23,8 @@ from ..predict import log_probabilities
 from ..progress import progress
 from ..stream import store
 from .loading import open_network, open_recogniser
-from .pieces import ROOT, Piece, each_piece, motion_of, read_keypoints, store_keypoints, store_part, store_reason
+from .motion import motion_of
+from .pieces import ROOT, Piece, each_piece, read_keypoints, store_keypoints, store_part, store_reason
 from .settings import Recogniser
 from .windows import Recording, window_table
 
@@ -35,8 +36,8 @@ class Windows:
     """The windows of a recording and what was said of each.
 
     ``starts_N`` and ``ends_N`` are frames, from 0 and included; ``probabilities_NK`` are NaN where no stream could use
-    the window. ``motion_N`` is how much moves in each, in grey levels a pixel from frame to frame, NaN where no stream
-    sees the video. ``sentences`` tell which streams said nothing, and why.
+    the window. ``motion_N`` is how much moves in each, in grey levels a pixel from frame to frame, NaN without video.
+    ``sentences`` tell which streams said nothing, and why.
     """
 
     recording: Recording
@@ -79,7 +80,7 @@ class Scorer:
         A stream whose inputs cannot be made is left out, and its weight goes to the others, window by window.
         """
         clips = window_table(recording, self.recogniser.lengths, self.recogniser.classes)
-        table, said, moved, reasons = clips.table, [], [], {}
+        table, said, reasons = clips.table, [], {}
         wanted = self._pose and self._reads_keypoints
         with tempfile.TemporaryDirectory(prefix="microgesture") as scratch:
             keypoints = read_keypoints(clips, recording, wanted, Path(scratch))
@@ -88,7 +89,6 @@ class Scorer:
                 with tempfile.TemporaryDirectory(dir=scratch) as folder:
                     shards = self._make(piece, keypoints, Path(folder))
                     logits_SNK = self._listen(piece.clips.table, shards, reasons)
-                    moved.append(motion_of(piece.clips.table, Path(folder) / "rgb.arrow"))
                 said.append(fuse(logits_SNK, self._fusion))
         sentences = [f"{recording.name}: left out is {stream}: {why}" for stream, why in reasons.items()]
         if wanted and recording.skeleton is None and recording.video and self.recogniser.pose is None:
@@ -97,7 +97,7 @@ class Scorer:
                 "expect less of it"
             )
         spans, probabilities_NK = (table.start.to_numpy(), table.end.to_numpy()), np.concatenate(said)
-        return Windows(recording, *spans, probabilities_NK, np.concatenate(moved), tuple(sentences))
+        return Windows(recording, *spans, probabilities_NK, motion_of(recording, *spans), tuple(sentences))
 
     @property
     def _kinds(self) -> set[str]:

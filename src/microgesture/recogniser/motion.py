@@ -1,0 +1,54 @@
+"""How much moves in a video, for telling rest from gestures."""
+
+from collections.abc import Callable
+from functools import partial
+
+import cv2
+import numpy as np
+
+from ..errors import UnusableClip
+from ..isolation import each_clip_isolated
+from ..video import DECODER_MEMORY, decode, decoding_seconds
+from .windows import Recording
+
+SIZE = (160, 120)  # pixels at which frames are compared, which leaves little of a camera's noise
+
+
+def motion_of(recording: Recording, starts_N: np.ndarray, ends_N: np.ndarray) -> np.ndarray:
+    """How much moves in windows from their first to their last frames (N,), in grey levels: see ``mean_change``.
+
+    The video is decoded once, in a process of its own. All are NaN for a recording without video.
+    """
+    changes_T = np.full(recording.n_frames, np.nan)
+    if recording.video is not None:
+        watch = partial(_watcher, recording.n_frames)
+        seconds = decoding_seconds(recording.n_frames)
+        (_, found), *_ = each_clip_isolated([str(recording.video)], watch, seconds, DECODER_MEMORY)
+        changes_T = changes_T if isinstance(found, UnusableClip) else found
+    return mean_change(changes_T, starts_N, ends_N)
+
+
+def mean_change(changes_T: np.ndarray, starts_N: np.ndarray, ends_N: np.ndarray) -> np.ndarray:
+    """The mean over a window of what changes in each frame but its first; NaN where unknown, and for a single frame."""
+    total_T = np.cumsum(np.r_[0.0, changes_T[1:]])
+    steps_N = (ends_N - starts_N).astype(float)
+    return np.divide(total_T[ends_N] - total_T[starts_N], steps_N, out=np.full_like(steps_N, np.nan), where=steps_N > 0)
+
+
+def _watcher(n_frames: int) -> Callable[[str], np.ndarray]:
+    return lambda path: _changes(path, n_frames)
+
+
+def _changes(path: str, n_frames: int) -> np.ndarray:
+    """The mean change of a pixel in each frame (T,), in grey levels; NaN in the first, and from damage on."""
+    changes_T, before_HW = np.full(n_frames, np.nan), None
+    try:
+        for number, frame_HWC in enumerate(decode(path, 0, n_frames - 1)):
+            grey_HW = cv2.resize(cv2.cvtColor(frame_HWC, cv2.COLOR_RGB2GRAY), SIZE, interpolation=cv2.INTER_AREA)
+            grey_HW = grey_HW.astype(np.float32)
+            if before_HW is not None:
+                changes_T[number] = np.abs(grey_HW - before_HW).mean()
+            before_HW = grey_HW
+    except UnusableClip:
+        pass  # the streams say so
+    return changes_T
