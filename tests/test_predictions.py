@@ -53,7 +53,7 @@ def test_timelines_depend_on_the_streams_of_this_run_and_on_how_gestures_are_fou
     assert planned(predictions={"folder": "elsewhere"}).step("gestures", "predictions").stamp == stamp
     assert planned(predictions=OWN, device="auto").step("gestures", "predictions").stamp == stamp
     changed = [
-        planned(predictions={**OWN, "threshold": 0.5}),
+        planned(predictions={**OWN, "threshold": 0.6}),
         planned(predictions=OWN, seed=1),
         planned(predictions=OWN, rgb={"size": 24}),
     ]

@@ -216,6 +216,8 @@ def test_labelling_lies_between_two_ensembles_and_a_threshold_touches_only_what_
         ("ensemble", "final"),
         ("ablation", "ablation"),
         ("submission", "final"),
+        ("report", "report"),
+        ("view", "imigue"),
     }
 
 

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import subprocess
 from pathlib import Path
 
@@ -177,6 +178,12 @@ def test_a_video_becomes_a_timeline(exported, video, tmp_path):
     assert {row["class"] for row in rows} <= {"wave", "nod"}
     assert int(rows[-1]["end_frame"]) <= 19
     assert {path.name for path in tmp_path.iterdir()} == {"talk.csv", "talk.mp4", "talk.html"}
+
+
+def test_where_nothing_is_found_the_likeliest_is_told(exported, video, tmp_path):
+    said = list(find_gestures(exported, [video], tmp_path, None, FindingSettings(threshold=1), CPU))
+    assert "0 gestures" in said[-2]
+    assert re.search(r"talk: likeliest is (wave|nod) from 0\.\d s on, with a probability of 0\.\d\d;", said[-1])
 
 
 def test_pieces_change_no_score(scorer, whole, monkeypatch):

@@ -272,3 +272,9 @@ def test_weights_are_read_back_with_what_they_are_for(tmp_path):
     before = file.read_bytes()
     stream(tmp_path, "rgb", parent)
     assert file.read_bytes() == before
+
+
+def test_weights_may_be_read_by_whom_other_files_may(tmp_path):
+    other = tmp_path / "other.txt"
+    other.touch()
+    assert stream(tmp_path, "rgb", Small()).stat().st_mode == other.stat().st_mode

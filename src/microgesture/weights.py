@@ -66,7 +66,10 @@ def save_weights(path: Path | str, state: dict[str, torch.Tensor], about: About)
     # One key only: safetensors keeps several in no fixed order.
     header = json.dumps(asdict(about) | {"file": OPEN}, ensure_ascii=False)
     with replacing(path, sum(tensor.nbytes for tensor in tensors.values())) as temporary:
+        temporary.touch()
+        mode = temporary.stat().st_mode
         save_file(tensors, temporary, metadata={"microgesture": header})
+        temporary.chmod(mode)  # it would let nobody else of a laboratory read them
         seal(temporary)
 
 

@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
+
 from ..batches import Machine
 from ..errors import InputError, UnusableClip
 from .annotation import annotate
@@ -55,6 +57,8 @@ def find_gestures(
         if how.pictures:
             yield from _show(output, windows, found, classes)
         yield f"{output / recording.name}.csv: {len(found)} gestures in {recording.n_frames / recording.fps:.1f} s"
+        if not found:
+            yield _likeliest(windows, classes)
         usable += 1
     if not usable:
         raise InputError("none of the files could be used; see the reasons above")
@@ -65,6 +69,16 @@ def segments_of(windows: Windows, how: FindingSettings) -> list[Segment]:
     probabilities_NK = without_rest(windows.probabilities_NK, windows.motion_N, how.stillness)
     found = find_segments(windows.starts_N, windows.ends_N, probabilities_NK, how.threshold)
     return found if how.join is None else joined(found, how.join * windows.recording.fps)
+
+
+def _likeliest(windows: Windows, classes: Sequence[str]) -> str:
+    """What comes nearest to a gesture in a recording where none was found."""
+    row, label = np.unravel_index(np.nanargmax(windows.probabilities_NK), windows.probabilities_NK.shape)
+    second = windows.starts_N[row] / windows.recording.fps
+    return (
+        f"{windows.recording.name}: likeliest is {classes[label]} from {second:.1f} s on, with a probability of "
+        f"{windows.probabilities_NK[row, label]:.2f}; a lower threshold, or stillness, finds more"
+    )
 
 
 def _lies_in(file: Path, folder: Path) -> bool:
