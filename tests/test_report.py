@@ -148,6 +148,15 @@ def test_the_clips_that_all_get_wrong_are_those(made_up, page):
     assert {row["clip"] for row in rows(section(page, "missed").all("table")[0])} == expected
 
 
+@pytest.mark.parametrize("low", [0.5, np.nan])
+def test_what_is_known_of_test_clips_is_said_at_the_top(made_up, low):
+    step, results = made_up
+    on_test = results.ablation.assign(clips=1234, accuracy=0.625, accuracy_low=low, accuracy_high=0.75)
+    text = render(step, replace(results, cross_subject=on_test))
+    known = "62.5% (50.0% to 75.0%)." if low == 0.5 else "62.5%."
+    assert f"Top 1 on 1,234 test clips, whose labels nothing has learnt from: {known}" in text
+
+
 def test_a_reliability_diagram_adds_up_to_the_calibration_error(made_up):
     said_NK, labels_N = softmax(made_up[1].held_out.logits_SNK[0], axis=1), made_up[1].held_out.labels_N
     found = reliability(said_NK, labels_N)

@@ -88,7 +88,7 @@ def _figures(measured: Measured) -> list[tuple[str, str, str, str]]:
 
 def _told(step: ReportStep, results: Results, measured: Measured) -> list[str]:
     """What the measures were taken on, and what they say of anybody else."""
-    said = []
+    said = _told_of_test(step, results)
     if step.measured != step.submitted:
         said.append(
             f"The streams of {step.submitted} have learnt from the validation clips too. What is shown is "
@@ -105,3 +105,15 @@ def _told(step: ReportStep, results: Results, measured: Measured) -> list[str]:
         if (measured.fused_NK.argmax(1) == measured.labels_N).all():
             said.append("No clip is wrong, so the ranges cannot tell how much less it would be on other clips.")
     return said
+
+
+def _told_of_test(step: ReportStep, results: Results) -> list[str]:
+    """What the ensemble is worth on the test clips; nothing where the truth is unknown."""
+    if results.cross_subject is None:
+        return []
+    rows = results.cross_subject[results.cross_subject.name == step.submitted].to_dict("records")
+    return [
+        f"Top 1 on {row['clips']:,} test clips, whose labels nothing has learnt from: {row['accuracy']:.1%}"
+        + ("." if np.isnan(row["accuracy_low"]) else f" ({row['accuracy_low']:.1%} to {row['accuracy_high']:.1%}).")
+        for row in rows
+    ]
