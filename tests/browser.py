@@ -51,8 +51,9 @@ class Browser:
 
     def open(self, path):
         """Open a file and wait until it is loaded."""
+        before = len(self.events)
         self.send("Page.navigate", url=path.as_uri())
-        while not any(event["method"] == "Page.loadEventFired" for event in self.events):
+        while not any(event["method"] == "Page.loadEventFired" for event in self.events[before:]):
             self.events.append(self._read())
 
     def run(self, script):
