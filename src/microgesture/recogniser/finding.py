@@ -56,7 +56,8 @@ def find_gestures(
         write_timeline(output / f"{recording.name}.csv", found, classes, recording.fps)
         if how.pictures:
             yield from _show(output, windows, found, classes)
-        yield f"{output / recording.name}.csv: {len(found)} gestures in {recording.n_frames / recording.fps:.1f} s"
+        counted = f"{len(found)} gesture{'' if len(found) == 1 else 's'}"
+        yield f"{output / recording.name}.csv: {counted} in {recording.n_frames / recording.fps:.1f} s"
         if not found:
             yield _likeliest(windows, classes)
         usable += 1
