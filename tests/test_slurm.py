@@ -43,7 +43,7 @@ def edit_profile(project):
     path = project.folder / "profiles/slurm/profile.yaml"
     profile = yaml.safe_load(path.read_text())
     profile |= {"latency-wait": 5, "slurm-init-seconds-before-status-checks": 3}
-    too_little = 250  # less than two Snakemakes alone
+    too_little = 60  # a Snakemake alone takes 200 within a few seconds, and SLURM looks once a second
     profile["set-resources"]["select_keypoints"] = {"mem_mb": f"{too_little} if attempt == 1 else 4000"}
     path.write_text(yaml.safe_dump(profile))
 
