@@ -26,16 +26,16 @@ from torch import nn
 from torch.utils.data import default_collate
 from torch.utils.flop_counter import FlopCounterMode
 
-from microgesture.augment import input_channels, network_input
-from microgesture.batches import Machine, autocast
 from microgesture.config import load_config
-from microgesture.keypoints import Selection, selection_named
-from microgesture.losses import total_focal_loss
 from microgesture.networks import build
 from microgesture.networks.settings import HEATMAPS, SKELETONS, NetworkSettings
-from microgesture.optimizers import make_optimizer
-from microgesture.recipe import Recipe
-from microgesture.samples import Sample
+from microgesture.skeletons.keypoints import Selection, selection_named
+from microgesture.streams.augment import input_channels, network_input
+from microgesture.streams.batches import Machine, autocast
+from microgesture.streams.losses import total_focal_loss
+from microgesture.streams.optimizers import make_optimizer
+from microgesture.streams.recipe import Recipe
+from microgesture.streams.samples import Sample
 
 ROOT = Path(__file__).resolve().parent.parent
 CLASSES = 32  # of iMiGUE

@@ -20,11 +20,11 @@ import numpy as np
 import torch
 from av.video.reformatter import VideoReformatter
 
-from microgesture.keypoints import SELECTIONS
 from microgesture.modalities.flow import DISFlow
 from microgesture.modalities.heatmap import FAINTEST, joint_heatmaps, limb_heatmaps
 from microgesture.modalities.taylor import taylor_video
-from microgesture.shards import Shard, write_shard
+from microgesture.skeletons.keypoints import SELECTIONS
+from microgesture.storage.shards import Shard, write_shard
 
 SIGMA = 0.6
 

@@ -24,7 +24,7 @@ import numpy as np
 import psutil
 
 from microgesture.clips import read_clips
-from microgesture.shards import Shard
+from microgesture.storage.shards import Shard
 
 POINTS = 28  # of which 22 are chosen
 FRAMES = (8, 24)  # shortest and longest clip

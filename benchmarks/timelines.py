@@ -14,13 +14,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from microgesture.batches import Machine
 from microgesture.clips import Clips, read_clips
 from microgesture.recogniser.finding import segments_of
 from microgesture.recogniser.predictions import STILLNESS, THRESHOLD, FindingSettings
 from microgesture.recogniser.scoring import Scorer
 from microgesture.recogniser.segments import Segment, count_found
 from microgesture.recogniser.windows import find_recording
+from microgesture.streams.batches import Machine
 
 
 def true_segments(clips: Clips, recording: str, answers: dict[str, str]) -> list[Segment]:

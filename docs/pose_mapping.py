@@ -12,9 +12,9 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from microgesture.files import replacing
-from microgesture.keypoints import LAYOUTS
 from microgesture.pose.mapping import Origin, origins
+from microgesture.skeletons.keypoints import LAYOUTS
+from microgesture.storage.files import replacing
 
 Places = Mapping[str, tuple[float, float]]
 NAMES = LAYOUTS[137]

@@ -11,15 +11,15 @@ import yaml
 
 from microgesture.clips import write_clips
 from microgesture.corpora import list_clips
-from microgesture.files import write_csv, write_json
-from microgesture.jobs import read_plan
-from microgesture.keypoints import LAYOUTS, SELECTIONS
 from microgesture.modalities.face import POINTS, TEMPLATE_N2
 from microgesture.networks import build
-from microgesture.predict import network_of
-from microgesture.steps import parse_step
-from microgesture.stream import TrainStep
-from microgesture.weights import About, save_weights
+from microgesture.skeletons.keypoints import LAYOUTS, SELECTIONS
+from microgesture.storage.files import write_csv, write_json
+from microgesture.streams.predict import network_of
+from microgesture.streams.stream import TrainStep
+from microgesture.streams.weights import About, save_weights
+from microgesture.workflow.jobs import read_plan
+from microgesture.workflow.steps import parse_step
 from release_files import write_video
 from training_clips import draw_keypoints
 

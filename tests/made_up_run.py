@@ -4,14 +4,14 @@ import numpy as np
 import pandas as pd
 
 from made_up_scores import made_up_stream
-from microgesture.ablation import make_ablation
 from microgesture.clips import SCHEMA, Clips, write_clips
-from microgesture.ensemble import HeldOut
-from microgesture.files import write_csv, write_json
-from microgesture.fusion import Fusion, fuse
+from microgesture.ensembles.ensemble import HeldOut
+from microgesture.ensembles.fusion import Fusion, fuse
+from microgesture.ensembles.scores import Scores, write_scores
+from microgesture.measures.ablation import make_ablation
 from microgesture.report.results import Results
 from microgesture.report.step import ReportStep
-from microgesture.scores import Scores, write_scores
+from microgesture.storage.files import write_csv, write_json
 
 STREAMS = ("joint", "rgb", "taylor")
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from microgesture.scores import Scores
+from microgesture.ensembles.scores import Scores
 
 
 def made_up_stream(seed, clips=60, classes=4, skill=2.0):

@@ -9,17 +9,17 @@ import pytest
 import torch
 import yaml
 
-from microgesture.augment import input_channels
-from microgesture.batches import Machine
 from microgesture.clips import Clips
-from microgesture.keypoints import LAYOUTS, SELECTIONS, cut_clip
-from microgesture.kinect import kinect_joints
 from microgesture.networks import build
-from microgesture.plan import Plan
-from microgesture.shards import write_shard
-from microgesture.stream import TrainStep
-from microgesture.train import train
-from microgesture.weights import is_head, load_weights, start_from
+from microgesture.skeletons.keypoints import LAYOUTS, SELECTIONS, cut_clip
+from microgesture.skeletons.kinect import kinect_joints
+from microgesture.storage.shards import write_shard
+from microgesture.streams.augment import input_channels
+from microgesture.streams.batches import Machine
+from microgesture.streams.stream import TrainStep
+from microgesture.streams.train import train
+from microgesture.streams.weights import is_head, load_weights, start_from
+from microgesture.workflow.plan import Plan
 from release_files import kinect_columns, kinect_metres
 from training_clips import draw_video, make_clips
 

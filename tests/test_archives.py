@@ -14,8 +14,8 @@ from collections import namedtuple
 import pandas as pd
 import pytest
 
-from microgesture.archive_checks import Limits
-from microgesture.archives import read_checksums, unpack
+from microgesture.archives.checks import Limits
+from microgesture.archives.unpacking import read_checksums, unpack
 from microgesture.cli import main
 from microgesture.errors import InputError
 from zips import RELEASE, files_in, packed, patched, refused

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from microgesture.augment import (
+from microgesture.skeletons.keypoints import SELECTIONS
+from microgesture.streams.augment import (
     flow_image,
     input_channels,
     mirror_flow,
@@ -11,9 +12,8 @@ from microgesture.augment import (
     network_input,
     relight,
 )
-from microgesture.keypoints import SELECTIONS
-from microgesture.recipe import Recipe
-from microgesture.samples import Sample
+from microgesture.streams.recipe import Recipe
+from microgesture.streams.samples import Sample
 
 ALL = torch.tensor([True, True])
 NONE = ~ALL

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from scipy.special import softmax
 
 from made_up_scores import as_scores, made_up_stream
-from microgesture.fusion import fit_fusion, fit_temperature, fuse, grid_weights, stack, stacked
-from microgesture.metrics import expected_calibration_error, measure
+from microgesture.ensembles.fusion import fit_fusion, fit_temperature, fuse, grid_weights, stack, stacked
+from microgesture.measures.metrics import expected_calibration_error, measure
 
 
 def test_calibration_error_by_hand():

@@ -9,11 +9,11 @@ from pydantic import TypeAdapter
 from torch import nn
 
 from microgesture.checkpoints.layouts import adapt, translate
-from microgesture.compat import prepare_torchvision
 from microgesture.errors import InputError
 from microgesture.networks import build
+from microgesture.networks.compat import prepare_torchvision
 from microgesture.networks.settings import NetworkSettings
-from microgesture.weights import start_from_file
+from microgesture.streams.weights import start_from_file
 from openmmlab import POSECONV3D, SLOWONLY, PairRecognizer, Recognizer
 
 prepare_torchvision()

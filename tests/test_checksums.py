@@ -6,11 +6,11 @@ import pyarrow as pa
 import pytest
 import torch
 
-from microgesture.checksums import OPEN, is_whole, seal, sealed_checksum
 from microgesture.errors import InputError, UnusableClip
-from microgesture.parquet import read_parquet, write_parquet
-from microgesture.shards import Shard, build_shard, each_clip, write_shard
-from microgesture.weights import About, load_weights, save_weights
+from microgesture.storage.checksums import OPEN, is_whole, seal, sealed_checksum
+from microgesture.storage.parquet import read_parquet, write_parquet
+from microgesture.storage.shards import Shard, build_shard, each_clip, write_shard
+from microgesture.streams.weights import About, load_weights, save_weights
 
 RANDOM = np.random.default_rng(0)
 CLIPS = {f"clip_{number}": RANDOM.integers(0, 200, (3, 4, 2)).astype(np.int16) for number in range(3)}

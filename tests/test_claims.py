@@ -3,9 +3,9 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from microgesture.claims import largest_shard, shard_memory, shard_minutes, training_memory
-from microgesture.commands import claimed_threads
 from microgesture.config import load_config
+from microgesture.workflow.claims import largest_shard, shard_memory, shard_minutes, training_memory
+from microgesture.workflow.commands import claimed_threads
 from workflow import TINY
 
 

@@ -10,7 +10,7 @@ def run(code: str) -> str:
 
 def test_every_part_of_torchvision_and_pytorchvideo_in_use_imports_after_preparing():
     code = (
-        "from microgesture.compat import prepare_torchvision\n"
+        "from microgesture.networks.compat import prepare_torchvision\n"
         "prepare_torchvision(); prepare_torchvision()\n"
         "import torchvision.models.video, pytorchvideo.models, pytorchvideo.transforms\n"
         "import torchvision.transforms.functional_tensor as alias\n"

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from microgesture.crops import (
+from microgesture.streams.crops import (
     WHOLE,
     Box,
     frames_in_box,

@@ -10,10 +10,10 @@ import yaml
 from made_up_scores import as_scores, made_up_stream
 from microgesture.clips import Clips
 from microgesture.config import load_config
-from microgesture.cross_subject import read_truth, run_cross_subject
+from microgesture.ensembles.scores import write_predictions, write_scores
 from microgesture.errors import InputError
-from microgesture.plan import Plan
-from microgesture.scores import write_predictions, write_scores
+from microgesture.measures.cross_subject import read_truth, run_cross_subject
+from microgesture.workflow.plan import Plan
 
 ROOT = Path(__file__).parent.parent
 CLASSES, TARGETS = ("wave", "nod", "shrug", "point"), ("11", "12", "13", "14")

@@ -9,8 +9,8 @@ import pytest
 
 from microgesture.clips import read_clips, write_clips
 from microgesture.corpora import list_clips
-from microgesture.csv_files import csv_table
-from microgesture.skeletons import read_skeleton
+from microgesture.skeletons.reading import read_skeleton
+from microgesture.storage.csv_files import csv_table
 from mutations import attempt, changed_rows, damaged, fuzz, fuzzed, reencoded
 from release_files import keypoints, write_light_hand, write_lines, write_npz
 

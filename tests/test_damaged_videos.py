@@ -12,8 +12,8 @@ import pytest
 import damage
 from microgesture.cli import main
 from microgesture.errors import UnusableClip
-from microgesture.shards import Shard, write_shard
-from microgesture.video import crop, decode, person_box
+from microgesture.storage.shards import Shard, write_shard
+from microgesture.videos.reading import crop, decode, person_box
 from release_files import textured_frames, write_lines, write_video
 
 FRAMES = 50

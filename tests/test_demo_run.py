@@ -11,9 +11,9 @@ import yaml
 
 from browser import browser, needs_chromium
 from microgesture.clips import read_clips
-from microgesture.files import read_json
-from microgesture.metrics import measure
-from microgesture.scores import read_scores
+from microgesture.ensembles.scores import read_scores
+from microgesture.measures.metrics import measure
+from microgesture.storage.files import read_json
 
 pytestmark = pytest.mark.slow
 

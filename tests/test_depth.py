@@ -7,11 +7,11 @@ import pytest
 
 from microgesture.clips import SCHEMA, Clips
 from microgesture.errors import InputError, UnusableClip
-from microgesture.keypoints import SELECTIONS
 from microgesture.modalities.depth import make_depth, to_stored
 from microgesture.modalities.skeleton_depth import fill_short_gaps, joint_nearness, skeleton_depth
-from microgesture.shards import Shard, write_shard
-from microgesture.video import Box, person_box
+from microgesture.skeletons.keypoints import SELECTIONS
+from microgesture.storage.shards import Shard, write_shard
+from microgesture.videos.reading import Box, person_box
 
 every_selection = pytest.mark.parametrize(
     "selection", [SELECTIONS[name] for name in ("22", "36", "68")], ids=lambda s: s.name

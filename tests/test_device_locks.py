@@ -11,10 +11,10 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-import microgesture.gpus as gpus
-from microgesture.batches import Machine
-from microgesture.device_locks import held
+import microgesture.machine.gpus as gpus
 from microgesture.errors import InputError
+from microgesture.machine.device_locks import held
+from microgesture.streams.batches import Machine
 
 FOUR = ("a", "b", "c", "d")
 

@@ -9,12 +9,12 @@ import pyarrow as pa
 import pytest
 import torch
 
-from microgesture.disk import DiskFull, disk_room, in_words
-from microgesture.files import replacing, write_csv, write_text
-from microgesture.parquet import write_parquet
-from microgesture.shards import Shard, build_shard, each_clip, write_shard
-from microgesture.training_state import Reached, TrainingState
-from microgesture.weights import About, save_weights
+from microgesture.storage.disk import DiskFull, disk_room, in_words
+from microgesture.storage.files import replacing, write_csv, write_text
+from microgesture.storage.parquet import write_parquet
+from microgesture.storage.shards import Shard, build_shard, each_clip, write_shard
+from microgesture.streams.training_state import Reached, TrainingState
+from microgesture.streams.weights import About, save_weights
 
 MIB = 2**20
 NOISE = np.random.default_rng(0).random(MIB // 4)  # 2 MiB that nothing compresses

@@ -6,12 +6,12 @@ import torch
 from torch import nn
 from torch.multiprocessing import ProcessRaisedException
 
-from microgesture.batches import Machine
-from microgesture.distributed import on_each_device
 from microgesture.errors import InputError
 from microgesture.networks import build
-from microgesture.train import train
-from microgesture.weights import load_weights
+from microgesture.streams.batches import Machine
+from microgesture.streams.distributed import on_each_device
+from microgesture.streams.train import train
+from microgesture.streams.weights import load_weights
 from training_clips import make_clips, make_step, write_shards
 
 LABELS = [0, 1, 1] * 7

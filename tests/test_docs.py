@@ -14,7 +14,7 @@ from snakemake.cli import get_argument_parser
 
 from microgesture.cli import app
 from microgesture.config import Config
-from microgesture.recipe import Recipe
+from microgesture.streams.recipe import Recipe
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"

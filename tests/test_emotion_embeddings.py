@@ -3,17 +3,17 @@ import pytest
 import torch
 
 from fused_clips import fused_of, step_of, write_stores
-from microgesture.augment import input_channels, step_input
-from microgesture.batches import Machine, load_batches
 from microgesture.emotion.embeddings import embed, read_embeddings
+from microgesture.ensembles.scores import read_scores
 from microgesture.errors import InputError, UnusableClip
-from microgesture.keypoints import SELECTIONS
 from microgesture.networks import build
-from microgesture.predict import network_of, predict
-from microgesture.samples import ClipDataset
-from microgesture.scores import read_scores
-from microgesture.shards import write_shard
-from microgesture.weights import About, save_weights
+from microgesture.skeletons.keypoints import SELECTIONS
+from microgesture.storage.shards import write_shard
+from microgesture.streams.augment import input_channels, step_input
+from microgesture.streams.batches import Machine, load_batches
+from microgesture.streams.predict import network_of, predict
+from microgesture.streams.samples import ClipDataset
+from microgesture.streams.weights import About, save_weights
 from training_clips import draw_video, make_clips, make_step, write_shards
 
 SPLITS, LABELS = ["train"] * 4 + ["val"] * 3 + ["test"] * 3, [0, 1] * 5

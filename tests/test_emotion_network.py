@@ -19,7 +19,7 @@ from microgesture.emotion.tokens import evenly, gesture_features, read_tokens, r
 from microgesture.errors import InputError
 from microgesture.networks.swinface import FaceEncoder
 from microgesture.networks.swinface import build as build_swinface
-from microgesture.shards import Shard, write_shard
+from microgesture.storage.shards import Shard, write_shard
 
 CPU = torch.device("cpu")
 

@@ -7,7 +7,7 @@ import yaml
 
 from microgesture.config import load_config
 from microgesture.errors import InputError
-from microgesture.plan import Plan
+from microgesture.workflow.plan import Plan
 
 DEMO = json.loads(json.dumps(yaml.safe_load((Path(__file__).parent.parent / "config.yaml").read_text())))
 EMOTION = {

@@ -4,24 +4,24 @@ import numpy as np
 import pytest
 
 from exported import OTHERS, finished_run
-from microgesture.batches import Machine
 from microgesture.clips import read_clips
-from microgesture.files import read_json
-from microgesture.fusion import Fusion, fuse
-from microgesture.jobs import read_plan
-from microgesture.keypoints import select_keypoints
+from microgesture.ensembles.fusion import Fusion, fuse
+from microgesture.ensembles.scores import read_scores
 from microgesture.modalities.face import make_face
 from microgesture.modalities.rgb import make_rgb
 from microgesture.networks import build
-from microgesture.predict import predict
 from microgesture.recogniser.export import export_recogniser, results_of
 from microgesture.recogniser.planning import recogniser_step
 from microgesture.recogniser.scoring import Scorer
 from microgesture.recogniser.windows import find_recording
-from microgesture.scores import read_scores
-from microgesture.skeletons import read_skeletons
-from microgesture.steps import parse_step
-from microgesture.stream import TrainStep
+from microgesture.skeletons.keypoints import select_keypoints
+from microgesture.skeletons.reading import read_skeletons
+from microgesture.storage.files import read_json
+from microgesture.streams.batches import Machine
+from microgesture.streams.predict import predict
+from microgesture.streams.stream import TrainStep
+from microgesture.workflow.jobs import read_plan
+from microgesture.workflow.steps import parse_step
 
 CPU = Machine("cpu")
 

@@ -11,7 +11,6 @@ from microgesture.demo.figure import FACE
 from microgesture.demo.gestures import GESTURES, act, vary
 from microgesture.demo.people import Framing, draw_recording, draw_subject, idle, observe, render
 from microgesture.errors import UnusableClip
-from microgesture.keypoints import LAYOUTS, clean, mirrored_name
 from microgesture.modalities.face import (
     LANDMARKS,
     POINTS,
@@ -25,8 +24,9 @@ from microgesture.modalities.face import (
     make_face,
     similarity,
 )
-from microgesture.shards import Shard, write_shard
-from microgesture.video import decode
+from microgesture.skeletons.keypoints import LAYOUTS, clean, mirrored_name
+from microgesture.storage.shards import Shard, write_shard
+from microgesture.videos.reading import decode
 from release_files import write_lines, write_video
 
 SETTINGS = {"margin": 0.0, "smallest": 24, "confidence": 0.4}

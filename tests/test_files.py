@@ -1,6 +1,6 @@
 import pytest
 
-from microgesture.files import replacing, write_json
+from microgesture.storage.files import replacing, write_json
 
 
 def test_a_failed_write_leaves_the_old_file_and_no_temporary_one(tmp_path):

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from microgesture.clips import Clips
 from microgesture.errors import InputError
-from microgesture.folds import assign_folds
-from microgesture.people import count_people, people_in_words, person_of
+from microgesture.measures.people import count_people, people_in_words, person_of
+from microgesture.streams.folds import assign_folds
 
 
 def clips_of(subjects, labels, splits="train", recordings=None, status="ok"):

@@ -19,11 +19,11 @@ from scipy.special import softmax
 from made_up_scores import made_up_stream
 from microgesture.cli import main
 from microgesture.clips import SCHEMA, Clips, write_clips
-from microgesture.ensemble import run_ensemble
+from microgesture.ensembles.ensemble import run_ensemble
+from microgesture.ensembles.foreign_scores import import_scores, read_ids
+from microgesture.ensembles.scores import read_predictions, read_scores
 from microgesture.errors import InputError
-from microgesture.foreign_scores import import_scores, read_ids
-from microgesture.pickles import Numbers, read_numbers
-from microgesture.scores import read_predictions, read_scores
+from microgesture.storage.pickles import Numbers, read_numbers
 
 CLASSES = ("wave", "nod", "shrug", "point")
 IDS = [f"{number:04d}_0" for number in range(12)]

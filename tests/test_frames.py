@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from microgesture.frames import interval_frames, interval_views, uniform_frames, uniform_views
+from microgesture.streams.frames import interval_frames, interval_views, uniform_frames, uniform_views
 
 LENGTHS = [(1, 4), (3, 4), (4, 4), (5, 4), (7, 4), (8, 4), (9, 4), (50, 16), (300, 48)]
 

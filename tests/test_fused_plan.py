@@ -8,9 +8,9 @@ import yaml
 
 from microgesture.config import load_config
 from microgesture.errors import InputError
-from microgesture.jobs import jobs
-from microgesture.plan import Plan
-from microgesture.stream import TrainStep
+from microgesture.streams.stream import TrainStep
+from microgesture.workflow.jobs import jobs
+from microgesture.workflow.plan import Plan
 
 FUSED = {"fuses": ["rgb", "joint"], "recipe": "rgb"}
 

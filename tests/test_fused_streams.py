@@ -8,18 +8,18 @@ import pytest
 import torch
 
 from fused_clips import fused_of, step_of, write_stores
-from microgesture.augment import network_input, step_input
-from microgesture.batches import Machine, load_batches
+from microgesture.ensembles.scores import read_scores
 from microgesture.errors import InputError
-from microgesture.fused_samples import FusedDataset, open_dataset
-from microgesture.keypoints import SELECTIONS
 from microgesture.networks import build
-from microgesture.predict import log_probabilities, network_of, predict
-from microgesture.samples import ClipDataset
-from microgesture.scores import read_scores
-from microgesture.shards import write_shard
-from microgesture.train import train
-from microgesture.weights import About, load_weights, save_weights, start_from
+from microgesture.skeletons.keypoints import SELECTIONS
+from microgesture.storage.shards import write_shard
+from microgesture.streams.augment import network_input, step_input
+from microgesture.streams.batches import Machine, load_batches
+from microgesture.streams.fused_samples import FusedDataset, open_dataset
+from microgesture.streams.predict import log_probabilities, network_of, predict
+from microgesture.streams.samples import ClipDataset
+from microgesture.streams.train import train
+from microgesture.streams.weights import About, load_weights, save_weights, start_from
 from training_clips import CLASSES, make_clips
 
 LABELS = [0, 1] * 4
@@ -147,7 +147,7 @@ def test_training_that_only_does_harm_leaves_a_fused_stream_as_it_began(tmp_path
         return step_input(batch, step, training=training)
 
     steps_done = itertools.count()
-    monkeypatch.setattr("microgesture.train.step_input", killing)
+    monkeypatch.setattr("microgesture.streams.train.step_input", killing)
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path / "killed", step, clips, shards, parents=parents)
     files = [tmp_path / "killed" / name for name in ("model.safetensors", "card.json", "scratch")]

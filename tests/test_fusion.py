@@ -5,8 +5,7 @@ from hypothesis import strategies as st
 from scipy.special import softmax
 
 from made_up_scores import as_scores, made_up_stream
-from microgesture.errors import InputError
-from microgesture.fusion import (
+from microgesture.ensembles.fusion import (
     Fusion,
     cross_fit,
     fit_fusion,
@@ -16,7 +15,8 @@ from microgesture.fusion import (
     search_weights,
     stack,
 )
-from microgesture.scores import Scores
+from microgesture.ensembles.scores import Scores
+from microgesture.errors import InputError
 
 
 def fusion_of(temperatures, weights):

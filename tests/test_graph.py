@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from microgesture.graph import adjacency, parents, walk
-from microgesture.keypoints import SELECTIONS, Selection
+from microgesture.skeletons.graph import adjacency, parents, walk
+from microgesture.skeletons.keypoints import SELECTIONS, Selection
 
 FORK = Selection("fork", ("chin", "neck", "nose", "left ear"), ((2, 1), (0, 1), (2, 3)), "a test's")
 

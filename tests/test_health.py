@@ -3,8 +3,8 @@ import copy
 import pytest
 import yaml
 
-from microgesture import health
 from microgesture.cli import main
+from microgesture.workflow import health
 from release_files import keypoints, numbered_frames, write_lines, write_npz, write_video
 from workflow import TINY
 

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-from microgesture.keypoints import SELECTIONS
 from microgesture.modalities.heatmap import (
     joint_heatmaps,
     joint_heatmaps_everywhere,
     limb_heatmaps,
     limb_heatmaps_everywhere,
 )
+from microgesture.skeletons.keypoints import SELECTIONS
 
 SIZE = 20
 EDGES = ((0, 1), (1, 2), (3, 0), (4, 4))

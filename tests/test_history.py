@@ -1,4 +1,4 @@
-from microgesture.history import best_epoch, epochs_to_do
+from microgesture.streams.history import best_epoch, epochs_to_do
 
 
 def test_the_best_epoch_is_the_most_balanced_then_the_one_of_least_loss():

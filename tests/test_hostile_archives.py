@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from microgesture.archive_checks import Limits
-from microgesture.archives import unpack
+from microgesture.archives.checks import Limits
+from microgesture.archives.unpacking import unpack
 from microgesture.errors import InputError
 from zips import RELEASE, files_in, packed, patched, refused
 

@@ -6,13 +6,13 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from microgesture.checksums import is_whole
 from microgesture.cli import main
 from microgesture.errors import InputError
-from microgesture.files import write_csv, write_json
-from microgesture.integrity import find_damage, result_files
-from microgesture.parquet import write_parquet
-from microgesture.shards import write_shard
+from microgesture.storage.checksums import is_whole
+from microgesture.storage.files import write_csv, write_json
+from microgesture.storage.integrity import find_damage, result_files
+from microgesture.storage.parquet import write_parquet
+from microgesture.storage.shards import write_shard
 
 FRAMES = np.random.default_rng(0).integers(0, 200, (4, 30)).astype(np.uint8)
 HOUR = 3600 * 10**9

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from microgesture.errors import InputError, UnusableClip
-from microgesture.isolation import Isolated, ProcessEnded, each_clip_isolated
+from microgesture.videos.isolation import Isolated, ProcessEnded, each_clip_isolated
 
 IDS = ("first", "culprit", "last")
 
@@ -225,8 +225,8 @@ def test_no_process_is_left_behind_and_none_is_started_for_nothing():
 def test_where_no_process_can_be_started_the_reason_is_named(tmp_path):
     code = (
         "from functools import partial\n"
-        "from microgesture.isolation import Isolated\n"
-        "from microgesture.video import probe\n"
+        "from microgesture.videos.isolation import Isolated\n"
+        "from microgesture.videos.reading import probe\n"
         "with Isolated(partial(partial, probe)) as isolated: isolated.do('x.mp4')"
     )
     far = tmp_path / ("x" * 90)

@@ -8,8 +8,8 @@ import pytest
 import yaml
 
 from microgesture.errors import InputError
-from microgesture.jobs import jobs, read_plan
-from microgesture.plan import KINDS
+from microgesture.workflow.jobs import jobs, read_plan
+from microgesture.workflow.plan import KINDS
 from workflow import ROOT, TINY
 
 STAGES = {

@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 
 from microgesture.clips import SCHEMA, Clips
-from microgesture.drawing import draw_selections
 from microgesture.errors import InputError, UnusableClip
-from microgesture.keypoints import (
+from microgesture.skeletons.drawing import draw_selections
+from microgesture.skeletons.keypoints import (
     LAYOUTS,
     SELECTIONS,
     bones,
@@ -18,7 +18,7 @@ from microgesture.keypoints import (
     selection_named,
     swap_hands,
 )
-from microgesture.shards import Shard, write_shard
+from microgesture.storage.shards import Shard, write_shard
 
 every_selection = pytest.mark.parametrize("selection", SELECTIONS.values(), ids=SELECTIONS)
 

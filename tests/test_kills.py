@@ -12,9 +12,9 @@ import psutil
 import pytest
 import torch
 
-from microgesture.files import read_json
-from microgesture.plan import Plan
-from microgesture.shards import write_shard
+from microgesture.storage.files import read_json
+from microgesture.storage.shards import write_shard
+from microgesture.workflow.plan import Plan
 from training_clips import draw_video
 from training_command import TrainingCommand, listens, wait_for
 from workflow import Project

@@ -5,14 +5,22 @@ import pytest
 
 from microgesture.clips import Clips
 from microgesture.corpora import list_clips
-from microgesture.crops import person_square
 from microgesture.errors import UnusableClip
-from microgesture.keypoints import LAYOUTS, SELECTIONS, cut_clip, in_picture, in_space, present, select_keypoints
-from microgesture.kinect import kinect_joints, swap_sides
 from microgesture.modalities.skeleton_depth import skeleton_depth
-from microgesture.shards import Shard
-from microgesture.skeletons import read_skeleton, read_skeletons
-from microgesture.video import person_box
+from microgesture.skeletons.keypoints import (
+    LAYOUTS,
+    SELECTIONS,
+    cut_clip,
+    in_picture,
+    in_space,
+    present,
+    select_keypoints,
+)
+from microgesture.skeletons.kinect import kinect_joints, swap_sides
+from microgesture.skeletons.reading import read_skeleton, read_skeletons
+from microgesture.storage.shards import Shard
+from microgesture.streams.crops import person_square
+from microgesture.videos.reading import person_box
 from mutations import attempt, changed_rows, damaged, fuzz, fuzzed, reencoded
 from release_files import (
     COLOUR,

@@ -7,12 +7,12 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from microgesture.compat import prepare_torchvision
 from microgesture.errors import InputError, UnusableClip
 from microgesture.modalities.flow import LEARNED, from_stored, make_flow
 from microgesture.modalities.inference import Batches, autocast, device_named
 from microgesture.modalities.learned_flow import NETWORKS, PtlFlow, Raft, flow_of_shard, padded
-from microgesture.shards import Shard, write_shard
+from microgesture.networks.compat import prepare_torchvision
+from microgesture.storage.shards import Shard, write_shard
 from stand_ins import GREEDY, KILLER, Differences, SmallDifferences, differences
 
 prepare_torchvision()

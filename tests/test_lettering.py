@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, features
 
-from microgesture import lettering
-from microgesture.lettering import REGULAR, UNKNOWN, can_write, shortened, width_of, wrapped, write
+from microgesture.videos import lettering
+from microgesture.videos.lettering import REGULAR, UNKNOWN, can_write, shortened, width_of, wrapped, write
 
 STIX = Path(matplotlib.get_data_path()) / "fonts/ttf/STIXGeneral.ttf"
 CIRCLED = "\N{COMBINING ENCLOSING CIRCLE}"  # in STIX, not in DejaVu Sans

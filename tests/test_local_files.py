@@ -12,7 +12,7 @@ import av
 import pytest
 
 from microgesture.errors import UnusableClip
-from microgesture.video import decode, probe
+from microgesture.videos.reading import decode, probe
 from release_files import numbered_frames, write_video
 
 PLAYLIST = "#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\n{}\n#EXT-X-ENDLIST\n"

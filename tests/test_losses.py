@@ -6,16 +6,16 @@ import torch
 from pydantic import TypeAdapter
 from scipy.special import log_softmax
 
-from microgesture.keypoints import SELECTIONS
-from microgesture.losses import (
+from microgesture.networks import build
+from microgesture.networks.settings import NetworkSettings
+from microgesture.skeletons.keypoints import SELECTIONS
+from microgesture.streams.losses import (
     SemanticAnchors,
     class_weights,
     orthogonal_anchors,
     total_focal_loss,
     total_semantic_loss,
 )
-from microgesture.networks import build
-from microgesture.networks.settings import NetworkSettings
 
 
 def test_class_weights_have_mean_one_and_favour_the_rare():

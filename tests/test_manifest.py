@@ -5,7 +5,7 @@ import pytest
 
 from microgesture.corpora import list_clips, provides
 from microgesture.errors import InputError, UnusableClip
-from microgesture.video import decode
+from microgesture.videos.reading import decode
 from release_files import keypoints, numbered_frames, write_lines, write_npz, write_video
 
 HEADER = "clip_id,split,subject,label,fps,n_frames,video,keypoints"

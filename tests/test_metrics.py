@@ -3,7 +3,7 @@ from dataclasses import asdict
 import numpy as np
 from sklearn.metrics import balanced_accuracy_score, f1_score, top_k_accuracy_score
 
-from microgesture.metrics import count, measure
+from microgesture.measures.metrics import count, measure
 
 
 def test_metrics_agree_with_scikit_learn():

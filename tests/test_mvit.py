@@ -3,8 +3,8 @@ import torch
 from pydantic import TypeAdapter, ValidationError
 from torch import nn
 
-from microgesture.compat import prepare_torchvision
 from microgesture.networks import build
+from microgesture.networks.compat import prepare_torchvision
 from microgesture.networks.settings import NetworkSettings
 
 prepare_torchvision()

@@ -4,11 +4,11 @@ from pydantic import TypeAdapter
 from torch import nn
 from torch.nn.functional import cross_entropy
 
-from microgesture.keypoints import SELECTIONS
 from microgesture.networks import NETWORKS, build
 from microgesture.networks.paths import mean_probability, per_path
 from microgesture.networks.settings import NetworkSettings
-from microgesture.weights import start_from_file
+from microgesture.skeletons.keypoints import SELECTIONS
+from microgesture.streams.weights import start_from_file
 
 CHANNELS = {"poseconv3d": (36,), "slowonly": (3,), "rgbposeconv3d": (3, 36)}  # others: 3
 ALONE = [name for name in NETWORKS if name != "token_fusion"]  # which is made of two others

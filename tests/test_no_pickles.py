@@ -32,18 +32,18 @@ def test_pickles_are_known_in_one_module_only():
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
             imported |= {(name, each.split(".")[0]) for each in names if each.split(".")[0] in PICKLING}
-    assert imported == {("pickles.py", "pickle"), ("pickles.py", "pickletools")}
+    assert imported == {("storage/pickles.py", "pickle"), ("storage/pickles.py", "pickletools")}
 
 
 def test_every_file_of_torch_is_read_as_weights_only():
     loads = {name: [given(call, "weights_only") for call in calls(tree, "torch.load")] for name, tree in modules()}
     assert {name: found for name, found in loads.items() if found} == {
         "checkpoints/reading.py": ["True"],
-        "pickles.py": ["True"],
-        "training_state.py": ["True"],
+        "storage/pickles.py": ["True"],
+        "streams/training_state.py": ["True"],
     }
     saving = {name for name, tree in modules() for _ in calls(tree, "torch.save")}
-    assert saving == {"training_state.py"}  # what a killed training goes on from, which leaves no machine
+    assert saving == {"streams/training_state.py"}  # what a killed training goes on from, which leaves no machine
 
 
 def test_no_other_reader_or_writer_of_pickles_is_used():

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-from microgesture.augment import network_input
-from microgesture.batches import load_batches
 from microgesture.corpora import list_clips
-from microgesture.keypoints import SELECTIONS
 from microgesture.modalities.rgb import make_rgb
-from microgesture.samples import ClipDataset
-from microgesture.shards import Shard, write_shard
+from microgesture.skeletons.keypoints import SELECTIONS
+from microgesture.storage.shards import Shard, write_shard
+from microgesture.streams.augment import network_input
+from microgesture.streams.batches import load_batches
+from microgesture.streams.samples import ClipDataset
 from release_files import write_lines, write_video
 from training_clips import make_step
 

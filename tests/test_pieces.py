@@ -7,9 +7,7 @@ import pytest
 
 from damage import with_hole
 from exported import finished_run, recorded
-from microgesture.batches import Machine
 from microgesture.errors import InputError
-from microgesture.jobs import read_plan
 from microgesture.recogniser import pieces, scoring, windows
 from microgesture.recogniser.export import export_recogniser, results_of
 from microgesture.recogniser.motion import motion_of
@@ -19,9 +17,11 @@ from microgesture.recogniser.scoring import Scorer
 from microgesture.recogniser.settings import Lengths
 from microgesture.recogniser.stretches import each_stretch
 from microgesture.recogniser.windows import find_recording, window_table
-from microgesture.shards import Shard
-from microgesture.skeletons import read_skeleton
-from microgesture.video import decode, probe
+from microgesture.skeletons.reading import read_skeleton
+from microgesture.storage.shards import Shard
+from microgesture.streams.batches import Machine
+from microgesture.videos.reading import decode, probe
+from microgesture.workflow.jobs import read_plan
 from release_files import write_video
 
 LENGTHS = Lengths(frames=(4, 6), fps=25)

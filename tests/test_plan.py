@@ -6,8 +6,8 @@ import pytest
 import yaml
 
 from microgesture.errors import InputError
-from microgesture.jobs import Job, jobs
-from microgesture.plan import Plan
+from microgesture.workflow.jobs import Job, jobs
+from microgesture.workflow.plan import Plan
 
 # Through JSON, which knows no aliases: a change of one stream must not change another.
 DEMO = json.loads(json.dumps(yaml.safe_load((Path(__file__).parent.parent / "config.yaml").read_text())))
@@ -160,8 +160,8 @@ def test_without_rows_the_ablation_table_has_every_stream_and_ensemble_of_the_su
 
 def test_only_a_learned_depth_is_made_from_the_frames():
     learned = change(DEMO, "depth", {"backend": "transformers", "model": "some/network"})
-    assert not Plan(DEMO).depth_is_seen
-    assert Plan(learned).depth_is_seen
+    assert not Plan(DEMO).config.depth.is_learned
+    assert Plan(learned).config.depth.is_learned
     only_depth = copy.deepcopy(learned)
     only_depth["streams"] = {"depth": DEMO["streams"]["depth"]}
     only_depth["ensembles"]["final"]["streams"] = ["depth"]

@@ -15,21 +15,21 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from microgesture import health
 from microgesture.cli import app
 from microgesture.clips import SCHEMA, Clips, write_clips
 from microgesture.corpora import list_clips
 from microgesture.demo.people import Framing, draw_recording, draw_subject, idle, render
 from microgesture.errors import InputError, UnusableClip
-from microgesture.keypoints import LAYOUTS, hands_swapped, mirrored_name, select_keypoints
-from microgesture.plan import Plan
 from microgesture.pose import holistic, making, videos
 from microgesture.pose.holistic import keypoints_of_frames
 from microgesture.pose.making import make_pose
 from microgesture.pose.mapping import SIZES, in_openpose_order, origins
 from microgesture.pose.videos import keypoints_of_videos
-from microgesture.shards import Shard
-from microgesture.video import decode
+from microgesture.skeletons.keypoints import LAYOUTS, hands_swapped, mirrored_name, select_keypoints
+from microgesture.storage.shards import Shard
+from microgesture.videos.reading import decode
+from microgesture.workflow import health
+from microgesture.workflow.plan import Plan
 from release_files import write_video
 from workflow import ROOT
 

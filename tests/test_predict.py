@@ -6,18 +6,18 @@ import numpy as np
 import pytest
 import torch
 
-from microgesture.augment import input_channels, network_input
-from microgesture.batches import Machine, load_batches
 from microgesture.clips import Clips
+from microgesture.ensembles.scores import read_scores
 from microgesture.errors import InputError, UnusableClip
-from microgesture.folds import assign_folds
-from microgesture.keypoints import SELECTIONS
 from microgesture.networks import build
-from microgesture.predict import exact_mean, log_probabilities, predict, predict_fold
-from microgesture.samples import ClipDataset
-from microgesture.scores import read_scores
-from microgesture.shards import Shard, write_shard
-from microgesture.weights import About, save_weights
+from microgesture.skeletons.keypoints import SELECTIONS
+from microgesture.storage.shards import Shard, write_shard
+from microgesture.streams.augment import input_channels, network_input
+from microgesture.streams.batches import Machine, load_batches
+from microgesture.streams.folds import assign_folds
+from microgesture.streams.predict import exact_mean, log_probabilities, predict, predict_fold
+from microgesture.streams.samples import ClipDataset
+from microgesture.streams.weights import About, save_weights
 from training_clips import film, make_clips, make_step, write_shards
 
 LABELS = [0, 1] * 5

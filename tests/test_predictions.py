@@ -9,8 +9,8 @@ import pytest
 import yaml
 
 from microgesture.errors import InputError
-from microgesture.plan import Plan
 from microgesture.recogniser.recordings import recordings_in
+from microgesture.workflow.plan import Plan
 from workflow import ROOT, TINY
 
 OWN = {"folder": "my videos"}

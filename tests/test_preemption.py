@@ -11,14 +11,21 @@ from pathlib import Path
 import pytest
 import torch
 
-import microgesture.train as training
-from microgesture.augment import step_input
-from microgesture.batches import Machine
-from microgesture.files import read_json
+import microgesture.streams.train as training
 from microgesture.networks import build
-from microgesture.preemption import EXIT_STATUS, SIGNALS, Stopped, obey_parent_alone, signals_withheld, stop_on_signals
-from microgesture.train import train
-from microgesture.weights import load_weights
+from microgesture.storage.files import read_json
+from microgesture.streams.augment import step_input
+from microgesture.streams.batches import Machine
+from microgesture.streams.preemption import (
+    EXIT_STATUS,
+    SIGNALS,
+    Stopped,
+    obey_parent_alone,
+    signals_withheld,
+    stop_on_signals,
+)
+from microgesture.streams.train import train
+from microgesture.streams.weights import load_weights
 from training_clips import make_clips, make_step, write_shards
 from training_command import LABELS, SPLITS, TrainingCommand
 

@@ -8,9 +8,9 @@ import yaml
 from microgesture.cli import main
 from microgesture.clips import SCHEMA, Clips, write_clips
 from microgesture.errors import InputError
-from microgesture.files import write_json
-from microgesture.jobs import read_plan
-from microgesture.preflight import estimate_run, first_shards
+from microgesture.storage.files import write_json
+from microgesture.workflow.jobs import read_plan
+from microgesture.workflow.preflight import estimate_run, first_shards
 from workflow import TINY
 
 FRAMES = {0: 100, 1: 300, 2: 0, 3: 600}  # of the usable clips in each shard
@@ -96,7 +96,7 @@ def test_where_nothing_is_there_yet_a_shard_of_middling_size_is_to_be_made(plan,
 def test_a_run_that_does_not_fit_is_warned_of(plan, tmp_path, monkeypatch, capsys):
     for kind in ("skeletons", "keypoints", "rgb", "flow"):
         make_shard(tmp_path, kind, "0000", 1_000_000, seconds=1)
-    monkeypatch.setattr("microgesture.preflight.free_bytes", lambda path: 37_000_000)
+    monkeypatch.setattr("microgesture.workflow.preflight.free_bytes", lambda path: 37_000_000)
     with pytest.raises(SystemExit, match="1"):
         main(["preflight", "--cores", "2"])
     printed = re.sub(r"\s+", " ", capsys.readouterr().out)

@@ -2,7 +2,7 @@ import io
 import sys
 
 from microgesture import progress as bars
-from microgesture.history import epochs_to_do
+from microgesture.streams.history import epochs_to_do
 
 
 class Terminal(io.StringIO):

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from microgesture.compat import prepare_torchvision
 from microgesture.errors import InputError
 from microgesture.modalities.flow import from_stored, make_flow
 from microgesture.modalities.learned_flow import PtlFlow
-from microgesture.shards import Shard, write_shard
+from microgesture.networks.compat import prepare_torchvision
+from microgesture.storage.shards import Shard, write_shard
 
 prepare_torchvision()
 ptlflow = pytest.importorskip("ptlflow", reason="the extra microgesture[flow] is not installed")

@@ -11,9 +11,7 @@ import pytest
 from safetensors.torch import load_file
 
 from exported import STREAMS, finished_run, recorded
-from microgesture.batches import Machine
 from microgesture.errors import InputError, UnusableClip
-from microgesture.jobs import read_plan
 from microgesture.recogniser import windows
 from microgesture.recogniser.export import export_recogniser, results_of
 from microgesture.recogniser.finding import find_gestures
@@ -23,6 +21,8 @@ from microgesture.recogniser.predictions import FindingSettings
 from microgesture.recogniser.scoring import Scorer
 from microgesture.recogniser.settings import Lengths
 from microgesture.recogniser.windows import Recording, find_recording, window_table
+from microgesture.streams.batches import Machine
+from microgesture.workflow.jobs import read_plan
 
 LENGTHS = Lengths(frames=(8, 12), fps=25)
 CPU = Machine("cpu")

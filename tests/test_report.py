@@ -16,15 +16,15 @@ from scipy.special import softmax
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, confusion_matrix, precision_recall_fscore_support
 
 from made_up_run import STREAMS, made_up_results, write_results
-from microgesture.ensemble import run_ensemble
+from microgesture.ensembles.ensemble import run_ensemble
+from microgesture.ensembles.scores import Scores, write_scores
 from microgesture.errors import InputError, UnusableClip
-from microgesture.metrics import expected_calibration_error
-from microgesture.plan import Plan
+from microgesture.measures.metrics import expected_calibration_error
 from microgesture.report.measures import confused_pairs, missed_by_all, orders, reliability
 from microgesture.report.page import render
 from microgesture.report.results import read_jobs, read_results
-from microgesture.scores import Scores, write_scores
-from microgesture.shards import write_shard
+from microgesture.storage.shards import write_shard
+from microgesture.workflow.plan import Plan
 from page_reader import read_page, rows, section
 from workflow import ROOT, TINY
 

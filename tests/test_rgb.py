@@ -9,13 +9,13 @@ import pytest
 
 from microgesture.corpora import list_clips
 from microgesture.errors import UnusableClip
-from microgesture.isolation import Isolated
 from microgesture.modalities import decoded
 from microgesture.modalities.cutting import cutter
 from microgesture.modalities.decoded import cut_clips, cut_video
 from microgesture.modalities.rgb import make_rgb
-from microgesture.shards import Shard, write_shard
-from microgesture.video import crop, decode, person_box
+from microgesture.storage.shards import Shard, write_shard
+from microgesture.videos.isolation import Isolated
+from microgesture.videos.reading import crop, decode, person_box
 from release_files import numbered_frames, textured_frames, write_lines, write_video
 
 HEADER = "clip_id,split,label,video,start,end"

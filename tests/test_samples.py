@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import torch
 
-from microgesture.batches import in_batches, load_batches
 from microgesture.errors import InputError, UnusableClip
-from microgesture.frames import interval_views, uniform_views
 from microgesture.modalities.flow import STEPS_PER_PIXEL
-from microgesture.samples import FLOW_STEPS, ClipDataset
-from microgesture.shards import write_shard
+from microgesture.storage.shards import write_shard
+from microgesture.streams.batches import in_batches, load_batches
+from microgesture.streams.frames import interval_views, uniform_views
+from microgesture.streams.samples import FLOW_STEPS, ClipDataset
 from training_clips import make_clips, make_step, write_shards
 
 

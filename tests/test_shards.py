@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from microgesture.errors import InputError, UnusableClip
-from microgesture.shards import Shard, build_shard, each_clip, write_shard
+from microgesture.storage.shards import Shard, build_shard, each_clip, write_shard
 
 
 def smooth_frames(frames=5, height=24, width=32):

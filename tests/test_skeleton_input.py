@@ -2,14 +2,9 @@ import numpy as np
 import pytest
 import torch
 
-from microgesture.graph import parents
-from microgesture.keypoints import SELECTIONS, Selection, bones
-from microgesture.skeleton_input import (
-    bone_vectors,
-    mirror_points,
-    motion,
-    skeleton_input,
-)
+from microgesture.skeletons.graph import parents
+from microgesture.skeletons.input import bone_vectors, mirror_points, motion, skeleton_input
+from microgesture.skeletons.keypoints import SELECTIONS, Selection, bones
 
 ALL = torch.tensor([True, True])
 MODALITIES = ("skeleton", "bone", "direction", "motion")

@@ -4,20 +4,20 @@ import numpy as np
 import pytest
 import torch
 
-from microgesture.augment import network_input
-from microgesture.batches import Machine, load_batches
+from microgesture.ensembles.scores import read_scores
 from microgesture.errors import InputError
-from microgesture.keypoints import SELECTIONS
-from microgesture.losses import orthogonal_anchors, total_semantic_loss
 from microgesture.networks import build
-from microgesture.points import at_times, even_times, normalise
-from microgesture.predict import predict
-from microgesture.samples import ClipDataset
-from microgesture.scores import read_scores
-from microgesture.skeleton_input import skeleton_input
-from microgesture.stream import TrainStep
-from microgesture.train import train
-from microgesture.weights import load_weights
+from microgesture.skeletons.input import skeleton_input
+from microgesture.skeletons.keypoints import SELECTIONS
+from microgesture.skeletons.points import at_times, even_times, normalise
+from microgesture.streams.augment import network_input
+from microgesture.streams.batches import Machine, load_batches
+from microgesture.streams.losses import orthogonal_anchors, total_semantic_loss
+from microgesture.streams.predict import predict
+from microgesture.streams.samples import ClipDataset
+from microgesture.streams.stream import TrainStep
+from microgesture.streams.train import train
+from microgesture.streams.weights import load_weights
 from training_clips import draw_keypoints, make_clips, write_shards
 
 SELECTION = SELECTIONS["36"]

@@ -6,8 +6,8 @@ import pytest
 
 from microgesture.clips import Clips
 from microgesture.errors import UnusableClip
-from microgesture.shards import Shard
-from microgesture.skeletons import read_skeleton, read_skeletons, skeleton_length
+from microgesture.skeletons.reading import read_skeleton, read_skeletons, skeleton_length
+from microgesture.storage.shards import Shard
 from release_files import keypoints, write_light_hand, write_lines, write_npz, write_openpose, write_xlsx
 
 

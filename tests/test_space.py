@@ -9,22 +9,22 @@ import pytest
 import torch
 import yaml
 
-from microgesture.augment import input_channels, network_input
-from microgesture.batches import Machine, load_batches
+from microgesture.ensembles.scores import read_scores
 from microgesture.errors import InputError
-from microgesture.keypoints import SELECTIONS, in_space
-from microgesture.kinect import kinect_joints
 from microgesture.networks import build
-from microgesture.plan import Plan
-from microgesture.points import at_times, even_times, normalise, vary
-from microgesture.predict import predict
-from microgesture.recipe import Variation
-from microgesture.samples import ClipDataset
-from microgesture.scores import read_scores
-from microgesture.shards import write_shard
-from microgesture.skeleton_input import bone_vectors, mirror_points, skeleton_input
-from microgesture.stream import TrainStep
-from microgesture.train import train
+from microgesture.skeletons.input import bone_vectors, mirror_points, skeleton_input
+from microgesture.skeletons.keypoints import SELECTIONS, in_space
+from microgesture.skeletons.kinect import kinect_joints
+from microgesture.skeletons.points import at_times, even_times, normalise, vary
+from microgesture.storage.shards import write_shard
+from microgesture.streams.augment import input_channels, network_input
+from microgesture.streams.batches import Machine, load_batches
+from microgesture.streams.predict import predict
+from microgesture.streams.recipe import Variation
+from microgesture.streams.samples import ClipDataset
+from microgesture.streams.stream import TrainStep
+from microgesture.streams.train import train
+from microgesture.workflow.plan import Plan
 from release_files import kinect_columns, kinect_metres
 from training_clips import make_clips
 

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from hypothesis import strategies as st
 
-from microgesture import skeletons
 from microgesture.errors import UnusableClip
-from microgesture.isolation import Isolated
-from microgesture.skeletons import read_skeleton
+from microgesture.skeletons import reading as skeletons
+from microgesture.skeletons.reading import read_skeleton
+from microgesture.videos.isolation import Isolated
 from mutations import ODD_CELLS, attempt, damaged, fuzz, fuzzed
 from release_files import keypoints, write_npz, write_openpose, write_xlsx
 

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from microgesture.stamps import _module_digest, code_digest
+from microgesture.workflow.stamps import _module_digest, code_digest
 
 
 @pytest.fixture

@@ -7,11 +7,11 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from microgesture.checksums import OPEN, seal
 from microgesture.clips import SCHEMA, Clips, read_clips, write_clips
+from microgesture.ensembles.scores import Scores, read_predictions, read_scores, write_predictions, write_scores
 from microgesture.errors import InputError
-from microgesture.scores import Scores, read_predictions, read_scores, write_predictions, write_scores
-from microgesture.shards import Shard, write_shard
+from microgesture.storage.checksums import OPEN, seal
+from microgesture.storage.shards import Shard, write_shard
 from mutations import attempt, damaged, fuzz, fuzzed
 
 LOGITS = np.random.default_rng(0).normal(size=(6, 32)).astype(np.float32)

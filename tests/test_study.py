@@ -16,8 +16,8 @@ from microgesture.config import load_config
 from microgesture.corpora import list_clips
 from microgesture.demo.corpus import make_demo
 from microgesture.errors import InputError
-from microgesture.jobs import read_plan
 from microgesture.study.start import next_commands, plan_study, start_study
+from microgesture.workflow.jobs import read_plan
 from release_files import keypoints, numbered_frames, write_lines, write_npz, write_openpose, write_video, write_xlsx
 
 ROOT = Path(__file__).parent.parent

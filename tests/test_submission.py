@@ -2,9 +2,9 @@ import pandas as pd
 import pytest
 
 from microgesture.clips import Clips
+from microgesture.ensembles.submission import follow_sample, submission_table
 from microgesture.errors import InputError
-from microgesture.evaluate import evaluate
-from microgesture.submission import follow_sample, submission_table
+from microgesture.measures.evaluate import evaluate
 
 
 def clips_named(ids):

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from microgesture.commands import show_summary
 from microgesture.config import load_config
-from microgesture.files import write_json
-from microgesture.summary import print_summary
+from microgesture.storage.files import write_json
+from microgesture.workflow.commands import show_summary
+from microgesture.workflow.summary import print_summary
 from workflow import TINY
 
 ROWS = pd.DataFrame(

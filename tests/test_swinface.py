@@ -13,7 +13,7 @@ from microgesture.errors import InputError
 from microgesture.networks import build
 from microgesture.networks.settings import SwinFaceSettings
 from microgesture.networks.swinface import FaceEncoder, shows_face
-from microgesture.weights import start_from_file
+from microgesture.streams.weights import start_from_file
 from published_swinface import PublishedSwinFace
 
 SMALL = {"width": 16, "depths": (2, 1), "embedding": 32, "dropout": 0.0, "drop_path": 0.0}

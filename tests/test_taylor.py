@@ -8,8 +8,8 @@ import pytest
 
 from microgesture.errors import InputError, UnusableClip
 from microgesture.modalities.taylor import make_taylor, taylor_video
-from microgesture.shards import Shard, write_shard
-from microgesture.video import decode, probe
+from microgesture.storage.shards import Shard, write_shard
+from microgesture.videos.reading import decode, probe
 
 
 def textbook(frames_THWC: np.ndarray, terms: int, window: int, signed: bool, scaling: str) -> np.ndarray:

@@ -7,11 +7,11 @@ import torch
 from pydantic import TypeAdapter
 from torch import nn
 
-from microgesture.keypoints import SELECTIONS
 from microgesture.networks import build
 from microgesture.networks.settings import NetworkSettings, TokenFusionSettings
 from microgesture.networks.token_fusion import TokenFusion, found_tokens, waves
 from microgesture.networks.tokens import Seen
+from microgesture.skeletons.keypoints import SELECTIONS
 from test_networks import narrow_settings, wake
 
 CLASSES, WIDTH = 5, 8

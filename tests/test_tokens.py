@@ -2,8 +2,8 @@ import pytest
 import torch
 from torch import nn
 
-from microgesture.graph import walk
-from microgesture.keypoints import SELECTIONS
+from microgesture.skeletons.graph import walk
+from microgesture.skeletons.keypoints import SELECTIONS
 from test_networks import narrow_settings, network, wake
 
 # for each network of one input: a clip, its tokens' time steps and places, and where in the head the classifier begins

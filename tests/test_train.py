@@ -6,18 +6,18 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-import microgesture.train as training
-from microgesture.augment import network_input, step_input
-from microgesture.batches import Machine, load_batches
-from microgesture.distributed import Process
+import microgesture.streams.train as training
 from microgesture.errors import InputError, UnusableClip
-from microgesture.folds import assign_folds
 from microgesture.networks import build
-from microgesture.preemption import StopRequest
-from microgesture.samples import ClipDataset
-from microgesture.shards import Shard, write_shard
-from microgesture.train import learn, train
-from microgesture.weights import load_weights
+from microgesture.storage.shards import Shard, write_shard
+from microgesture.streams.augment import network_input, step_input
+from microgesture.streams.batches import Machine, load_batches
+from microgesture.streams.distributed import Process
+from microgesture.streams.folds import assign_folds
+from microgesture.streams.preemption import StopRequest
+from microgesture.streams.samples import ClipDataset
+from microgesture.streams.train import learn, train
+from microgesture.streams.weights import load_weights
 from training_clips import make_clips, make_step, write_shards
 
 LABELS = [0, 1] * 8

@@ -8,7 +8,7 @@ import pytest
 
 from damage import write_sound
 from microgesture.errors import UnusableClip
-from microgesture.video import Box, crop, decode, decode_spans, person_box, probe
+from microgesture.videos.reading import Box, crop, decode, decode_spans, person_box, probe
 from release_files import number_of, numbered_frames, textured_frames, write_lines, write_video
 
 

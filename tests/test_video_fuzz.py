@@ -7,10 +7,10 @@ import pytest
 
 from damage import mutated
 from microgesture.errors import UnusableClip
-from microgesture.isolation import Isolated
 from microgesture.modalities.cutting import cutter
 from microgesture.modalities.decoded import cut_video
-from microgesture.video import LARGEST_FRAME, probe
+from microgesture.videos.isolation import Isolated
+from microgesture.videos.reading import LARGEST_FRAME, probe
 from release_files import textured_frames, write_video
 
 FRAMES = 20

@@ -4,7 +4,7 @@ import av
 import numpy as np
 import pytest
 
-from microgesture.video_writing import write_video
+from microgesture.videos.writing import write_video
 from release_files import numbered_frames
 
 

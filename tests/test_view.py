@@ -10,14 +10,14 @@ import yaml
 
 from microgesture.cli import main
 from microgesture.clips import SCHEMA, Clips, write_clips
+from microgesture.ensembles.scores import Prediction, write_predictions
 from microgesture.errors import InputError, UnusableClip
-from microgesture.plan import Plan
-from microgesture.scores import Prediction, write_predictions
-from microgesture.shards import Shard, write_shard
+from microgesture.storage.shards import Shard, write_shard
 from microgesture.view.choice import chosen_clips, find_clip, write_views
 from microgesture.view.clip import Source, moments, rows_of, times_of, words_about, write_view
 from microgesture.view.settings import HeatmapView, ViewStep
 from microgesture.view.sheet import Row, Words, contact_sheet, video_pictures
+from microgesture.workflow.plan import Plan
 from training_clips import FRAME, draw_keypoints, film
 from workflow import TINY, Project
 

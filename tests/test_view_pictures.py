@@ -3,11 +3,11 @@ import numpy as np
 import pytest
 import torch
 
-from microgesture.augment import network_input
-from microgesture.crops import keypoints_in_box
-from microgesture.keypoints import SELECTIONS
-from microgesture.samples import ClipDataset, Sample
-from microgesture.video import crop, person_box
+from microgesture.skeletons.keypoints import SELECTIONS
+from microgesture.streams.augment import network_input
+from microgesture.streams.crops import keypoints_in_box
+from microgesture.streams.samples import ClipDataset, Sample
+from microgesture.videos.reading import crop, person_box
 from microgesture.view.pictures import (
     brightened,
     flow_pictures,

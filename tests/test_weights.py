@@ -13,7 +13,7 @@ from microgesture.errors import InputError
 from microgesture.networks.poseconv3d import PoseConv3D
 from microgesture.networks.rgbposeconv3d import RGBPoseConv3D
 from microgesture.networks.slowonly import SlowOnly
-from microgesture.weights import About, is_head, load_weights, save_weights, start_from, start_from_file
+from microgesture.streams.weights import About, is_head, load_weights, save_weights, start_from, start_from_file
 
 CLASSES = ("wave", "nod", "shake")
 

@@ -11,8 +11,8 @@ from collections import Counter
 import pandas as pd
 import pytest
 
-from microgesture.jobs import jobs, read_plan
-from microgesture.preflight import estimate_run
+from microgesture.workflow.jobs import jobs, read_plan
+from microgesture.workflow.preflight import estimate_run
 from workflow import TINY, Project
 
 pytestmark = pytest.mark.slow
@@ -74,7 +74,7 @@ def test_the_order_of_keys_spellings_and_comments_do_nothing(project):
     project.config["recipes"]["flow"] = dict(reversed(project.config["recipes"]["flow"].items()))
     project.write_config()
     project.edit("config.yaml", "learning_rate: 0.001", "learning_rate: 1.0e-3  # the same number")
-    project.edit("src/microgesture/train.py", "\ndef train(", "\n# A comment.\ndef train(")
+    project.edit("src/microgesture/streams/train.py", "\ndef train(", "\n# A comment.\ndef train(")
     assert project.run() == Counter()
 
 

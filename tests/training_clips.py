@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 
 from microgesture.clips import Clips
-from microgesture.keypoints import SELECTIONS
-from microgesture.shards import write_shard
-from microgesture.stream import TrainStep
-from microgesture.video import crop, person_box
+from microgesture.skeletons.keypoints import SELECTIONS
+from microgesture.storage.shards import write_shard
+from microgesture.streams.stream import TrainStep
+from microgesture.videos.reading import crop, person_box
 
 CLASSES = ("wave", "nod")
 FRAME = (320, 280)  # width and height of the source videos

@@ -5,7 +5,7 @@ import zipfile
 
 import pytest
 
-from microgesture.archives import unpack
+from microgesture.archives.unpacking import unpack
 from microgesture.errors import InputError
 
 RELEASE = {

@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 
 from .errors import InputError
-from .parquet import read_parquet, write_parquet
+from .storage.parquet import read_parquet, write_parquet
 
 SPLITS = ("train", "val", "test")
 

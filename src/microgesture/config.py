@@ -16,11 +16,11 @@ from .modalities.settings import (
     RgbSettings,
     TaylorSettings,
 )
-from .recipe import Recipe
 from .recogniser.predictions import PredictionSettings
 from .report.settings import ReportSettings
 from .settings import Name, Settings
-from .stream_settings import Stream, completed
+from .streams.recipe import Recipe
+from .streams.settings import Stream, completed
 from .view.settings import ViewSettings
 
 

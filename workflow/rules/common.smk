@@ -8,16 +8,16 @@ from snakemake.exceptions import WorkflowError
 
 sys.path.insert(0, f"{workflow.basedir}/src")
 
-from microgesture.claims import (
+from microgesture.workflow.claims import (
     largest_shard,
     shard_memory,
     shard_minutes,
     training_memory,
 )
-from microgesture.commands import claimed_threads, prepare, show_summary
+from microgesture.workflow.commands import claimed_threads, prepare, show_summary
 from microgesture.errors import InputError
-from microgesture.plan import KINDS, Plan
-from microgesture.stream import is_published_name
+from microgesture.workflow.plan import KINDS, Plan
+from microgesture.streams.stream import is_published_name
 
 try:
     plan = Plan(config)
@@ -78,7 +78,7 @@ def rgb_if_seen(wildcards):
     """The frames that a learned depth is made from; none for the other kinds of depth."""
     return (
         f"results/rgb/{wildcards.corpus}/{wildcards.shard}.arrow"
-        if plan.depth_is_seen
+        if plan.config.depth.is_learned
         else []
     )
 

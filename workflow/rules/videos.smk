@@ -86,8 +86,8 @@ rule make_flow:
     benchmark:
         "results/benchmarks/flow/{corpus}/{shard}.tsv"
     resources:
-        gpu=int(plan.flow_is_learned and plan.config.device != "cpu"),
-        mem_mb=memory(8000 if plan.flow_is_learned else 2000),
+        gpu=int(plan.config.flow.is_learned and plan.config.device != "cpu"),
+        mem_mb=memory(8000 if plan.config.flow.is_learned else 2000),
         runtime=minutes(10),
     params:
         settings=settings("flow", "corpus"),
@@ -114,8 +114,8 @@ rule make_depth:
     benchmark:
         "results/benchmarks/depth/{corpus}/{shard}.tsv"
     resources:
-        gpu=int(plan.depth_is_seen and plan.config.device != "cpu"),
-        mem_mb=memory(8000 if plan.depth_is_seen else 2000),
+        gpu=int(plan.config.depth.is_learned and plan.config.device != "cpu"),
+        mem_mb=memory(8000 if plan.config.depth.is_learned else 2000),
         runtime=minutes(10),
     params:
         settings=settings("depth", "corpus"),

@@ -2,9 +2,9 @@
 
 import logging
 
-from ..disk import DiskFull
 from ..errors import InputError
-from ..preemption import EXIT_STATUS, Stopped
+from ..storage.disk import DiskFull
+from ..streams.preemption import EXIT_STATUS, Stopped
 from . import archives, data, emotion, foreign, recogniser, results, streams, study, upkeep, view  # noqa: F401 (they add subcommands)
 from .options import app as app
 

@@ -32,7 +32,7 @@ def unpack(
     password of encrypted archives is asked for, or taken from MICROGESTURE_ARCHIVE_PASSWORD; Python reads the old zip
     encryption only, and slowly, so for AES or tens of gigabytes use 7z.
     """
-    from .. import archives as unpacking
+    from ..archives import unpacking as unpacking
 
     limits = unpacking.Limits(max_members, int(max_file * 1e9), int(max_total * 1e9), max_ratio)
     sums = unpacking.read_checksums(checksums) if checksums else {}

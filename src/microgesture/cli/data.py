@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from .. import steps
 from ..modalities.settings import FlowSettings, KeypointSettings, TaylorSettings
+from ..workflow import steps
 from .options import (
     Device,
     File,
@@ -34,7 +34,7 @@ def demo(
 ) -> None:
     """Draw a corpus of articulated figures in the file layout of a release."""
     from ..demo.corpus import make_demo
-    from ..files import write_json
+    from ..storage.files import write_json
 
     step = steps.parse_step(steps.DemoStep, settings)
     files = make_demo(root, truth=truth, workers=workers, emotion_truth=emotion_truth, **step.model_dump())
@@ -57,7 +57,7 @@ def clips(settings: SettingsText, output: Output) -> None:
 def skeletons(settings: SettingsText, clips: File, shard: ShardNumber, output: Output, stamp: Stamp = "hand") -> None:
     """Read the skeleton files of a shard's recordings once."""
     from ..clips import read_clips
-    from ..skeletons import read_skeletons
+    from ..skeletons.reading import read_skeletons
 
     step = steps.parse_step(steps.SkeletonStep, settings)
     with scratch_folder(output, stamp) as scratch:
@@ -86,7 +86,7 @@ def keypoints(
 ) -> None:
     """Cut the clips out of their recordings' skeletons and keep the chosen joints."""
     from ..clips import read_clips
-    from ..keypoints import select_keypoints
+    from ..skeletons.keypoints import select_keypoints
 
     step = steps.parse_step(KeypointSettings, settings)
     with scratch_folder(output, stamp) as scratch:
@@ -151,10 +151,10 @@ def flow(
     threads: Threads = 1,
 ) -> None:
     """Make the optical flow of a shard, in 1/32 pixel."""
-    from ..modalities.flow import LEARNED, make_flow
+    from ..modalities.flow import make_flow
 
     step = steps.parse_step(FlowSettings, settings)
-    with _own_device(device, step.backend in LEARNED) as device, scratch_folder(output, stamp) as scratch:
+    with _own_device(device, step.is_learned) as device, scratch_folder(output, stamp) as scratch:
         options = step.model_dump() | ({"weights": str(weights)} if weights else {})
         make_flow(rgb, output, scratch, device=device, threads=threads, **options)
 
@@ -177,7 +177,7 @@ def depth(
 
     step = steps.parse_step(steps.DepthStep, settings)
     folder = Path(step.folder) if step.folder else None
-    with _own_device(device, step.backend == "transformers") as device, scratch_folder(output, stamp) as scratch:
+    with _own_device(device, step.is_learned) as device, scratch_folder(output, stamp) as scratch:
         make_depth(
             read_clips(clips),
             shard,
@@ -198,7 +198,7 @@ def _own_device(device: str, runs_network: bool) -> Iterator[str]:
     if not runs_network:
         yield device
         return
-    from ..gpus import held_gpus
+    from ..machine.gpus import held_gpus
 
     with held_gpus(device) as gpus:
         yield f"cuda:{gpus[0]}" if gpus else device

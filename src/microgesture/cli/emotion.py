@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .. import steps
 from ..emotion.steps import EmotionStep, EmotionSubmissionStep, EmotionTableStep, VideosStep
-from ..stream import TrainStep
+from ..streams.stream import TrainStep
+from ..workflow import steps
 from .options import Device, File, Files, Memory, OptionalFile, Output, SettingsText, Threads, Workers, by_kind, stage
 
 if TYPE_CHECKING:
@@ -42,11 +42,11 @@ def embed(
     memory: Memory = 1.0,
 ) -> None:
     """Write what a trained stream sees in every usable clip: features and logits."""
-    from ..batches import Machine
     from ..clips import read_clips
     from ..emotion.embeddings import embed as embed_clips
-    from ..gpus import held_gpus
+    from ..machine.gpus import held_gpus
     from ..networks import build
+    from ..streams.batches import Machine
 
     step = steps.parse_step(TrainStep, settings)
     with held_gpus(device) as gpus:
@@ -68,10 +68,10 @@ def train_emotion(
     threads: Threads = 1,
 ) -> None:
     """Learn to tell win from lose by some sources of tokens, without each part of the people in turn."""
-    from ..batches import Machine
     from ..emotion.train import train_emotion as train_row
     from ..emotion.videos import read_videos
-    from ..gpus import held_gpus
+    from ..machine.gpus import held_gpus
+    from ..streams.batches import Machine
 
     step = steps.parse_step(EmotionStep, settings)
     with held_gpus(device) as gpus:
@@ -95,10 +95,10 @@ def predict_emotion(
     threads: Threads = 1,
 ) -> None:
     """Tell how probable a win is in each video: those with a label by networks that have not seen their people."""
-    from ..batches import Machine
     from ..emotion.predict import predict_emotion as predict_row
     from ..emotion.videos import read_videos
-    from ..gpus import held_gpus
+    from ..machine.gpus import held_gpus
+    from ..streams.batches import Machine
 
     step = steps.parse_step(EmotionStep, settings)
     with held_gpus(device) as gpus:

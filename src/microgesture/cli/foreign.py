@@ -22,8 +22,8 @@ def import_scores(
     file, in its order, and where both have labels they are compared.
     """
     from ..clips import read_clips
-    from ..foreign_scores import import_scores as take_over
-    from ..foreign_scores import read_ids
+    from ..ensembles.foreign_scores import import_scores as take_over
+    from ..ensembles.foreign_scores import read_ids
 
     done = take_over(scores, read_clips(clips), read_ids(ids), output, part)
     checked = f"the labels of {done.labels} agree" if done.labels else "no labels to check the order by"

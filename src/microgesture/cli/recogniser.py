@@ -7,7 +7,7 @@ import typer
 
 from ..recogniser.predictions import STILLNESS, THRESHOLD, FindingSettings
 from ..recogniser.settings import RecogniserStep
-from ..steps import parse_step
+from ..workflow.steps import parse_step
 from .options import Device, File, Files, Memory, Output, SettingsText, Threads, Workers, stage
 from .upkeep import ConfigChanges, ConfigFile
 
@@ -21,9 +21,9 @@ def export(
     ensemble: Annotated[str | None, typer.Option(help="by default that of the submission")] = None,
 ) -> None:
     """Write an ensemble of a finished run as one folder that predict-videos uses anywhere."""
-    from ..jobs import read_plan
     from ..recogniser.export import export_recogniser, results_of
     from ..recogniser.planning import recogniser_step
+    from ..workflow.jobs import read_plan
 
     plan = read_plan(configfile, config or (), results).config
     step = recogniser_step(plan, ensemble or plan.submission.ensemble)
@@ -71,9 +71,9 @@ def predict_videos(
     A video's keypoints lie beside it, as <name>.npz, .xlsx, .csv or <name>_openpose.xlsx, in the formats of corpora.
     Without any they are found in the video (extra pose), or the streams that need them are left out.
     """
-    from ..batches import Machine
-    from ..gpus import held_gpus
+    from ..machine.gpus import held_gpus
     from ..recogniser.finding import find_gestures
+    from ..streams.batches import Machine
 
     how = FindingSettings(fps=fps, threshold=threshold, stillness=stillness, join=join, pictures=pictures, pose=pose)
     with held_gpus(device) as gpus:

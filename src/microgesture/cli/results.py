@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from .. import steps
 from ..config import Submission, schema_json
 from ..report.step import ReportStep
+from ..workflow import steps
 from .options import File, Files, OptionalFile, Output, SettingsText, stage
 
 
@@ -29,7 +29,7 @@ def ensemble(
     The scores of a stream are the files <stream>/val.parquet, test.parquet and, with folds, fold0.parquet and so on.
     """
     from ..clips import read_clips
-    from ..ensemble import run_ensemble
+    from ..ensembles.ensemble import run_ensemble
 
     step = steps.parse_step(steps.EnsembleStep, settings)
     found = {(path.parent.name, path.stem): path for path in scores}
@@ -53,7 +53,7 @@ def pseudo_labels(
     The scores of its streams are the files <stream>/test.parquet.
     """
     from ..clips import read_clips
-    from ..pseudo_labels import make_pseudo_labels
+    from ..ensembles.pseudo_labels import make_pseudo_labels
 
     step = steps.parse_step(steps.PseudoLabelStep, settings)
     found = {path.parent.name: path for path in scores}
@@ -67,8 +67,8 @@ def ablation(settings: SettingsText, clips: File, predictions: Files, csv: Outpu
 
     The files are <stream>/fold0.parquet and so on, or <stream>/val.parquet, and <ensemble>/held_out.parquet.
     """
-    from ..ablation import run_ablation
     from ..clips import read_clips
+    from ..measures.ablation import run_ablation
 
     step = steps.parse_step(steps.AblationStep, settings)
     files = {row.name: [path for path in predictions if path.parent.name == row.name] for row in step.rows}
@@ -83,7 +83,7 @@ def cross_subject(settings: SettingsText, clips: File, predictions: Files, csv: 
     The files are <stream>/test.parquet and <ensemble>/test.parquet.
     """
     from ..clips import read_clips
-    from ..cross_subject import run_cross_subject
+    from ..measures.cross_subject import run_cross_subject
 
     step = steps.parse_step(steps.CrossSubjectStep, settings)
     files = {path.parent.name: path for path in predictions}
@@ -96,7 +96,7 @@ def cross_subject(settings: SettingsText, clips: File, predictions: Files, csv: 
 def submission(settings: SettingsText, clips: File, predictions: File, output: Output) -> None:
     """Write the file that is handed in: every test clip once, in order."""
     from ..clips import read_clips
-    from ..submission import write_submission
+    from ..ensembles.submission import write_submission
 
     step = steps.parse_step(Submission, settings)
     write_submission(predictions, read_clips(clips), output, Path(step.sample) if step.sample else None)
@@ -124,7 +124,7 @@ def summary(
     report: Annotated[Path | None, typer.Option(exists=True, help="the page to open")] = None,
 ) -> None:
     """Print the table of streams and ensemble."""
-    from ..summary import print_summary
+    from ..workflow.summary import print_summary
 
     emotion = (emotion_card, emotion_submission) if emotion_card and emotion_submission else None
     print_summary(summary, fusion, submission, quarantine, cards or [], emotion, report)
@@ -168,7 +168,7 @@ def evaluate(
     by: Annotated[str | None, typer.Option(help="also for each value of this column, such as the subject")] = None,
 ) -> None:
     """Compare a submission with true labels, which no stage of the workflow reads."""
-    from ..evaluate import evaluate as compare
+    from ..measures.evaluate import evaluate as compare
 
     typer.echo(compare(submission, truth, id_column, label_column, by).to_string(index=False))
 

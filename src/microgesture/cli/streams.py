@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from .. import steps
-from ..stream import TrainStep
+from ..streams.stream import TrainStep
+from ..workflow import steps
 from .options import (
     Compile,
     Device,
@@ -32,7 +32,7 @@ def weights(
     output: Output,
 ) -> None:
     """Fetch published weights once, check them, and keep them as safetensors."""
-    from ..published import fetch_weights
+    from ..checkpoints.published import fetch_weights
 
     fetch_weights(name, output)
 
@@ -61,13 +61,13 @@ def train(
     compile: Compile = False,
 ) -> None:
     """Train one stream; a killed training goes on from where it was."""
-    from ..batches import Machine
     from ..clips import read_clips
-    from ..gpus import held_gpus
+    from ..ensembles.pseudo_labels import read_pseudo_labels, with_pseudo_labels
+    from ..machine.gpus import held_gpus
     from ..networks import build
-    from ..preemption import stop_on_signals
-    from ..pseudo_labels import read_pseudo_labels, with_pseudo_labels
-    from ..train import train as train_stream
+    from ..streams.batches import Machine
+    from ..streams.preemption import stop_on_signals
+    from ..streams.train import train as train_stream
 
     step = steps.parse_step(TrainStep, settings)
     known = read_clips(clips)
@@ -94,11 +94,11 @@ def predict(
     memory: Memory = 1.0,
 ) -> None:
     """Score the validation and the test clips with a trained stream."""
-    from ..batches import Machine
     from ..clips import read_clips
-    from ..gpus import held_gpus
+    from ..machine.gpus import held_gpus
     from ..networks import build
-    from ..predict import predict as predict_stream
+    from ..streams.batches import Machine
+    from ..streams.predict import predict as predict_stream
 
     step = steps.parse_step(TrainStep, settings)
     with held_gpus(device) as gpus:
@@ -120,11 +120,11 @@ def predict_fold(
     memory: Memory = 1.0,
 ) -> None:
     """Score the labelled clips of the people that a fold of a stream was trained without."""
-    from ..batches import Machine
     from ..clips import read_clips
-    from ..gpus import held_gpus
+    from ..machine.gpus import held_gpus
     from ..networks import build
-    from ..predict import predict_fold as predict_people
+    from ..streams.batches import Machine
+    from ..streams.predict import predict_fold as predict_people
 
     step = steps.parse_step(TrainStep, settings)
     with held_gpus(device) as gpus:

@@ -18,7 +18,7 @@ def verify(
     remove: Annotated[bool, typer.Option("--remove", help="remove what is damaged, to make it again")] = False,
 ) -> None:
     """Read all results and tell which have changed since they were written; exit code 1 if any has."""
-    from ..integrity import verify as verify_results
+    from ..storage.integrity import verify as verify_results
 
     if verify_results(results, remove=remove):
         raise typer.Exit(1)
@@ -32,8 +32,8 @@ def preflight(
     cores: Annotated[int, typer.Option(min=1, help="jobs at a time")] = 8,
 ) -> None:
     """Estimate the disk and the time of a whole run from its first shards; exit code 1 if it does not fit."""
-    from ..jobs import read_plan
-    from ..preflight import preflight as estimate
+    from ..workflow.jobs import read_plan
+    from ..workflow.preflight import preflight as estimate
 
     if not estimate(read_plan(configfile, config or (), results), cores):
         raise typer.Exit(1)
@@ -49,7 +49,7 @@ def doctor(
 
     Exit code 1 if something would stop it.
     """
-    from ..health import examine, lines
+    from ..workflow.health import examine, lines
 
     stopped = False
     for line, stops in lines(examine(configfile, config or (), results)):

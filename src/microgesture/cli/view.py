@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 
 from ..errors import InputError
-from ..steps import parse_step
 from ..view.settings import ViewStep
+from ..workflow.steps import parse_step
 from .options import File, Output, SettingsText, by_kind, stage
 from .upkeep import ConfigChanges, ConfigFile
 
@@ -28,10 +28,10 @@ def view(
 
     What has not been made yet, or could not be, is named in its row.
     """
-    from ..jobs import read_plan
-    from ..shards import Shard
+    from ..storage.shards import Shard
     from ..view.choice import file_name, find_clip, prediction_files, read_all_predictions, shard_files
     from ..view.clip import Source, write_view
+    from ..workflow.jobs import read_plan
 
     plan = read_plan(configfile, config or (), results)
     if corpus is not None and corpus not in plan.config.corpora:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from ..clips import SCHEMA, Clips, refuse_shared_subjects, shard_of
 from ..errors import InputError, UnusableClip
-from ..video import VideoInfo
+from ..videos.reading import VideoInfo
 from . import ma52, manifest, miga, smg
 from .listing import Listing, Row, kinds_in_every_split
 from .measuring import Measure, measure_files

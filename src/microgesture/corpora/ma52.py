@@ -7,8 +7,8 @@ import re
 from collections import defaultdict
 from pathlib import Path, PurePosixPath
 
-from ..csv_files import text_of
 from ..errors import InputError
+from ..storage.csv_files import text_of
 from .listing import Listing, Row, kinds_in_every_split, one_of, split_named, table, walk, whole
 
 _TABLE = table("ma52.json")

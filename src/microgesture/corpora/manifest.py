@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from itertools import zip_longest
 from pathlib import Path
 
-from ..csv_files import csv_rows, refuse_repeated
 from ..errors import InputError
+from ..storage.csv_files import csv_rows, refuse_repeated
 from .listing import Listing, Row, check_frames, decimal, known_split, whole
 
 _REQUIRED = ("clip_id", "split", "label")

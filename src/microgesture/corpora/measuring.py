@@ -8,10 +8,10 @@ from pathlib import Path
 from queue import SimpleQueue
 
 from ..errors import UnusableClip
-from ..isolation import Isolated, ProcessEnded
 from ..progress import progress
-from ..skeletons import skeleton_length
-from ..video import DECODER_MEMORY, VideoInfo, probe
+from ..skeletons.reading import skeleton_length
+from ..videos.isolation import Isolated, ProcessEnded
+from ..videos.reading import DECODER_MEMORY, VideoInfo, probe
 from .listing import Row
 
 Measure = int | VideoInfo | UnusableClip  # frames of a skeleton file, a video's own account of itself, or why neither

@@ -10,8 +10,8 @@ import sys
 from collections import defaultdict
 from pathlib import Path
 
-from ..csv_files import csv_rows
 from ..errors import InputError
+from ..storage.csv_files import csv_rows
 from .listing import Listing, Row, check_frames, kinds_in_every_split, one_of, split_of, table, walk, whole
 
 FPS = 25.0

@@ -3,8 +3,8 @@
 from collections.abc import Collection, Iterator
 
 from ..config import Config
-from ..planned import Planned
-from ..steps import ClipsStep, DemoStep, DepthStep, FaceStep, RgbStep, SkeletonStep
+from ..workflow.planned import Planned
+from ..workflow.steps import ClipsStep, DemoStep, DepthStep, FaceStep, RgbStep, SkeletonStep
 from . import FORMATS
 
 # Facts about a release that its reader takes from a table.
@@ -42,10 +42,10 @@ def _modalities(config: Config, name: str, root: str, provides: Collection[str])
     corpus, rgb = config.corpora[name], config.rgb.model_dump()
     box = clips = [("clips", name)]
     if "keypoints" in provides:
-        maker = "microgesture.pose.making" if corpus.pose else "microgesture.skeletons"
+        maker = "microgesture.pose.making" if corpus.pose else "microgesture.skeletons.reading"
         tables = [POSE_TABLE] if corpus.pose else []
         yield Planned("skeletons", name, SkeletonStep(root=root), [maker], clips, tables=tables)
-        yield Planned("keypoints", name, config.keypoints, ["microgesture.keypoints"], [("skeletons", name)])
+        yield Planned("keypoints", name, config.keypoints, ["microgesture.skeletons.keypoints"], [("skeletons", name)])
         box = [("keypoints", name)]
     if "video" in provides:
         yield Planned("rgb", name, RgbStep(root=root, **rgb), ["microgesture.modalities.rgb"], [*clips, *box])
@@ -53,10 +53,9 @@ def _modalities(config: Config, name: str, root: str, provides: Collection[str])
             face = FaceStep(root=root, **config.face.model_dump())
             yield Planned("face", name, face, ["microgesture.modalities.face"], [*clips, ("skeletons", name)])
         yield Planned("taylor", name, config.taylor, ["microgesture.modalities.taylor"], [("rgb", name)])
-        unused = ["microgesture.modalities.learned_flow"] if config.flow.backend == "dis" else []
+        unused = [] if config.flow.is_learned else ["microgesture.modalities.learned_flow"]
         yield Planned("flow", name, config.flow, ["microgesture.modalities.flow"], [("rgb", name)], unused)
-    seen = config.depth.backend == "transformers"
-    frames = [("rgb", name)] if seen and "video" in provides else []
+    frames = [("rgb", name)] if config.depth.is_learned and "video" in provides else []
     depth = DepthStep(**config.depth.model_dump(), **rgb, **config.keypoints.model_dump())
-    unused = [] if seen else ["microgesture.modalities.learned_depth"]
+    unused = [] if config.depth.is_learned else ["microgesture.modalities.learned_depth"]
     yield Planned("depth", name, depth, ["microgesture.modalities.depth"], [*clips, *box, *frames], unused)

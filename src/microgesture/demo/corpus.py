@@ -10,8 +10,8 @@ import pandas as pd
 
 from ..clips import SPLITS
 from ..errors import InputError
-from ..files import write_csv
 from ..progress import progress
+from ..storage.files import write_csv
 from . import ma52, miga, smg
 from .sittings import Sitting
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ..files import replacing
-from ..video_writing import write_video
+from ..storage.files import replacing
+from ..videos.writing import write_video
 from .gestures import GESTURES, act, vary
 from .people import Framing, draw_recording, draw_subject, idle, render
 from .sittings import Sitting, deal, draw_length, once_or_twice, random_for, refuse_crowd

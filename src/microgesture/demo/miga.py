@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from ..files import write_csv, write_text
-from ..video_writing import write_video
+from ..storage.files import write_csv, write_text
+from ..videos.writing import write_video
 from . import emotions
 from .gestures import Gesture, act
 from .people import Framing, draw_recording, draw_subject, idle, observe, render

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ..files import write_text
-from ..video_writing import write_video
+from ..storage.files import write_text
+from ..videos.writing import write_video
 from .figure import ARMS, FACE, HANDS, HIPS, Camera, solve
 from .gestures import GESTURES, Gesture, act
 from .people import Framing, draw_recording, draw_subject, idle, render, spells

@@ -12,15 +12,15 @@ import numpy as np
 import pyarrow as pa
 import torch
 
-from ..augment import step_input
-from ..batches import Machine, autocast, load_batches
 from ..clips import Clips
 from ..errors import InputError
-from ..fused_samples import open_dataset
-from ..parquet import read_parquet, write_parquet
-from ..predict import Build, exact_mean, full_batches, trained
 from ..progress import progress
-from ..stream import TrainStep
+from ..storage.parquet import read_parquet, write_parquet
+from ..streams.augment import step_input
+from ..streams.batches import Machine, autocast, load_batches
+from ..streams.fused_samples import open_dataset
+from ..streams.predict import Build, exact_mean, full_batches, trained
+from ..streams.stream import TrainStep
 
 SCHEMA = pa.schema(
     [

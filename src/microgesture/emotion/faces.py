@@ -9,7 +9,7 @@ import torch
 
 from ..networks.swinface import FaceEncoder
 from ..networks.swinface import build as build_swinface
-from ..weights import start_from_file
+from ..streams.weights import start_from_file
 from .settings import FaceTokenSettings
 from .tokens import Video, as_input
 from .videos import LABELS

@@ -9,7 +9,7 @@ from scipy.special import expit, logit
 from torch import nn
 
 from ..errors import InputError
-from ..weights import About, load_weights, save_weights
+from ..streams.weights import About, load_weights, save_weights
 from .network import EmotionNetwork, build
 from .settings import Source
 from .steps import EmotionStep

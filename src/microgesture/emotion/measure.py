@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ..ablation import ENDS, FEW_PEOPLE, draw_people
 from ..errors import InputError
-from ..files import write_csv, write_text
-from ..markdown import compared_rows
-from ..metrics import count
+from ..measures.ablation import ENDS, FEW_PEOPLE, draw_people
+from ..measures.metrics import count
+from ..storage.files import write_csv, write_text
+from ..storage.markdown import compared_rows
 from .predict import read_probabilities
 from .train import learnt_from, person_of_video
 from .videos import LABELS, read_labels, video_key

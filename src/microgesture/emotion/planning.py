@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from ..config import AblationRow
-from ..planned import Planned
+from ..workflow.planned import Planned
 from .settings import EmotionSettings
 from .steps import EmotionStep, EmotionSubmissionStep, EmotionTableStep, VideosStep
 

@@ -7,9 +7,9 @@ import pandas as pd
 import torch
 
 from ..corpora.listing import decimal
-from ..csv_files import csv_table
 from ..errors import InputError
-from ..files import write_csv
+from ..storage.csv_files import csv_table
+from ..storage.files import write_csv
 from .forecast import load_forecast
 from .steps import EmotionStep
 from .tokens import Video

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from ..csv_files import csv_table
 from ..errors import InputError
-from ..files import write_csv
+from ..storage.csv_files import csv_table
+from ..storage.files import write_csv
 from .predict import read_probabilities
 from .videos import video_key
 

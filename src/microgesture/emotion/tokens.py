@@ -12,8 +12,8 @@ import torch
 
 from ..clips import Clips
 from ..errors import InputError
-from ..samples import random_generator
-from ..shards import Shard
+from ..storage.shards import Shard
+from ..streams.samples import random_generator
 from .embeddings import Embedding
 from .settings import EmotionRecipe, Source
 

@@ -14,11 +14,11 @@ import torch
 from sklearn.model_selection import StratifiedGroupKFold
 from torch.nn import functional
 
-from ..card import LIBRARIES, git_revision
+from ..ensembles.fusion import fit_temperature
 from ..errors import InputError
-from ..files import write_json
-from ..fusion import fit_temperature
 from ..progress import progress
+from ..storage.files import write_json
+from ..streams.card import LIBRARIES, git_revision
 from .forecast import Forecast, has_tokens, new_network, save_forecast
 from .network import EmotionNetwork
 from .steps import EmotionStep

@@ -14,9 +14,9 @@ import pandas as pd
 from ..clips import Clips, natural_key
 from ..corpora.listing import table as facts
 from ..corpora.listing import walk, whole
-from ..csv_files import csv_rows, csv_table
 from ..errors import InputError
-from ..files import write_csv
+from ..storage.csv_files import csv_rows, csv_table
+from ..storage.files import write_csv
 
 log = logging.getLogger(__name__)
 

@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 
 from ..errors import UnusableClip
-from ..shards import Shard
-from ..video import Box, crop, decode_spans, person_box
+from ..storage.shards import Shard
+from ..videos.reading import Box, crop, decode_spans, person_box
 
 LARGEST_CLIP = 4 * 2**30  # bytes of frames, six times the largest of iMiGUE at 256 pixels; more is a mistake in a list
 

@@ -8,10 +8,10 @@ import pandas as pd
 
 from ..clips import Clips
 from ..errors import UnusableClip
-from ..isolation import Isolated, ProcessEnded
 from ..progress import progress
-from ..shards import build_shard
-from ..video import DECODER_MEMORY, decoding_seconds
+from ..storage.shards import build_shard
+from ..videos.isolation import Isolated, ProcessEnded
+from ..videos.reading import DECODER_MEMORY, decoding_seconds
 from .cutting import Cutter
 
 Made = tuple[str, np.ndarray | UnusableClip]

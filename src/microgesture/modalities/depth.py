@@ -16,11 +16,11 @@ import pandas as pd
 
 from ..clips import Clips
 from ..errors import InputError, UnusableClip
-from ..isolation import each_clip_isolated
-from ..keypoints import selection_named
 from ..progress import progress
-from ..shards import Shard, build_shard, each_clip
-from ..video import DECODER_MEMORY, Box, crop, decode, person_box, probe
+from ..skeletons.keypoints import selection_named
+from ..storage.shards import Shard, build_shard, each_clip
+from ..videos.isolation import each_clip_isolated
+from ..videos.reading import DECODER_MEMORY, Box, crop, decode, person_box, probe
 from .skeleton_depth import SkeletonDepth
 
 BACKENDS = ("skeleton", "folder", "transformers")

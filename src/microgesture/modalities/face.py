@@ -14,8 +14,8 @@ import numpy as np
 
 from ..clips import Clips
 from ..errors import UnusableClip
-from ..keypoints import LAYOUT_FILES, LAYOUTS, Selection, cut_clip, present
-from ..shards import Shard
+from ..skeletons.keypoints import LAYOUT_FILES, LAYOUTS, Selection, cut_clip, present
+from ..storage.shards import Shard
 from .cutting import Cutter, View, cut
 from .decoded import store_decoded
 

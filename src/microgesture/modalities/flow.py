@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 
 from ..errors import InputError
-from ..isolation import each_clip_isolated
 from ..progress import progress
-from ..shards import Shard, build_shard, each_clip
+from ..storage.shards import Shard, build_shard, each_clip
+from ..videos.isolation import each_clip_isolated
 
 STEPS_PER_PIXEL = 32  # 1/32 px rounds off far less than any estimator errs, and int16 still reaches +-1023 px
 

@@ -7,10 +7,10 @@ from typing import Protocol
 import numpy as np
 import torch
 
-from ..compat import prepare_torchvision
 from ..errors import InputError, UnusableClip
 from ..extras import install_hint
-from ..shards import Shard
+from ..networks.compat import prepare_torchvision
+from ..storage.shards import Shard
 from .depth import to_stored
 from .inference import Batches, autocast, device_named, finite
 from .steady_depth import steady

@@ -13,10 +13,10 @@ from safetensors.torch import load_file
 from torch import nn
 
 from ..checkpoints.reading import read_state_dict
-from ..compat import prepare_torchvision
 from ..errors import InputError, UnusableClip
 from ..extras import install_hint
-from ..shards import Shard
+from ..networks.compat import prepare_torchvision
+from ..storage.shards import Shard
 from .flow import to_stored
 from .inference import Batches, autocast, device_named, finite
 

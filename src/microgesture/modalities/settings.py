@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from ..settings import Settings
-from ..stream import SelectionName
+from ..streams.stream import SelectionName
 
 
 class KeypointSettings(Settings):
@@ -75,11 +75,16 @@ class FlowSettings(Settings):
 
     @model_validator(mode="after")
     def _learned_flow_has_weights(self) -> "FlowSettings":
-        if (self.backend == "dis") != (self.weights is None):
+        if self.is_learned != (self.weights is not None):
             raise ValueError("flow.weights goes with a learned flow.backend, and every learned one needs it")
         if (self.backend == "ptlflow") != (self.model is not None):
             raise ValueError("flow.model goes with flow.backend: ptlflow, and only with it")
         return self
+
+    @property
+    def is_learned(self) -> bool:
+        """Whether a network makes it."""
+        return self.backend != "dis"
 
 
 class DepthSettings(Settings):
@@ -98,6 +103,11 @@ class DepthSettings(Settings):
     def _backend_has_its_own(self) -> "DepthSettings":
         if (self.backend == "folder") != (self.folder is not None):
             raise ValueError("depth.folder goes with depth.backend: folder, and only with it")
-        if (self.backend == "transformers") != (self.model is not None):
+        if self.is_learned != (self.model is not None):
             raise ValueError("depth.model goes with depth.backend: transformers, and only with it")
         return self
+
+    @property
+    def is_learned(self) -> bool:
+        """Whether a network makes it, and from the rgb frames."""
+        return self.backend == "transformers"

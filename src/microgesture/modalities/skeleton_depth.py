@@ -10,8 +10,8 @@ import numba
 import numpy as np
 
 from ..errors import InputError
-from ..keypoints import Selection, present
-from ..video import Box
+from ..skeletons.keypoints import Selection, present
+from ..videos.reading import Box
 
 # Half thickness of a limb by what it leads to, and how things lie to the camera, in shoulder widths.
 RADII = {"shoulder": 0.13, "elbow": 0.13, "hand wrist": 0.08, "wrist": 0.1, "": 0.04}

@@ -15,7 +15,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..progress import progress
-from ..shards import Shard, build_shard, each_clip
+from ..storage.shards import Shard, build_shard, each_clip
 
 SCALINGS = ("joint", "channel")
 CHUNK = 256  # pixels whose window fits into the processor's first cache

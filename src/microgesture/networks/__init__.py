@@ -16,7 +16,7 @@ from .settings import SKELETONS, NetworkSettings
 if TYPE_CHECKING:
     from torch import nn
 
-    from ..keypoints import Selection
+    from ..skeletons.keypoints import Selection
 
 # Modules by name and not imported here: a stream's code digest then follows only the network that it uses.
 NETWORKS = {

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from ..graph import adjacency
-from ..keypoints import Selection
+from ..skeletons.graph import adjacency
+from ..skeletons.keypoints import Selection
 from .settings import AGCNSettings
 from .tokens import Seen
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
-from ..compat import prepare_torchvision
+from .compat import prepare_torchvision
 from .settings import MViTSettings
 from .tokens import Seen
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
-from ..compat import prepare_torchvision
+from .compat import prepare_torchvision
 from .tokens import Seen
 
 prepare_torchvision()

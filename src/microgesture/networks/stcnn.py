@@ -10,8 +10,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from ..graph import walk
-from ..keypoints import Selection
+from ..skeletons.graph import walk
+from ..skeletons.keypoints import Selection
 from .settings import DecoupledSTCNNSettings
 from .tokens import Seen
 

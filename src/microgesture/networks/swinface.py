@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from ..compat import prepare_torchvision
+from .compat import prepare_torchvision
 from .settings import SwinFaceSettings
 from .tokens import Seen
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..extras import install_hint
-from ..video import decode_spans
+from ..videos.reading import decode_spans
 from .mapping import NAMES, SIZES, in_openpose_order
 
 VISIBLE = 0.5  # least visibility of a point of the body; below, MediaPipe's own drawings leave it out

@@ -8,7 +8,7 @@ import numpy as np
 from ..clips import Clips
 from ..errors import UnusableClip
 from ..progress import progress
-from ..shards import build_shard
+from ..storage.shards import build_shard
 from .holistic import Spans, require_mediapipe
 from .videos import keypoints_of_videos
 

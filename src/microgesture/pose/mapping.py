@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..keypoints import LAYOUTS, present
+from ..skeletons.keypoints import LAYOUTS, present
 
 NAMES = LAYOUTS[137]
 SIZES = {"pose": 33, "face": 478, "left hand": 21, "right hand": 21}  # points of each of MediaPipe's parts

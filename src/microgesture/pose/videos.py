@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import UnusableClip
-from ..isolation import Isolated, ProcessEnded
-from ..video import DECODER_MEMORY, decoding_seconds
+from ..videos.isolation import Isolated, ProcessEnded
+from ..videos.reading import DECODER_MEMORY, decoding_seconds
 from .holistic import Spans, finder, require_mediapipe
 from .mapping import NAMES
 

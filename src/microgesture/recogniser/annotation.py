@@ -9,11 +9,11 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from ..errors import UnusableClip
-from ..isolation import each_clip_isolated
-from ..lettering import can_write, shortened, width_of, write
 from ..progress import part_progress
-from ..video import DECODER_MEMORY, decode, decoding_seconds
-from ..video_writing import write_video
+from ..videos.isolation import each_clip_isolated
+from ..videos.lettering import can_write, shortened, width_of, write
+from ..videos.reading import DECODER_MEMORY, decode, decoding_seconds
+from ..videos.writing import write_video
 from .segments import Segment
 from .windows import Recording
 

@@ -11,9 +11,9 @@ import pandas as pd
 
 from ..clips import read_clips
 from ..errors import InputError
-from ..files import read_json, write_json, write_text
-from ..stream import TrainStep
-from ..weights import load_weights, save_weights
+from ..storage.files import read_json, write_json, write_text
+from ..streams.stream import TrainStep
+from ..streams.weights import load_weights, save_weights
 from .card import card_text
 from .settings import CARD, FORMAT, MANIFEST, SUMS, Lengths, Member, Recogniser, RecogniserStep
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ..batches import Machine
 from ..errors import InputError, UnusableClip
+from ..streams.batches import Machine
 from .annotation import annotate
 from .page import write_page
 from .predictions import FindingSettings

@@ -8,9 +8,9 @@ from torch import nn
 
 from ..config import listed_problems
 from ..errors import InputError
-from ..files import read_json
 from ..networks import build
-from ..predict import trained
+from ..storage.files import read_json
+from ..streams.predict import trained
 from .export import sha256
 from .settings import FORMAT, MANIFEST, SUMS, Member, Recogniser
 

@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 
 from ..errors import UnusableClip
-from ..isolation import each_clip_isolated
-from ..video import DECODER_MEMORY, decode, decoding_seconds
+from ..videos.isolation import each_clip_isolated
+from ..videos.reading import DECODER_MEMORY, decode, decoding_seconds
 from .windows import Recording
 
 SIZE = (160, 120)  # pixels at which frames are compared, which leaves little of a camera's noise

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from ..files import write_text
+from ..storage.files import write_text
 from .annotation import colour_of
 from .segments import Segment
 

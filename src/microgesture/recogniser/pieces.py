@@ -9,10 +9,10 @@ import pandas as pd
 
 from ..clips import Clips
 from ..errors import UnusableClip
-from ..keypoints import cut_clip, hands_put_right, selection_named
 from ..pose.videos import keypoints_of_videos
-from ..shards import Shard, build_shard, each_clip
-from ..skeletons import read_skeletons
+from ..skeletons.keypoints import cut_clip, hands_put_right, selection_named
+from ..skeletons.reading import read_skeletons
+from ..storage.shards import Shard, build_shard, each_clip
 from .stretches import each_stretch
 from .windows import Recording
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from ..config import Config
 from ..errors import InputError
-from ..planned import Planned
+from ..workflow.planned import Planned
 from .predictions import FindingSettings, PredictionSettings
 from .settings import RecogniserStep
 

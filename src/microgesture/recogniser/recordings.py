@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from ..errors import InputError
+from ..videos import VIDEOS
 
 SKELETONS = (".npz", ".xlsx", ".csv")  # where several lie beside a video, the first of these counts
-VIDEOS = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".ts", ".mpg", ".mpeg", ".wmv", ".asf", ".flv", ".ogv")
 
 
 def keypoints_beside(video: Path) -> list[Path]:

@@ -8,20 +8,20 @@ import numpy as np
 import pandas as pd
 from torch import nn
 
-from ..batches import Machine
 from ..clips import Clips
+from ..ensembles.fusion import Fusion, fuse
 from ..errors import UnusableClip
-from ..fused_samples import open_dataset
-from ..fusion import Fusion, fuse
 from ..modalities.depth import make_depth
 from ..modalities.face import make_face
 from ..modalities.flow import make_flow
 from ..modalities.rgb import make_rgb
 from ..modalities.taylor import make_taylor
 from ..pose.holistic import require_mediapipe
-from ..predict import log_probabilities
 from ..progress import progress
-from ..stream import store
+from ..streams.batches import Machine
+from ..streams.fused_samples import open_dataset
+from ..streams.predict import log_probabilities
+from ..streams.stream import store
 from .loading import open_network, open_recogniser
 from .motion import motion_of
 from .pieces import ROOT, Piece, each_piece, read_keypoints, store_keypoints, store_part, store_reason

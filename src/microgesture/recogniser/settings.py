@@ -13,7 +13,7 @@ from ..modalities.settings import (
     TaylorSettings,
 )
 from ..settings import Settings
-from ..stream import TrainStep
+from ..streams.stream import TrainStep
 
 MANIFEST, SUMS, CARD = "recogniser.json", "SHA256SUMS", "README.md"
 FORMAT = 1

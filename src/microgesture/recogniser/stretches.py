@@ -7,8 +7,8 @@ from pathlib import Path
 import av
 import numpy as np
 
-from ..isolation import Isolated
-from ..video import DECODER_MEMORY, decode, decoding_seconds
+from ..videos.isolation import Isolated
+from ..videos.reading import DECODER_MEMORY, decode, decoding_seconds
 
 Span = tuple[int, int]  # first and last frame, from 0, the last included
 # Every pixel is kept (H.264 in RGB, without quantisation), so that it does not matter which of the two is read.

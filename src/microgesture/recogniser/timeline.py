@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from ..files import write_csv
+from ..storage.files import write_csv
 from .segments import Segment
 
 COLUMNS = ("start_seconds", "end_seconds", "start_frame", "end_frame", "class", "probability")

@@ -10,9 +10,9 @@ import pandas as pd
 
 from ..clips import SCHEMA, Clips
 from ..errors import UnusableClip
-from ..isolation import each_clip_isolated
-from ..skeletons import read_skeleton
-from ..video import VideoInfo, probe
+from ..skeletons.reading import read_skeleton
+from ..videos.isolation import each_clip_isolated
+from ..videos.reading import VideoInfo, probe
 from .recordings import SKELETONS, keypoints_beside
 from .settings import Lengths
 

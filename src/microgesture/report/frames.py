@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from markupsafe import Markup
 
-from ..shards import Shard
+from ..storage.shards import Shard
 
 MOMENTS, HEIGHT, QUALITY = 5, 120, 80  # of one strip: some 20 kB on the page
 MOST_STRIPS = 12

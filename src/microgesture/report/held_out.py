@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from ..clips import class_counts
-from ..metrics import expected_calibration_error
+from ..measures.metrics import expected_calibration_error
 from .charts import interval_chart, reliability_chart
 from .frames import strips
 from .matrix import make_matrix

@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 from scipy.special import softmax
 
-from ..ablation import make_ablation
-from ..fusion import usable
-from ..people import person_of
+from ..ensembles.fusion import usable
+from ..measures.ablation import make_ablation
+from ..measures.people import person_of
 from .measures import count_confusion
 from .results import Results
 from .step import ReportStep

@@ -6,8 +6,8 @@ import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from ..files import write_text
-from ..people import caveat, count_people, describe_clips, people_in_words
+from ..measures.people import caveat, count_people, describe_clips, people_in_words
+from ..storage.files import write_text
 from . import held_out, run
 from .measured import Measured, measure_held_out
 from .results import Results

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from ..config import Config
-from ..planned import Planned
+from ..workflow.planned import Planned
 from .step import ReportStep
 
 LISTED = {"corpora", "folds", "keypoints", "rgb", "taylor", "flow", "depth", "face", "ensembles", "emotion"}

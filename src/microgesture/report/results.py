@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 
 from ..clips import Clips, natural_key, read_clips
-from ..ensemble import HeldOut
+from ..ensembles.ensemble import HeldOut
+from ..ensembles.fusion import Fusion, stack
+from ..ensembles.scores import Scores, read_folds, read_scores
 from ..errors import InputError
-from ..files import read_json
-from ..fusion import Fusion, stack
-from ..scores import Scores, read_folds, read_scores
-from ..shards import Shard
+from ..storage.files import read_json
+from ..storage.shards import Shard
 from .step import ReportStep
 
 

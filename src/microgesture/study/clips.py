@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from ..corpora.listing import walk
+from ..videos import VIDEOS
 
-VIDEOS = (".mp4", ".avi", ".mkv", ".mov", ".m4v", ".webm", ".mpg", ".mpeg", ".wmv")
 KEYPOINTS = (".npz", ".xlsx")
 # Folders that tell what kind of file lies in them, and nothing of the clip.
 _KIND_FOLDERS = {

@@ -12,9 +12,10 @@ from pathlib import Path, PurePosixPath
 
 from ..errors import InputError, UnusableClip
 from ..extras import install_hint
-from ..files import write_text
-from ..skeletons import skeleton_points
-from .clips import KEYPOINTS, VIDEOS, FoundClip, clip_ids, find_clips, visible_files
+from ..skeletons.reading import skeleton_points
+from ..storage.files import write_text
+from ..videos import VIDEOS
+from .clips import KEYPOINTS, FoundClip, clip_ids, find_clips, visible_files
 from .names import read_file_names, read_folders
 from .releases import release_of
 from .settings import settings_text

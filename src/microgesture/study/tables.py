@@ -9,9 +9,9 @@ from pathlib import Path, PurePosixPath
 from xml.parsers import expat
 
 from ..corpora.listing import known_split, split_named
-from ..csv_files import csv_rows
 from ..errors import InputError, UnusableClip
-from ..skeletons import xlsx_rows
+from ..skeletons.reading import xlsx_rows
+from ..storage.csv_files import csv_rows
 from .clips import FoundClip
 
 TEXTS = (".csv", ".tsv", ".txt")

@@ -9,12 +9,12 @@ from pathlib import Path
 import pandas as pd
 
 from ..clips import Clips, natural_key, read_clips
+from ..ensembles.scores import Prediction, read_predictions
 from ..errors import InputError
-from ..files import write_csv
-from ..people import person_of
+from ..measures.people import person_of
 from ..progress import progress
-from ..scores import Prediction, read_predictions
-from ..shards import Shard
+from ..storage.files import write_csv
+from ..storage.shards import Shard
 from .clip import Source, write_view
 from .settings import ViewStep
 

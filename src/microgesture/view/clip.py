@@ -11,15 +11,15 @@ import pandas as pd
 from PIL import Image
 
 from ..clips import Clips
-from ..crops import keypoints_in_box, person_square
+from ..ensembles.scores import Prediction
 from ..errors import InputError, UnusableClip
-from ..files import replacing
-from ..keypoints import Selection, in_picture, selection_named
-from ..lettering import can_write
 from ..modalities.flow import from_stored
-from ..scores import Prediction
-from ..shards import Shard
-from ..video_writing import write_video
+from ..skeletons.keypoints import Selection, in_picture, selection_named
+from ..storage.files import replacing
+from ..storage.shards import Shard
+from ..streams.crops import keypoints_in_box, person_square
+from ..videos.lettering import can_write
+from ..videos.writing import write_video
 from .pictures import (
     brightened,
     flow_pictures,

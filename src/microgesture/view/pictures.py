@@ -6,10 +6,10 @@ import cv2
 import numpy as np
 import torch
 
-from ..augment import heatmaps
-from ..crops import Box, keypoints_in_box, person_square
-from ..keypoints import Selection, in_picture, present
-from ..video import person_box
+from ..skeletons.keypoints import Selection, in_picture, present
+from ..streams.augment import heatmaps
+from ..streams.crops import Box, keypoints_in_box, person_square
+from ..videos.reading import person_box
 from .settings import HeatmapView
 
 # The person's own sides; the midline is the third.

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable
 
 from ..config import Config
 from ..networks.settings import HEATMAPS
-from ..planned import Planned
+from ..workflow.planned import Planned
 from .settings import HeatmapView, ViewStep
 
 

@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from ..settings import Settings
-from ..stream import SelectionName
+from ..streams.stream import SelectionName
 
 
 class ViewSettings(Settings):

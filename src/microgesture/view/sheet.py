@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageDraw
 
-from ..lettering import wrapped, write
+from ..videos.lettering import wrapped, write
 
 SMALL, LARGE = 13, 19  # pixels of a font
 LINE = 17  # pixels between two lines of SMALL

@@ -1,0 +1,1 @@
+"""Archives of releases, unpacked without believing what they say of themselves."""

@@ -1,0 +1,243 @@
+"""An ensemble of streams: fitted, measured on clips that were held out, and what it predicts."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.special import softmax
+
+from ..clips import Clips, class_counts, natural_key
+from ..errors import InputError
+from ..measures.metrics import expected_calibration_error, measure
+from ..measures.people import count_people
+from ..storage.files import read_json, write_csv, write_json
+from .fusion import Fusion, Search, cross_fit, fit_fusion, fuse, stack, stacked, usable
+from .scores import Scores, read_folds, read_scores, write_predictions
+
+Weights = Search | Mapping[str, float]
+COMPARED_FOLDS = 5  # parts of val that stacking is measured on
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """The labelled clips that an ensemble is fitted and measured on, by number in their names.
+
+    ``fusions[fold]`` predicts the clips of a fold and was fitted without them. Without folds all clips are in fold 0,
+    and its fusion was fitted on them.
+    """
+
+    clip_ids: tuple[str, ...]
+    labels_N: np.ndarray
+    logits_SNK: np.ndarray
+    fold_N: np.ndarray
+    fusions: Sequence[Fusion]
+
+    def calibrated(self) -> np.ndarray:
+        """Each stream's tempered probabilities (S, N, K)."""
+        temperatures_SF = np.stack([fusion.temperatures_S for fusion in self.fusions], 1)
+        return softmax(self.logits_SNK / temperatures_SF[:, self.fold_N][..., None], axis=2)
+
+    def fused(self, kept_S: np.ndarray | float = 1.0) -> np.ndarray:
+        """The fused probabilities (N, K), the weights multiplied by ``kept_S``; NaN where no stream is left."""
+        fused_NK = np.empty(self.logits_SNK.shape[1:])
+        for fold, fusion in enumerate(self.fusions):
+            own_N = self.fold_N == fold
+            kept = Fusion(fusion.temperatures_S, fusion.weights_S * kept_S)
+            fused_NK[own_N] = fuse(self.logits_SNK[:, own_N], kept)
+        return fused_NK
+
+    def predicted(self, clips: Clips) -> np.ndarray:
+        """The probabilities (N, K): fused, or the share of each class in the training clips of other folds."""
+        predicted_NK = self.fused()
+        for fold in range(len(self.fusions)):
+            own_N = self.fold_N == fold
+            predicted_NK[own_N] = _or_prior(predicted_NK[own_N], class_prior(clips, np.array(self.clip_ids)[own_N]))
+        return predicted_NK
+
+
+def hold_out(
+    clips: Clips,
+    scores: Mapping[str, Scores],
+    fold: Mapping[str, int] | None,
+    weights: Weights,
+    calibrate: bool | float,
+    taken: Fusion | None = None,
+) -> tuple[HeldOut, Fusion]:
+    """The held-out clips with what predicts them, and the fusion fitted on all of them, for clips without label.
+
+    ``fold`` says which fold a labelled clip of train or val is in, and ``scores`` what streams that were trained
+    without that fold say of it; each fold is then predicted with what is fitted on the others. Where it is None, the
+    labelled clips of val are predicted with what is fitted on themselves. Where a fusion is ``taken`` over from
+    elsewhere nothing is fitted.
+    """
+    known = clips.usable[clips.usable.label.notna()]
+    known = known[known.split.isin(["val"] if fold is None else ["train", "val"])]
+    labels = dict(zip(known.clip_id, known.label.astype(int), strict=True))
+    clip_ids = tuple(sorted(labels, key=natural_key))
+    labels_N = np.array([labels[clip_id] for clip_id in clip_ids], int)
+    logits_SNK = stack(scores, clip_ids, len(clips.classes))
+    chosen = np.array([weights[stream] for stream in scores]) if isinstance(weights, Mapping) else weights
+    fusion = taken or fit_fusion(logits_SNK, labels_N, chosen, calibrate)
+    if fold is None:
+        return HeldOut(clip_ids, labels_N, logits_SNK, np.zeros(len(clip_ids), int), [fusion]), fusion
+    fold_N = np.array([fold[clip_id] for clip_id in clip_ids])
+    parts = fold_N.max() + 1
+    fusions = [taken] * parts if taken else cross_fit(logits_SNK, labels_N, fold_N, chosen, calibrate)
+    return HeldOut(clip_ids, labels_N, logits_SNK, fold_N, fusions), fusion
+
+
+def class_prior(clips: Clips, without: Collection[str] = ()) -> np.ndarray:
+    """The share (K,) of each class in the training split, but for some clips."""
+    table = clips.table[(clips.table.split == "train") & ~clips.table.clip_id.isin(without)]
+    counts_K = np.array(class_counts(table.label.dropna(), len(clips.classes)))
+    return counts_K / counts_K.sum()
+
+
+def predict_split(
+    scores: Mapping[str, Scores], fusion: Fusion, clips: Clips, split: str
+) -> tuple[list[str], np.ndarray, np.ndarray]:
+    """The clips of a split in the table's order, their probabilities (N, K), and how many streams gave them (N,).
+
+    A clip that is quarantined, or that no stream could use, gets the share of each class in the training split.
+    """
+    table = clips.table[clips.table.split == split]
+    usable_N = (table.status == "ok").to_numpy()
+    prior_K = class_prior(clips)
+    logits_SUK = stack(scores, list(table.clip_id[usable_N]), len(clips.classes))
+    probabilities_NK, streams_N = np.tile(prior_K, (len(table), 1)), np.zeros(len(table), int)
+    probabilities_NK[usable_N] = _or_prior(fuse(logits_SUK, fusion), prior_K)
+    streams_N[usable_N] = usable(logits_SUK).sum(0)
+    return list(table.clip_id), probabilities_NK, streams_N
+
+
+def _or_prior(fused_NK: np.ndarray, prior_K: np.ndarray) -> np.ndarray:
+    return np.where(np.isnan(fused_NK), prior_K, fused_NK)
+
+
+def summarise(
+    name: str, streams: Sequence[str], held_out: HeldOut, fusion: Fusion, stacking: bool = False
+) -> pd.DataFrame:
+    """One row a stream and one for the ensemble: how good each is on the held-out clips that every stream has.
+
+    ``weight`` is the one in ``fusion``; ``without`` is the ensemble's accuracy when that stream is left out and the
+    other weights are kept. ``ece_before`` and ``ece`` are the expected calibration errors of a stream as it is and
+    after calibration. With ``stacking`` a logistic regression has a row too, fitted on other folds, or on other parts
+    of val.
+    """
+    common_N = usable(held_out.logits_SNK).all(0)
+    labels_N = held_out.labels_N[common_N]
+
+    def measured(scores_NK: np.ndarray) -> dict[str, float]:
+        return measure(scores_NK[common_N], labels_N).rounded()
+
+    rows: list[dict[str, Any]] = []
+    for number, stream in enumerate(streams) if len(labels_N) else ():
+        rest_NK = held_out.fused(np.arange(len(streams)) != number)
+        without = None if np.isnan(rest_NK[common_N]).any() else measured(rest_NK)["accuracy"]
+        alone = measured(held_out.logits_SNK[number])
+        weight = round(float(fusion.weights_S[number]), 4)
+        before, after = (
+            round(expected_calibration_error(said_SNK[number][common_N], labels_N), 4)
+            for said_SNK in (softmax(held_out.logits_SNK, axis=2), held_out.calibrated())
+        )
+        calibration = {"ece_before": before, "ece": after}
+        rows.append({"name": stream, "kind": "stream", **alone, "weight": weight, "without": without, **calibration})
+    if len(labels_N) and stacking:
+        fold_N = held_out.fold_N[common_N] if len(held_out.fusions) > 1 else np.arange(len(labels_N)) % COMPARED_FOLDS
+        said_NK = stacked(held_out.logits_SNK[:, common_N], labels_N, fold_N)
+        rows.append({"name": "stacking", "kind": "comparison", **measure(said_NK, labels_N).rounded()})
+    if len(labels_N):
+        fused_NK = held_out.fused()
+        ece = round(expected_calibration_error(fused_NK[common_N], labels_N), 4)
+        rows.append({"name": name, "kind": "ensemble", **measured(fused_NK), "ece": ece})
+    columns = ["name", "kind", "clips", "accuracy", "balanced_accuracy", "macro_f1", "top5", "weight", "without"]
+    columns += ["ece_before", "ece"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def run_ensemble(
+    name: str,
+    clips: Clips,
+    scores: Mapping[str, Mapping[str, Path]],
+    folds: Mapping[str, Sequence[Path]],
+    outputs: Mapping[str, Path],
+    held_out_path: Path,
+    fusion_path: Path,
+    summary_path: Path,
+    weights: Weights,
+    calibrate: bool | float,
+    stacking: bool = False,
+    like: Path | None = None,
+    learns_from_val: bool = False,
+) -> None:
+    """Fit an ensemble and write its predictions of each split and of the held-out clips.
+
+    ``scores[stream][split]`` and ``outputs[split]`` are files. ``folds[stream]`` are the scores that the clips of each
+    fold got from a stream trained without that fold; temperatures and weights are fitted on them, or on the validation
+    split where there are none. Clips without labels are predicted all the same. ``like`` is the ``fusion.json`` of
+    another ensemble, whose temperatures and weights are taken over in the order of its streams. If a stream
+    ``learns_from_val``, no clip is held out, and nothing is fitted or measured.
+    """
+    read = {split: {stream: read_scores(files[split]) for stream, files in scores.items()} for split in outputs}
+    folded, fold = _read_folds(folds) if any(folds.values()) else (read["val"], None)
+    folded = {stream: folded[stream] for stream in scores}
+    known = clips if not learns_from_val else Clips(clips.table.assign(label=None), clips.classes, clips.targets)
+    taken = read_fusion(like) if like else None
+    held_out, fusion = hold_out(known, folded, fold, weights, calibrate, taken)
+    for split, output in outputs.items():
+        write_predictions(output, *predict_split(read[split], fusion, clips, split))
+    streams_N = usable(held_out.logits_SNK).sum(0)
+    write_predictions(held_out_path, held_out.clip_ids, held_out.predicted(clips), streams_N)
+    written = {"ensemble": name, "streams": list(scores), **_named(fusion, scores)}
+    if like:
+        written["like"] = read_json(like)["ensemble"]
+    if learns_from_val:
+        written["fitted_on"] = {"split": None, "clips": 0}
+    elif fold is None:
+        written["fitted_on"] = {"split": "val", "clips": len(held_out.clip_ids)}
+    else:
+        written["fitted_on"] = _fitted_on_folds(held_out, clips)
+        written["without_fold"] = [_named(each, scores) for each in held_out.fusions]
+    write_json(fusion_path, written)
+    write_csv(summary_path, summarise(name, list(scores), held_out, fusion, stacking))
+
+
+def _read_folds(folds: Mapping[str, Sequence[Path]]) -> tuple[dict[str, Scores], dict[str, int]]:
+    """The scores of each stream, all folds together, and the fold of each clip."""
+    read = {stream: read_folds(paths) for stream, paths in folds.items()}
+    (first, (_, fold)), *others = read.items()
+    for stream, (_, other) in others:
+        if other != fold:
+            raise InputError(
+                f"streams '{first}' and '{stream}' were scored by other folds; delete their scores and run again"
+            )
+    return {stream: scores for stream, (scores, _) in read.items()}, fold
+
+
+def read_fusion(path: Path) -> Fusion:
+    """The temperatures and weights in a ``fusion.json``, in the order of its streams."""
+    stored = read_json(path)
+    temperatures, weights = (
+        [stored[name][stream] for stream in stored["streams"]] for name in ("temperatures", "weights")
+    )
+    return Fusion(np.array(temperatures), np.array(weights))
+
+
+def _named(fusion: Fusion, streams: Iterable[str]) -> dict[str, dict[str, float]]:
+    return {
+        "temperatures": dict(zip(streams, fusion.temperatures_S.tolist(), strict=True)),
+        "weights": dict(zip(streams, fusion.weights_S.tolist(), strict=True)),
+    }
+
+
+def _fitted_on_folds(held_out: HeldOut, clips: Clips) -> dict[str, Any]:
+    return {
+        "splits": ["train", "val"],
+        "folds": len(held_out.fusions),
+        "people": count_people(clips.table[clips.table.clip_id.isin(held_out.clip_ids)]),
+        "clips": len(held_out.clip_ids),
+        "clips_by_fold": np.bincount(held_out.fold_N, minlength=len(held_out.fusions)).tolist(),
+    }

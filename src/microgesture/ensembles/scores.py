@@ -1,0 +1,107 @@
+"""What streams and ensembles say of clips, keyed by clip id: logits of one stream, probabilities of an ensemble."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from ..errors import InputError
+from ..storage.parquet import read_parquet, write_parquet
+
+SCHEMA = pa.schema([("clip_id", pa.string()), ("logits", pa.list_(pa.float32())), ("reason", pa.string())])
+PREDICTIONS = pa.schema([("clip_id", pa.string()), ("probabilities", pa.list_(pa.float32())), ("streams", pa.int32())])
+
+
+@dataclass(frozen=True)
+class Scores:
+    """``logits[clip_id]`` is float32 (K,); ``reasons[clip_id]`` says why a clip has none. No id is in both."""
+
+    logits: dict[str, np.ndarray]
+    reasons: dict[str, str]
+
+
+def write_scores(path: Path | str, scores: Scores) -> None:
+    """Write scores as Parquet, the clips that have logits first, each part in its own order."""
+    rows = [{"clip_id": clip_id, "logits": logits.tolist()} for clip_id, logits in scores.logits.items()]
+    rows += [{"clip_id": clip_id, "reason": reason} for clip_id, reason in scores.reasons.items()]
+    write_parquet(path, pa.Table.from_pylist(rows, SCHEMA))
+
+
+def read_scores(path: Path | str) -> Scores:
+    """Read scores; raises ``InputError`` if the file is something else or names a clip twice."""
+    return _scores(read_parquet(path), path)
+
+
+def _scores(table: pa.Table, path: Path | str) -> Scores:
+    if not table.schema.remove_metadata().equals(SCHEMA):
+        raise InputError(f"{path} is no score file (columns {table.schema.names}); delete it and run again")
+    rows = table.to_pylist()
+    if len({row["clip_id"] for row in rows}) < len(rows):
+        raise InputError(f"{path} names a clip twice; delete it and run again")
+    return Scores(
+        {row["clip_id"]: np.array(row["logits"], np.float32) for row in rows if row["logits"] is not None},
+        {row["clip_id"]: row["reason"] for row in rows if row["logits"] is None},
+    )
+
+
+def read_folds(paths: Sequence[Path]) -> tuple[Scores, dict[str, int]]:
+    """The scores of all folds together, and the fold of each clip: the place of its file in ``paths``.
+
+    Raises ``InputError`` if a clip is in two folds.
+    """
+    together, fold = Scores({}, {}), {}
+    for number, path in enumerate(paths):
+        part = read_scores(path)
+        for clip_id in (*part.logits, *part.reasons):
+            if clip_id in fold:
+                raise InputError(f"{path} has clip {clip_id} of {paths[fold[clip_id]]} too; delete both and run again")
+            fold[clip_id] = number
+        together.logits.update(part.logits)
+        together.reasons.update(part.reasons)
+    return together, fold
+
+
+def write_predictions(
+    path: Path | str, clip_ids: Sequence[str], probabilities_NK: np.ndarray, streams_N: np.ndarray
+) -> None:
+    """Write the probabilities of an ensemble as Parquet, and how many streams said something of each clip."""
+    columns = [list(clip_ids), probabilities_NK.tolist(), streams_N.tolist()]
+    write_parquet(path, pa.table(columns, schema=PREDICTIONS))
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What an ensemble says of a clip, and how many streams said something of it."""
+
+    probabilities_K: np.ndarray
+    streams: int
+
+
+def read_predictions(path: Path | str) -> dict[str, Prediction]:
+    """An ensemble's predictions by clip; raises ``InputError`` if the file is something else."""
+    table = read_parquet(path)
+    if not _holds_predictions(table):
+        raise InputError(f"{path} holds no predictions of an ensemble; delete it and run again")
+    return _predictions(table)
+
+
+def _holds_predictions(table: pa.Table) -> bool:
+    return table.schema.remove_metadata().equals(PREDICTIONS)
+
+
+def _predictions(table: pa.Table) -> dict[str, Prediction]:
+    rows = table.to_pylist()
+    return {row["clip_id"]: Prediction(np.array(row["probabilities"], np.float32), row["streams"]) for row in rows}
+
+
+def read_said(path: Path | str) -> dict[str, np.ndarray]:
+    """What a stream or an ensemble says of each clip: logits or probabilities (K,), whichever the file holds.
+
+    Raises ``InputError`` if the file is something else.
+    """
+    table = read_parquet(path)
+    if not _holds_predictions(table):
+        return _scores(table, path).logits
+    return {clip_id: said.probabilities_K for clip_id, said in _predictions(table).items()}

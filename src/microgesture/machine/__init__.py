@@ -1,0 +1,1 @@
+"""The devices of a machine, which one job holds at a time."""

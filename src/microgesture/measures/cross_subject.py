@@ -1,0 +1,96 @@
+"""The ablation table on the people of the test split, whose labels come from a file that nothing else reads."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from ..clips import Clips, natural_key
+from ..ensembles.scores import read_said
+from ..errors import InputError
+from ..storage.csv_files import csv_table
+from ..storage.files import write_csv, write_text
+from ..storage.markdown import markdown_table
+from .ablation import ablation_table, make_ablation
+from .people import count_people, people_in_words, person_of
+
+
+def read_truth(path: Path, id_column: str, label_column: str, clips: Clips) -> dict[str, int]:
+    """The class of each clip that a CSV names, as an index; it is written there as in a submission.
+
+    Raises ``InputError`` if a column is missing, or if a test clip is named twice or has a label that is no class.
+    """
+    known = csv_table(path)
+    for column in (id_column, label_column):
+        if column not in known:
+            raise InputError(f"{path} has no column '{column}', only {', '.join(known.columns)}; name it under truth")
+    test = known[known[id_column].isin(clips.table.clip_id[clips.table.split == "test"]) & known[label_column].notna()]
+    if test[id_column].duplicated().any():
+        twice = test[id_column][test[id_column].duplicated()].iloc[0]
+        raise InputError(f"{path}, column {id_column}: clip {twice} stands there twice; keep the right row")
+    index = {target: label for label, target in enumerate(clips.targets)}
+    if strange := sorted(set(test[label_column]) - set(index)):
+        raise InputError(f"{path}, column {label_column}: '{strange[0]}' is no class of these clips")
+    return {row[id_column]: index[row[label_column]] for row in test.to_dict("records")}
+
+
+def make_cross_subject(
+    rows: Mapping[str, str | None],
+    said: Mapping[str, np.ndarray],
+    labels_N: np.ndarray,
+    person_N: np.ndarray,
+) -> pd.DataFrame:
+    """The table of ``make_ablation`` and, for each person, the accuracy of each row on that person's clips alone."""
+    found = make_ablation(rows, said, labels_N, person_N)
+    for person in sorted(set(person_N), key=natural_key):
+        own_N = person_N == person
+        accuracies = [(said[name].argmax(1) == labels_N)[own_N].mean() for name in found.name]
+        found[f"accuracy of {person}"] = accuracies
+    return found
+
+
+def run_cross_subject(
+    clips: Clips,
+    rows: Mapping[str, str | None],
+    files: Mapping[str, Path],
+    truth: Path,
+    id_column: str,
+    label_column: str,
+    csv: Path,
+    markdown: Path,
+) -> None:
+    """Write the table as CSV and as Markdown; ``files[name]`` is what a row says of the test clips.
+
+    All are measured on the usable clips with a label in ``truth`` that every row says something of. Raises
+    ``InputError`` if there are none.
+    """
+    labels = read_truth(truth, id_column, label_column, clips)
+    said = {name: read_said(files[name]) for name in rows}
+    table = clips.usable[clips.usable.split == "test"].set_index("clip_id", drop=False)
+    ids = sorted(set(table.index) & set(labels) & set.intersection(*map(set, said.values())), key=natural_key)
+    if not ids:
+        raise InputError(f"{truth} has no label for any test clip that every row of the ablation says something of")
+    table = table.loc[ids]
+    found = make_cross_subject(
+        rows,
+        {name: np.array([says[clip_id] for clip_id in ids]) for name, says in said.items()},
+        np.array([labels[clip_id] for clip_id in ids]),
+        person_of(table).str.partition(" ")[2].to_numpy(str),
+    )
+    write_csv(csv, found.round(4))
+    people = people_in_words(count_people(table))
+    text = (
+        f"# Cross-subject ablation\n\nTest split, {len(ids)} clips of {people} who are in no other split. In brackets: "
+        f"the middle 95 % of 1000 draws of the {people}, with replacement. One seed of training.\n\n"
+        f"{ablation_table(found)}\n{_by_person(found)}"
+    )
+    write_text(markdown, text)
+
+
+def _by_person(found: pd.DataFrame) -> str:
+    """The accuracies of the single people, for people to read."""
+    columns = [column for column in found.columns if column.startswith("accuracy of ")]
+    titles = ["accuracy of", *(column.removeprefix("accuracy of ") for column in columns)]
+    lines = [[line["name"], *(f"{line[column]:.3f}" for column in columns)] for line in found.to_dict("records")]
+    return markdown_table(titles, lines)

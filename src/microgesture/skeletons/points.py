@@ -1,0 +1,149 @@
+"""The points of a skeleton as a network for skeletons is shown them: sampled in time, normalised, varied in training.
+
+Unlike keypoints, normalised points may lie at the origin. Which of them were found is told by the confidence alone,
+which comes last: C is 3 in the picture (x, y, confidence) and 4 in space (x, y, z, confidence).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..streams.recipe import Variation
+from .keypoints import Selection
+
+
+def even_times(n_frames: int, length: int) -> np.ndarray:
+    """``length`` points in time evenly spread from the first frame to the last, in frames, float64 (length,)."""
+    return np.linspace(0, n_frames - 1, length)
+
+
+def random_times(n_frames: int, length: int, shortest: float, generator: np.random.Generator) -> np.ndarray:
+    """Points in time like ``even_times`` over a random part of the clip, at least the ``shortest`` share of it.
+
+    Each is moved by up to half the way to its neighbours, and none leaves the clip.
+    """
+    share = generator.uniform(shortest, 1)
+    start = generator.uniform(0, 1 - share)
+    steps = np.arange(length) + generator.uniform(-0.5, 0.5, length)
+    return (n_frames - 1) * (start + share * steps / max(length - 1, 1)).clip(0, 1)
+
+
+def at_times(keypoints_TVC: np.ndarray, times_S: np.ndarray) -> np.ndarray:
+    """Keypoints (S, V, C) between the frames: each joint moves straight from one frame to the next.
+
+    Where it was found in one of the two frames only it stands still; where in neither it is missing.
+    """
+    before_S, after_S = np.floor(times_S).astype(int), np.ceil(times_S).astype(int)
+    before_SVC, after_SVC = keypoints_TVC[before_S], keypoints_TVC[after_S]
+    found_before_SV1, found_after_SV1 = before_SVC[..., -1:] > 0, after_SVC[..., -1:] > 0
+    share_SV1 = np.broadcast_to((times_S - before_S)[:, None, None], found_before_SV1.shape)
+    share_SV1 = np.where(found_before_SV1 & found_after_SV1, share_SV1, found_after_SV1)
+    return ((1 - share_SV1) * before_SVC + share_SV1 * after_SVC).astype(np.float32)
+
+
+def normalise(keypoints_TVC: np.ndarray, selection: Selection, own_hands: bool = True) -> np.ndarray:
+    """Points (T, V, C) about the neck, in shoulder widths; each hand about its own wrist, in its own size.
+
+    The neck and a wrist are at the origin in each frame, as places of the person and the hand are left out. A shoulder
+    width is the clip's median; a hand's size is the distance from its wrist to its farthest joint, frame by frame. A
+    hand without a wrist of its own hangs from the arm's. An anchor that is missing in a frame is taken from the frames
+    around it; if it is missing in all of them, the mean of the part's joints stands for it, and their spread for an
+    unknown shoulder width. Without ``own_hands`` the hands belong to the body. What is missing stays all zero.
+    """
+    found_TV = keypoints_TVC[..., -1] > 0
+    points_TVC = np.zeros(keypoints_TVC.shape, np.float32)
+    for part in _parts(selection, own_hands):
+        places_TVD = keypoints_TVC[:, part.joints, :-1].astype(np.float64)
+        seen_TV = found_TV[:, part.joints]
+        if not seen_TV.any():
+            continue
+        from_anchor_TVD = places_TVD - _anchor(keypoints_TVC, found_TV, part, places_TVD[seen_TV])[:, None]
+        size_T = _hand_size(from_anchor_TVD, seen_TV) if part.hand else _body_size(keypoints_TVC, found_TV, part)
+        if size_T is None:
+            size_T = np.full(len(places_TVD), from_anchor_TVD[seen_TV].std())
+        points_TVC[:, part.joints, :-1] = from_anchor_TVD / np.maximum(size_T, 1e-6)[:, None, None]
+    points_TVC[..., -1] = keypoints_TVC[..., -1]
+    points_TVC[~found_TV] = 0
+    return points_TVC
+
+
+def vary(points_TVC: np.ndarray, variation: Variation, generator: np.random.Generator) -> np.ndarray:
+    """The points turned, stretched and sheared about the origin, shaken, and without some joints; each at random.
+
+    One matrix holds for the whole clip, about the neck and each wrist alike: it is the same person, seen from another
+    side. Points in space are turned in the picture's plane and then about its vertical. Missing joints stay missing.
+    """
+    D = points_TVC.shape[-1] - 1
+    angle = np.radians(generator.uniform(-variation.rotation, variation.rotation))
+    turn_DD = _turn(D, 0, 1, angle)
+    stretch_DD = np.diag(np.exp(generator.uniform(-variation.scale, variation.scale, D)))
+    shear_DD = np.eye(D)
+    shear_DD[shear_DD == 0] = generator.uniform(-variation.shear, variation.shear, D * (D - 1))
+    if D == 3:
+        turn_DD = _turn(D, 0, 2, np.radians(generator.uniform(-variation.rotation, variation.rotation))) @ turn_DD
+    varied_TVC = points_TVC.astype(np.float32)
+    varied_TVC[..., :-1] = points_TVC[..., :-1] @ (turn_DD @ stretch_DD @ shear_DD).T
+    varied_TVC[..., :-1] += generator.uniform(0, 2 * variation.noise) * generator.standard_normal(
+        varied_TVC[..., :-1].shape
+    )
+    hidden_V = generator.random(points_TVC.shape[1]) < variation.joint_dropout
+    varied_TVC[(points_TVC[..., -1] <= 0) | hidden_V] = 0
+    return varied_TVC
+
+
+def _turn(D: int, first: int, second: int, angle: float) -> np.ndarray:
+    """The matrix (D, D) that turns the first axis towards the second by an angle in radians."""
+    turn_DD = np.eye(D)
+    axes = [first, second]
+    turn_DD[np.ix_(axes, axes)] = [[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]
+    return turn_DD
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Joints that are normalised together, by position: about ``anchor``, in widths between the ``ends``."""
+
+    joints: list[int]
+    anchor: int | None
+    ends: tuple[int, int] | None = None
+    hand: bool = False
+
+
+def _parts(selection: Selection, own_hands: bool) -> list[_Part]:
+    position = {name: i for i, name in enumerate(selection.joints)}
+    hands = {side: _hand(selection, side) if own_hands else [] for side in ("right", "left")}
+    body = [i for i in range(len(selection.joints)) if i not in {*hands["right"], *hands["left"]}]
+    shoulders = [position[name] for name in ("right shoulder", "left shoulder") if name in position]
+    parts = [_Part(body, position.get("neck"), tuple(shoulders) if len(shoulders) == 2 else None)]
+    for side, joints in hands.items():
+        wrist = position.get(f"{side} hand wrist", position.get(f"{side} wrist"))
+        parts.append(_Part(joints, wrist, hand=True))
+    return [part for part in parts if part.joints]
+
+
+def _hand(selection: Selection, side: str) -> list[int]:
+    fingers = tuple(f"{side} {name} " for name in ("hand", "thumb", "index", "middle", "ring", "little"))
+    return [i for i, name in enumerate(selection.joints) if name.startswith(fingers)]
+
+
+def _anchor(keypoints_TVC: np.ndarray, found_TV: np.ndarray, part: _Part, seen_ND: Sequence[np.ndarray]) -> np.ndarray:
+    """Where the part hangs in each frame, (T, D)."""
+    T = len(keypoints_TVC)
+    known_T = found_TV[:, part.anchor] if part.anchor is not None else np.zeros(T, bool)
+    if not known_T.any():
+        return np.broadcast_to(np.mean(seen_ND, 0), (T, keypoints_TVC.shape[-1] - 1))
+    frames = np.arange(T)
+    known_ND = keypoints_TVC[known_T, part.anchor, :-1]
+    return np.stack([np.interp(frames, frames[known_T], known_N) for known_N in known_ND.T], 1)
+
+
+def _body_size(keypoints_TVC: np.ndarray, found_TV: np.ndarray, part: _Part) -> np.ndarray | None:
+    if part.ends is None or not (both_T := found_TV[:, part.ends].all(1)).any():
+        return None
+    first_ND, second_ND = (keypoints_TVC[both_T, end, :-1] for end in part.ends)
+    return np.full(len(keypoints_TVC), np.median(np.linalg.norm(second_ND - first_ND, axis=1)))
+
+
+def _hand_size(from_anchor_TVD: np.ndarray, seen_TV: np.ndarray) -> np.ndarray:
+    return np.where(seen_TV, np.linalg.norm(from_anchor_TVD, axis=-1), 0).max(1)

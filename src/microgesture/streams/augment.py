@@ -1,0 +1,118 @@
+"""From a batch of samples to what a network sees, on the network's device: mirror, normalise, render heatmaps."""
+
+from collections.abc import Sequence
+
+import torch
+
+from ..modalities.heatmap import joint_heatmaps, limb_heatmaps
+from ..networks.settings import HEATMAPS, LIT, SKELETONS, VIDEOS
+from ..skeletons.input import channels, skeleton_input
+from ..skeletons.keypoints import Selection, selection_named
+from .fused_samples import FusedSample
+from .recipe import Recipe
+from .samples import Sample
+from .stream import TrainStep
+
+
+def input_channels(inputs: Sequence[str], selection: Selection | None) -> tuple[int, ...]:
+    """How many channels a network sees of each input: joints, limbs, 3 of an image, 3 or 4 of a skeleton."""
+    known = dict.fromkeys(VIDEOS, 3) | {modality: channels(modality) for modality in SKELETONS}
+    if selection:
+        known |= {"joint": len(selection.joints), "limb": len(selection.edges)}
+    return tuple(known[modality] for modality in inputs)
+
+
+def network_input(
+    batch: Sample, inputs: Sequence[str], recipe: Recipe, selection: Selection | None
+) -> tuple[torch.Tensor, ...]:
+    """The network's x_BCTHW of each input, or x_BCTV of a skeleton, float32, of a batch of samples on its device.
+
+    Clips with ``mirror`` are shown as a mirror would show them. For joint and limb the channels are heatmaps in [0, 1],
+    beside a video of side ``heatmap_size``; for flow they are u, v and speed, each relative to ``flow_bound`` and cut
+    to [-1, 1]; else they are normalised images.
+    """
+    size = recipe.heatmap_size or recipe.size if len(inputs) > 1 else recipe.size
+
+    def seen(data: torch.Tensor, modality: str) -> torch.Tensor:
+        if modality in SKELETONS:
+            return skeleton_input(data, batch.mirror, modality, selection)
+        if modality in HEATMAPS:
+            mirrored_BTVC = mirror_keypoints(data, batch.mirror, selection)
+            return heatmaps(mirrored_BTVC, modality, size, recipe.sigma, selection)
+        return _images(data, batch, modality, recipe)
+
+    return tuple(map(seen, batch.data, inputs))
+
+
+def step_input(batch: Sample | FusedSample, step: TrainStep, *, training: bool) -> tuple[torch.Tensor, ...]:
+    """What a stream's network sees of a batch, as training or as testing shows it.
+
+    Of a fused stream that is the input of each branch, all of them mirrored alike, and then each one's moments_BT.
+    """
+    if step.branches:
+        samples = [sample._replace(mirror=batch.mirror) for sample in batch.samples]
+        inputs = [step_input(*part, training=training) for part in zip(samples, step.parts, strict=True)]
+        return (*(x for (x,) in inputs), *batch.moments)
+    selection = selection_named(step.selection) if step.selection else None
+    return network_input(batch, step.inputs, step.recipe if training else step.recipe.in_testing(), selection)
+
+
+def _images(data_BTHWC: torch.Tensor, batch: Sample, modality: str, recipe: Recipe) -> torch.Tensor:
+    x_BTHWC = data_BTHWC.float()
+    if modality == "flow":
+        x_BTHWC = flow_image(mirror_flow(x_BTHWC, batch.mirror), recipe.flow_bound)
+    else:
+        x_BTHWC = mirror_image(x_BTHWC, batch.mirror)
+        if modality in LIT:
+            x_BTHWC = relight(x_BTHWC, batch.brightness, batch.contrast)
+        mean, std = (x_BTHWC.new_tensor(values) for values in (recipe.mean, recipe.std))
+        x_BTHWC = (x_BTHWC - mean) / std  # depth has one channel, and becomes three here
+    return x_BTHWC.permute(0, 4, 1, 2, 3)
+
+
+def mirror_keypoints(keypoints_BTVC: torch.Tensor, mirror_B: torch.Tensor, selection: Selection) -> torch.Tensor:
+    """Keypoints in the unit square as in a mirror: x becomes 1 - x, left and right swap, missing stays missing."""
+    mirrored_BTVC = keypoints_BTVC[:, :, list(selection.flip)]
+    x, y, confidence = mirrored_BTVC.unbind(-1)
+    mirrored_BTVC = torch.stack((torch.where(confidence > 0, 1 - x, x), y, confidence), -1)
+    return torch.where(_each(mirror_B, keypoints_BTVC), mirrored_BTVC, keypoints_BTVC)
+
+
+def mirror_image(x_BTHWC: torch.Tensor, mirror_B: torch.Tensor) -> torch.Tensor:
+    """Images as in a mirror."""
+    return torch.where(_each(mirror_B, x_BTHWC), x_BTHWC.flip(3), x_BTHWC)
+
+
+def mirror_flow(flow_BTHWC: torch.Tensor, mirror_B: torch.Tensor) -> torch.Tensor:
+    """Flow (u, v) as in a mirror: what moved to the right moves to the left, so u changes its sign too."""
+    mirrored_BTHWC = flow_BTHWC.flip(3) * flow_BTHWC.new_tensor((-1, 1))
+    return torch.where(_each(mirror_B, flow_BTHWC), mirrored_BTHWC, flow_BTHWC)
+
+
+def flow_image(flow_BTHWC: torch.Tensor, bound: float) -> torch.Tensor:
+    """(u, v, speed) relative to ``bound`` and cut to [-1, 1], of flow (u, v)."""
+    speed_BTHW1 = flow_BTHWC.norm(dim=-1, keepdim=True)
+    return (torch.cat((flow_BTHWC, speed_BTHW1), -1) / bound).clamp(-1, 1)
+
+
+def relight(x_BTHWC: torch.Tensor, brightness_B: torch.Tensor, contrast_B: torch.Tensor) -> torch.Tensor:
+    """Images of other brightness, and of other contrast about each clip's mean; a factor of 1 changes nothing."""
+    x_BTHWC = x_BTHWC * _each(brightness_B, x_BTHWC)
+    mean_B = x_BTHWC.mean((1, 2, 3, 4), keepdim=True)
+    return mean_B + (x_BTHWC - mean_B) * _each(contrast_B, x_BTHWC)
+
+
+def heatmaps(
+    keypoints_BTVC: torch.Tensor, modality: str, size: int, sigma: float, selection: Selection
+) -> torch.Tensor:
+    """Heatmaps (B, V or E, T, size, size) of keypoints in the unit square, for joint or limb."""
+    # Pixel i of the grid is the square from i to i + 1: its middle is the pixel's coordinate.
+    scaled_BTVC = keypoints_BTVC * keypoints_BTVC.new_tensor((size, size, 1))
+    pixels_BTVC = scaled_BTVC - keypoints_BTVC.new_tensor((0.5, 0.5, 0))
+    if modality == "joint":
+        return joint_heatmaps(pixels_BTVC, size, sigma)
+    return limb_heatmaps(pixels_BTVC, selection.edges, size, sigma)
+
+
+def _each(values_B: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
+    return values_B.reshape(-1, *[1] * (like.dim() - 1))

@@ -1,0 +1,81 @@
+"""The card of a trained stream: all that one needs to know of it, as JSON beside its weights."""
+
+import platform
+import subprocess
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from ..clips import Clips, class_counts
+from ..storage.files import write_json
+from .batches import turns
+from .distributed import Process
+from .fused_samples import Dataset
+from .history import Epoch, best_epoch
+from .stream import TrainStep
+from .weights import Start
+
+LIBRARIES = ("torch", "torchvision", "pytorchvideo", "numpy")
+
+
+@dataclass(frozen=True)
+class Made:
+    """What came out of a training, and what went in."""
+
+    step: TrainStep
+    clips: Clips
+    training: Dataset
+    validation: Dataset
+    network: nn.Module
+    start: Start | None
+    history: list[Epoch]
+    fold: int | None
+    process: Process
+
+
+def write_card(path: Path | str, made: Made, seconds: float) -> None:
+    """Write the card; unlike the weights it holds times and versions, so its bytes differ from run to run."""
+    settings = made.step.model_dump(mode="json")
+    recipe, process = made.step.recipe, made.process
+    best = best_epoch(made.history, recipe.keep)
+    clips = min(recipe.batch, recipe.repeats * len(made.training))
+    card: dict[str, Any] = {
+        "stream": settings.pop("stream"),
+        "corpus": ", ".join(sorted(set(made.clips.table.corpus))),
+        **settings,
+        "fold": made.fold,
+        "classes": list(made.clips.classes),
+        "train_clips": class_counts(made.training.labels, len(made.clips.classes)),
+        "val_clips": class_counts(made.validation.labels, len(made.clips.classes)),
+        "left_out": made.training.left_out | made.validation.left_out,
+        "parameters": sum(parameter.numel() for parameter in made.network.parameters()),
+        "init": asdict(made.start) if made.start else None,
+        "best_epoch": best,
+        "best": made.history[best],
+        "history": made.history,
+        "seconds": round(seconds, 1),
+        "device": process.device.type,
+        "devices": process.count,
+        "pieces_per_step": process.count * turns(clips, recipe.device_batch, process.count),
+        "git_revision": git_revision(),
+        "python": platform.python_version(),
+        "libraries": {name: version(name) for name in LIBRARIES},
+    }
+    write_json(path, card)
+
+
+def git_revision() -> str | None:
+    """The commit of the source that runs, with ``+`` if files were changed since; None outside a git repository."""
+    folder = Path(__file__).parent
+
+    def git(*command: str) -> str:
+        ran = subprocess.run(["git", "-C", str(folder), *command], capture_output=True, text=True, check=True)
+        return ran.stdout.strip()
+
+    try:
+        return git("rev-parse", "HEAD") + ("+" if git("status", "--porcelain", "--untracked-files=no") else "")
+    except (OSError, subprocess.CalledProcessError):
+        return None

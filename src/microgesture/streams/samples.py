@@ -1,0 +1,288 @@
+"""One example for a network: some frames of a clip, and the same part of each, for every input."""
+
+import hashlib
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from ..errors import InputError
+from ..networks.settings import HEATMAPS, IN_SPACE, LIT, SKELETONS, VIDEOS
+from ..skeletons.keypoints import in_picture, in_space, selection_named
+from ..skeletons.points import at_times, even_times, normalise, random_times, vary
+from ..storage.shards import Shard
+from ..videos.reading import person_box
+from .crops import WHOLE, Box, frames_in_box, keypoints_in_box, person_square, random_crop, squares, to_pixels
+from .frames import interval_frames, interval_views, uniform_frames, uniform_views
+from .stream import TrainStep, store
+
+FLOW_STEPS = 32  # a flow shard counts in 1/32 pixel
+BYTES = {"keypoints": 4, "rgb": 1, "taylor": 1, "flow": 2, "depth": 1, "face": 1}  # of a stored value
+_AS_IT_IS = (np.float32(1), np.float32(1))  # brightness and contrast
+
+
+class Sample(NamedTuple):
+    """What a network is shown of a clip, before it is mirrored, normalised or rendered on the device.
+
+    ``data`` has an array for each input. For joint and limb it is float32 keypoints (T, V, 3), x y in [0, 1] over the
+    crop (outside it beyond), missing (0, 0, 0); for a skeleton and what is made of it float32 points (T, V, 3) as
+    ``points.normalise`` gives them, (T, V, 4) in space; for rgb, face and taylor uint8 (T, size, size, 3); for depth
+    uint8 (T, size, size, 1); for flow float32 (T, size, size, 2), u v in shares of the crop's width and height.
+    ``label`` is -1 where unknown, ``row`` the clip's position in the data set, ``times`` how many of the clip's views
+    of testing this one stands for.
+    """
+
+    data: tuple[np.ndarray, ...]
+    mirror: bool
+    brightness: np.float32
+    contrast: np.float32
+    label: int
+    row: int
+    times: int
+
+
+class View(NamedTuple):
+    """Frames (T,) of a clip, the crop of each as shares of the picture, and how many views of testing are like that.
+
+    A skeleton is also seen between two frames.
+    """
+
+    frames: np.ndarray
+    crop: Box
+    times: int
+
+
+def random_generator(seed: int, draw: int, clip_id: str) -> np.random.Generator:
+    """The generator of all that is random about one showing of one clip, whatever the order or the worker."""
+    return np.random.default_rng([seed, draw, int(hashlib.sha256(clip_id.encode()).hexdigest()[:16], 16)])
+
+
+class ClipDataset:
+    """The clips of a stream, drawn as ``Sample``: ``dataset[row, draw]``.
+
+    ``shards`` are the files of each kind that the step's inputs are made of. All inputs of a clip show the same frames
+    and the same part of the picture, mirrored together; beside ``heatmap_frames`` heatmaps a video shows ``frames`` of
+    the same frames, evenly spaced, from the first.
+
+    In training, ``draw`` numbers the showings of a clip and decides on its frames, crop and mirroring, together with
+    the seed and the clip's id. In testing it numbers the distinct ones of ``views`` fixed samplings and ``crops``
+    squares of a video, and nothing is random. ``left_out`` names the clips of ``table`` that lack an input, and why.
+    ``workers`` processes are to read the clips; without any, clips that all together take at most ``memory`` GiB are
+    read once and kept. Raises ``InputError`` if a clip is in none of the shards.
+    """
+
+    def __init__(
+        self,
+        table: pd.DataFrame,
+        shards: Mapping[str, Sequence[Path]],
+        step: TrainStep,
+        *,
+        training: bool,
+        views: int = 1,
+        crops: int = 1,
+        workers: int = 0,
+        memory: float = 1.0,
+    ) -> None:
+        kinds = list(dict.fromkeys(store(modality) for modality in step.inputs))
+        if missing := [kind for kind in kinds if kind not in shards]:
+            raise InputError(
+                f"stream '{step.stream}' is made of {', '.join(kinds)}, but no shards of {missing[0]} came"
+            )
+        self._stores = {kind: _Store(kind, shards[kind], table.clip_id) for kind in kinds}
+        self._inputs, self._seed, self._margin = step.inputs, step.seed, step.margin
+        self._selection = selection_named(step.selection) if step.selection else None
+        self._recipe = step.recipe if training else step.recipe.in_testing()
+        self._training, self._views, self.workers = training, views, workers
+        # The first video sets the pixels that a crop is rounded to; heatmaps alone have none.
+        self._video = next((self._stores[store(modality)] for modality in step.inputs if modality in VIDEOS), None)
+        self._crops = crops if self._video else 1
+        reasons = {row.clip_id: self._reason(row) for row in table.itertuples()}
+        self.left_out = {clip_id: reason for clip_id, reason in reasons.items() if reason}
+        kept = table[~table.clip_id.isin(list(self.left_out))]
+        self.clip_ids: list[str] = kept.clip_id.tolist()
+        self.labels = [-1 if pd.isna(label) else int(label) for label in kept.label]
+        if self._margin is not None:
+            self._sizes = list(zip(kept.width.astype(int), kept.height.astype(int), strict=True))
+        keep = workers == 0 and sum(held.bytes(self.clip_ids) for held in self._stores.values()) <= memory * 2**30
+        for held in self._stores.values():
+            held.kept = {} if keep else None
+
+    def __len__(self) -> int:
+        return len(self.clip_ids)
+
+    @property
+    def views(self) -> int:
+        """How many views of testing each clip has, equal ones counted as often as they occur."""
+        return self._views * self._crops
+
+    def test_keys(self, rows: Iterable[int] | None = None) -> list[tuple[int, int]]:
+        """Every distinct view of these clips (all by default), as (row, draw), clip by clip."""
+        rows = range(len(self)) if rows is None else rows
+        return [(row, draw) for row in rows for draw in range(len(self._test_views(row)))]
+
+    def test_draws(self, row: int) -> list[int]:
+        """Which distinct view of testing each sampling of a clip is, for one square of its pictures after the other."""
+        every = self._every_test_view(row)
+        number = {pair: draw for draw, pair in enumerate(dict.fromkeys(every))}
+        return [number[pair] for pair in every]
+
+    def moments(self, key: tuple[int, int]) -> np.ndarray:
+        """Where in its clip each frame of a sample lies, float32 (T,), from 0 to 1; -1 if an earlier one is equal."""
+        view, _ = self._view(*key)
+        moments_T = np.full(len(view.frames), -1, np.float32)
+        frames, first = np.unique(view.frames, return_index=True)
+        moments_T[first] = frames / max(self._frame_count(key[0]) - 1, 1)
+        return moments_T
+
+    def blank(self) -> Sample:
+        """What stands for a clip that lacks the inputs: zeros in the shapes of any other's, of row 0 and label -1."""
+        return Sample(tuple(map(self._zeros, self._inputs)), False, *_AS_IT_IS, -1, 0, 1)
+
+    def __getitem__(self, key: tuple[int, int]) -> Sample:
+        row, draw = key
+        recipe = self._recipe
+        view, generator = self._view(row, draw)
+        if self._video:
+            # The keypoints follow the pixels that the video is cut at.
+            height, width = self._video.shape(self.clip_ids[row])[1:3]
+            left, top, across, down = to_pixels(view.crop, width, height)
+            view = view._replace(crop=Box(left / width, top / height, across / width, down / height))
+        mirror = bool(generator and recipe.flip and generator.random() < 0.5)
+        jitter = recipe.jitter if generator and set(LIT) & set(self._inputs) else 0.0
+        brightness, contrast = generator.uniform(1 - jitter, 1 + jitter, 2).astype(np.float32) if jitter else _AS_IT_IS
+        data = tuple(self._shown(modality, row, view, generator) for modality in self._inputs)
+        return Sample(data, mirror, brightness, contrast, self.labels[row], row, view.times)
+
+    def _view(self, row: int, draw: int) -> tuple[View, np.random.Generator | None]:
+        """A view and, in training, the generator of what else is random about it."""
+        if not self._training:
+            return self._test_views(row)[draw], None
+        generator = random_generator(self._seed, draw, self.clip_ids[row])
+        return self._random_view(row, generator), generator
+
+    def _zeros(self, modality: str) -> np.ndarray:
+        if modality not in VIDEOS:
+            of_a_joint = 4 if modality in IN_SPACE else 3
+            return np.zeros((self._length, len(self._selection.joints), of_a_joint), np.float32)
+        channels, dtype = {"flow": (2, np.float32), "depth": (1, np.uint8)}.get(modality, (3, np.uint8))
+        return np.zeros((self._recipe.frames, self._recipe.size, self._recipe.size, channels), dtype)
+
+    def _shown(self, modality: str, row: int, view: View, generator: np.random.Generator | None) -> np.ndarray:
+        if modality in SKELETONS:
+            return self._points(modality, row, view, generator)
+        return self._keypoints(row, view) if modality in HEATMAPS else self._images(row, view, modality)
+
+    def _points(self, modality: str, row: int, view: View, generator: np.random.Generator | None) -> np.ndarray:
+        seen = in_space if modality in IN_SPACE else in_picture
+        keypoints_TVC = at_times(seen(self._stores["keypoints"].read(self.clip_ids[row])), view.frames)
+        points_TVC = normalise(keypoints_TVC, self._selection, self._recipe.own_hands)
+        return vary(points_TVC, self._recipe.variation, generator) if generator else points_TVC
+
+    def _keypoints(self, row: int, view: View) -> np.ndarray:
+        keypoints_TVC = in_picture(self._stores["keypoints"].read(self.clip_ids[row]))
+        if self._margin is None:
+            picture = person_square(keypoints_TVC)
+        else:
+            cut = person_box(keypoints_TVC, *self._sizes[row], self._margin)
+            # A keypoint at a whole number lies in the middle of that pixel, half a pixel from its edge.
+            picture = Box(cut.x - 0.5, cut.y - 0.5, cut.width, cut.height)
+        return keypoints_in_box(keypoints_TVC[view.frames], picture.part(view.crop))
+
+    def _images(self, row: int, view: View, modality: str) -> np.ndarray:
+        frames_THWC = self._stores[modality].read(self.clip_ids[row], view.frames[:: self._stride])
+        height, width = frames_THWC.shape[1:3]
+        box = to_pixels(view.crop, width, height)
+        if modality != "flow":
+            return frames_in_box(frames_THWC, box, self._recipe.size)
+        vectors_THWC = frames_in_box(frames_THWC.astype(np.float32), box, self._recipe.size)
+        return vectors_THWC / np.float32((FLOW_STEPS * box.width, FLOW_STEPS * box.height))
+
+    def _reason(self, clip: tuple) -> str | None:
+        """Why a clip (its row of the table) lacks an input; None if it has all."""
+        reasons = [held.reason(clip.clip_id) for held in self._stores.values()]
+        if any(reasons):
+            return next(reason for reason in reasons if reason)
+        counts = {kind: held.shape(clip.clip_id)[0] for kind, held in self._stores.items()}
+        if len(set(counts.values())) > 1:
+            listed = " but ".join(f"{count} frames of {kind}" for kind, count in counts.items())
+            return f"{clip.clip_id} has {listed}; they do not show the same"
+        if set(self._inputs) & set(IN_SPACE) and self._stores["keypoints"].shape(clip.clip_id)[-1] != 6:
+            return f"{clip.clip_id}: its keypoints have no metres, only places in the picture"
+        if self._margin is not None and (pd.isna(clip.width) or pd.isna(clip.height)):
+            return f"{clip.clip_id}: the size of its video is unknown, so its keypoints have no place in it"
+        return None
+
+    @property
+    def _length(self) -> int:
+        """Frames of the input that sees most of them."""
+        recipe = self._recipe
+        return recipe.heatmap_frames or recipe.frames if len(self._inputs) > 1 else recipe.frames
+
+    @property
+    def _stride(self) -> int:
+        return self._length // self._recipe.frames
+
+    def _frame_count(self, row: int) -> int:
+        return next(iter(self._stores.values())).shape(self.clip_ids[row])[0]
+
+    def _random_view(self, row: int, generator: np.random.Generator) -> View:
+        n_frames, recipe = self._frame_count(row), self._recipe
+        if self._inputs[0] in SKELETONS:
+            frames = random_times(n_frames, recipe.frames, recipe.variation.shortest, generator)
+        elif recipe.interval is None:
+            frames = uniform_frames(n_frames, self._length, generator)
+        else:
+            frames = interval_frames(n_frames, self._length, recipe.interval, generator)
+        return View(frames, random_crop(recipe.crop_area, generator), 1)
+
+    def _test_views(self, row: int) -> list[View]:
+        distinct = Counter(self._every_test_view(row))
+        return [View(np.array(frames), crop, times) for (frames, crop), times in distinct.items()]
+
+    def _every_test_view(self, row: int) -> list[tuple[tuple[float, ...], Box]]:
+        n_frames, recipe = self._frame_count(row), self._recipe
+        if self._inputs[0] in SKELETONS:
+            samplings = [even_times(n_frames, recipe.frames)] * self._views
+        elif recipe.interval is None:
+            samplings = uniform_views(n_frames, self._length, self._views)
+        else:
+            samplings = interval_views(n_frames, self._length, recipe.interval, self._views)
+        crops = [WHOLE]
+        if self._video:
+            height, width = self._video.shape(self.clip_ids[row])[1:3]
+            crops = squares(width, height, self._crops)
+        return [(tuple(frames.tolist()), crop) for frames in samplings for crop in crops]
+
+
+class _Store:
+    """The shards of one kind: whichever holds a clip gives its frames, and ``kept`` those that have been read."""
+
+    def __init__(self, kind: str, paths: Sequence[Path], clip_ids: Iterable[str]) -> None:
+        self._bytes = BYTES[kind]
+        self._holder = {clip_id: shard for shard in map(Shard, paths) for clip_id in shard.clip_ids}
+        self.kept: dict[str, np.ndarray] | None = None
+        if missing := [clip_id for clip_id in clip_ids if clip_id not in self._holder]:
+            raise InputError(
+                f"clip {missing[0]} ({len(missing)} such clips) is in none of the shards "
+                f"{', '.join(str(path) for path in paths)}; they are older than the clips table, make them again"
+            )
+
+    def reason(self, clip_id: str) -> str | None:
+        return self._holder[clip_id].reason(clip_id)
+
+    def shape(self, clip_id: str) -> tuple[int, ...]:
+        return self._holder[clip_id].shape(clip_id)
+
+    def bytes(self, clip_ids: Iterable[str]) -> int:
+        return sum(math.prod(self.shape(clip_id)) for clip_id in clip_ids) * self._bytes
+
+    def read(self, clip_id: str, frames: np.ndarray | None = None) -> np.ndarray:
+        if self.kept is None:
+            return self._holder[clip_id].read(clip_id, frames)
+        if clip_id not in self.kept:
+            self.kept[clip_id] = self._holder[clip_id].read(clip_id)
+        return self.kept[clip_id] if frames is None else self.kept[clip_id][frames]

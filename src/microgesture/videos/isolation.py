@@ -1,0 +1,243 @@
+"""Clips worked on in a process of their own, so that one that kills the process costs nothing but itself."""
+
+import logging
+import multiprocessing
+import os
+import resource
+import signal
+import threading
+import traceback
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from logging.handlers import QueueHandler
+from multiprocessing.connection import Connection
+from time import monotonic, sleep
+from types import SimpleNamespace
+from typing import Any, Self
+
+import numpy as np
+
+from ..errors import InputError, UnusableClip
+
+log = logging.getLogger(__name__)
+
+Work = Callable[..., Any]
+WHOLE_JOB = 0.5  # seconds in which a kill that was meant for the whole job has come to all its processes
+PRELOADED = ["microgesture.modalities.cutting"]  # so that a process that opens a video is there in 20 ms
+
+
+class ProcessEnded(UnusableClip):
+    """A process ended while it worked on a clip, or was stopped; the message says what became of it."""
+
+
+def each_clip_isolated(
+    clip_ids: Iterable[str],
+    start: Callable[[], Callable[[str], np.ndarray]],
+    seconds: float | None = None,
+    memory: int | None = None,
+) -> Iterator[tuple[str, np.ndarray | UnusableClip]]:
+    """Make clips one by one in another process; ``UnusableClip`` is passed on with its reason, like ``each_clip``.
+
+    ``start`` returns what makes a clip there; see ``Isolated`` for it, for the limits ``seconds`` (of a clip) and
+    ``memory`` and for what else is raised. When a clip ends the process (a crash in a library, the kernel for want of
+    memory) or takes too long, it is unusable, its reason names what happened, and the next one gets a new process.
+    """
+    with Isolated(start, memory) as isolated:
+        for clip_id in clip_ids:
+            try:
+                made = isolated.do(clip_id, seconds=seconds)
+            except ProcessEnded as ending:
+                made = UnusableClip(f"{clip_id}: {ending}")
+            except UnusableClip as reason:
+                made = reason
+            yield clip_id, made
+
+
+class Isolated:
+    """Calls a function in another process, which starts with the first call and anew after a call that ended it.
+
+    ``start`` is called once in each process and returns the function; it must be a function of a module, or a
+    ``functools.partial`` of one. ``memory`` is how many bytes the process may allocate beyond what it starts with: past
+    them memory runs out for it, and for nothing else on the machine. What the process logs is logged here, and its
+    errors are raised here: ``UnusableClip`` and ``InputError`` as they are, want of memory as ``UnusableClip``,
+    ``ProcessEnded`` if it ends, ``InputError`` if it ends before it has started, and others as ``RuntimeError`` with
+    their traceback. To be used in a ``with`` block, at whose end the process is ended.
+    """
+
+    def __init__(self, start: Callable[[], Work], memory: int | None = None) -> None:
+        self._start = start
+        self._memory = memory
+        self._worker: _Worker | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop()
+
+    def do(self, *arguments: Any, seconds: float | None = None) -> Any:
+        """What the function returns; ``ProcessEnded`` if it takes longer than ``seconds``."""
+        with self._working() as worker:
+            worker.send(arguments, seconds)
+            return worker.receive()
+
+    def each(self, *arguments: Any, seconds: float | None = None) -> Iterator[Any]:
+        """What the function's iterator gives, item by item; ``ProcessEnded`` if all waiting takes over ``seconds``."""
+        with self._working() as worker:
+            worker.send(arguments, seconds)
+            while (item := worker.receive()) is not _Last:
+                yield item
+
+    @contextmanager
+    def _working(self) -> Iterator["_Worker"]:
+        if self._worker is None:
+            self._worker = _Worker(self._start, self._memory)
+        try:
+            yield self._worker
+        except UnusableClip as reason:
+            if isinstance(reason, ProcessEnded):
+                log.warning("%s; going on with a new one", reason)
+                self._stop()
+            raise
+        except BaseException:  # also where nobody waits for the rest of the answers any more
+            self._stop()
+            raise
+
+    def _stop(self) -> None:
+        if self._worker is not None:
+            self._worker.stop()
+            self._worker = None
+
+
+class _Last:
+    """Comes after the last item of an iterator."""
+
+
+class _Worker:
+    """A process that has started and waits for calls; raises ``InputError`` if it could not start."""
+
+    def __init__(self, start: Callable[[], Work], memory: int | None) -> None:
+        # Forked from a server that has done nothing yet: from this process, it could not use a GPU or locks of threads.
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload(PRELOADED)
+        self._pipe, other_end = context.Pipe()
+        arguments = (start, other_end, memory, dict(os.environ))
+        self._process = context.Process(target=_work, args=arguments, daemon=True)
+        try:
+            self._process.start()
+        except OSError as error:
+            raise InputError(
+                f"a process for clips could not be started ({error}); it needs a socket in the folder of temporary "
+                "files, whose path (TMPDIR) must have less than 80 characters"
+            ) from None
+        other_end.close()  # or the pipe would not end with the process
+        self._limit = self._left = None
+        try:
+            self.receive()
+        except UnusableClip as reason:
+            raise InputError(f"a process for clips could not be used: {reason}, while it started") from None
+
+    def send(self, arguments: tuple, seconds: float | None) -> None:
+        self._limit = self._left = seconds
+        with suppress(OSError):  # receiving finds out why
+            self._pipe.send(arguments)
+
+    def stop(self) -> None:
+        self._process.kill()
+        self._process.join()
+        self._pipe.close()
+
+    def receive(self) -> Any:
+        """The next answer; errors are raised."""
+        deadline = None if self._left is None else monotonic() + self._left
+        while self._pipe.poll(None if deadline is None else max(deadline - monotonic(), 0)):
+            try:
+                answer = self._pipe.recv()
+            except (EOFError, OSError):
+                self._process.join()
+                sleep(WHOLE_JOB)  # or a clip would be blamed for that, if this process is killed a moment later
+                raise ProcessEnded(f"the process that worked on it {_ending(self._process.exitcode)}") from None
+            if isinstance(answer, logging.LogRecord):
+                logging.getLogger(answer.name).handle(answer)
+                continue
+            if isinstance(answer, Exception):
+                raise answer
+            self._left = None if deadline is None else deadline - monotonic()
+            return answer
+        raise ProcessEnded(
+            f"the process that worked on it was stopped after {self._limit:g} s, the longest that it may take"
+        )
+
+
+def _ending(exit_code: int) -> str:
+    if exit_code >= 0:
+        return f"ended with exit status {exit_code}"
+    hint = ", which the system sends when memory runs out" if exit_code == -signal.SIGKILL else ""
+    return f"was ended by {signal.Signals(-exit_code).name}{hint}"
+
+
+def _work(start: Callable[[], Work], pipe: Connection, memory: int | None, environment: dict[str, str]) -> None:
+    """The process: one answer after the start (None, or the error), then those to each call."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):  # reach the parent as well, and with it this process
+        signal.signal(number, signal.SIG_IGN)
+    os.environ.update(environment)  # of now, and not of when the server was started
+    _limit(memory)
+    one_at_a_time = threading.Lock()
+
+    def send(message: Any) -> None:
+        with one_at_a_time:
+            pipe.send(message)
+
+    to_parent = QueueHandler(SimpleNamespace(put_nowait=send))
+    logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=[to_parent], force=True)
+    with suppress(EOFError, BrokenPipeError):  # the parent is gone
+        work = _attempt(start)
+        failed = isinstance(work, Exception)
+        send(work if failed else None)
+        while not failed:
+            for answer in _answers(work, pipe.recv()):
+                send(answer)
+
+
+def _limit(memory: int | None) -> None:
+    """Let allocations of more than ``memory`` bytes beyond what the process has fail, where the system can (Linux).
+
+    What counts is memory to write to. The address space, which could be limited as well, says little of it: libraries,
+    mapped files and what an allocator sets aside take any amount without using memory.
+    """
+    if memory is not None:
+        _, most = resource.getrlimit(resource.RLIMIT_DATA)
+        allowed = memory + _allocated()
+        resource.setrlimit(
+            resource.RLIMIT_DATA, (allowed if most == resource.RLIM_INFINITY else min(allowed, most), most)
+        )
+
+
+def _allocated() -> int:
+    """The bytes that this process has to write to: of libraries alone they differ with the number of cores."""
+    with suppress(FileNotFoundError), open("/proc/self/statm", encoding="ascii") as pages:
+        return int(pages.read().split()[5]) * resource.getpagesize()
+    return 0
+
+
+def _answers(work: Work, arguments: tuple) -> Iterator[Any]:
+    answer = _attempt(work, *arguments)
+    if not isinstance(answer, Iterator):
+        yield answer
+        return
+    items, item = answer, None
+    while not (item is _Last or isinstance(item, Exception)):
+        item = _attempt(next, items, _Last)
+        yield item
+
+
+def _attempt(work: Callable, *arguments: Any) -> Any:
+    """What ``work`` returns, or its error in a form that another process can read."""
+    try:
+        return work(*arguments)
+    except (InputError, UnusableClip) as error:
+        return error
+    except MemoryError as error:
+        return UnusableClip(f"memory ran out: {error}")
+    except Exception:
+        return RuntimeError(f"in a process for clips:\n{traceback.format_exc()}")

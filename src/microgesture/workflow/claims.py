@@ -1,0 +1,55 @@
+"""What a job claims of the machine or the cluster that it runs on, as far as its work tells."""
+
+import math
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+
+from ..config import Config
+
+# Two Snakemakes (that of the SLURM step and that of the job), Python, and the frames of a long clip.
+PROCESS_MB = 2000
+START_MINUTES = 15
+
+
+def largest_shard(config: Config, results: Path = Path("results")) -> int | None:
+    """The number of clips in the largest shard of any corpus, or None as long as no corpus is drawn or listed.
+
+    It is the largest that counts, for SLURM gives all tasks of an array what the first one asks for. It is taken from
+    the clips tables in ``results``; of a corpus that is still to be drawn, from its settings, as an average.
+    """
+    sizes = []
+    for name, corpus in config.corpora.items():
+        table = results / "clips" / f"{name}.parquet"
+        if table.exists():
+            sizes.append(_largest_shard(table, table.stat().st_mtime_ns))
+        elif corpus.demo is not None:
+            sizes.append(math.ceil(sum(corpus.demo.clips.values()) / config.shards))
+    return max(sizes, default=None)
+
+
+@lru_cache(maxsize=16)
+def _largest_shard(table: Path, _changed: int) -> int:
+    shards = pq.read_table(table, columns=["shard"]).column("shard").to_numpy()
+    return int(np.bincount(shards).max(initial=0))
+
+
+def shard_minutes(clips: int, seconds: float, attempt: int) -> int:
+    """The minutes that a shard of so many clips may take, at so many seconds a clip; more at each attempt."""
+    return math.ceil((START_MINUTES + clips * seconds / 60) * attempt)
+
+
+def shard_memory(input_mb: float, attempt: int, process_mb: int = PROCESS_MB) -> int:
+    """The MB that making a shard may take, more at each attempt.
+
+    Clips are made one at a time, so memory grows with the shard only by the input that is mapped into it.
+    """
+    return math.ceil((process_mb + input_mb) * attempt)
+
+
+def training_memory(config: Config, attempt: int) -> int:
+    """The MB of main memory that a training may take, with the clips that it keeps and the processes that read them."""
+    readers = 2000 * config.workers * config.devices
+    return math.ceil((6000 * config.devices + 1024 * config.memory + readers) * attempt)

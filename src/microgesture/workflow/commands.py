@@ -1,0 +1,53 @@
+"""The commands behind the rules: the environment they run in, and the one that closes a run."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from ..config import Config
+
+
+def prepare(config: Config) -> None:
+    """Set what the commands take from the environment, for this process and those it starts.
+
+    The installation that runs Snakemake comes first on PATH, also where it was not activated. What a training may use
+    of the machine is no parameter of a rule, for the same training on another machine is not another result.
+    """
+    os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    os.environ["MICROGESTURE_DEVICE"] = config.device
+    os.environ["MICROGESTURE_DEVICES"] = str(config.devices)
+    os.environ["MICROGESTURE_COMPILE"] = str(config.compile)
+    os.environ["MICROGESTURE_THREADS"] = str(config.threads)
+    os.environ["MICROGESTURE_WORKERS"] = str(config.workers)
+    os.environ["MICROGESTURE_MEMORY"] = str(config.memory)
+
+
+def claimed_threads(config: Config, cores: int | None) -> int:
+    """The threads that a training claims of the ``cores`` given to Snakemake: its own and those that read clips.
+
+    More than it uses where more cores were given than the machine has: trainings that cannot really run side by side
+    would only fill the memory.
+    """
+    return max((config.threads + config.workers) * config.devices, (cores or 1) // (os.cpu_count() or 1))
+
+
+def show_summary(config: Config, results: Path = Path("results")) -> None:
+    """Print the closing table of a run that made a submission."""
+    ensemble = config.submission.ensemble
+    summary, fusion = (results / "ensembles" / ensemble / name for name in ("summary.csv", "fusion.json"))
+    submission, quarantine = results / "submission.csv", results / "quarantine.csv"
+    report = results / "report.html"
+    if all(path.exists() for path in (summary, fusion, submission, quarantine)):
+        others = [name for name in config.streams if name not in config.ensembles[ensemble].streams]
+        cards = [path for name in others if (path := results / "streams" / name / "card.json").exists()]
+        files = ["--summary", summary, "--fusion", fusion, "--submission", submission, "--quarantine", quarantine]
+        if config.emotion:
+            emotion = results / "emotion"
+            card, told = emotion / config.emotion.submitted / "card.json", emotion / "submission.csv"
+            if card.exists() and told.exists():
+                files += ["--emotion-card", card, "--emotion-submission", told]
+        # A report from before this submission shows something else.
+        if report.exists() and report.stat().st_mtime >= submission.stat().st_mtime:
+            files += ["--report", report]
+        subprocess.run(["microgesture", "summary", *files, *cards], check=False)

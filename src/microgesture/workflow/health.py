@@ -1,0 +1,204 @@
+"""Whether a run can start here: versions, devices, decoders, folders, the corpora and the jobs."""
+
+import importlib.util
+import os
+import platform
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import av
+import torch
+from av.codec import Codec
+from av.codec.codec import UnknownCodecError
+
+from ..clips import SPLITS, Clips
+from ..config import Config, Corpus
+from ..corpora import list_clips
+from ..errors import InputError
+from ..extras import install_hint
+from ..skeletons.reading import skeleton_points
+from ..storage.disk import free_bytes, in_words, nearest
+from ..streams.stream import is_published_name
+from .jobs import jobs, read_plan
+from .plan import Plan
+
+LIBRARIES = (
+    *("microgesture", "snakemake", "torch", "torchvision", "av", "opencv-python-headless", "pyarrow", "numpy"),
+    *("pandas", "safetensors"),
+)
+CODECS = ("h264", "hevc", "vp9", "mjpeg")
+FIRST = 3  # unusable clips of a corpus whose reasons are shown
+FACES = 137  # points of a skeleton with landmarks of the face
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the report, and whether it would stop a run."""
+
+    about: str
+    text: str
+    stops: bool = False
+
+
+def examine(configfile: Path, changes: Sequence[str], results: Path) -> Iterator[Finding]:
+    """Everything that a run with this configuration needs, one finding after the other; changes nothing."""
+    yield from versions()
+    yield from codecs()
+    yield from (writable(folder) for folder in (results, Path(tempfile.gettempdir())))
+    try:
+        plan = read_plan(configfile, changes, results)
+    except InputError as error:
+        yield Finding("configuration", str(error), stops=True)
+        return
+    yield from devices(plan.config)
+    yield from needed_files(plan.config)
+    for name, corpus in plan.config.corpora.items():
+        yield from corpus_health(name, corpus, plan.config, faces="face" in plan.kinds(name))
+    yield from work(plan)
+
+
+def versions() -> Iterator[Finding]:
+    """Python and the libraries that results depend on; one that is missing stops a run."""
+    yield Finding("python", f"{platform.python_version()} on {platform.system()} {platform.machine()}")
+    for library in LIBRARIES:
+        try:
+            yield Finding(library, version(library))
+        except PackageNotFoundError:
+            yield Finding(library, "is not installed; pip install -r requirements.txt", stops=True)
+    yield Finding("ffmpeg", f"{av.ffmpeg_version_info} (inside av)")
+
+
+def devices(config: Config) -> Iterator[Finding]:
+    """Processors, memory and GPUs."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    yield Finding("processor", f"{len(os.sched_getaffinity(0))} cores for this process, {in_words(memory)} of memory")
+    count = torch.cuda.device_count()
+    for number in range(count):
+        properties = torch.cuda.get_device_properties(number)
+        yield Finding("gpu", f"{number}: {properties.name}, {in_words(properties.total_memory)}")
+    if count == 0:
+        wanted = "; the configuration wants one (device: cuda)" if config.device == "cuda" else ""
+        yield Finding("gpu", f"none{wanted}", stops=bool(wanted))
+    elif config.device != "cpu" and config.devices > count:
+        yield Finding("gpu", f"{count}, but one training is to run on {config.devices} (devices)", stops=True)
+
+
+def codecs() -> Iterator[Finding]:
+    """The decoders for the usual kinds of video."""
+    for name in CODECS:
+        try:
+            Codec(name, "r")
+            yield Finding(name, "can be decoded")
+        except UnknownCodecError:
+            yield Finding(
+                name, "cannot be decoded by this build of av; install the one of requirements.txt", stops=True
+            )
+
+
+def writable(folder: Path) -> Finding:
+    """Whether files can be made in a folder, or in the one that it will be made in, and what is free there."""
+    there = nearest(folder)
+    try:
+        with tempfile.TemporaryFile(dir=there):
+            return Finding(str(folder), f"can be written to, {in_words(free_bytes(there))} free")
+    except OSError as error:
+        return Finding(str(folder), f"cannot be written to ({error.strerror})", stops=True)
+
+
+def needed_files(config: Config) -> Iterator[Finding]:
+    """The files and packages that the configuration names besides the corpora, where they are missing."""
+    named = {f"streams.{name}.weights": stream.weights for name, stream in config.streams.items()}
+    if config.flow.weights and Path(config.flow.weights).suffix:
+        named["flow.weights"] = config.flow.weights
+    named |= {"depth.folder": config.depth.folder, "submission.sample": config.submission.sample}
+    for key, path in named.items():
+        if path and not is_published_name(path) and not Path(path).exists():
+            yield Finding(key, f"{path}: no such file or folder", stops=True)
+    if config.depth.is_learned and importlib.util.find_spec("transformers") is None:
+        yield Finding("depth.backend", f"needs packages that are not installed: {install_hint('depth')}", stops=True)
+    if config.flow.backend == "ptlflow" and importlib.util.find_spec("ptlflow") is None:
+        yield Finding("flow.backend", f"needs packages that are not installed: {install_hint('flow')}", stops=True)
+    if importlib.util.find_spec("mediapipe") is None:
+        for name in (name for name, corpus in config.corpora.items() if corpus.pose):
+            missing = f"needs packages that are not installed: {install_hint('pose')}"
+            yield Finding(f"corpora.{name}.pose", missing, stops=True)
+
+
+def corpus_health(name: str, corpus: Corpus, config: Config, faces: bool = False) -> Iterator[Finding]:
+    """What the reader of a corpus finds in it, clip by clip; of a drawn one there is nothing to find.
+
+    With ``faces``, also how many clips' skeletons have landmarks of the face.
+    """
+    if corpus.demo is not None:
+        clips = ", ".join(f"{count} {split}" for split, count in corpus.demo.clips.items())
+        yield Finding(f"corpus {name}", f"is drawn by the run, about {clips} clips")
+        return
+    options = corpus.model_dump(mode="json", exclude={"format", "root", "demo"})
+    try:
+        listed = list_clips(name, corpus.format, Path(corpus.root), config.shards, **options)
+    except InputError as error:
+        yield Finding(f"corpus {name}", str(error), stops=True)
+        return
+    yield from _clips_found(name, listed, config.max_quarantined)
+    if faces and not corpus.pose:
+        root = Path(corpus.root)
+        yield from _faces_found(name, listed, root.parent if root.is_file() else root, config.max_quarantined)
+
+
+def _clips_found(name: str, listed: Clips, limit: float) -> Iterator[Finding]:
+    table, usable = listed.table, listed.usable
+    counts = ", ".join(f"{int((usable.split == split).sum())} {split}" for split in SPLITS)
+    kinds = [kind for kind, column in (("video", "video"), ("keypoints", "skeleton")) if usable[column].notna().any()]
+    yield Finding(
+        f"corpus {name}",
+        f"{counts} clips of {usable.recording.nunique()} recordings in {len(listed.classes)} classes, "
+        f"with {' and '.join(kinds) or 'neither video nor keypoints'}",
+    )
+    bad = table[table.status != "ok"]
+    if len(bad):
+        stops = len(bad) > limit * len(table)
+        yield Finding(
+            f"corpus {name}",
+            f"{len(bad)} of {len(table)} clips cannot be used"
+            + (f", more than the {limit:.1%} of max_quarantined" if stops else ""),
+            stops,
+        )
+        for row in bad.head(FIRST).itertuples():
+            yield Finding(f"corpus {name}", f"{row.clip_id}: {row.reason}")
+
+
+def _faces_found(name: str, listed: Clips, folder: Path, limit: float) -> Iterator[Finding]:
+    files = listed.usable.skeleton
+    without = [file for file in files.dropna().unique() if skeleton_points(folder / file) != FACES]
+    count = int(files.isin(without).sum())
+    if count:
+        yield Finding(
+            f"corpus {name}",
+            f"{count} of {len(files)} clips have no face: skeleton files such as {without[0]} have no landmarks of it, "
+            f"which OpenPose-{FACES} has",
+            stops=count > limit * len(files),
+        )
+
+
+def work(plan: Plan) -> Iterator[Finding]:
+    """How many jobs of each stage have their files, and how many not."""
+    counts: dict[str, list[int]] = {}
+    for job in jobs(plan):
+        counts.setdefault(job.stage, [0, 0])[0 if job.done else 1] += 1
+    for stage, (done, missing) in counts.items():
+        yield Finding(f"stage {stage}", f"{done} of {done + missing} jobs have their files")
+    missing = sum(missing for _, missing in counts.values())
+    yield Finding("to do", f"{missing} jobs, and whatever `snakemake -n` finds to be out of date")
+
+
+def lines(findings: Iterable[Finding]) -> Iterator[tuple[str, bool]]:
+    """The findings as lines of text, and whether each would stop a run."""
+    last = ""
+    for finding in findings:
+        about = "" if finding.about == last else finding.about
+        last = finding.about
+        text = finding.text.replace("\n", f"\n{'':<27}")
+        yield f"{'!' if finding.stops else ' '} {about:<24} {text}", finding.stops

@@ -1,0 +1,336 @@
+"""What each job of the workflow depends on: its own settings, its code and, through their stamps, everything upstream.
+
+A rule's ``params`` are the two strings that a ``Step`` holds. The settings make a changed value rerun exactly the jobs
+that use it; the stamp makes every job after it rerun too, even if the run failed half-way in between.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..config import AblationRow, Config, load_config
+from ..corpora import provides
+from ..corpora.planning import corpus_stages
+from ..corpus import CorpusBase
+from ..emotion.planning import emotion_stages
+from ..errors import InputError
+from ..networks.settings import HEATMAPS, IN_SPACE, SKELETONS
+from ..recogniser.planning import prediction_stages
+from ..report.planning import report_stage, reported_streams
+from ..settings import Settings
+from ..streams.settings import Stream
+from ..streams.stream import Branch, TrainStep, store
+from ..view.planning import view_stage
+from .stamps import code_digest
+from .steps import AblationStep, CrossSubjectStep, EnsembleStep, PseudoLabelStep
+
+SOURCE = Path(__file__).resolve().parents[2]
+KINDS = ("keypoints", "rgb", "taylor", "flow", "depth", "face")
+# Progress bars and error classes have no part in any result.
+WITHOUT_EFFECT = ("microgesture.progress", "microgesture.errors")
+# What a drawn corpus will have, before it is drawn.
+DRAWN = {
+    "miga": frozenset({"video", "keypoints"}),
+    "ma52": frozenset({"video"}),
+    "smg": frozenset({"video", "keypoints", "metres"}),
+}
+
+
+@dataclass(frozen=True)
+class Step:
+    """One kind of job: ``settings`` as canonical JSON, and ``stamp``, a digest of all that its output depends on."""
+
+    settings: str
+    stamp: str
+
+
+class Plan:
+    """The steps of a configuration; raises ``InputError`` if it makes no sense or asks a corpus for what it lacks."""
+
+    def __init__(self, raw: dict[str, Any], results: str = "results") -> None:
+        self.config: Config = load_config(raw)
+        self.results = results
+        self._steps: dict[tuple[str, str], Step] = {}
+        self._provides = {name: self._look(name) for name in self.config.corpora}
+        self._refuse_missing_inputs()
+        for corpus in self.config.corpora:
+            for planned in corpus_stages(self.config, corpus, self.root(corpus), self.provides(corpus)):
+                self._add(*planned)
+        for stream in self.config.streams:
+            self._plan_stream(stream)
+        for ensemble in self.config.ensembles:
+            self._plan_ensemble(ensemble)
+        self._plan_ablation()
+        self._plan_cross_subject()
+        self._plan_submission()
+        self._plan_emotion()
+        self._plan_report()
+        for corpus in self.config.corpora:
+            self._plan_views(corpus)
+        self._plan_predictions()
+
+    def step(self, stage: str, name: str) -> Step:
+        """The step of a stage for the corpus, stream or ensemble ``name``."""
+        return self._steps[stage, name]
+
+    @property
+    def shards(self) -> list[str]:
+        """The names of the shards of every corpus."""
+        return [f"{shard:04d}" for shard in range(self.config.shards)]
+
+    @property
+    def scored(self) -> list[str]:
+        """The streams that some ensemble wants scores of."""
+        return [name for name in self.config.streams if any(name in e.streams for e in self.config.ensembles.values())]
+
+    @property
+    def folds(self) -> list[str]:
+        """The names of the folds."""
+        return [str(fold) for fold in range(self.config.folds)]
+
+    @property
+    def folded(self) -> list[str]:
+        """The streams that are trained by folds; see ``folded_for``."""
+        return self.folded_for(self.scored)
+
+    def folded_for(self, scored: Iterable[str]) -> list[str]:
+        """The streams that are trained by folds so that these are scored: they and their parents on the same corpus.
+
+        A fold that started from a stream trained on everybody would know the people that it is to say something of.
+        """
+        waiting, found = (list(scored) if self.config.folds else []), set()
+        while waiting:
+            name = waiting.pop()
+            found.add(name)
+            waiting += [parent for parent in self.config.streams[name].parents if self._same_corpus(name, parent)]
+        return [name for name in self.config.streams if name in found]
+
+    @property
+    def ablation(self) -> tuple[AblationRow, ...]:
+        """The rows of the ablation table: the configured ones, or all that can be on the submission's corpus."""
+        if self.config.ablation:
+            return self.config.ablation
+        corpus = self.corpus_of(self.config.submission.ensemble)
+        names = [*self.scored, *self.config.ensembles]
+        return tuple(AblationRow(name=name) for name in names if self.corpus_of(name) == corpus)
+
+    @property
+    def reported(self) -> list[str]:
+        """The streams whose training the report shows."""
+        return reported_streams(self.config, [row.name for row in self.ablation])
+
+    @property
+    def framed(self) -> str | None:
+        """The corpus that the report shows frames of, if it shows any."""
+        corpus = self.corpus_of(self.config.submission.ensemble)
+        return corpus if self.config.report.frames and "video" in self.provides(corpus) else None
+
+    def corpus_of(self, name: str) -> str:
+        """The corpus of a stream or an ensemble."""
+        stream = self.config.ensembles[name].streams[0] if name in self.config.ensembles else name
+        return self.config.streams[stream].corpus
+
+    def fold_parents(self, stream: str) -> dict[str, bool]:
+        """What a fold of a stream starts from, and whether from the same fold of it."""
+        return {parent: self._same_corpus(stream, parent) for parent in self.config.streams[stream].parents}
+
+    def root(self, corpus: str) -> str:
+        """The folder a corpus is read from."""
+        settings = self.config.corpora[corpus]
+        return settings.root if settings.demo is None else f"{self.results}/demo/{corpus}"
+
+    @property
+    def posed(self) -> list[str]:
+        """The corpora whose keypoints are found in their videos."""
+        return [name for name, corpus in self.config.corpora.items() if corpus.pose]
+
+    def provides(self, corpus: str) -> frozenset[str]:
+        """What a corpus has, of ``video``, ``keypoints`` and ``metres``: of its keypoints, for inputs in space."""
+        return self._provides[corpus]
+
+    def stores(self, stream: str) -> list[str]:
+        """The kinds of shard that a stream is trained on."""
+        wanted = {store(modality) for modality in self.config.streams[stream].inputs}
+        return [kind for kind in KINDS if kind in wanted]
+
+    def kinds(self, corpus: str) -> list[str]:
+        """The kinds of shard that some stream, or another kind that one needs, wants of a corpus."""
+        streams = [name for name, stream in self.config.streams.items() if stream.corpus == corpus]
+        wanted = {kind for name in streams for kind in self.stores(name)}
+        emotion = self.config.emotion
+        if emotion and emotion.corpus == corpus and emotion.face:
+            wanted.add("face")
+        if corpus == self.framed:
+            wanted.add("rgb")
+        if wanted & ({"taylor", "flow", "depth"} if self.config.depth.is_learned else {"taylor", "flow"}):
+            wanted.add("rgb")
+        if wanted & {"rgb", "depth"} and "keypoints" in self.provides(corpus):
+            wanted.add("keypoints")
+        return [kind for kind in KINDS if kind in wanted]
+
+    def _look(self, corpus: str) -> frozenset[str]:
+        settings = self.config.corpora[corpus]
+        if settings.demo is not None:
+            found = DRAWN[settings.format]
+        else:
+            options = settings.model_dump(exclude={*CorpusBase.model_fields, "format"})
+            found = provides(settings.format, self.root(corpus), **options)
+        if settings.pose is None:
+            return found
+        if found != {"video"}:
+            trouble = "keypoints of its own" if "keypoints" in found else "no video to find keypoints in"
+            raise InputError(f"corpus '{corpus}' ({self.root(corpus)}) has {trouble}; leave corpora.{corpus}.pose out")
+        return found | {"keypoints"}
+
+    def _refuse_missing_inputs(self) -> None:
+        for name, stream in self.config.streams.items():
+            for needed in self._needed_from_corpus(stream):
+                if needed not in self.provides(stream.corpus):
+                    found = f", or find them in its videos (corpora.{stream.corpus}.pose: mediapipe)"
+                    raise InputError(
+                        f"stream '{name}' needs {needed}, but corpus '{stream.corpus}' "
+                        f"({self.root(stream.corpus)}) has none; remove the stream from the configuration"
+                        + (found if needed == "keypoints" else "")
+                    )
+
+    def _needed_from_corpus(self, stream: Stream) -> list[str]:
+        from_keypoints = {*HEATMAPS, *SKELETONS} | ({"depth"} if self.config.depth.backend == "skeleton" else set())
+        needed = ["keypoints" if modality in from_keypoints else "video" for modality in stream.inputs]
+        needed += ["keypoints" for modality in stream.inputs if modality == "face"]
+        return needed + ["metres" for modality in stream.inputs if modality in IN_SPACE]
+
+    def _same_corpus(self, one: str, other: str) -> bool:
+        return self.config.streams[one].corpus == self.config.streams[other].corpus
+
+    def _plan_stream(self, name: str) -> None:
+        """Plan a stream, what it starts from and who labels clips for it, if that is still to do."""
+        if ("train", name) in self._steps:
+            return
+        stream = self.config.streams[name]
+        for parent in stream.parents:
+            self._plan_stream(parent)
+        if stream.pseudo_labels:
+            self._plan_ensemble(stream.pseudo_labels)
+        fused = [self.config.streams[parent] for parent in stream.fuses or ()]
+        branches = tuple(Branch(network=one.network, recipe=self.config.recipes[one.recipe]) for one in fused)
+        heatmaps = [modality for modality in stream.inputs if modality in HEATMAPS]
+        keypoints = any(modality in (*HEATMAPS, *SKELETONS) for modality in stream.inputs)
+        step = TrainStep(
+            stream=name,
+            inputs=stream.inputs,
+            selection=self.config.keypoints.selection if keypoints else None,
+            margin=self.config.rgb.margin if not fused and 0 < len(heatmaps) < len(stream.inputs) else None,
+            network=stream.network,
+            branches=branches or None,
+            recipe=self.config.recipes[stream.recipe],
+            seed=self.config.seed,
+            weights=stream.weights,
+            pseudo_labels=stream.pseudo_labels,
+            max_quarantined=self.config.max_quarantined,
+        )
+        data = [("clips", stream.corpus), *((kind, stream.corpus) for kind in self.stores(name))]
+        networks = [f"microgesture.networks.{one.network.name}" for one in (stream, *fused)]
+        init = [("train", parent) for parent in stream.parents]
+        init += [("pseudo_labels", stream.pseudo_labels)] if stream.pseudo_labels else []
+        self._add("train", name, step, ["microgesture.streams.train", *networks], [*data, *init])
+        self._add("predict", name, step, ["microgesture.streams.predict", *networks], [*data, ("train", name)])
+        if self.config.emotion and name in self.config.emotion.streams:
+            self._add("embed", name, step, ["microgesture.emotion.embeddings", *networks], [*data, ("train", name)])
+        if name in self.folded:
+            part = step.model_copy(update={"folds": self.config.folds})
+            init = [("train_fold" if same else "train", parent) for parent, same in self.fold_parents(name).items()]
+            self._add("train_fold", name, part, ["microgesture.streams.train", *networks], [*data, *init])
+            self._add(
+                "predict_fold", name, part, ["microgesture.streams.predict", *networks], [*data, ("train_fold", name)]
+            )
+
+    def _plan_ensemble(self, name: str) -> None:
+        """Plan an ensemble and what it is made of, if that is still to do."""
+        if ("ensemble", name) in self._steps:
+            return
+        ensemble = self.config.ensembles[name]
+        for stream in ensemble.streams:
+            self._plan_stream(stream)
+        if ensemble.like:
+            self._plan_ensemble(ensemble.like)
+        step = EnsembleStep(
+            **ensemble.model_dump(exclude={"pseudo_labels"}),
+            folds=self.config.folds,
+            learns_from_val=self.config.learns_from_val(name),
+        )
+        clips = ("clips", self.corpus_of(name))
+        stages = ("predict", "predict_fold") if self.config.folds else ("predict",)
+        scores = [(stage, stream) for stream in ensemble.streams for stage in stages]
+        like = [("ensemble", ensemble.like)] if ensemble.like else []
+        self._add("ensemble", name, step, ["microgesture.ensembles.ensemble"], [clips, *scores, *like])
+        if name not in {stream.pseudo_labels for stream in self.config.streams.values()}:
+            return
+        label = PseudoLabelStep(**ensemble.pseudo_labels.model_dump(), streams=ensemble.streams)
+        self._add("pseudo_labels", name, label, ["microgesture.ensembles.pseudo_labels"], [("ensemble", name)])
+
+    def _plan_ablation(self) -> None:
+        rows, stage = self.ablation, "predict_fold" if self.config.folds else "predict"
+        made = [("ensemble" if row.name in self.config.ensembles else stage, row.name) for row in rows]
+        clips = ("clips", self.corpus_of(rows[0].name))
+        step = AblationStep(rows=rows, folds=self.config.folds)
+        self._add("ablation", "ablation", step, ["microgesture.measures.ablation"], [clips, *made])
+
+    def _plan_cross_subject(self) -> None:
+        if self.config.truth is None:
+            return
+        rows = self.ablation
+        made = [("ensemble" if row.name in self.config.ensembles else "predict", row.name) for row in rows]
+        step = CrossSubjectStep(**self.config.truth.model_dump(), rows=rows)
+        clips = ("clips", self.corpus_of(rows[0].name))
+        self._add("cross_subject", "cross_subject", step, ["microgesture.measures.cross_subject"], [clips, *made])
+
+    def _plan_submission(self) -> None:
+        submission = self.config.submission
+        ensemble = [("ensemble", submission.ensemble)]
+        self._add("submission", submission.ensemble, submission, ["microgesture.ensembles.submission"], ensemble)
+
+    def _plan_emotion(self) -> None:
+        """Plan what tells win from lose: the list of videos, every row of sources, their tables, and the submission."""
+        emotion = self.config.emotion
+        if emotion is None:
+            return
+        root = self.root(emotion.corpus)
+        if emotion.face and ("face", emotion.corpus) not in self._steps:
+            raise InputError(
+                f"emotion.face needs video and keypoints, but corpus '{emotion.corpus}' ({root}) has not both; "
+                "remove it from the configuration"
+            )
+        for planned in emotion_stages(emotion, root, self.config.seed):
+            self._add(*planned)
+
+    def _plan_views(self, corpus: str) -> None:
+        ensemble = self.config.submission.ensemble
+        shown = ensemble if self.corpus_of(ensemble) == corpus else None
+        self._add(*view_stage(self.config, corpus, self.kinds(corpus), shown))
+
+    def _plan_report(self) -> None:
+        """Plan the page that shows what was learned."""
+        self._add(*report_stage(self.config, self.reported, self.framed))
+
+    def _plan_predictions(self) -> None:
+        if self.config.predictions:
+            for planned in prediction_stages(self.config, self.config.predictions):
+                self._add(*planned)
+
+    def _add(
+        self,
+        stage: str,
+        name: str,
+        settings: Settings,
+        modules: Iterable[str],
+        upstream: Iterable[tuple[str, str]],
+        without: Iterable[str] = (),
+        tables: Iterable[str] = (),
+    ) -> None:
+        canonical = json.dumps(settings.model_dump(mode="json"), sort_keys=True)
+        code = code_digest(SOURCE, modules, without={*WITHOUT_EFFECT, *without}, files=tables)
+        parts = json.dumps([stage, name, canonical, code, [self._steps[step].stamp for step in upstream]])
+        self._steps[stage, name] = Step(canonical, hashlib.sha256(parts.encode()).hexdigest()[:12])

@@ -1,0 +1,168 @@
+"""What a run will take: disk and time, from the sizes and times of what is already there."""
+
+import csv
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from ..clips import read_clips
+from ..errors import InputError
+from ..storage.disk import free_bytes, in_words
+from ..storage.files import read_json
+from .jobs import Job, jobs
+from .plan import KINDS, Plan
+
+SHARD_STAGES = ("skeletons", *KINDS)
+UNKNOWN = "?"
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """One stage on one corpus, or all trainings: jobs done and to do, bytes there and to come, hours to come.
+
+    The hours are those of one job at a time. What nothing is known of yet is None.
+    """
+
+    stage: str
+    name: str
+    done: int
+    to_do: int
+    bytes_now: int
+    bytes_to_come: float | None
+    hours_to_come: float | None
+    largest: float = 0  # bytes of the largest file to come
+
+
+def estimate_run(plan: Plan) -> list[Estimate]:
+    """The shards and the networks of a run, estimated in proportion to frames, and to trainings.
+
+    The clips tables say how many frames each shard has; raises ``InputError`` if one is not there yet.
+    """
+    found: dict[tuple[str, str], list[Job]] = {}
+    for job in jobs(plan):
+        if job.stage in SHARD_STAGES or job.stage == "train":
+            found.setdefault((job.stage, job.name if job.stage in SHARD_STAGES else "all streams"), []).append(job)
+    frames = {corpus: shard_frames(plan, corpus) for corpus in plan.config.corpora}
+    return [
+        _estimate(stage, name, of_stage, [frames[name][job.files[0].stem] for job in of_stage])
+        if stage in SHARD_STAGES
+        else _estimate(stage, name, of_stage, [1] * len(of_stage))
+        for (stage, name), of_stage in found.items()
+    ]
+
+
+def shard_frames(plan: Plan, corpus: str) -> dict[str, int]:
+    """The frames of the usable clips in each shard of a corpus; raises ``InputError`` if they are not listed yet."""
+    table = Path(plan.results, "clips", f"{corpus}.parquet")
+    if not table.exists():
+        raise InputError(f"{table} is not there yet, so nothing is known of the clips; run `snakemake --cores 8 clips`")
+    counts = read_clips(table).usable.groupby("shard").n_frames.sum()
+    return {shard: int(counts.get(int(shard), 0)) for shard in plan.shards}
+
+
+def _estimate(stage: str, name: str, of_stage: Sequence[Job], weights: Sequence[float]) -> Estimate:
+    """Estimate a stage from its jobs that are done, each with the amount of its work."""
+    weighed = list(zip(of_stage, weights, strict=True))
+    done = [(job, weight) for job, weight in weighed if job.done]
+    to_do = [weight for job, weight in weighed if not job.done]
+    sizes = [(sum(file.stat().st_size for file in job.files), weight) for job, weight in done]
+    times = [(seconds, weight) for job, weight in done if (seconds := measured_seconds(job)) is not None]
+    per_unit, seconds_per_unit = _rate(sizes), _rate(times)
+    return Estimate(
+        stage,
+        name,
+        len(done),
+        len(to_do),
+        sum(size for size, _ in sizes),
+        _times(per_unit, sum(to_do)),
+        _times(seconds_per_unit, sum(to_do) / 3600),
+        _times(per_unit, max(to_do, default=0)) or 0,
+    )
+
+
+def _rate(measured: Iterable[tuple[float, float]]) -> float | None:
+    """Amount per unit of work over all that was measured; None if that was nothing."""
+    pairs = [(amount, weight) for amount, weight in measured if weight]
+    return sum(amount for amount, _ in pairs) / sum(weight for _, weight in pairs) if pairs else None
+
+
+def _times(rate: float | None, units: float) -> float | None:
+    return 0.0 if not units else None if rate is None else rate * units
+
+
+def measured_seconds(job: Job) -> float | None:
+    """How long a finished job took: by Snakemake's benchmark of a shard, or the card of a training."""
+    if job.stage == "train":
+        return float(read_json(job.files[1])["seconds"])
+    file = job.files[0]
+    benchmark = file.parents[2] / "benchmarks" / job.stage / job.name / f"{file.stem}.tsv"
+    if not benchmark.exists():
+        return None
+    with open(benchmark, encoding="utf-8", newline="") as lines:
+        return sum(float(row["s"]) for row in csv.DictReader(lines, delimiter="\t"))
+
+
+def first_shards(plan: Plan, estimates: Sequence[Estimate]) -> list[str]:
+    """For each kind of shard of which there is none yet, one of middling size to make first."""
+    first = []
+    for estimate in estimates:
+        if estimate.stage in SHARD_STAGES and not estimate.done and estimate.to_do:
+            frames = shard_frames(plan, estimate.name)
+            ordered = sorted((shard for shard in frames if frames[shard]), key=frames.__getitem__)
+            if ordered:
+                first.append(f"{plan.results}/{estimate.stage}/{estimate.name}/{ordered[len(ordered) // 2]}.arrow")
+    return first
+
+
+def preflight(plan: Plan, workers: int = 1, console: Console | None = None) -> bool:
+    """Print what a run will take and whether the disk has room for it, which is returned.
+
+    While a shard is made its clips lie beside it, so that each of ``workers`` jobs at a time takes the room of a shard
+    more.
+    """
+    console = console or Console(soft_wrap=True)
+    estimates = estimate_run(plan)
+    console.print(_table(estimates))
+    if first := first_shards(plan, estimates):
+        console.print(
+            f"Nothing is known yet where a {UNKNOWN} stands. Make first shards, and ask again:\n\n"
+            f"    snakemake --cores 8 {' '.join(first)}\n"
+        )
+    free = free_bytes(plan.results)
+    beside = workers * max((estimate.largest for estimate in estimates), default=0)
+    needed = sum(estimate.bytes_to_come or 0 for estimate in estimates) + beside
+    known = "at least " if any(estimate.bytes_to_come is None for estimate in estimates) else ""
+    console.print(f"The run still needs {known}{in_words(needed)}; {in_words(free)} are free.")
+    if needed > free:
+        console.print(
+            f"It does not fit: make room for {in_words(needed - free)} more, or run it in another --directory."
+        )
+    return needed <= free
+
+
+def _table(estimates: Sequence[Estimate]) -> Table:
+    table = Table(
+        box=SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+        caption="Hours are those of one job at a time.",
+        caption_justify="left",
+    )
+    for heading in ("stage", "of"):
+        table.add_column(heading)
+    for heading in ("done", "to do", "there", "to come", "hours to come"):
+        table.add_column(heading, justify="right")
+    for estimate in estimates:
+        table.add_row(
+            estimate.stage,
+            estimate.name,
+            str(estimate.done),
+            str(estimate.to_do),
+            in_words(estimate.bytes_now),
+            UNKNOWN if estimate.bytes_to_come is None else in_words(estimate.bytes_to_come),
+            UNKNOWN if estimate.hours_to_come is None else f"{estimate.hours_to_come:.2f}",
+        )
+    return table
