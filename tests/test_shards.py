@@ -62,7 +62,7 @@ def test_a_file_that_is_no_shard_is_named(tmp_path):
 KILLED = """
 import os, signal, sys
 import numpy as np
-from microgesture.shards import build_shard, each_clip
+from microgesture.storage.shards import build_shard, each_clip
 done = open(sys.argv[1] + "/made.txt", "a")
 def make(clip_id):
     if os.path.getsize(sys.argv[1] + "/made.txt") // 2 == int(sys.argv[2]):
