@@ -124,9 +124,9 @@ def test_a_table_without_column_names(folder):
     assert told(started(root)[1], "label") == {"a": ("wave",), "b": ("nod",)}
 
 
-def test_parts_of_one_file_are_left_to_people(folder):
+def test_several_rows_for_a_file_are_left_to_people_where_they_tell_no_parts(folder):
     root = folder("a.mp4", "b.mp4")
-    write_lines(root / "list.csv", ["file,label,start,end", "a,wave,0,4", "a,nod,5,9", "b,nod,0,9"])
+    write_lines(root / "list.csv", ["file,label,start", "a,wave,0", "a,nod,5", "b,nod,0"])
     said, rows, _ = started(root)
     assert told(rows, "label") == {"a": ("",), "b": ("nod",)}
     assert any("several rows for 1 files, the first is a" in line for line in said.found)

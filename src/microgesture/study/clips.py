@@ -1,8 +1,8 @@
 """The clips in a folder: which files there are, and which video and keypoints belong together."""
 
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from ..corpora.listing import walk
@@ -21,7 +21,8 @@ _KIND_ENDINGS = ("_openpose", "_keypoints", "_skeleton", "_pose", "_rgb", "_vide
 class FoundClip:
     """One clip: the folders above it that may tell something, its name, its files, and what is known of it so far.
 
-    ``video`` and ``keypoints`` are relative to the folder that was searched; None is unknown, or not there.
+    ``video`` and ``keypoints`` are relative to the folder that was searched; None is unknown, or not there. ``frames``
+    are the first and the last of it in its files, None for all; ``parts`` are clips that the files are cut into.
     """
 
     folders: tuple[str, ...]
@@ -31,6 +32,8 @@ class FoundClip:
     label: str | None = None
     subject: str | None = None
     split: str | None = None
+    frames: tuple[int, int] | None = None
+    parts: tuple["FoundClip", ...] = ()
 
     @property
     def files(self) -> tuple[PurePosixPath, ...]:
@@ -76,6 +79,27 @@ def find_clips(files: Iterator[PurePosixPath]) -> tuple[list[FoundClip], list[st
     keys = sorted({*kinds["video"], *kinds["keypoints"]})
     clips = [FoundClip(key[:-1], key[-1], kinds["video"].get(key), kinds["keypoints"].get(key)) for key in keys]
     return clips, notes
+
+
+def cut(clips: Sequence[FoundClip]) -> list[FoundClip]:
+    """The clips, with their parts in the place of those that have any: numbered by their first frames.
+
+    What a part does not tell of itself is what its file tells.
+    """
+    found = []
+    for clip in clips:
+        parts = sorted(clip.parts, key=lambda part: part.frames)
+        found += [
+            replace(
+                part,
+                name=f"{clip.name}_{number}" if len(parts) > 1 else clip.name,
+                label=part.label or clip.label,
+                subject=part.subject or clip.subject,
+                split=part.split or clip.split,
+            )
+            for number, part in enumerate(parts, 1)
+        ] or [clip]
+    return found
 
 
 def _kind(path: PurePosixPath) -> str | None:

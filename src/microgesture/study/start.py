@@ -15,7 +15,7 @@ from ..extras import install_hint
 from ..skeletons.reading import skeleton_points
 from ..storage.files import write_text
 from ..videos import VIDEOS
-from .clips import KEYPOINTS, FoundClip, clip_ids, find_clips, visible_files
+from .clips import KEYPOINTS, FoundClip, clip_ids, cut, find_clips, visible_files
 from .names import read_file_names, read_folders
 from .releases import release_of
 from .settings import settings_text
@@ -136,6 +136,7 @@ def _read(folder: Path, tables: Sequence[PurePosixPath], clips: list[FoundClip])
         clips, told, keys = read_table(folder, path, clips, names)
         notes += told
         known |= keys
+    clips = cut(clips)
     clips, told = read_folders(clips, known)
     notes += told
     clips, told = read_file_names(clips)
@@ -237,10 +238,12 @@ def _manifest(clips: Sequence[FoundClip], study: Path, folder: Path, video: bool
     kinds = [kind for kind, there in (("video", video), ("keypoints", keypoints)) if there]
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
-    table.writerow(["clip_id", "split", "subject", "label", *kinds])
+    cut_up = any(clip.frames for clip in clips)
+    table.writerow(["clip_id", "split", "subject", "label", *kinds, *(("start", "end") if cut_up else ())])
     for clip_id, clip in zip(clip_ids(list(clips)), clips, strict=True):
         sources = [_relative(getattr(clip, kind), study, folder) for kind in kinds]
-        table.writerow([clip_id, clip.split, clip.subject or "", clip.label or "", *sources])
+        frames = (clip.frames or ("", "")) if cut_up else ()
+        table.writerow([clip_id, clip.split, clip.subject or "", clip.label or "", *sources, *frames])
     return text.getvalue()
 
 

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 from xml.parsers import expat
 
 from ..corpora.listing import known_split, split_named
@@ -13,6 +14,7 @@ from ..errors import InputError, UnusableClip
 from ..skeletons.reading import xlsx_rows
 from ..storage.csv_files import csv_rows
 from .clips import FoundClip
+from .parts import Borders, Ruler, find_borders
 
 TEXTS = (".csv", ".tsv", ".txt")
 WORKBOOK = ".xlsx"
@@ -20,23 +22,47 @@ KEYPOINTS_WIDTH = 400  # columns; OpenPose's 137 points are 411, and no list of 
 LARGEST = 2**26  # bytes of a table; what is larger is none of names and labels
 _DELIMITERS = (",", ";", "\t", " ")
 _COLUMNS = {
-    "label": ("label", "labels", "class", "gesture", "category", "action", "word", "sign"),
+    "label": (
+        "label",
+        "labels",
+        "class",
+        "gesture",
+        "category",
+        "action",
+        "word",
+        "sign",
+        "annotation",
+        "behavior",
+        "behaviour",
+    ),
     "subject": ("subject", "person", "participant", "signer", "user", "actor"),
     "split": ("split", "set", "subset", "partition"),
 }
-_KIND_OF_VALUE = re.compile(r"_(?:id|name|label|code|number|no)$")
+_KIND_OF_VALUE = re.compile(r"_(?:id|name|label|code|number|no|value)$")
 
 Names = dict[str, int]  # what a clip may be called, and its number
+
+
+class _Row(NamedTuple):
+    """A row of a table: the number of the clip that it names, its cells, and what they tell."""
+
+    clip: int | None
+    cells: list[str]
+    values: dict[str, str]
 
 
 def clip_names(clips: Sequence[FoundClip]) -> Names:
     """The clip that a text names: by path, file name or name; not where two are called so."""
     found: dict[str, int | None] = {}
     for number, clip in enumerate(clips):
-        texts = {clip.name, *(text for path in clip.files for text in (str(path), path.name, path.stem))}
+        texts = {clip.name, *(text for path in clip.files for text in _called(path))}
         for text in texts:
             found[text] = number if text not in found else None
     return {text: number for text, number in found.items() if number is not None}
+
+
+def _called(path: PurePosixPath) -> tuple[str, ...]:
+    return str(path), str(path.with_suffix("")), path.name, path.stem
 
 
 def is_table(path: Path) -> bool:
@@ -78,7 +104,8 @@ def read_table(
 
     The column with most ``names`` of clips (ids, file names or paths) names them. Two columns are one of names and one
     of labels, whatever they are called. A file that is named after a split, such as ``train_list.txt``, tells that.
-    A table that names no clip is left alone.
+    Rows with a start and an end are parts of what they name, or, where no column names any, of the clip that the table
+    is named as. A table that names no clip is left alone.
     """
     try:
         rows, found = _named_rows(folder, table, names)
@@ -90,28 +117,56 @@ def read_table(
     named = counts.index(max(counts))
     header = found[named][0] is None
     columns = _told_columns(rows[0], named) if header else {}
-    if not columns and len(found) == 2:
+    borders = find_borders(rows) if header else None
+    if not columns and not borders and len(found) == 2:
         columns = {"label": 1 - named}
     split = split_named(table.stem)
-    if not columns and not split:
+    if not columns and not borders and not split:
         return list(clips), [f"{table} names clips, but no column of it is called label, subject or split."], set()
-    pairs = list(zip(found[named], rows, strict=True))[header:]
-    return _told(list(clips), pairs, columns, table, split if "split" not in columns else None)
+    own = split if "split" not in columns else None
+    told = [
+        _Row(clip, cells, _values(cells, columns, own))
+        for clip, cells in list(zip(found[named], rows, strict=True))[header:]
+    ]
+    placed = [row for row in told if row.clip is not None]
+    if borders:
+        clips, used, notes = _with_parts(folder, list(clips), placed, borders, table)
+    else:
+        clips, used, notes = _with_values(list(clips), placed, table)
+    keys = (*columns, *(["split"] if own else []))
+    of_clips = {key: sum(key in row.values for row in used) for key in keys}
+    if of_clips:
+        told_of = ", ".join(f"the {key} of {count} clips" for key, count in of_clips.items())
+        notes.insert(0, f"{table} tells {told_of}.")
+    if missing := len(told) - len(placed):
+        notes.append(f"{missing} rows of {table} name no clip that is there.")
+    if odd := sum(bool(_cell(row.cells, columns.get("split"))) and "split" not in row.values for row in used):
+        notes.append(f"{odd} rows of {table} have a split that is none of train, val, test.")
+    return clips, notes, {key for key, count in of_clips.items() if count}
 
 
 def _named_rows(folder: Path, table: PurePosixPath, names: Names) -> tuple[list[list[str]], list[list[int | None]]]:
     """The rows of a table, and for each column the clips that its cells name; none if it names no clip.
 
-    What separates cells is what makes most of them names.
+    What separates cells is what makes most of them names. A table that names no clip, but is named as one and has parts
+    of it, gets a column with its own name.
     """
-    best, most = ([], []), 0
-    for rows in _readings(folder / table):
+    readings = _readings(folder / table)
+    owned = [[["", *rows[0]], *([table.stem, *cells] for cells in rows[1:])] for rows in readings if find_borders(rows)]
+    return _most_named(readings, table, names) or _most_named(owned, table, names) or ([], [])
+
+
+def _most_named(
+    readings: Sequence[list[list[str]]], table: PurePosixPath, names: Names
+) -> tuple[list[list[str]], list[list[int | None]]] | None:
+    best, most = None, (0, 0)
+    for rows in readings:
         width = max(map(len, rows), default=0)
         found = [[_clip_of(cells[column], table, names) if column < len(cells) else None for cells in rows]
                  for column in range(width)]  # fmt: skip
         count = max((sum(clip is not None for clip in column) for column in found), default=0)
-        if (count, width) > (most, len(best[1])) and count:
-            best, most = (rows, found), count
+        if count and (count, width) > most:
+            best, most = (rows, found), (count, width)
     return best
 
 
@@ -137,41 +192,67 @@ def _text(cell: object) -> str:
     return str(int(cell)) if isinstance(cell, float) and cell.is_integer() else str(cell).strip()
 
 
-def _told(
-    clips: list[FoundClip],
-    pairs: list[tuple[int | None, list[str]]],
-    columns: dict[str, int],
-    table: PurePosixPath,
-    split: str | None,
-) -> tuple[list[FoundClip], list[str], set[str]]:
-    notes, told = [], {key: 0 for key in (*columns, *(["split"] if split else []))}
-    seen = [clip for clip, _ in pairs if clip is not None]
-    repeated = {clip for clip, count in Counter(seen).items() if count > 1}
-    odd = 0
-    for clip, cells in pairs:
-        if clip is None or clip in repeated:
-            continue
-        values = {key: cells[column] or None for key, column in columns.items() if column < len(cells)}
-        if split:
-            values["split"] = split
-        elif values.get("split"):
-            values["split"] = known_split(text := values["split"])
-            odd += values["split"] is None and bool(text)
-        values = {key: value for key, value in values.items() if value and value.isprintable()}
-        clips[clip] = replace(clips[clip], **values)
-        for key in values:
-            told[key] += 1
-    notes.append(f"{table} tells " + ", ".join(f"the {key} of {count} clips" for key, count in told.items()) + ".")
-    if missing := sum(clip is None for clip, _ in pairs):
-        notes.append(f"{missing} rows of {table} name no clip that is there.")
+def _cell(cells: Sequence[str], column: int | None) -> str:
+    return cells[column] if column is not None and column < len(cells) else ""
+
+
+def _values(cells: Sequence[str], columns: dict[str, int], split: str | None) -> dict[str, str]:
+    """What the cells of a row tell; ``split`` is that of all rows, if the table as a whole tells it."""
+    values = {key: _cell(cells, column) for key, column in columns.items()}
+    if "split" in values:
+        values["split"] = known_split(values["split"])
+    if split:
+        values["split"] = split
+    return {key: value for key, value in values.items() if value and value.isprintable()}
+
+
+def _with_values(
+    clips: list[FoundClip], rows: Sequence[_Row], table: PurePosixPath
+) -> tuple[list[FoundClip], list[_Row], list[str]]:
+    """The clips with what a row tells of each, the rows that were used, and sentences on the others."""
+    often = Counter(row.clip for row in rows)
+    repeated = [clip for clip, count in often.items() if count > 1]
+    used = [row for row in rows if often[row.clip] == 1]
+    for row in used:
+        clips[row.clip] = replace(clips[row.clip], **row.values)
+    notes = []
     if repeated:
         notes.append(
             f"{table} has several rows for {len(repeated)} files, the first is {clips[min(repeated)].name}, and "
-            "nothing was taken from them; for parts of a file, rows of clips.csv have columns start and end."
+            "nothing was taken from them; for parts of a file it needs columns start and end."
         )
-    if odd:
-        notes.append(f"{odd} rows of {table} have a split that is none of train, val, test.")
-    return clips, notes, {key for key, count in told.items() if count}
+    return clips, used, notes
+
+
+def _with_parts(
+    folder: Path, clips: list[FoundClip], rows: Sequence[_Row], borders: Borders, table: PurePosixPath
+) -> tuple[list[FoundClip], list[_Row], list[str]]:
+    """The clips with the parts that rows tell of, the rows that were used, and sentences on all."""
+    rulers: dict[int, Ruler] = {}
+    used, troubles, unread = [], {}, 0
+    for row in rows:
+        clip = clips[row.clip]
+        ruler = rulers.setdefault(row.clip, Ruler(folder / clip.video if clip.video else None))
+        try:
+            frames = ruler.frames(_cell(row.cells, borders.start), _cell(row.cells, borders.end), borders.unit)
+        except UnusableClip as error:
+            troubles[row.clip] = f"{table}, {clip.name}: {error}."
+            continue
+        if frames is None:
+            unread += 1
+            continue
+        part = replace(clip, frames=frames, parts=(), **{key: row.values.get(key) for key in _COLUMNS})
+        clips[row.clip] = replace(clip, parts=(*clip.parts, part))
+        used.append(row)
+    notes = list(troubles.values())
+    if used:
+        counted = (
+            "in frames from 0, the last included" if borders.unit == "frames" else f"in {borders.unit} of their videos"
+        )
+        notes.insert(0, f"{table} has {len(used)} parts of {len({row.clip for row in used})} files, {counted}.")
+    if unread:
+        notes.append(f"{unread} rows of {table} have no start and end that could be a part, and were left out.")
+    return clips, used, notes
 
 
 def _clip_of(text: str, table: PurePosixPath, names: Names) -> int | None:
