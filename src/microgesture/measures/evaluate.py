@@ -21,7 +21,10 @@ def evaluate(submission: Path, truth: Path, id_column: str, label_column: str, b
     handed_in.columns = ["clip", "predicted"]
     for column in [id_column, label_column, *([by] if by else [])]:
         if column not in known:
-            raise InputError(f"{truth} has no column '{column}', only {', '.join(known.columns)}")
+            raise InputError(
+                f"{truth} has no column '{column}', only {', '.join(known.columns)}; name its own by "
+                "--id-column, --label-column or --by"
+            )
     for path, ids in ((submission, handed_in["clip"]), (truth, known[id_column])):
         if ids.duplicated().any():
             raise InputError(f"{path} names clip {ids[ids.duplicated()].iloc[0]} twice; keep the right row")
