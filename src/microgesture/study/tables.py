@@ -22,22 +22,11 @@ KEYPOINTS_WIDTH = 400  # columns; OpenPose's 137 points are 411, and no list of 
 LARGEST = 2**26  # bytes of a table; what is larger is none of names and labels
 _DELIMITERS = (",", ";", "\t", " ")
 _COLUMNS = {
-    "label": (
-        "label",
-        "labels",
-        "class",
-        "gesture",
-        "category",
-        "action",
-        "word",
-        "sign",
-        "annotation",
-        "behavior",
-        "behaviour",
-    ),
+    "label": ("label", "labels", "class", "gesture", "category", "action", "word", "sign",
+              "annotation", "behavior", "behaviour"),
     "subject": ("subject", "person", "participant", "signer", "user", "actor"),
     "split": ("split", "set", "subset", "partition"),
-}
+}  # fmt: skip
 _KIND_OF_VALUE = re.compile(r"_(?:id|name|label|code|number|no|value)$")
 
 Names = dict[str, int]  # what a clip may be called, and its number
