@@ -8,6 +8,8 @@ from snakemake.exceptions import WorkflowError
 
 sys.path.insert(0, f"{workflow.basedir}/src")
 
+from microgesture.errors import InputError
+from microgesture.streams.stream import is_published_name
 from microgesture.workflow.claims import (
     largest_shard,
     shard_memory,
@@ -15,9 +17,7 @@ from microgesture.workflow.claims import (
     training_memory,
 )
 from microgesture.workflow.commands import claimed_threads, prepare, show_summary
-from microgesture.errors import InputError
 from microgesture.workflow.plan import KINDS, Plan
-from microgesture.streams.stream import is_published_name
 
 try:
     plan = Plan(config)
