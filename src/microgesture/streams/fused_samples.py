@@ -1,17 +1,15 @@
 """One example for a fused network: what each of its branches is shown of a clip, side by side."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from .samples import ClipDataset, Sample
+from .samples import ClipDataset, Examples, Key, Sample
 from .stream import TrainStep
-
-Key = tuple[int, int]  # row of a clip in a branch's data set, and which showing or view of it
 
 
 class FusedSample(NamedTuple):
@@ -31,7 +29,7 @@ class FusedSample(NamedTuple):
     times: int
 
 
-class FusedDataset:
+class FusedDataset(Examples):
     """The clips of a fused stream, drawn as ``FusedSample``: ``dataset[row, draw]``.
 
     It holds a ``ClipDataset`` for each branch, whose arguments these are. A clip that lacks one input is shown by the
@@ -56,27 +54,17 @@ class FusedDataset:
         self._branches = [ClipDataset(table, shards, part, training=training, **share) for part in step.parts]
         self._rows = [{clip_id: row for row, clip_id in enumerate(branch.clip_ids)} for branch in self._branches]
         self._training, self.workers = training, workers
-        self.left_out = {
+        left_out = {
             clip_id: "; ".join(dict.fromkeys(branch.left_out[clip_id] for branch in self._branches))
             for clip_id in table.clip_id
             if not any(clip_id in rows for rows in self._rows)
         }
-        kept = table[~table.clip_id.isin(list(self.left_out))]
-        self.clip_ids: list[str] = kept.clip_id.tolist()
-        self.labels = [-1 if pd.isna(label) else int(label) for label in kept.label]
-
-    def __len__(self) -> int:
-        return len(self.clip_ids)
+        super().__init__(table, left_out)
 
     @property
     def views(self) -> int:
         """How many views of testing each clip has, equal ones counted as often as they occur."""
         return max(branch.views for branch in self._branches)
-
-    def test_keys(self, rows: Iterable[int] | None = None) -> list[Key]:
-        """Every distinct view of these clips (all by default), as (row, draw), clip by clip."""
-        rows = range(len(self)) if rows is None else rows
-        return [(row, draw) for row in rows for draw in range(len(self._test_views(row)))]
 
     def __getitem__(self, key: Key) -> FusedSample:
         row, draw = key

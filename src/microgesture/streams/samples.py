@@ -3,7 +3,7 @@
 import hashlib
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,6 +23,8 @@ from .stream import TrainStep, store
 FLOW_STEPS = 32  # a flow shard counts in 1/32 pixel
 BYTES = {"keypoints": 4, "rgb": 1, "taylor": 1, "flow": 2, "depth": 1, "face": 1}  # of a stored value
 _AS_IT_IS = (np.float32(1), np.float32(1))  # brightness and contrast
+
+Key = tuple[int, int]  # row of a clip in a data set, and which showing or view of it
 
 
 class Sample(NamedTuple):
@@ -61,7 +63,29 @@ def random_generator(seed: int, draw: int, clip_id: str) -> np.random.Generator:
     return np.random.default_rng([seed, draw, int(hashlib.sha256(clip_id.encode()).hexdigest()[:16], 16)])
 
 
-class ClipDataset:
+class Examples:
+    """Clips that can be shown in several ways: those of a ``table`` that are not in ``left_out``, which tells why."""
+
+    def __init__(self, table: pd.DataFrame, left_out: dict[str, str]) -> None:
+        self.left_out = left_out
+        kept = table[~table.clip_id.isin(list(left_out))]
+        self.clip_ids: list[str] = kept.clip_id.tolist()
+        self.labels = [-1 if pd.isna(label) else int(label) for label in kept.label]
+
+    def __len__(self) -> int:
+        return len(self.clip_ids)
+
+    def test_keys(self, rows: Iterable[int] | None = None) -> list[Key]:
+        """Every distinct view of these clips (all by default), as (row, draw), clip by clip."""
+        rows = range(len(self)) if rows is None else rows
+        return [(row, draw) for row in rows for draw in range(len(self._test_views(row)))]
+
+    def _test_views(self, row: int) -> Collection:
+        """The distinct views of testing of a clip."""
+        raise NotImplementedError
+
+
+class ClipDataset(Examples):
     """The clips of a stream, drawn as ``Sample``: ``dataset[row, draw]``.
 
     ``shards`` are the files of each kind that the step's inputs are made of. All inputs of a clip show the same frames
@@ -101,28 +125,18 @@ class ClipDataset:
         self._video = next((self._stores[store(modality)] for modality in step.inputs if modality in VIDEOS), None)
         self._crops = crops if self._video else 1
         reasons = {row.clip_id: self._reason(row) for row in table.itertuples()}
-        self.left_out = {clip_id: reason for clip_id, reason in reasons.items() if reason}
-        kept = table[~table.clip_id.isin(list(self.left_out))]
-        self.clip_ids: list[str] = kept.clip_id.tolist()
-        self.labels = [-1 if pd.isna(label) else int(label) for label in kept.label]
+        super().__init__(table, {clip_id: reason for clip_id, reason in reasons.items() if reason})
         if self._margin is not None:
+            kept = table[table.clip_id.isin(self.clip_ids)]
             self._sizes = list(zip(kept.width.astype(int), kept.height.astype(int), strict=True))
         keep = workers == 0 and sum(held.bytes(self.clip_ids) for held in self._stores.values()) <= memory * 2**30
         for held in self._stores.values():
             held.kept = {} if keep else None
 
-    def __len__(self) -> int:
-        return len(self.clip_ids)
-
     @property
     def views(self) -> int:
         """How many views of testing each clip has, equal ones counted as often as they occur."""
         return self._views * self._crops
-
-    def test_keys(self, rows: Iterable[int] | None = None) -> list[tuple[int, int]]:
-        """Every distinct view of these clips (all by default), as (row, draw), clip by clip."""
-        rows = range(len(self)) if rows is None else rows
-        return [(row, draw) for row in rows for draw in range(len(self._test_views(row)))]
 
     def test_draws(self, row: int) -> list[int]:
         """Which distinct view of testing each sampling of a clip is, for one square of its pictures after the other."""
@@ -130,7 +144,7 @@ class ClipDataset:
         number = {pair: draw for draw, pair in enumerate(dict.fromkeys(every))}
         return [number[pair] for pair in every]
 
-    def moments(self, key: tuple[int, int]) -> np.ndarray:
+    def moments(self, key: Key) -> np.ndarray:
         """Where in its clip each frame of a sample lies, float32 (T,), from 0 to 1; -1 if an earlier one is equal."""
         view, _ = self._view(*key)
         moments_T = np.full(len(view.frames), -1, np.float32)
@@ -142,7 +156,7 @@ class ClipDataset:
         """What stands for a clip that lacks the inputs: zeros in the shapes of any other's, of row 0 and label -1."""
         return Sample(tuple(map(self._zeros, self._inputs)), False, *_AS_IT_IS, -1, 0, 1)
 
-    def __getitem__(self, key: tuple[int, int]) -> Sample:
+    def __getitem__(self, key: Key) -> Sample:
         row, draw = key
         recipe = self._recipe
         view, generator = self._view(row, draw)

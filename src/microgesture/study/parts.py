@@ -3,11 +3,13 @@
 import math
 import re
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
+from ..corpora.listing import whole
 from ..errors import UnusableClip
-from ..videos.reading import probe
+from ..videos.reading import VideoInfo, probe
 
 _UNITS = {
     "frames": ("frame", "frames", "frame_number", "idx", "index"),
@@ -52,7 +54,6 @@ class Ruler:
 
     def __init__(self, video: Path | None) -> None:
         self._video = video
-        self._info = None
 
     def frames(self, start: str, end: str, unit: str) -> tuple[int, int] | None:
         """The first and the last frame (from 0, the last included), or None if the texts tell none.
@@ -61,32 +62,33 @@ class Ruler:
         is no video to ask for it, or if it cannot be read.
         """
         if unit == "frames":
-            first, last = _whole(start), _whole(end)
+            borders = whole(start.strip()), whole(end.strip())
         else:
-            times = _seconds(start, unit), _seconds(end, unit)
-            if None in times:
-                return None
-            first, last = self._at(*times)
-        return (first, last) if first is not None and last is not None and first <= last else None
+            borders = _seconds(start, unit), _seconds(end, unit)
+        if None in borders:
+            return None
+        first, last = borders if unit == "frames" else self._at(*borders)
+        return (first, last) if 0 <= first <= last else None
 
     def _at(self, start: float, end: float) -> tuple[int, int]:
+        fps, n_frames = self._info.fps, self._info.n_frames
+        first, last = round(start * fps), math.ceil(end * fps - 1e-6) - 1
+        return first, min(last, n_frames - 1) if n_frames else last
+
+    @cached_property
+    def _info(self) -> VideoInfo:
         if self._video is None:
             raise UnusableClip("keypoints have no rate of frames, so times say nothing of them; name frames")
-        self._info = self._info or probe(self._video)
-        if not self._info.fps:
+        info = probe(self._video)
+        if not info.fps:
             raise UnusableClip(f"{self._video}: says no rate of frames, so times say nothing of it; name frames")
-        first, last = round(start * self._info.fps), math.ceil(end * self._info.fps - 1e-6) - 1
-        return first, min(last, self._info.n_frames - 1) if self._info.n_frames else last
+        return info
 
 
 def _unit_of(rows: Sequence[Sequence[str]], columns: tuple[int, int]) -> str:
-    texts = [row[column] for row in rows for column in columns if column < len(row)]
-    return "seconds" if any(_whole(text) is None and _seconds(text, "") is not None for text in texts) else "frames"
-
-
-def _whole(text: str) -> int | None:
-    found = re.fullmatch(r"(\d{1,9})(?:\.0*)?", text.strip())
-    return int(found[1]) if found else None
+    texts = [row[column].strip() for row in rows for column in columns if column < len(row)]
+    timed = any(whole(text) is None and _seconds(text, "") is not None for text in texts)
+    return "seconds" if timed else "frames"
 
 
 def _seconds(text: str, unit: str) -> float | None:

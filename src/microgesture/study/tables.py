@@ -3,7 +3,7 @@
 import re
 import zipfile
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
@@ -141,12 +141,12 @@ def _named_rows(folder: Path, table: PurePosixPath, names: Names) -> tuple[list[
     of it, gets a column with its own name.
     """
     readings = _readings(folder / table)
-    owned = [[["", *rows[0]], *([table.stem, *cells] for cells in rows[1:])] for rows in readings if find_borders(rows)]
+    owned = ([["", *rows[0]], *([table.stem, *cells] for cells in rows[1:])] for rows in readings if find_borders(rows))
     return _most_named(readings, table, names) or _most_named(owned, table, names) or ([], [])
 
 
 def _most_named(
-    readings: Sequence[list[list[str]]], table: PurePosixPath, names: Names
+    readings: Iterable[list[list[str]]], table: PurePosixPath, names: Names
 ) -> tuple[list[list[str]], list[list[int | None]]] | None:
     best, most = None, (0, 0)
     for rows in readings:
@@ -220,6 +220,8 @@ def _with_parts(
     rulers: dict[int, Ruler] = {}
     used, troubles, unread = [], {}, 0
     for row in rows:
+        if row.clip in troubles:
+            continue
         clip = clips[row.clip]
         ruler = rulers.setdefault(row.clip, Ruler(folder / clip.video if clip.video else None))
         try:
