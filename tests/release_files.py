@@ -1,5 +1,6 @@
 """Writes tiny files in the layouts of the releases, for the tests of what reads them."""
 
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -195,3 +196,15 @@ def write_npz(path: Path, keypoints_TVC: np.ndarray) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     np.savez_compressed(path, keypoints=keypoints_TVC)
     return path
+
+
+def write_clips(folder: Path, video: Path, *names: str) -> Path:
+    """Clips of these names in a folder, which is given back: keypoints of ten frames, or copies of a video."""
+    for name in names:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.suffix == ".npz":
+            write_npz(path, keypoints(10, 137))
+        else:
+            shutil.copy(video, path)
+    return folder

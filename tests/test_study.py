@@ -6,6 +6,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,16 @@ from microgesture.demo.corpus import make_demo
 from microgesture.errors import InputError
 from microgesture.study.start import next_commands, plan_study, start_study
 from microgesture.workflow.jobs import read_plan
-from release_files import keypoints, numbered_frames, write_lines, write_npz, write_openpose, write_video, write_xlsx
+from release_files import (
+    keypoints,
+    numbered_frames,
+    write_clips,
+    write_lines,
+    write_npz,
+    write_openpose,
+    write_video,
+    write_xlsx,
+)
 
 ROOT = Path(__file__).parent.parent
 
@@ -31,18 +41,7 @@ def video(tmp_path_factory):
 @pytest.fixture
 def folder(tmp_path, video):
     """Makes a folder of clips with these names."""
-
-    def make(*names):
-        for name in names:
-            path = tmp_path / "clips" / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            if path.suffix == ".npz":
-                write_npz(path, keypoints(10, 137))
-            else:
-                shutil.copy(video, path)
-        return tmp_path / "clips"
-
-    return make
+    return partial(write_clips, tmp_path / "clips", video)
 
 
 def started(folder, gpu=False):

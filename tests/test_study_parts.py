@@ -1,4 +1,5 @@
 import csv
+from functools import partial
 
 import pytest
 
@@ -6,7 +7,7 @@ from microgesture.corpora import list_clips
 from microgesture.errors import UnusableClip
 from microgesture.study.parts import Borders, Ruler, find_borders
 from microgesture.study.start import plan_study, start_study
-from release_files import keypoints, numbered_frames, write_lines, write_npz, write_video
+from release_files import numbered_frames, write_clips, write_lines, write_video
 
 
 @pytest.fixture(scope="module")
@@ -18,15 +19,7 @@ def video(tmp_path_factory):
 @pytest.fixture
 def folder(tmp_path, video):
     """Makes a folder of videos with these names."""
-
-    def make(*names):
-        for name in names:
-            path = tmp_path / "recordings" / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(video.read_bytes())
-        return tmp_path / "recordings"
-
-    return make
+    return partial(write_clips, tmp_path / "recordings", video)
 
 
 def started(root):
@@ -83,13 +76,10 @@ def test_parts_of_one_file_stay_in_one_split_where_nobody_is_known(folder):
     assert any("Splits can only be proposed by file" in line for line in said.missing)
 
 
-def test_times_say_nothing_of_keypoints_alone_but_frames_do(tmp_path):
-    root = tmp_path / "recordings"
-    root.mkdir()
-    for name in "ab":
-        write_npz(root / f"{name}.npz", keypoints(10, 137))
+def test_times_say_nothing_of_keypoints_alone_but_frames_do(folder):
+    root = folder("a.npz", "b.npz")
     write_lines(root / "list.csv", ["file,label,start_s,end_s", "a,wave,0,0.2", "b,nod,0,0.2"])
-    said = plan_study(tmp_path / "study", root, gpu=False)
+    said = plan_study(root.parent / "study", root, gpu=False)
     assert "start" not in said.manifest.splitlines()[0]
     assert any("list.csv, a: keypoints have no rate of frames" in line for line in said.found)
     write_lines(root / "list.csv", ["file,label,start_frame,end_frame", "a,wave,0,5", "b,nod,2,9"])
