@@ -26,15 +26,16 @@ from torch import nn
 from torch.utils.data import default_collate
 from torch.utils.flop_counter import FlopCounterMode
 
-from microgesture.config import load_config
+from microgesture.config.modalities import HEATMAPS, SKELETONS
+from microgesture.config.networks import NetworkSettings
+from microgesture.config.recipes import Recipe
+from microgesture.config.whole import load_config
 from microgesture.networks import build
-from microgesture.networks.settings import HEATMAPS, SKELETONS, NetworkSettings
 from microgesture.skeletons.keypoints import Selection, selection_named
 from microgesture.streams.augment import input_channels, network_input
 from microgesture.streams.batches import Machine, autocast
 from microgesture.streams.losses import total_focal_loss
 from microgesture.streams.optimizers import make_optimizer
-from microgesture.streams.recipe import Recipe
 from microgesture.streams.samples import Sample
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -23,7 +23,7 @@ from typing import NamedTuple
 import numpy as np
 import psutil
 
-from microgesture.clips import read_clips
+from microgesture.storage.clips import read_clips
 from microgesture.storage.shards import Shard
 
 POINTS = 28  # of which 22 are chosen

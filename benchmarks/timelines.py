@@ -14,12 +14,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from microgesture.clips import Clips, read_clips
+from microgesture.config.predictions import STILLNESS, THRESHOLD, FindingSettings
 from microgesture.recogniser.finding import segments_of
-from microgesture.recogniser.predictions import STILLNESS, THRESHOLD, FindingSettings
 from microgesture.recogniser.scoring import Scorer
 from microgesture.recogniser.segments import Segment, count_found
 from microgesture.recogniser.windows import find_recording
+from microgesture.storage.clips import Clips, read_clips
 from microgesture.streams.batches import Machine
 
 

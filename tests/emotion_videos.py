@@ -3,8 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from microgesture.emotion.settings import EmotionRecipe, FaceTokenSettings, InterFusionSettings
-from microgesture.emotion.steps import EmotionStep
+from microgesture.config.emotion import EmotionRecipe, EmotionStep, FaceTokenSettings, InterFusionSettings
 from microgesture.emotion.tokens import Video, gesture_features
 
 SOURCES = ("face", "context", "gestures")

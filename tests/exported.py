@@ -9,17 +9,17 @@ import pandas as pd
 import torch
 import yaml
 
-from microgesture.clips import write_clips
+from microgesture.config.base import parse_step
+from microgesture.config.streams import TrainStep
 from microgesture.corpora import list_clips
 from microgesture.modalities.face import POINTS, TEMPLATE_N2
 from microgesture.networks import build
 from microgesture.skeletons.keypoints import LAYOUTS, SELECTIONS
+from microgesture.storage.clips import write_clips
 from microgesture.storage.files import write_csv, write_json
 from microgesture.streams.predict import network_of
-from microgesture.streams.stream import TrainStep
 from microgesture.streams.weights import About, save_weights
 from microgesture.workflow.jobs import read_plan
-from microgesture.workflow.steps import parse_step
 from release_files import write_video
 from training_clips import draw_keypoints
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
+from microgesture.config.streams import TrainStep
 from microgesture.errors import UnusableClip
 from microgesture.storage.shards import write_shard
-from microgesture.streams.stream import TrainStep
 from training_clips import draw_keypoints, film
 
 _SWIN = {"name": "video_swin", "width": 16, "depths": (1, 1), "dropout": 0, "drop_path": 0}

@@ -4,14 +4,14 @@ import numpy as np
 import pandas as pd
 
 from made_up_scores import made_up_stream
-from microgesture.clips import SCHEMA, Clips, write_clips
+from microgesture.config.report import ReportStep
 from microgesture.ensembles.ensemble import HeldOut
 from microgesture.ensembles.fusion import Fusion, fuse
-from microgesture.ensembles.scores import Scores, write_scores
 from microgesture.measures.ablation import make_ablation
 from microgesture.report.results import Results
-from microgesture.report.step import ReportStep
+from microgesture.storage.clips import SCHEMA, Clips, write_clips
 from microgesture.storage.files import write_csv, write_json
+from microgesture.storage.scores import Scores, write_scores
 
 STREAMS = ("joint", "rgb", "taylor")
 

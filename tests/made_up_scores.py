@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from microgesture.ensembles.scores import Scores
+from microgesture.storage.scores import Scores
 
 
 def made_up_stream(seed, clips=60, classes=4, skill=2.0):

@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score, top_k_accuracy_score
 
 from made_up_scores import as_scores, made_up_stream
-from microgesture.clips import Clips
-from microgesture.ensembles.scores import Scores, write_predictions, write_scores
 from microgesture.measures.ablation import ablation_table, draw_people, make_ablation, run_ablation
+from microgesture.storage.clips import Clips
+from microgesture.storage.scores import Scores, write_predictions, write_scores
 
 CLASSES = tuple(f"class {k}" for k in range(8))
 

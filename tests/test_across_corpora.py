@@ -9,14 +9,14 @@ import pytest
 import torch
 import yaml
 
-from microgesture.clips import Clips
+from microgesture.config.streams import TrainStep
 from microgesture.networks import build
 from microgesture.skeletons.keypoints import LAYOUTS, SELECTIONS, cut_clip
 from microgesture.skeletons.kinect import kinect_joints
+from microgesture.storage.clips import Clips
 from microgesture.storage.shards import write_shard
 from microgesture.streams.augment import input_channels
 from microgesture.streams.batches import Machine
-from microgesture.streams.stream import TrainStep
 from microgesture.streams.train import train
 from microgesture.streams.weights import is_head, load_weights, start_from
 from microgesture.workflow.plan import Plan

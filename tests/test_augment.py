@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 
+from microgesture.config.recipes import Recipe
 from microgesture.skeletons.keypoints import SELECTIONS
 from microgesture.streams.augment import (
     flow_image,
@@ -12,7 +13,6 @@ from microgesture.streams.augment import (
     network_input,
     relight,
 )
-from microgesture.streams.recipe import Recipe
 from microgesture.streams.samples import Sample
 
 ALL = torch.tensor([True, True])

@@ -2,9 +2,9 @@ from collections import Counter
 
 import pytest
 
+from microgesture.config.recipes import Recipe
 from microgesture.errors import InputError
 from microgesture.streams.batches import Machine, epoch_batches, pieces_of, turns
-from microgesture.streams.recipe import Recipe
 
 
 def test_an_epoch_shows_every_clip_as_often_as_it_should_in_changing_order():

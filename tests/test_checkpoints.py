@@ -9,10 +9,10 @@ from pydantic import TypeAdapter
 from torch import nn
 
 from microgesture.checkpoints.layouts import adapt, translate
+from microgesture.config.networks import NetworkSettings
 from microgesture.errors import InputError
 from microgesture.networks import build
 from microgesture.networks.compat import prepare_torchvision
-from microgesture.networks.settings import NetworkSettings
 from microgesture.streams.weights import start_from_file
 from openmmlab import POSECONV3D, SLOWONLY, PairRecognizer, Recognizer
 

@@ -3,7 +3,7 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from microgesture.config import load_config
+from microgesture.config.whole import load_config
 from microgesture.workflow.claims import largest_shard, shard_memory, shard_minutes, training_memory
 from microgesture.workflow.commands import claimed_threads
 from workflow import TINY

@@ -20,5 +20,5 @@ def test_every_part_of_torchvision_and_pytorchvideo_in_use_imports_after_prepari
 
 
 def test_settings_are_read_without_torch():
-    code = "import sys, microgesture.config; print(sorted({'torch', 'torchvision', 'cv2'} & set(sys.modules)))"
+    code = "import sys, microgesture.config.whole; print(sorted({'torch', 'torchvision', 'cv2'} & set(sys.modules)))"
     assert run(code).strip() == "[]"

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from microgesture.config import load_config, schema_json
+from microgesture.config.whole import load_config, schema_json
 from microgesture.errors import InputError
 
 ROOT = Path(__file__).parent.parent

@@ -8,11 +8,11 @@ import pytest
 import yaml
 
 from made_up_scores import as_scores, made_up_stream
-from microgesture.clips import Clips
-from microgesture.config import load_config
-from microgesture.ensembles.scores import write_predictions, write_scores
+from microgesture.config.whole import load_config
 from microgesture.errors import InputError
 from microgesture.measures.cross_subject import read_truth, run_cross_subject
+from microgesture.storage.clips import Clips
+from microgesture.storage.scores import write_predictions, write_scores
 from microgesture.workflow.plan import Plan
 
 ROOT = Path(__file__).parent.parent

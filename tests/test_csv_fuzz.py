@@ -7,9 +7,9 @@ from functools import partial
 
 import pytest
 
-from microgesture.clips import read_clips, write_clips
 from microgesture.corpora import list_clips
 from microgesture.skeletons.reading import read_skeleton
+from microgesture.storage.clips import read_clips, write_clips
 from microgesture.storage.csv_files import csv_table
 from mutations import attempt, changed_rows, damaged, fuzz, fuzzed, reencoded
 from release_files import keypoints, write_light_hand, write_lines, write_npz

@@ -12,8 +12,8 @@ from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.naive_bayes import MultinomialNB
 
 from microgesture.cli import main
+from microgesture.config.corpora import Ma52Corpus
 from microgesture.corpora import list_clips
-from microgesture.corpus import Ma52Corpus
 from microgesture.demo import make_demo, miga
 from microgesture.demo.emotions import express
 from microgesture.demo.figure import FACE, KEYPOINTS, Build, solve

@@ -10,10 +10,10 @@ import pytest
 import yaml
 
 from browser import browser, needs_chromium
-from microgesture.clips import read_clips
-from microgesture.ensembles.scores import read_scores
 from microgesture.measures.metrics import measure
+from microgesture.storage.clips import read_clips
 from microgesture.storage.files import read_json
+from microgesture.storage.scores import read_scores
 
 pytestmark = pytest.mark.slow
 

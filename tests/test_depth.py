@@ -5,11 +5,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from microgesture.clips import SCHEMA, Clips
 from microgesture.errors import InputError, UnusableClip
 from microgesture.modalities.depth import make_depth, to_stored
 from microgesture.modalities.skeleton_depth import fill_short_gaps, joint_nearness, skeleton_depth
 from microgesture.skeletons.keypoints import SELECTIONS
+from microgesture.storage.clips import SCHEMA, Clips
 from microgesture.storage.shards import Shard, write_shard
 from microgesture.videos.reading import Box, person_box
 

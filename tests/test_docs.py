@@ -13,8 +13,8 @@ from pydantic import TypeAdapter
 from snakemake.cli import get_argument_parser
 
 from microgesture.cli import app
-from microgesture.config import Config
-from microgesture.streams.recipe import Recipe
+from microgesture.config.recipes import Recipe
+from microgesture.config.whole import Config
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"

@@ -4,10 +4,10 @@ import torch
 
 from fused_clips import fused_of, step_of, write_stores
 from microgesture.emotion.embeddings import embed, read_embeddings
-from microgesture.ensembles.scores import read_scores
 from microgesture.errors import InputError, UnusableClip
 from microgesture.networks import build
 from microgesture.skeletons.keypoints import SELECTIONS
+from microgesture.storage.scores import read_scores
 from microgesture.storage.shards import write_shard
 from microgesture.streams.augment import input_channels, step_input
 from microgesture.streams.batches import Machine, load_batches

@@ -9,16 +9,16 @@ import torch
 from safetensors.torch import save_file
 
 from emotion_videos import FACE, FEATURES, GESTURES, SOURCES, a_corpus, a_step, a_video
-from microgesture.clips import Clips
+from microgesture.config.emotion import EmotionRecipe
 from microgesture.emotion.embeddings import Embedding
 from microgesture.emotion.faces import encoded, published_encoder
 from microgesture.emotion.forecast import has_tokens, new_network
 from microgesture.emotion.interfusion import AttentionPooling, InterFusion
-from microgesture.emotion.settings import EmotionRecipe
 from microgesture.emotion.tokens import evenly, gesture_features, read_tokens, read_video, shown, together, visible
 from microgesture.errors import InputError
 from microgesture.networks.swinface import FaceEncoder
 from microgesture.networks.swinface import build as build_swinface
+from microgesture.storage.clips import Clips
 from microgesture.storage.shards import Shard, write_shard
 
 CPU = torch.device("cpu")

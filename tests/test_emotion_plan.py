@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from microgesture.config import load_config
+from microgesture.config.whole import load_config
 from microgesture.errors import InputError
 from microgesture.workflow.plan import Plan
 

@@ -4,7 +4,6 @@ from importlib import resources
 import pandas as pd
 import pytest
 
-from microgesture.clips import Clips
 from microgesture.emotion.videos import (
     COLUMNS,
     find_label_files,
@@ -15,6 +14,7 @@ from microgesture.emotion.videos import (
     write_videos,
 )
 from microgesture.errors import InputError
+from microgesture.storage.clips import Clips
 
 
 def corpus(recordings):

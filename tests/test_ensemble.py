@@ -6,11 +6,11 @@ import pytest
 from scipy.special import softmax
 
 from made_up_scores import as_scores, made_up_stream
-from microgesture.clips import Clips
 from microgesture.ensembles.ensemble import HeldOut, hold_out, predict_split, run_ensemble, summarise
 from microgesture.ensembles.fusion import Fusion, fit_temperature
-from microgesture.ensembles.scores import Scores, read_said, write_scores
 from microgesture.errors import InputError
+from microgesture.storage.clips import Clips
+from microgesture.storage.scores import Scores, read_said, write_scores
 
 CLASSES = ("wave", "nod", "shrug", "point")
 

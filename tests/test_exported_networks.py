@@ -4,24 +4,24 @@ import numpy as np
 import pytest
 
 from exported import OTHERS, finished_run
-from microgesture.clips import read_clips
+from microgesture.config.base import parse_step
+from microgesture.config.streams import TrainStep
 from microgesture.ensembles.fusion import Fusion, fuse
-from microgesture.ensembles.scores import read_scores
 from microgesture.modalities.face import make_face
 from microgesture.modalities.rgb import make_rgb
 from microgesture.networks import build
 from microgesture.recogniser.export import export_recogniser, results_of
-from microgesture.recogniser.planning import recogniser_step
 from microgesture.recogniser.scoring import Scorer
 from microgesture.recogniser.windows import find_recording
 from microgesture.skeletons.keypoints import select_keypoints
 from microgesture.skeletons.reading import read_skeletons
+from microgesture.storage.clips import read_clips
 from microgesture.storage.files import read_json
+from microgesture.storage.scores import read_scores
 from microgesture.streams.batches import Machine
 from microgesture.streams.predict import predict
-from microgesture.streams.stream import TrainStep
 from microgesture.workflow.jobs import read_plan
-from microgesture.workflow.steps import parse_step
+from microgesture.workflow.prediction_stages import recogniser_step
 
 CPU = Machine("cpu")
 

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from microgesture.clips import Clips
 from microgesture.errors import InputError
 from microgesture.measures.people import count_people, people_in_words, person_of
+from microgesture.storage.clips import Clips
 from microgesture.streams.folds import assign_folds
 
 

@@ -18,12 +18,12 @@ from scipy.special import softmax
 
 from made_up_scores import made_up_stream
 from microgesture.cli import main
-from microgesture.clips import SCHEMA, Clips, write_clips
 from microgesture.ensembles.ensemble import run_ensemble
 from microgesture.ensembles.foreign_scores import import_scores, read_ids
-from microgesture.ensembles.scores import read_predictions, read_scores
 from microgesture.errors import InputError
+from microgesture.storage.clips import SCHEMA, Clips, write_clips
 from microgesture.storage.pickles import Numbers, read_numbers
+from microgesture.storage.scores import read_predictions, read_scores
 
 CLASSES = ("wave", "nod", "shrug", "point")
 IDS = [f"{number:04d}_0" for number in range(12)]

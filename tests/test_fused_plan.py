@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from microgesture.config import load_config
+from microgesture.config.streams import TrainStep
+from microgesture.config.whole import load_config
 from microgesture.errors import InputError
-from microgesture.streams.stream import TrainStep
 from microgesture.workflow.jobs import jobs
 from microgesture.workflow.plan import Plan
 

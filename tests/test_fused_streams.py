@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from fused_clips import fused_of, step_of, write_stores
-from microgesture.ensembles.scores import read_scores
 from microgesture.errors import InputError
 from microgesture.networks import build
 from microgesture.skeletons.keypoints import SELECTIONS
+from microgesture.storage.scores import read_scores
 from microgesture.storage.shards import write_shard
 from microgesture.streams.augment import network_input, step_input
 from microgesture.streams.batches import Machine, load_batches

@@ -15,8 +15,8 @@ from microgesture.ensembles.fusion import (
     search_weights,
     stack,
 )
-from microgesture.ensembles.scores import Scores
 from microgesture.errors import InputError
+from microgesture.storage.scores import Scores
 
 
 def fusion_of(temperatures, weights):

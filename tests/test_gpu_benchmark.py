@@ -7,7 +7,7 @@ import pytest
 import torch
 import yaml
 
-from microgesture.networks.settings import PoseConv3DSettings, VideoSwinSettings
+from microgesture.config.networks import PoseConv3DSettings, VideoSwinSettings
 
 ROOT = Path(__file__).parent.parent
 

@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from microgesture.clips import SCHEMA, Clips
 from microgesture.errors import InputError, UnusableClip
 from microgesture.skeletons.drawing import draw_selections
 from microgesture.skeletons.keypoints import (
@@ -18,6 +17,7 @@ from microgesture.skeletons.keypoints import (
     selection_named,
     swap_hands,
 )
+from microgesture.storage.clips import SCHEMA, Clips
 from microgesture.storage.shards import Shard, write_shard
 
 every_selection = pytest.mark.parametrize("selection", SELECTIONS.values(), ids=SELECTIONS)

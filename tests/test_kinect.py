@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from microgesture.clips import Clips
 from microgesture.corpora import list_clips
 from microgesture.errors import UnusableClip
 from microgesture.modalities.skeleton_depth import skeleton_depth
@@ -18,6 +17,7 @@ from microgesture.skeletons.keypoints import (
 )
 from microgesture.skeletons.kinect import kinect_joints, swap_sides
 from microgesture.skeletons.reading import read_skeleton, read_skeletons
+from microgesture.storage.clips import Clips
 from microgesture.storage.shards import Shard
 from microgesture.streams.crops import person_square
 from microgesture.videos.reading import person_box

@@ -6,12 +6,12 @@ import pandas as pd
 import pytest
 import torch
 
-from microgesture.clips import SCHEMA, Clips
 from microgesture.errors import InputError, UnusableClip
 from microgesture.modalities.depth import make_depth, to_stored
 from microgesture.modalities.learned_depth import NETWORKS, TransformersDepth, depth_of_shard
 from microgesture.modalities.steady_depth import steady
 from microgesture.networks.compat import prepare_torchvision
+from microgesture.storage.clips import SCHEMA, Clips
 from microgesture.storage.shards import Shard, write_shard
 from stand_ins import GREEDY, KILLER, Brightness, SmallBrightness
 

@@ -6,8 +6,8 @@ import torch
 from pydantic import TypeAdapter
 from scipy.special import log_softmax
 
+from microgesture.config.networks import NetworkSettings
 from microgesture.networks import build
-from microgesture.networks.settings import NetworkSettings
 from microgesture.skeletons.keypoints import SELECTIONS
 from microgesture.streams.losses import (
     SemanticAnchors,

@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from microgesture.clips import read_clips, write_clips
 from microgesture.corpora import list_clips, miga, provides
 from microgesture.errors import InputError
+from microgesture.storage.clips import read_clips, write_clips
 from mutations import attempt
 from release_files import (
     MIGA_LABELS,

@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 import yaml
 
-from microgesture.clips import read_clips
-from microgesture.config import load_config
+from microgesture.config.whole import load_config
+from microgesture.storage.clips import read_clips
 
 ROOT = Path(__file__).parent.parent
 FULL, SMALL = (

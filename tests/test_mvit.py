@@ -3,9 +3,9 @@ import torch
 from pydantic import TypeAdapter, ValidationError
 from torch import nn
 
+from microgesture.config.networks import NetworkSettings
 from microgesture.networks import build
 from microgesture.networks.compat import prepare_torchvision
-from microgesture.networks.settings import NetworkSettings
 
 prepare_torchvision()
 

@@ -4,9 +4,9 @@ from pydantic import TypeAdapter
 from torch import nn
 from torch.nn.functional import cross_entropy
 
+from microgesture.config.networks import NetworkSettings
 from microgesture.networks import NETWORKS, build
 from microgesture.networks.paths import mean_probability, per_path
-from microgesture.networks.settings import NetworkSettings
 from microgesture.skeletons.keypoints import SELECTIONS
 from microgesture.streams.weights import start_from_file
 

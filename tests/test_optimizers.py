@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
+from microgesture.config.recipes import Recipe
 from microgesture.streams.optimizers import make_optimizer, rate_factor, set_rate
-from microgesture.streams.recipe import Recipe
 
 
 def test_the_rate_rises_straight_and_falls_as_a_cosine():

@@ -7,14 +7,13 @@ import pytest
 
 from damage import with_hole
 from exported import finished_run, recorded
+from microgesture.config.recogniser import Lengths
 from microgesture.errors import InputError
 from microgesture.recogniser import pieces, scoring, windows
 from microgesture.recogniser.export import export_recogniser, results_of
 from microgesture.recogniser.motion import motion_of
 from microgesture.recogniser.pieces import each_piece, store_part
-from microgesture.recogniser.planning import recogniser_step
 from microgesture.recogniser.scoring import Scorer
-from microgesture.recogniser.settings import Lengths
 from microgesture.recogniser.stretches import each_stretch
 from microgesture.recogniser.windows import find_recording, window_table
 from microgesture.skeletons.reading import read_skeleton
@@ -22,6 +21,7 @@ from microgesture.storage.shards import Shard
 from microgesture.streams.batches import Machine
 from microgesture.videos.reading import decode, probe
 from microgesture.workflow.jobs import read_plan
+from microgesture.workflow.prediction_stages import recogniser_step
 from release_files import write_video
 
 LENGTHS = Lengths(frames=(4, 6), fps=25)

@@ -3,9 +3,9 @@ import re
 import numpy as np
 import pytest
 
+from microgesture.config.recipes import Variation
 from microgesture.skeletons.keypoints import SELECTIONS
 from microgesture.skeletons.points import at_times, even_times, normalise, random_times, vary
-from microgesture.streams.recipe import Variation
 
 
 def person(selection: str, T: int = 6) -> np.ndarray:

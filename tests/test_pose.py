@@ -16,7 +16,6 @@ import yaml
 from typer.testing import CliRunner
 
 from microgesture.cli import app
-from microgesture.clips import SCHEMA, Clips, write_clips
 from microgesture.corpora import list_clips
 from microgesture.demo.people import Framing, draw_recording, draw_subject, idle, render
 from microgesture.errors import InputError, UnusableClip
@@ -26,6 +25,7 @@ from microgesture.pose.making import make_pose
 from microgesture.pose.mapping import SIZES, in_openpose_order, origins
 from microgesture.pose.videos import keypoints_of_videos
 from microgesture.skeletons.keypoints import LAYOUTS, hands_swapped, mirrored_name, select_keypoints
+from microgesture.storage.clips import SCHEMA, Clips, write_clips
 from microgesture.storage.shards import Shard
 from microgesture.videos.reading import decode
 from microgesture.workflow import health

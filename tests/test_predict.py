@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from microgesture.clips import Clips
-from microgesture.ensembles.scores import read_scores
 from microgesture.errors import InputError, UnusableClip
 from microgesture.networks import build
 from microgesture.skeletons.keypoints import SELECTIONS
+from microgesture.storage.clips import Clips
+from microgesture.storage.scores import read_scores
 from microgesture.storage.shards import Shard, write_shard
 from microgesture.streams.augment import input_channels, network_input
 from microgesture.streams.batches import Machine, load_batches

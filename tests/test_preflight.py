@@ -6,8 +6,8 @@ import pytest
 import yaml
 
 from microgesture.cli import main
-from microgesture.clips import SCHEMA, Clips, write_clips
 from microgesture.errors import InputError
+from microgesture.storage.clips import SCHEMA, Clips, write_clips
 from microgesture.storage.files import write_json
 from microgesture.workflow.jobs import read_plan
 from microgesture.workflow.preflight import estimate_run, first_shards

@@ -14,14 +14,14 @@ from hypothesis import strategies as st
 from scipy.special import softmax
 
 from made_up_scores import as_scores, made_up_stream
-from microgesture.clips import Clips, write_clips
-from microgesture.config import load_config
+from microgesture.config.whole import load_config
 from microgesture.corpora import list_clips
 from microgesture.ensembles.ensemble import run_ensemble
 from microgesture.ensembles.pseudo_labels import make_pseudo_labels, read_pseudo_labels, sure_clips, with_pseudo_labels
-from microgesture.ensembles.scores import Scores, read_said, write_scores
 from microgesture.errors import InputError
 from microgesture.networks import build
+from microgesture.storage.clips import Clips, write_clips
+from microgesture.storage.scores import Scores, read_said, write_scores
 from microgesture.streams.batches import Machine
 from microgesture.streams.train import train
 from microgesture.workflow.plan import Plan

@@ -11,8 +11,8 @@ from safetensors.torch import load_file
 
 from microgesture.checkpoints import published
 from microgesture.checkpoints.published import fetch_weights, published_weights
+from microgesture.config.streams import is_published_name
 from microgesture.errors import InputError
-from microgesture.streams.stream import is_published_name
 
 NAME = "Swin_S_Weights.IMAGENET1K_V1"
 STATE = {"norm.weight": torch.arange(4.0), "head.weight": torch.arange(6.0).reshape(2, 3).T, "count": torch.tensor(7)}
@@ -104,7 +104,7 @@ def test_a_file_is_no_name(file):
 
 
 def test_names_are_told_from_files_without_torch():
-    code = "import sys, microgesture.streams.stream; print(sorted({'torch', 'torchvision'} & set(sys.modules)))"
+    code = "import sys, microgesture.config.streams; print(sorted({'torch', 'torchvision'} & set(sys.modules)))"
     assert (
         subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.strip() == "[]"
     )

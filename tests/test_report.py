@@ -17,12 +17,12 @@ from sklearn.metrics import accuracy_score, balanced_accuracy_score, confusion_m
 
 from made_up_run import STREAMS, made_up_results, write_results
 from microgesture.ensembles.ensemble import run_ensemble
-from microgesture.ensembles.scores import Scores, write_scores
 from microgesture.errors import InputError, UnusableClip
 from microgesture.measures.metrics import expected_calibration_error
 from microgesture.report.measures import confused_pairs, missed_by_all, orders, reliability
 from microgesture.report.page import render
 from microgesture.report.results import read_jobs, read_results
+from microgesture.storage.scores import Scores, write_scores
 from microgesture.storage.shards import write_shard
 from microgesture.workflow.plan import Plan
 from page_reader import read_page, rows, section

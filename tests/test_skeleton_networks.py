@@ -4,9 +4,9 @@ import torch
 from pydantic import ValidationError
 from torch import nn
 
+from microgesture.config.networks import AGCNSettings, DecoupledSTCNNSettings
 from microgesture.networks import agcn, stcnn
 from microgesture.networks.agcn import AGCN, AdaptiveGraphConvolution
-from microgesture.networks.settings import AGCNSettings, DecoupledSTCNNSettings
 from microgesture.networks.stcnn import Block, DecoupledSTCNN
 from microgesture.skeletons.graph import adjacency, walk
 from microgesture.skeletons.keypoints import SELECTIONS

@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from microgesture.clips import Clips
 from microgesture.errors import UnusableClip
 from microgesture.skeletons.reading import read_skeleton, read_skeletons, skeleton_length
+from microgesture.storage.clips import Clips
 from microgesture.storage.shards import Shard
 from release_files import keypoints, write_light_hand, write_lines, write_npz, write_openpose, write_xlsx
 

@@ -9,20 +9,20 @@ import pytest
 import torch
 import yaml
 
-from microgesture.ensembles.scores import read_scores
+from microgesture.config.recipes import Variation
+from microgesture.config.streams import TrainStep
 from microgesture.errors import InputError
 from microgesture.networks import build
 from microgesture.skeletons.input import bone_vectors, mirror_points, skeleton_input
 from microgesture.skeletons.keypoints import SELECTIONS, in_space
 from microgesture.skeletons.kinect import kinect_joints
 from microgesture.skeletons.points import at_times, even_times, normalise, vary
+from microgesture.storage.scores import read_scores
 from microgesture.storage.shards import write_shard
 from microgesture.streams.augment import input_channels, network_input
 from microgesture.streams.batches import Machine, load_batches
 from microgesture.streams.predict import predict
-from microgesture.streams.recipe import Variation
 from microgesture.streams.samples import ClipDataset
-from microgesture.streams.stream import TrainStep
 from microgesture.streams.train import train
 from microgesture.workflow.plan import Plan
 from release_files import kinect_columns, kinect_metres

@@ -7,10 +7,10 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from microgesture.clips import SCHEMA, Clips, read_clips, write_clips
-from microgesture.ensembles.scores import Scores, read_predictions, read_scores, write_predictions, write_scores
 from microgesture.errors import InputError
 from microgesture.storage.checksums import OPEN, seal
+from microgesture.storage.clips import SCHEMA, Clips, read_clips, write_clips
+from microgesture.storage.scores import Scores, read_predictions, read_scores, write_predictions, write_scores
 from microgesture.storage.shards import Shard, write_shard
 from mutations import attempt, damaged, fuzz, fuzzed
 

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from microgesture.cli import main
-from microgesture.config import load_config
+from microgesture.config.whole import load_config
 from microgesture.corpora import list_clips
 from microgesture.demo.corpus import make_demo
 from microgesture.errors import InputError

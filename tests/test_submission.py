@@ -1,10 +1,10 @@
 import pandas as pd
 import pytest
 
-from microgesture.clips import Clips
 from microgesture.ensembles.submission import follow_sample, submission_table
 from microgesture.errors import InputError
 from microgesture.measures.evaluate import evaluate
+from microgesture.storage.clips import Clips
 
 
 def clips_named(ids):

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from microgesture.config import load_config
+from microgesture.config.whole import load_config
 from microgesture.storage.files import write_json
 from microgesture.workflow.commands import show_summary
 from microgesture.workflow.summary import print_summary

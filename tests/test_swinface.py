@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from microgesture.checkpoints.layouts import translate
+from microgesture.config.networks import SwinFaceSettings
 from microgesture.errors import InputError
 from microgesture.networks import build
-from microgesture.networks.settings import SwinFaceSettings
 from microgesture.networks.swinface import FaceEncoder, shows_face
 from microgesture.streams.weights import start_from_file
 from published_swinface import PublishedSwinFace

@@ -7,8 +7,8 @@ import torch
 from pydantic import TypeAdapter
 from torch import nn
 
+from microgesture.config.networks import NetworkSettings, TokenFusionSettings
 from microgesture.networks import build
-from microgesture.networks.settings import NetworkSettings, TokenFusionSettings
 from microgesture.networks.token_fusion import TokenFusion, found_tokens, waves
 from microgesture.networks.tokens import Seen
 from microgesture.skeletons.keypoints import SELECTIONS

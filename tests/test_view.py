@@ -9,13 +9,13 @@ import pytest
 import yaml
 
 from microgesture.cli import main
-from microgesture.clips import SCHEMA, Clips, write_clips
-from microgesture.ensembles.scores import Prediction, write_predictions
+from microgesture.config.view import HeatmapView, ViewStep
 from microgesture.errors import InputError, UnusableClip
+from microgesture.storage.clips import SCHEMA, Clips, write_clips
+from microgesture.storage.scores import Prediction, write_predictions
 from microgesture.storage.shards import Shard, write_shard
 from microgesture.view.choice import chosen_clips, find_clip, write_views
 from microgesture.view.clip import Source, moments, rows_of, times_of, words_about, write_view
-from microgesture.view.settings import HeatmapView, ViewStep
 from microgesture.view.sheet import Row, Words, contact_sheet, video_pictures
 from microgesture.workflow.plan import Plan
 from training_clips import FRAME, draw_keypoints, film

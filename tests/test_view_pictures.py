@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 import torch
 
+from microgesture.config.view import HeatmapView
 from microgesture.skeletons.keypoints import SELECTIONS
 from microgesture.streams.augment import network_input
 from microgesture.streams.crops import keypoints_in_box
@@ -18,7 +19,6 @@ from microgesture.view.pictures import (
     video_box,
     with_figure,
 )
-from microgesture.view.settings import HeatmapView
 from training_clips import FRAME, MARGIN, draw_keypoints, make_clips, make_step, write_shards
 
 SELECTION = SELECTIONS["36"]

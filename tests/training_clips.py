@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from microgesture.clips import Clips
+from microgesture.config.streams import TrainStep
 from microgesture.skeletons.keypoints import SELECTIONS
+from microgesture.storage.clips import Clips
 from microgesture.storage.shards import write_shard
-from microgesture.streams.stream import TrainStep
 from microgesture.videos.reading import crop, person_box
 
 CLASSES = ("wave", "nod")

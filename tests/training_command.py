@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from microgesture.clips import SCHEMA, Clips, write_clips
+from microgesture.storage.clips import SCHEMA, Clips, write_clips
 from training_clips import make_clips, make_step, write_shards
 
 LABELS = [0, 1] * 8

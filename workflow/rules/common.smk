@@ -9,13 +9,8 @@ from snakemake.exceptions import WorkflowError
 sys.path.insert(0, f"{workflow.basedir}/src")
 
 from microgesture.errors import InputError
-from microgesture.streams.stream import is_published_name
-from microgesture.workflow.claims import (
-    largest_shard,
-    shard_memory,
-    shard_minutes,
-    training_memory,
-)
+from microgesture.config.streams import is_published_name
+from microgesture.workflow.claims import largest_shard, shard_memory, shard_minutes, training_memory
 from microgesture.workflow.commands import claimed_threads, prepare, show_summary
 from microgesture.workflow.plan import KINDS, Plan
 

@@ -2,7 +2,7 @@
 # ensemble that is handed in, cards of streams; the tables of pseudo-labels, of the test split and of emotion; and with report.frames the shards of rgb.
 # OUTPUTS: results/report.html.
 
-from microgesture.report.planning import shown_ensemble
+from microgesture.workflow.report_stages import shown_ensemble
 
 shown = shown_ensemble(plan.config)
 

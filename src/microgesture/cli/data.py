@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from ..modalities.settings import FlowSettings, KeypointSettings, TaylorSettings
-from ..workflow import steps
+from ..config.base import parse_step
+from ..config.corpora import ClipsStep, DemoStep, SkeletonStep
+from ..config.modalities import DepthStep, FaceStep, FlowSettings, KeypointSettings, RgbStep, TaylorSettings
 from .options import (
     Device,
     File,
@@ -23,7 +24,7 @@ from .options import (
 )
 
 
-@stage("demo", steps.DemoStep)
+@stage("demo", DemoStep)
 def demo(
     settings: SettingsText,
     root: Output,
@@ -36,41 +37,41 @@ def demo(
     from ..demo.corpus import make_demo
     from ..storage.files import write_json
 
-    step = steps.parse_step(steps.DemoStep, settings)
+    step = parse_step(DemoStep, settings)
     files = make_demo(root, truth=truth, workers=workers, emotion_truth=emotion_truth, **step.model_dump())
     write_json(output, [path.relative_to(root).as_posix() for path in files])
 
 
-@stage("clips", steps.ClipsStep)
+@stage("clips", ClipsStep)
 def clips(settings: SettingsText, output: Output) -> None:
     """List the clips of a corpus: one row each, with where it lies and whether it can be used."""
-    from ..clips import refuse_many_quarantined, write_clips
     from ..corpora import list_clips
+    from ..storage.clips import refuse_many_quarantined, write_clips
 
-    step = steps.parse_step(steps.ClipsStep, settings)
+    step = parse_step(ClipsStep, settings)
     listed = list_clips(step.corpus, step.format, Path(step.root), step.shards, **step.options)
     refuse_many_quarantined(listed.table, step.corpus, step.max_quarantined)
     write_clips(output, listed)
 
 
-@stage("skeletons", steps.SkeletonStep)
+@stage("skeletons", SkeletonStep)
 def skeletons(settings: SettingsText, clips: File, shard: ShardNumber, output: Output, stamp: Stamp = "hand") -> None:
     """Read the skeleton files of a shard's recordings once."""
-    from ..clips import read_clips
     from ..skeletons.reading import read_skeletons
+    from ..storage.clips import read_clips
 
-    step = steps.parse_step(steps.SkeletonStep, settings)
+    step = parse_step(SkeletonStep, settings)
     with scratch_folder(output, stamp) as scratch:
         read_skeletons(read_clips(clips), shard, Path(step.root), output, scratch)
 
 
-@stage("pose", steps.SkeletonStep)
+@stage("pose", SkeletonStep)
 def pose(settings: SettingsText, clips: File, shard: ShardNumber, output: Output, stamp: Stamp = "hand") -> None:
     """Find keypoints in the videos of a shard's recordings, in place of reading their skeleton files."""
-    from ..clips import read_clips
     from ..pose.making import make_pose
+    from ..storage.clips import read_clips
 
-    step = steps.parse_step(steps.SkeletonStep, settings)
+    step = parse_step(SkeletonStep, settings)
     with scratch_folder(output, stamp) as scratch:
         make_pose(read_clips(clips), shard, Path(step.root), output, scratch)
 
@@ -85,15 +86,15 @@ def keypoints(
     stamp: Stamp = "hand",
 ) -> None:
     """Cut the clips out of their recordings' skeletons and keep the chosen joints."""
-    from ..clips import read_clips
     from ..skeletons.keypoints import select_keypoints
+    from ..storage.clips import read_clips
 
-    step = steps.parse_step(KeypointSettings, settings)
+    step = parse_step(KeypointSettings, settings)
     with scratch_folder(output, stamp) as scratch:
         select_keypoints(read_clips(clips), shard, skeletons, output, scratch, **step.model_dump())
 
 
-@stage("rgb", steps.RgbStep)
+@stage("rgb", RgbStep)
 def rgb(
     settings: SettingsText,
     clips: File,
@@ -103,15 +104,15 @@ def rgb(
     stamp: Stamp = "hand",
 ) -> None:
     """Decode each video once and cut its clips out, to the person where there are keypoints."""
-    from ..clips import read_clips
     from ..modalities.rgb import make_rgb
+    from ..storage.clips import read_clips
 
-    step = steps.parse_step(steps.RgbStep, settings)
+    step = parse_step(RgbStep, settings)
     with scratch_folder(output, stamp) as scratch:
         make_rgb(read_clips(clips), shard, Path(step.root), keypoints, output, scratch, step.size, step.margin)
 
 
-@stage("face", steps.FaceStep)
+@stage("face", FaceStep)
 def face(
     settings: SettingsText,
     clips: File,
@@ -121,10 +122,10 @@ def face(
     stamp: Stamp = "hand",
 ) -> None:
     """Decode each video once and cut the faces out, all turned and scaled alike, by the landmarks of its skeleton."""
-    from ..clips import read_clips
     from ..modalities.face import make_face
+    from ..storage.clips import read_clips
 
-    step = steps.parse_step(steps.FaceStep, settings)
+    step = parse_step(FaceStep, settings)
     with scratch_folder(output, stamp) as scratch:
         options = step.model_dump(exclude={"root"})
         make_face(read_clips(clips), shard, Path(step.root), skeletons, output, scratch, **options)
@@ -135,7 +136,7 @@ def taylor(rgb: File, output: Output, settings: SettingsText = "{}", stamp: Stam
     """Make the Taylor videos of a shard: displacement, velocity and acceleration as three channels."""
     from ..modalities.taylor import make_taylor
 
-    step = steps.parse_step(TaylorSettings, settings)
+    step = parse_step(TaylorSettings, settings)
     with scratch_folder(output, stamp) as scratch:
         make_taylor(rgb, output, scratch, **step.model_dump())
 
@@ -153,13 +154,13 @@ def flow(
     """Make the optical flow of a shard, in 1/32 pixel."""
     from ..modalities.flow import make_flow
 
-    step = steps.parse_step(FlowSettings, settings)
+    step = parse_step(FlowSettings, settings)
     with _own_device(device, step.is_learned) as device, scratch_folder(output, stamp) as scratch:
         options = step.model_dump() | ({"weights": str(weights)} if weights else {})
         make_flow(rgb, output, scratch, device=device, threads=threads, **options)
 
 
-@stage("depth", steps.DepthStep)
+@stage("depth", DepthStep)
 def depth(
     clips: File,
     shard: ShardNumber,
@@ -172,10 +173,10 @@ def depth(
     threads: Threads = 1,
 ) -> None:
     """Make the relative depth of a shard, in the same frames as rgb."""
-    from ..clips import read_clips
     from ..modalities.depth import make_depth
+    from ..storage.clips import read_clips
 
-    step = steps.parse_step(steps.DepthStep, settings)
+    step = parse_step(DepthStep, settings)
     folder = Path(step.folder) if step.folder else None
     with _own_device(device, step.is_learned) as device, scratch_folder(output, stamp) as scratch:
         make_depth(

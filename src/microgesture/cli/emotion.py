@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..emotion.steps import EmotionStep, EmotionSubmissionStep, EmotionTableStep, VideosStep
-from ..streams.stream import TrainStep
-from ..workflow import steps
+from ..config.base import parse_step
+from ..config.emotion import EmotionStep, EmotionSubmissionStep, EmotionTableStep, VideosStep
+from ..config.streams import TrainStep
 from .options import Device, File, Files, Memory, OptionalFile, Output, SettingsText, Threads, Workers, by_kind, stage
 
 if TYPE_CHECKING:
@@ -21,10 +21,10 @@ FaceShards = Annotated[list[Path] | None, typer.Argument(exists=True, dir_okay=F
 @stage("videos", VideosStep)
 def videos(settings: SettingsText, clips: File, output: Output) -> None:
     """List the videos of a corpus and which of them were won, without those of the test split."""
-    from ..clips import read_clips
     from ..emotion.videos import list_videos, write_videos
+    from ..storage.clips import read_clips
 
-    step = steps.parse_step(VideosStep, settings)
+    step = parse_step(VideosStep, settings)
     labels = [Path(path) for path in step.labels]
     write_videos(output, list_videos(read_clips(clips), Path(step.root), labels, step.split))
 
@@ -42,13 +42,13 @@ def embed(
     memory: Memory = 1.0,
 ) -> None:
     """Write what a trained stream sees in every usable clip: features and logits."""
-    from ..clips import read_clips
     from ..emotion.embeddings import embed as embed_clips
     from ..machine.gpus import held_gpus
     from ..networks import build
+    from ..storage.clips import read_clips
     from ..streams.batches import Machine
 
-    step = steps.parse_step(TrainStep, settings)
+    step = parse_step(TrainStep, settings)
     with held_gpus(device) as gpus:
         machine = Machine(device, threads, workers, memory, gpus=gpus)
         embed_clips(read_clips(clips), by_kind(shards), model, step, build, output, machine)
@@ -73,7 +73,7 @@ def train_emotion(
     from ..machine.gpus import held_gpus
     from ..streams.batches import Machine
 
-    step = steps.parse_step(EmotionStep, settings)
+    step = parse_step(EmotionStep, settings)
     with held_gpus(device) as gpus:
         on = Machine(device, threads, gpus=gpus).prepare()
         tokens = _tokens(step, videos, clips, faces or [], context, gestures, on)
@@ -100,7 +100,7 @@ def predict_emotion(
     from ..machine.gpus import held_gpus
     from ..streams.batches import Machine
 
-    step = steps.parse_step(EmotionStep, settings)
+    step = parse_step(EmotionStep, settings)
     with held_gpus(device) as gpus:
         on = Machine(device, threads, gpus=gpus).prepare()
         tokens = _tokens(step, videos, clips, faces or [], context, gestures, on)
@@ -113,7 +113,7 @@ def compare_emotion(settings: SettingsText, videos: File, predictions: Files, cs
     from ..emotion.measure import compare_rows
     from ..emotion.videos import read_videos
 
-    step = steps.parse_step(EmotionTableStep, settings)
+    step = parse_step(EmotionTableStep, settings)
     files = {path.parent.name: path for path in predictions}
     truth = Path(step.truth) if step.truth else None
     versus = {row.name: row.versus for row in step.rows}
@@ -126,7 +126,7 @@ def submit_emotion(settings: SettingsText, videos: File, predictions: File, outp
     from ..emotion.submission import write_emotion_submission
     from ..emotion.videos import read_videos
 
-    step = steps.parse_step(EmotionSubmissionStep, settings)
+    step = parse_step(EmotionSubmissionStep, settings)
     sample = Path(step.sample) if step.sample else None
     write_emotion_submission(read_videos(videos), predictions, output, sample, step.targets)
 
@@ -141,11 +141,11 @@ def _tokens(
     device: "torch.device",
 ) -> dict[str, "Video"]:
     """The tokens of all videos that the sources of a step are made of."""
-    from ..clips import read_clips
     from ..emotion.embeddings import read_embeddings
     from ..emotion.faces import encoded, published_encoder
     from ..emotion.tokens import read_tokens
     from ..emotion.videos import read_videos
+    from ..storage.clips import read_clips
 
     table = read_videos(videos)
     recordings = dict(zip(table.video_id, table.recording, strict=True))

@@ -21,9 +21,9 @@ def import_scores(
     The pickle is read without running anything in it. It holds no ids: the samples are the clips of the annotation
     file, in its order, and where both have labels they are compared.
     """
-    from ..clips import read_clips
     from ..ensembles.foreign_scores import import_scores as take_over
     from ..ensembles.foreign_scores import read_ids
+    from ..storage.clips import read_clips
 
     done = take_over(scores, read_clips(clips), read_ids(ids), output, part)
     checked = f"the labels of {done.labels} agree" if done.labels else "no labels to check the order by"

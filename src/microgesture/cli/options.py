@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from ..settings import Settings
+from ..config.base import Settings
 
 app = typer.Typer(
     help="Micro-gesture recognition, stage by stage. The workflow calls these commands; so can you.",

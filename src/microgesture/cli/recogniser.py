@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from ..recogniser.predictions import STILLNESS, THRESHOLD, FindingSettings
-from ..recogniser.settings import RecogniserStep
-from ..workflow.steps import parse_step
+from ..config.base import parse_step
+from ..config.predictions import STILLNESS, THRESHOLD, FindingSettings
+from ..config.recogniser import RecogniserStep
 from .options import Device, File, Files, Memory, Output, SettingsText, Threads, Workers, stage
 from .upkeep import ConfigChanges, ConfigFile
 
@@ -22,8 +22,8 @@ def export(
 ) -> None:
     """Write an ensemble of a finished run as one folder that predict-videos uses anywhere."""
     from ..recogniser.export import export_recogniser, results_of
-    from ..recogniser.planning import recogniser_step
     from ..workflow.jobs import read_plan
+    from ..workflow.prediction_stages import recogniser_step
 
     plan = read_plan(configfile, config or (), results).config
     step = recogniser_step(plan, ensemble or plan.submission.ensemble)

@@ -5,13 +5,15 @@ from typing import Annotated
 
 import typer
 
-from ..config import Submission, schema_json
-from ..report.step import ReportStep
-from ..workflow import steps
+from ..config.base import parse_step
+from ..config.ensembles import EnsembleStep, PseudoLabelStep, Submission
+from ..config.measures import AblationStep, CrossSubjectStep
+from ..config.report import ReportStep
+from ..config.whole import schema_json
 from .options import File, Files, OptionalFile, Output, SettingsText, stage
 
 
-@stage("ensemble", steps.EnsembleStep)
+@stage("ensemble", EnsembleStep)
 def ensemble(
     settings: SettingsText,
     name: Annotated[str, typer.Option()],
@@ -28,10 +30,10 @@ def ensemble(
 
     The scores of a stream are the files <stream>/val.parquet, test.parquet and, with folds, fold0.parquet and so on.
     """
-    from ..clips import read_clips
     from ..ensembles.ensemble import run_ensemble
+    from ..storage.clips import read_clips
 
-    step = steps.parse_step(steps.EnsembleStep, settings)
+    step = parse_step(EnsembleStep, settings)
     found = {(path.parent.name, path.stem): path for path in scores}
     files = {stream: {split: found[stream, split] for split in ("val", "test")} for stream in step.streams}
     folds = {stream: [found[stream, f"fold{fold}"] for fold in range(step.folds)] for stream in step.streams}
@@ -40,7 +42,7 @@ def ensemble(
     run_ensemble(name, read_clips(clips), files, folds, outputs, held_out, fusion, summary, *fitting)
 
 
-@stage("pseudo-labels", steps.PseudoLabelStep)
+@stage("pseudo-labels", PseudoLabelStep)
 def pseudo_labels(
     settings: SettingsText,
     clips: File,
@@ -52,40 +54,40 @@ def pseudo_labels(
 
     The scores of its streams are the files <stream>/test.parquet.
     """
-    from ..clips import read_clips
     from ..ensembles.pseudo_labels import make_pseudo_labels
+    from ..storage.clips import read_clips
 
-    step = steps.parse_step(steps.PseudoLabelStep, settings)
+    step = parse_step(PseudoLabelStep, settings)
     found = {path.parent.name: path for path in scores}
     by_stream = {stream: found[stream] for stream in step.streams}
     make_pseudo_labels(read_clips(clips), predictions, by_stream, output, step.threshold, step.quota, step.agreement)
 
 
-@stage("ablation", steps.AblationStep)
+@stage("ablation", AblationStep)
 def ablation(settings: SettingsText, clips: File, predictions: Files, csv: Output, markdown: Output) -> None:
     """Compare streams and ensembles on the same clips, with intervals over people.
 
     The files are <stream>/fold0.parquet and so on, or <stream>/val.parquet, and <ensemble>/held_out.parquet.
     """
-    from ..clips import read_clips
     from ..measures.ablation import run_ablation
+    from ..storage.clips import read_clips
 
-    step = steps.parse_step(steps.AblationStep, settings)
+    step = parse_step(AblationStep, settings)
     files = {row.name: [path for path in predictions if path.parent.name == row.name] for row in step.rows}
     rows = {row.name: row.versus for row in step.rows}
     run_ablation(read_clips(clips), rows, files, step.folds, csv, markdown)
 
 
-@stage("cross-subject", steps.CrossSubjectStep)
+@stage("cross-subject", CrossSubjectStep)
 def cross_subject(settings: SettingsText, clips: File, predictions: Files, csv: Output, markdown: Output) -> None:
     """Compare streams and ensembles on the test split, all together and person by person.
 
     The files are <stream>/test.parquet and <ensemble>/test.parquet.
     """
-    from ..clips import read_clips
     from ..measures.cross_subject import run_cross_subject
+    from ..storage.clips import read_clips
 
-    step = steps.parse_step(steps.CrossSubjectStep, settings)
+    step = parse_step(CrossSubjectStep, settings)
     files = {path.parent.name: path for path in predictions}
     rows = {row.name: row.versus for row in step.rows}
     truth = Path(step.file), step.id_column, step.label_column
@@ -95,17 +97,17 @@ def cross_subject(settings: SettingsText, clips: File, predictions: Files, csv: 
 @stage("submission", Submission)
 def submission(settings: SettingsText, clips: File, predictions: File, output: Output) -> None:
     """Write the file that is handed in: every test clip once, in order."""
-    from ..clips import read_clips
     from ..ensembles.submission import write_submission
+    from ..storage.clips import read_clips
 
-    step = steps.parse_step(Submission, settings)
+    step = parse_step(Submission, settings)
     write_submission(predictions, read_clips(clips), output, Path(step.sample) if step.sample else None)
 
 
 @stage("quarantine")
 def quarantine(files: Files, output: Output) -> None:
     """List every clip that some stage could not use: the files are clips tables and shards."""
-    from ..quarantine import list_quarantine
+    from ..storage.quarantine import list_quarantine
 
     list_quarantine(files, output)
 
@@ -153,7 +155,7 @@ def report(
     from ..report.page import write_report
     from ..report.results import read_results
 
-    step = steps.parse_step(ReportStep, settings)
+    step = parse_step(ReportStep, settings)
     needed = clips, fusion, ablation, quarantine, submission, files
     folder = benchmarks if benchmarks and benchmarks.exists() else None
     write_report(output, step, read_results(step, *needed, folder, cross_subject, emotion, emotion_on_test))

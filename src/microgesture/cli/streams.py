@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from ..streams.stream import TrainStep
-from ..workflow import steps
+from ..config.base import parse_step
+from ..config.streams import TrainStep
 from .options import (
     Compile,
     Device,
@@ -61,15 +61,15 @@ def train(
     compile: Compile = False,
 ) -> None:
     """Train one stream; a killed training goes on from where it was."""
-    from ..clips import read_clips
     from ..ensembles.pseudo_labels import read_pseudo_labels, with_pseudo_labels
     from ..machine.gpus import held_gpus
     from ..networks import build
+    from ..storage.clips import read_clips
     from ..streams.batches import Machine
     from ..streams.preemption import stop_on_signals
     from ..streams.train import train as train_stream
 
-    step = steps.parse_step(TrainStep, settings)
+    step = parse_step(TrainStep, settings)
     known = read_clips(clips)
     if pseudo_labels:
         known = with_pseudo_labels(known, read_pseudo_labels(pseudo_labels))
@@ -94,13 +94,13 @@ def predict(
     memory: Memory = 1.0,
 ) -> None:
     """Score the validation and the test clips with a trained stream."""
-    from ..clips import read_clips
     from ..machine.gpus import held_gpus
     from ..networks import build
+    from ..storage.clips import read_clips
     from ..streams.batches import Machine
     from ..streams.predict import predict as predict_stream
 
-    step = steps.parse_step(TrainStep, settings)
+    step = parse_step(TrainStep, settings)
     with held_gpus(device) as gpus:
         machine = Machine(device, threads, workers, memory, gpus=gpus)
         predict_stream(read_clips(clips), by_kind(shards), model, step, build, {"val": val, "test": test}, machine)
@@ -120,13 +120,13 @@ def predict_fold(
     memory: Memory = 1.0,
 ) -> None:
     """Score the labelled clips of the people that a fold of a stream was trained without."""
-    from ..clips import read_clips
     from ..machine.gpus import held_gpus
     from ..networks import build
+    from ..storage.clips import read_clips
     from ..streams.batches import Machine
     from ..streams.predict import predict_fold as predict_people
 
-    step = steps.parse_step(TrainStep, settings)
+    step = parse_step(TrainStep, settings)
     with held_gpus(device) as gpus:
         machine = Machine(device, threads, workers, memory, gpus=gpus)
         predict_people(read_clips(clips), by_kind(shards), model, step, build, fold, output, machine)

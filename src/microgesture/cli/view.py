@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
+from ..config.base import parse_step
+from ..config.view import ViewStep
 from ..errors import InputError
-from ..view.settings import ViewStep
-from ..workflow.steps import parse_step
 from .options import File, Output, SettingsText, by_kind, stage
 from .upkeep import ConfigChanges, ConfigFile
 
@@ -66,7 +66,7 @@ def views(
     ] = None,
 ) -> None:
     """Draw contact sheets and videos of a few clips of every class into a folder."""
-    from ..clips import read_clips
+    from ..storage.clips import read_clips
     from ..view.choice import write_views
 
     step = parse_step(ViewStep, settings)

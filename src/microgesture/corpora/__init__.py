@@ -8,8 +8,8 @@ from types import ModuleType
 
 import pandas as pd
 
-from ..clips import SCHEMA, Clips, refuse_shared_subjects, shard_of
 from ..errors import InputError, UnusableClip
+from ..storage.clips import SCHEMA, Clips, refuse_shared_subjects, shard_of
 from ..videos.reading import VideoInfo
 from . import ma52, manifest, miga, smg
 from .listing import Listing, Row, kinds_in_every_split

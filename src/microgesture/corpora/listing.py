@@ -9,8 +9,8 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from ..clips import SPLITS
 from ..errors import InputError
+from ..storage.clips import SPLITS
 
 _SPLIT_NAMES = {
     "train": "train",

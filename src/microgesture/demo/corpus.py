@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from ..clips import SPLITS
 from ..errors import InputError
 from ..progress import progress
+from ..storage.clips import SPLITS
 from ..storage.files import write_csv
 from . import ma52, miga, smg
 from .sittings import Sitting

@@ -12,15 +12,15 @@ import numpy as np
 import pyarrow as pa
 import torch
 
-from ..clips import Clips
+from ..config.streams import TrainStep
 from ..errors import InputError
 from ..progress import progress
+from ..storage.clips import Clips
 from ..storage.parquet import read_parquet, write_parquet
 from ..streams.augment import step_input
 from ..streams.batches import Machine, autocast, load_batches
 from ..streams.fused_samples import open_dataset
 from ..streams.predict import Build, exact_mean, full_batches, trained
-from ..streams.stream import TrainStep
 
 SCHEMA = pa.schema(
     [

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from ..config.emotion import FaceTokenSettings
 from ..networks.swinface import FaceEncoder
 from ..networks.swinface import build as build_swinface
 from ..streams.weights import start_from_file
-from .settings import FaceTokenSettings
 from .tokens import Video, as_input
 from .videos import LABELS
 

@@ -8,11 +8,10 @@ import torch
 from scipy.special import expit, logit
 from torch import nn
 
+from ..config.emotion import EmotionStep, Source
 from ..errors import InputError
 from ..streams.weights import About, load_weights, save_weights
 from .network import EmotionNetwork, build
-from .settings import Source
-from .steps import EmotionStep
 from .tokens import Video, together
 from .videos import LABELS
 

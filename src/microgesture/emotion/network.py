@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import nn
 
+from ..config.emotion import FaceTokenSettings, InterFusionSettings, Source
 from ..networks.swinface import FaceEncoder
 from ..networks.token_fusion import OCTAVES, waves
 from .interfusion import AttentionPooling, InterFusion
-from .settings import FaceTokenSettings, InterFusionSettings, Source
 from .tokens import Tokens
 
 MOST_FACES = 256  # that the encoder is shown at once where nothing is learnt

@@ -6,12 +6,12 @@ from pathlib import Path
 import pandas as pd
 import torch
 
+from ..config.emotion import EmotionStep
 from ..corpora.listing import decimal
 from ..errors import InputError
 from ..storage.csv_files import csv_table
 from ..storage.files import write_csv
 from .forecast import load_forecast
-from .steps import EmotionStep
 from .tokens import Video
 from .train import deal_people, learnt_from
 

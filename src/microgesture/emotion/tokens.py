@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 import torch
 
-from ..clips import Clips
+from ..config.emotion import EmotionRecipe, Source
 from ..errors import InputError
+from ..storage.clips import Clips
 from ..storage.shards import Shard
 from ..streams.samples import random_generator
 from .embeddings import Embedding
-from .settings import EmotionRecipe, Source
 
 DARK = 16  # of 255: a frame in which nothing is brighter shows no face; the codec may have lifted black a little
 FPS = 25.0  # of a clip whose own rate is unknown

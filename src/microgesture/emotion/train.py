@@ -14,6 +14,7 @@ import torch
 from sklearn.model_selection import StratifiedGroupKFold
 from torch.nn import functional
 
+from ..config.emotion import EmotionStep
 from ..ensembles.fusion import fit_temperature
 from ..errors import InputError
 from ..progress import progress
@@ -21,7 +22,6 @@ from ..storage.files import write_json
 from ..streams.card import LIBRARIES, git_revision
 from .forecast import Forecast, has_tokens, new_network, save_forecast
 from .network import EmotionNetwork
-from .steps import EmotionStep
 from .tokens import Video, shown, together
 from .videos import LABELS
 

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from ..clips import Clips, natural_key
 from ..corpora.listing import table as facts
 from ..corpora.listing import walk, whole
 from ..errors import InputError
+from ..storage.clips import Clips, natural_key
 from ..storage.csv_files import csv_rows, csv_table
 from ..storage.files import write_csv
 

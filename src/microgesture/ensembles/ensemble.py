@@ -9,13 +9,13 @@ import numpy as np
 import pandas as pd
 from scipy.special import softmax
 
-from ..clips import Clips, class_counts, natural_key
 from ..errors import InputError
 from ..measures.metrics import expected_calibration_error, measure
 from ..measures.people import count_people
+from ..storage.clips import Clips, class_counts, natural_key
 from ..storage.files import read_json, write_csv, write_json
+from ..storage.scores import Scores, read_folds, read_scores, write_predictions
 from .fusion import Fusion, Search, cross_fit, fit_fusion, fuse, stack, stacked, usable
-from .scores import Scores, read_folds, read_scores, write_predictions
 
 Weights = Search | Mapping[str, float]
 COMPARED_FOLDS = 5  # parts of val that stacking is measured on

@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from ..clips import Clips
 from ..errors import InputError
+from ..storage.clips import Clips
 from ..storage.pickles import Numbers, read_numbers
-from .scores import Scores, write_scores
+from ..storage.scores import Scores, write_scores
 
 
 @dataclass(frozen=True)

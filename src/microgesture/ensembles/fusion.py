@@ -14,7 +14,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from ..errors import InputError
-from .scores import Scores
+from ..storage.scores import Scores
 
 Search = Literal["search", "grid", "equal"]
 GRIDS, MOST_POINTS = (20, 10, 5, 4, 3, 2), 5000  # steps of a weight from 0 to 1, the finest first; points to try

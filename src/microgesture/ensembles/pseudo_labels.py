@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ..clips import Clips
 from ..errors import InputError
+from ..storage.clips import Clips
 from ..storage.files import write_csv
-from .scores import Scores, read_predictions, read_scores
+from ..storage.scores import Scores, read_predictions, read_scores
 
 COLUMNS = ("clip_id", "label", "confidence")
 

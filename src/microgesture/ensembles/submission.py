@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from ..clips import Clips, natural_key
 from ..errors import InputError
+from ..storage.clips import Clips, natural_key
 from ..storage.csv_files import csv_table
 from ..storage.files import write_csv
-from .scores import read_predictions
+from ..storage.scores import read_predictions
 
 
 def submission_table(clips: Clips, predicted: dict[str, int]) -> pd.DataFrame:

@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ..clips import Clips, natural_key
-from ..ensembles.scores import read_said
+from ..storage.clips import Clips, natural_key
 from ..storage.files import write_csv, write_text
 from ..storage.markdown import compared_rows
+from ..storage.scores import read_said
 from .metrics import count
 from .people import caveat, count_people, describe_clips, people_in_words, person_of
 

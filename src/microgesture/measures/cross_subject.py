@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ..clips import Clips, natural_key
-from ..ensembles.scores import read_said
 from ..errors import InputError
+from ..storage.clips import Clips, natural_key
 from ..storage.csv_files import csv_table
 from ..storage.files import write_csv, write_text
 from ..storage.markdown import markdown_table
+from ..storage.scores import read_said
 from .ablation import ablation_table, make_ablation
 from .people import count_people, people_in_words, person_of
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ..clips import Clips
 from ..errors import UnusableClip
 from ..progress import progress
+from ..storage.clips import Clips
 from ..storage.shards import build_shard
 from ..videos.isolation import Isolated, ProcessEnded
 from ..videos.reading import DECODER_MEMORY, decoding_seconds

@@ -14,10 +14,10 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from ..clips import Clips
 from ..errors import InputError, UnusableClip
 from ..progress import progress
 from ..skeletons.keypoints import selection_named
+from ..storage.clips import Clips
 from ..storage.shards import Shard, build_shard, each_clip
 from ..videos.isolation import each_clip_isolated
 from ..videos.reading import DECODER_MEMORY, Box, crop, decode, person_box, probe

@@ -12,9 +12,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from ..clips import Clips
 from ..errors import UnusableClip
 from ..skeletons.keypoints import LAYOUT_FILES, LAYOUTS, Selection, cut_clip, present
+from ..storage.clips import Clips
 from ..storage.shards import Shard
 from .cutting import Cutter, View, cut
 from .decoded import store_decoded

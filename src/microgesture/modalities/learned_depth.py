@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from ..errors import InputError, UnusableClip
-from ..extras import install_hint
+from ..machine.extras import install_hint
 from ..networks.compat import prepare_torchvision
 from ..storage.shards import Shard
 from .depth import to_stored

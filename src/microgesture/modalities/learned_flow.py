@@ -14,7 +14,7 @@ from torch import nn
 
 from ..checkpoints.reading import read_state_dict
 from ..errors import InputError, UnusableClip
-from ..extras import install_hint
+from ..machine.extras import install_hint
 from ..networks.compat import prepare_torchvision
 from ..storage.shards import Shard
 from .flow import to_stored

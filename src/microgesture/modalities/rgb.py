@@ -3,7 +3,7 @@
 from functools import partial
 from pathlib import Path
 
-from ..clips import Clips
+from ..storage.clips import Clips
 from .cutting import cutter
 from .decoded import store_decoded
 

@@ -11,7 +11,8 @@ import importlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from .settings import SKELETONS, NetworkSettings
+from ..config.modalities import SKELETONS
+from ..config.networks import NetworkSettings
 
 if TYPE_CHECKING:
     from torch import nn

@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from torch import nn
 
+from ..config.networks import AGCNSettings
 from ..skeletons.graph import adjacency
 from ..skeletons.keypoints import Selection
-from .settings import AGCNSettings
 from .tokens import Seen
 
 UNITS = ((1, 1), (1, 1), (1, 1), (1, 1), (2, 2), (2, 1), (2, 1), (4, 2), (4, 1), (4, 1))  # times the width, stride

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
+from ..config.networks import MViTSettings
 from .compat import prepare_torchvision
-from .settings import MViTSettings
 from .tokens import Seen
 
 prepare_torchvision()

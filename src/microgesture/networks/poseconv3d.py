@@ -6,8 +6,8 @@ the last stage.
 
 from collections.abc import Sequence
 
+from ..config.networks import PoseConv3DSettings
 from .resnet import SlowResNet, Stage
-from .settings import PoseConv3DSettings
 
 STAGES = (Stage(4, 1, 1, 2), Stage(6, 3, 1, 2), Stage(3, 3, 2, 2))
 

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
+from ..config.networks import R2Plus1DSettings
 from .compat import prepare_torchvision
-from .settings import R2Plus1DSettings
 from .tokens import Seen
 
 prepare_torchvision()

@@ -12,9 +12,9 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
+from ..config.networks import RGBPoseConv3DSettings
 from .poseconv3d import PoseConv3D
 from .resnet import EXPANSION
-from .settings import RGBPoseConv3DSettings
 from .slowonly import SlowOnly
 
 EXCHANGES = 2

@@ -6,8 +6,8 @@ stages look beyond one frame.
 
 from collections.abc import Sequence
 
+from ..config.networks import SlowOnlySettings
 from .resnet import SlowResNet, Stage
-from .settings import SlowOnlySettings
 
 STAGES = (Stage(3, 1, 1, 1), Stage(4, 1, 1, 2), Stage(6, 3, 1, 2), Stage(3, 3, 1, 2))
 

@@ -10,9 +10,9 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from ..config.networks import DecoupledSTCNNSettings
 from ..skeletons.graph import walk
 from ..skeletons.keypoints import Selection
-from .settings import DecoupledSTCNNSettings
 from .tokens import Seen
 
 

@@ -11,8 +11,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from ..config.networks import SwinFaceSettings
 from .compat import prepare_torchvision
-from .settings import SwinFaceSettings
 from .tokens import Seen
 
 prepare_torchvision()

@@ -12,8 +12,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from ..config.networks import TokenFusionSettings
 from .cross_attention import CrossAttention
-from .settings import TokenFusionSettings
 from .tokens import Seen
 
 OCTAVES = 6  # of waves over a clip, from half a wave on, that tell a token's moment

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
+from ..config.networks import VideoSwinSettings
 from .compat import prepare_torchvision
-from .settings import VideoSwinSettings
 from .tokens import Seen
 
 prepare_torchvision()

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
-from ..extras import install_hint
+from ..machine.extras import install_hint
 from ..videos.reading import decode_spans
 from .mapping import NAMES, SIZES, in_openpose_order
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ..clips import Clips
 from ..errors import UnusableClip
 from ..progress import progress
+from ..storage.clips import Clips
 from ..storage.shards import build_shard
 from .holistic import Spans, require_mediapipe
 from .videos import keypoints_of_videos

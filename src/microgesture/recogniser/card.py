@@ -6,9 +6,9 @@ from typing import Any
 import pandas as pd
 
 from .. import __version__
-from ..clips import Clips, class_counts
+from ..config.recogniser import SUMS, Recogniser
+from ..storage.clips import Clips, class_counts
 from ..streams.card import git_revision
-from .settings import SUMS, Recogniser
 
 MEASURES = ("accuracy", "balanced_accuracy", "macro_f1", "top5")
 

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..clips import read_clips
+from ..config.recogniser import CARD, FORMAT, MANIFEST, SUMS, Lengths, Member, Recogniser, RecogniserStep
+from ..config.streams import TrainStep
 from ..errors import InputError
+from ..storage.clips import read_clips
 from ..storage.files import read_json, write_json, write_text
-from ..streams.stream import TrainStep
 from ..streams.weights import load_weights, save_weights
 from .card import card_text
-from .settings import CARD, FORMAT, MANIFEST, SUMS, Lengths, Member, Recogniser, RecogniserStep
 
 QUANTILES = (0.1, 0.5, 0.9)  # of the lengths of training clips: what windows have
 USUAL_FPS = 25.0  # where a corpus does not say

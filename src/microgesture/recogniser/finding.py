@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 
+from ..config.predictions import FindingSettings
 from ..errors import InputError, UnusableClip
 from ..streams.batches import Machine
 from .annotation import annotate
 from .page import write_page
-from .predictions import FindingSettings
 from .scoring import Scorer, Windows
 from .segments import Segment, find_segments, joined, without_rest
 from .timeline import write_timeline

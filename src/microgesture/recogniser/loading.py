@@ -6,13 +6,13 @@ from pathlib import Path
 from pydantic import ValidationError
 from torch import nn
 
-from ..config import listed_problems
+from ..config.base import listed_problems
+from ..config.recogniser import FORMAT, MANIFEST, SUMS, Member, Recogniser
 from ..errors import InputError
 from ..networks import build
 from ..storage.files import read_json
 from ..streams.predict import trained
 from .export import sha256
-from .settings import FORMAT, MANIFEST, SUMS, Member, Recogniser
 
 _LINE = re.compile(r"([0-9a-f]{64})  ([\w.-]+)")
 

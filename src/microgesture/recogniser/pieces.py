@@ -7,11 +7,11 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from ..clips import Clips
 from ..errors import UnusableClip
 from ..pose.videos import keypoints_of_videos
 from ..skeletons.keypoints import cut_clip, hands_put_right, selection_named
 from ..skeletons.reading import read_skeletons
+from ..storage.clips import Clips
 from ..storage.shards import Shard, build_shard, each_clip
 from .stretches import each_stretch
 from .windows import Recording

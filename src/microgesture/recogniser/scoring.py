@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 from torch import nn
 
-from ..clips import Clips
+from ..config.modalities import store
+from ..config.recogniser import Recogniser
 from ..ensembles.fusion import Fusion, fuse
 from ..errors import UnusableClip
 from ..modalities.depth import make_depth
@@ -18,14 +19,13 @@ from ..modalities.rgb import make_rgb
 from ..modalities.taylor import make_taylor
 from ..pose.holistic import require_mediapipe
 from ..progress import progress
+from ..storage.clips import Clips
 from ..streams.batches import Machine
 from ..streams.fused_samples import open_dataset
 from ..streams.predict import log_probabilities
-from ..streams.stream import store
 from .loading import open_network, open_recogniser
 from .motion import motion_of
 from .pieces import ROOT, Piece, each_piece, read_keypoints, store_keypoints, store_part, store_reason
-from .settings import Recogniser
 from .windows import Recording, window_table
 
 SEEN = {"rgb", "taylor", "flow", "face"}  # kinds of shard for which the video is decoded

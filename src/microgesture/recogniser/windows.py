@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..clips import SCHEMA, Clips
+from ..config.recogniser import Lengths
 from ..errors import UnusableClip
 from ..skeletons.reading import read_skeleton
+from ..storage.clips import SCHEMA, Clips
 from ..videos.isolation import each_clip_isolated
 from ..videos.reading import VideoInfo, probe
 from .recordings import SKELETONS, keypoints_beside
-from .settings import Lengths
 
 STEPS = 3  # windows of one length in the time of the shortest
 PIECE = 256  # windows made at a time, so that disk and memory hold a recording of any length

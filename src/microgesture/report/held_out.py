@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from ..clips import class_counts
 from ..measures.metrics import expected_calibration_error
+from ..storage.clips import class_counts
 from .charts import interval_chart, reliability_chart
 from .frames import strips
 from .matrix import make_matrix

@@ -7,12 +7,12 @@ import numpy as np
 import pandas as pd
 from scipy.special import softmax
 
+from ..config.report import ReportStep
 from ..ensembles.fusion import usable
 from ..measures.ablation import make_ablation
 from ..measures.people import person_of
 from .measures import count_confusion
 from .results import Results
-from .step import ReportStep
 
 
 @dataclass(frozen=True)

@@ -6,13 +6,13 @@ import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from ..config.report import ReportStep
 from ..measures.people import caveat, count_people, describe_clips, people_in_words
 from ..storage.files import write_text
 from . import held_out, run
 from .measured import Measured, measure_held_out
 from .results import Results
 from .section import MEASURES, Section
-from .step import ReportStep
 
 HERE = Path(__file__).parent
 FIGURES = {"top 1": "accuracy (top 1)", "balanced": "balanced accuracy"}

@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..clips import Clips, natural_key, read_clips
+from ..config.report import ReportStep
 from ..ensembles.ensemble import HeldOut
 from ..ensembles.fusion import Fusion, stack
-from ..ensembles.scores import Scores, read_folds, read_scores
 from ..errors import InputError
+from ..storage.clips import Clips, natural_key, read_clips
 from ..storage.files import read_json
+from ..storage.scores import Scores, read_folds, read_scores
 from ..storage.shards import Shard
-from .step import ReportStep
 
 
 @dataclass(frozen=True)

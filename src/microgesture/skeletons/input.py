@@ -3,7 +3,7 @@
 import torch
 from torch.nn import functional
 
-from ..networks.settings import IN_SPACE
+from ..config.modalities import IN_SPACE
 from .graph import parents
 from .keypoints import Selection
 

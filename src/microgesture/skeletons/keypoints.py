@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ..clips import Clips
 from ..errors import InputError, UnusableClip
 from ..progress import progress
+from ..storage.clips import Clips
 from ..storage.shards import Shard, build_shard, each_clip
 
 log = logging.getLogger(__name__)

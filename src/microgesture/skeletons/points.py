@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..streams.recipe import Variation
+from ..config.recipes import Variation
 from .keypoints import Selection
 
 

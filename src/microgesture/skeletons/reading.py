@@ -15,9 +15,9 @@ from xml.parsers import expat
 import numpy as np
 from python_calamine import CalamineError, CalamineWorkbook
 
-from ..clips import Clips
 from ..errors import UnusableClip
 from ..progress import progress
+from ..storage.clips import Clips
 from ..storage.shards import build_shard
 from ..videos.isolation import each_clip_isolated
 from .kinect import COLUMNS as KINECT_COLUMNS

@@ -4,14 +4,14 @@ from collections.abc import Sequence
 
 import torch
 
+from ..config.modalities import HEATMAPS, LIT, SKELETONS, VIDEOS
+from ..config.recipes import Recipe
+from ..config.streams import TrainStep
 from ..modalities.heatmap import joint_heatmaps, limb_heatmaps
-from ..networks.settings import HEATMAPS, LIT, SKELETONS, VIDEOS
 from ..skeletons.input import channels, skeleton_input
 from ..skeletons.keypoints import Selection, selection_named
 from .fused_samples import FusedSample
-from .recipe import Recipe
 from .samples import Sample
-from .stream import TrainStep
 
 
 def input_channels(inputs: Sequence[str], selection: Selection | None) -> tuple[int, ...]:

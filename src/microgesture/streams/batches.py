@@ -11,10 +11,10 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader
 
+from ..config.recipes import Recipe
 from ..errors import InputError
 from .fused_samples import Dataset, FusedSample
 from .preemption import obey_parent_alone, signals_withheld
-from .recipe import Recipe
 from .samples import Sample
 
 Key = tuple[int, int]  # row of the clip in the data set, and which showing or view of it

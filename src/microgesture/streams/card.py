@@ -9,13 +9,13 @@ from typing import Any
 
 from torch import nn
 
-from ..clips import Clips, class_counts
+from ..config.streams import TrainStep
+from ..storage.clips import Clips, class_counts
 from ..storage.files import write_json
 from .batches import turns
 from .distributed import Process
 from .fused_samples import Dataset
 from .history import Epoch, best_epoch
-from .stream import TrainStep
 from .weights import Start
 
 LIBRARIES = ("torch", "torchvision", "pytorchvideo", "numpy")

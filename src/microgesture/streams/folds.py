@@ -4,9 +4,9 @@ import warnings
 
 from sklearn.model_selection import StratifiedGroupKFold
 
-from ..clips import Clips
 from ..errors import InputError
 from ..measures.people import person_of
+from ..storage.clips import Clips
 
 
 def assign_folds(clips: Clips, folds: int, seed: int = 0) -> dict[str, int]:

@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from ..config.streams import TrainStep
 from .samples import ClipDataset, Examples, Key, Sample
-from .stream import TrainStep
 
 
 class FusedSample(NamedTuple):

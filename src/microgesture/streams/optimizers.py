@@ -5,7 +5,7 @@ import math
 import torch
 from torch import nn
 
-from .recipe import Recipe
+from ..config.recipes import Recipe
 from .weights import is_branch, is_head
 
 WARMUP_START = 0.1  # of the learning rate

@@ -10,17 +10,17 @@ import pandas as pd
 import torch
 from torch import nn
 
-from ..clips import Clips
-from ..ensembles.scores import Scores, write_scores
+from ..config.streams import TrainStep
 from ..errors import InputError
 from ..networks.paths import mean_probability
 from ..progress import progress
 from ..skeletons.keypoints import selection_named
+from ..storage.clips import Clips
+from ..storage.scores import Scores, write_scores
 from .augment import input_channels, step_input
 from .batches import Key, Machine, autocast, load_batches
 from .folds import assign_folds
 from .fused_samples import Dataset, open_dataset
-from .stream import TrainStep
 from .weights import load_weights
 
 log = logging.getLogger(__name__)

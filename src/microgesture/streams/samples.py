@@ -10,15 +10,15 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from ..config.modalities import HEATMAPS, IN_SPACE, LIT, SKELETONS, VIDEOS, store
+from ..config.streams import TrainStep
 from ..errors import InputError
-from ..networks.settings import HEATMAPS, IN_SPACE, LIT, SKELETONS, VIDEOS
 from ..skeletons.keypoints import in_picture, in_space, selection_named
 from ..skeletons.points import at_times, even_times, normalise, random_times, vary
 from ..storage.shards import Shard
 from ..videos.reading import person_box
 from .crops import WHOLE, Box, frames_in_box, keypoints_in_box, person_square, random_crop, squares, to_pixels
 from .frames import interval_frames, interval_views, uniform_frames, uniform_views
-from .stream import TrainStep, store
 
 FLOW_STEPS = 32  # a flow shard counts in 1/32 pixel
 BYTES = {"keypoints": 4, "rgb": 1, "taylor": 1, "flow": 2, "depth": 1, "face": 1}  # of a stored value

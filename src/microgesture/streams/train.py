@@ -12,9 +12,10 @@ import numpy as np
 import torch
 from torch import nn
 
-from ..clips import Clips, class_counts
+from ..config.streams import TrainStep
 from ..errors import InputError
 from ..progress import part_progress
+from ..storage.clips import Clips, class_counts
 from .augment import step_input
 from .batches import Machine, autocast, epoch_batches, load_batches, pieces_of
 from .card import Made, write_card
@@ -26,7 +27,6 @@ from .losses import SemanticAnchors, class_weights, total_focal_loss
 from .optimizers import make_optimizer, rate_factor, set_rate
 from .predict import Build, Shards, log_probabilities, network_of
 from .preemption import Stopped, StopRequest
-from .stream import TrainStep
 from .training_state import Reached, TrainingState
 from .weights import About, Start, is_branch, save_weights, start_from, start_from_file
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from ..errors import InputError, UnusableClip
-from ..extras import install_hint
+from ..machine.extras import install_hint
 from ..skeletons.reading import skeleton_points
 from ..storage.files import write_text
 from ..videos import VIDEOS

@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pandas as pd
 
-from ..clips import Clips, natural_key, read_clips
-from ..ensembles.scores import Prediction, read_predictions
+from ..config.view import ViewStep
 from ..errors import InputError
 from ..measures.people import person_of
 from ..progress import progress
+from ..storage.clips import Clips, natural_key, read_clips
 from ..storage.files import write_csv
+from ..storage.scores import Prediction, read_predictions
 from ..storage.shards import Shard
 from .clip import Source, write_view
-from .settings import ViewStep
 
 PREDICTED = ("held_out.parquet", "val.parquet", "test.parquet")  # of an ensemble; the first that has a clip counts
 

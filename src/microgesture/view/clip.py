@@ -10,12 +10,13 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from ..clips import Clips
-from ..ensembles.scores import Prediction
+from ..config.view import ViewStep
 from ..errors import InputError, UnusableClip
 from ..modalities.flow import from_stored
 from ..skeletons.keypoints import Selection, in_picture, selection_named
+from ..storage.clips import Clips
 from ..storage.files import replacing
+from ..storage.scores import Prediction
 from ..storage.shards import Shard
 from ..streams.crops import keypoints_in_box, person_square
 from ..videos.lettering import can_write
@@ -30,7 +31,6 @@ from .pictures import (
     video_box,
     with_figure,
 )
-from .settings import ViewStep
 from .sheet import Row, Words, contact_sheet, video_pictures
 
 WHEEL = 44  # pixels

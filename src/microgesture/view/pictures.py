@@ -6,11 +6,11 @@ import cv2
 import numpy as np
 import torch
 
+from ..config.view import HeatmapView
 from ..skeletons.keypoints import Selection, in_picture, present
 from ..streams.augment import heatmaps
 from ..streams.crops import Box, keypoints_in_box, person_square
 from ..videos.reading import person_box
-from .settings import HeatmapView
 
 # The person's own sides; the midline is the third.
 COLOURS: Mapping[str, tuple[int, int, int]] = {"left": (255, 92, 110), "right": (30, 205, 225), "": (255, 222, 100)}

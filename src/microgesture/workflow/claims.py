@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 
-from ..config import Config
+from ..config.whole import Config
 
 # Two Snakemakes (that of the SLURM step and that of the job), Python, and the frames of a long clip.
 PROCESS_MB = 2000

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from ..config import Config
+from ..config.whole import Config
 
 
 def prepare(config: Config) -> None:

@@ -14,14 +14,14 @@ import torch
 from av.codec import Codec
 from av.codec.codec import UnknownCodecError
 
-from ..clips import SPLITS, Clips
-from ..config import Config, Corpus
+from ..config.streams import is_published_name
+from ..config.whole import Config, Corpus
 from ..corpora import list_clips
 from ..errors import InputError
-from ..extras import install_hint
+from ..machine.extras import install_hint
 from ..skeletons.reading import skeleton_points
+from ..storage.clips import SPLITS, Clips
 from ..storage.disk import free_bytes, in_words, nearest
-from ..streams.stream import is_published_name
 from .jobs import jobs, read_plan
 from .plan import Plan
 

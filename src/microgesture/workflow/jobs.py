@@ -7,8 +7,8 @@ from typing import Any
 
 import yaml
 
+from ..config.streams import is_published_name
 from ..errors import InputError
-from ..streams.stream import is_published_name
 from .plan import Plan
 
 

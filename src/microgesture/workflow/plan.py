@@ -11,21 +11,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..config import AblationRow, Config, load_config
+from ..config.base import Settings
+from ..config.corpora import CorpusBase
+from ..config.ensembles import EnsembleStep, PseudoLabelStep
+from ..config.measures import AblationRow, AblationStep, CrossSubjectStep
+from ..config.modalities import HEATMAPS, IN_SPACE, SKELETONS, store
+from ..config.streams import Branch, Stream, TrainStep
+from ..config.whole import Config, load_config
 from ..corpora import provides
-from ..corpora.planning import corpus_stages
-from ..corpus import CorpusBase
-from ..emotion.planning import emotion_stages
 from ..errors import InputError
-from ..networks.settings import HEATMAPS, IN_SPACE, SKELETONS
-from ..recogniser.planning import prediction_stages
-from ..report.planning import report_stage, reported_streams
-from ..settings import Settings
-from ..streams.settings import Stream
-from ..streams.stream import Branch, TrainStep, store
-from ..view.planning import view_stage
+from .corpus_stages import corpus_stages
+from .emotion_stages import emotion_stages
+from .prediction_stages import prediction_stages
+from .report_stages import report_stage, reported_streams
 from .stamps import code_digest
-from .steps import AblationStep, CrossSubjectStep, EnsembleStep, PseudoLabelStep
+from .view_stages import view_stage
 
 SOURCE = Path(__file__).resolve().parents[2]
 KINDS = ("keypoints", "rgb", "taylor", "flow", "depth", "face")

@@ -9,8 +9,8 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from ..clips import read_clips
 from ..errors import InputError
+from ..storage.clips import read_clips
 from ..storage.disk import free_bytes, in_words
 from ..storage.files import read_json
 from .jobs import Job, jobs

@@ -6,8 +6,8 @@ from pathlib import Path
 import pandas as pd
 
 from .clips import read_clips
-from .storage.files import write_csv
-from .storage.shards import Shard
+from .files import write_csv
+from .shards import Shard
 
 
 def list_quarantine(files: Sequence[Path], output: Path) -> None:

@@ -1,94 +1,22 @@
 """The configuration: every key of ``config.yaml``, its unit, its default and the reason for it."""
 
 import json
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import Field, StrictBool, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
-from .corpus import Corpus
-from .emotion.settings import EmotionSettings
-from .errors import InputError
-from .modalities.settings import (
-    DepthSettings,
-    FaceSettings,
-    FlowSettings,
-    KeypointSettings,
-    RgbSettings,
-    TaylorSettings,
-)
-from .recogniser.predictions import PredictionSettings
-from .report.settings import ReportSettings
-from .settings import Name, Settings
-from .streams.recipe import Recipe
-from .streams.settings import Stream, completed
-from .view.settings import ViewSettings
-
-
-class PseudoLabelSettings(Settings):
-    """Which of the test clips an ensemble labels for other streams to learn from."""
-
-    threshold: float = Field(0.65, ge=0, lt=1, description="probability above which a clip gets the likeliest class")
-    quota: int | None = Field(None, ge=1, description="most clips of a class, the surest first; null: any number")
-    agreement: bool = Field(False, description="only clips of which every stream alone says the same")
-
-
-class Ensemble(Settings):
-    """Streams whose probabilities are averaged."""
-
-    streams: tuple[Name, ...] = Field(min_length=1, description="keys of streams, all on one corpus")
-    weights: Literal["search", "grid", "equal"] | dict[Name, float] = Field(
-        "search",
-        description="search: the likeliest; grid: the most accurate of a grid, as often published; equal; or given for "
-        "each stream (scaled to sum 1)",
-    )
-    calibrate: StrictBool | Annotated[float, Field(gt=0)] = Field(
-        True, description="true: fit one temperature a stream before averaging; a number: this temperature for all"
-    )
-    like: Name | None = Field(
-        None,
-        description="another ensemble of as many streams whose temperatures and weights this one takes over, stream by "
-        "stream; for streams with pseudo_labels, to which no labelled clip is new",
-    )
-    pseudo_labels: PseudoLabelSettings = Field(
-        PseudoLabelSettings(), description="which test clips it labels for streams that name it as pseudo_labels"
-    )
-    stacking: bool = Field(
-        False, description="measure a logistic regression on all streams' scores too, only to compare it"
-    )
-
-    @model_validator(mode="after")
-    def _weights_fit(self) -> "Ensemble":
-        if isinstance(self.weights, dict):
-            if set(self.weights) != set(self.streams):
-                odd = sorted(set(self.weights) ^ set(self.streams))
-                raise ValueError(f"weights must name the ensemble's streams and no others; {odd[0]} does not fit")
-            if min(self.weights.values()) < 0 or sum(self.weights.values()) <= 0:
-                raise ValueError("weights must not be negative, and not all zero")
-        return self
-
-
-class AblationRow(Settings):
-    """One row of the ablation table."""
-
-    name: Name = Field(description="a stream or an ensemble; all on one corpus")
-    versus: Name | None = Field(None, description="the row above that this one is compared with, clip by clip")
-
-
-class Truth(Settings):
-    """Labels of test clips; only the table in ``results/cross_subject`` reads them, and nothing is made from it."""
-
-    file: str = Field(description="a CSV with a row for each clip")
-    id_column: str = Field("clip_id", description="its column with the clips' ids")
-    label_column: str = Field("label", description="its column with their classes, written as in a submission")
-
-
-class Submission(Settings):
-    """The file that is handed in."""
-
-    ensemble: Name = Field(description="a key of ensembles")
-    sample: str | None = Field(
-        None, description="the challenge's sample_submission.csv; its ids and order are followed"
-    )
+from ..errors import InputError
+from .base import Name, Settings, listed_problems
+from .corpora import Corpus
+from .emotion import EmotionSettings
+from .ensembles import Ensemble, Submission
+from .measures import AblationRow, Truth
+from .modalities import DepthSettings, FaceSettings, FlowSettings, KeypointSettings, RgbSettings, TaylorSettings
+from .predictions import PredictionSettings
+from .recipes import Recipe
+from .report import ReportSettings
+from .streams import Stream, completed
+from .view import ViewSettings
 
 
 class Config(Settings):
@@ -293,20 +221,6 @@ def load_config(raw: dict[str, Any]) -> Config:
         return Config.model_validate(raw)
     except ValidationError as error:
         raise InputError(f"the configuration cannot be used:\n{listed_problems(error)}") from None
-
-
-def listed_problems(error: ValidationError) -> str:
-    """What is wrong with some settings, one line a key."""
-    return "\n".join(f"  {_place(problem['loc'])}: {_sentence(problem)}" for problem in error.errors())
-
-
-def _place(loc: tuple[int | str, ...]) -> str:
-    return ".".join(str(part) for part in loc) or "settings"
-
-
-def _sentence(problem: dict[str, Any]) -> str:
-    message = problem["msg"].removeprefix("Value error, ")
-    return message if problem["type"] in ("value_error", "missing") else f"{message}, not {problem['input']!r}"
 
 
 def schema_json() -> str:

@@ -4,16 +4,9 @@ from typing import Literal
 
 from pydantic import Field
 
-from ..modalities.settings import (
-    DepthSettings,
-    FaceSettings,
-    FlowSettings,
-    KeypointSettings,
-    RgbSettings,
-    TaylorSettings,
-)
-from ..settings import Settings
-from ..streams.stream import TrainStep
+from .base import Settings
+from .modalities import DepthSettings, FaceSettings, FlowSettings, KeypointSettings, RgbSettings, TaylorSettings
+from .streams import TrainStep
 
 MANIFEST, SUMS, CARD = "recogniser.json", "SHA256SUMS", "README.md"
 FORMAT = 1

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from ..settings import Settings
+from .base import Settings
 
 
 class Variation(Settings):

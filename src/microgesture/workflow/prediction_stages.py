@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-from ..config import Config
+from ..config.predictions import FindingSettings, PredictionSettings
+from ..config.recogniser import RecogniserStep
+from ..config.whole import Config
 from ..errors import InputError
-from ..workflow.planned import Planned
-from .predictions import FindingSettings, PredictionSettings
-from .settings import RecogniserStep
+from .stages import Planned
 
 PAGE = ("microgesture/recogniser/page.html",)
 

@@ -1,10 +1,20 @@
-"""What the command line hands to the stage that writes the report."""
+"""Settings of the report."""
 
 from typing import Any
 
 from pydantic import Field
 
-from ..settings import Settings
+from .base import Settings
+
+
+class ReportSettings(Settings):
+    """The page ``results/report.html``."""
+
+    frames: bool = Field(
+        False,
+        description="show a few frames of some clips that every stream gets wrong, faces included; a page with frames "
+        "may be handed on only to those who may see the clips",
+    )
 
 
 class ReportStep(Settings):

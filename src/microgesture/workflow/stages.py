@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from ..settings import Settings
+from ..config.base import Settings
 
 
 class Planned(NamedTuple):

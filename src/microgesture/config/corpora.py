@@ -1,10 +1,10 @@
 """Settings of a corpus: where it lies, or how it is drawn, and how its release is read."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from .settings import Settings
+from .base import Settings
 
 
 class DemoSettings(Settings):
@@ -75,3 +75,26 @@ class ManifestCorpus(CorpusBase):
 
 
 Corpus = Annotated[MigaCorpus | Ma52Corpus | SmgCorpus | ManifestCorpus, Field(discriminator="format")]
+
+
+class DemoStep(DemoSettings):
+    """A corpus to draw."""
+
+    layout: Literal["miga", "ma52", "smg"] = Field(description="the release whose files to imitate")
+
+
+class ClipsStep(Settings):
+    """A corpus to list."""
+
+    corpus: str
+    format: Literal["miga", "ma52", "smg", "manifest"]
+    root: str = Field(description="folder of the corpus")
+    shards: int = Field(ge=1)
+    max_quarantined: float = Field(ge=0, le=1)
+    options: dict[str, Any] = Field({}, description="the reader's own settings")
+
+
+class SkeletonStep(Settings):
+    """Skeleton files to read, or videos to find keypoints in."""
+
+    root: str = Field(description="folder of the corpus")

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable
 
-from ..config import Config
-from ..workflow.planned import Planned
-from .step import ReportStep
+from ..config.report import ReportStep
+from ..config.whole import Config
+from .stages import Planned
 
 LISTED = {"corpora", "folds", "keypoints", "rgb", "taylor", "flow", "depth", "face", "ensembles", "emotion"}
 PAGE = tuple(f"microgesture/report/page.{part}" for part in ("html", "css", "js"))

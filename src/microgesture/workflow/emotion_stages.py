@@ -2,10 +2,9 @@
 
 from collections.abc import Iterator
 
-from ..config import AblationRow
-from ..workflow.planned import Planned
-from .settings import EmotionSettings
-from .steps import EmotionStep, EmotionSubmissionStep, EmotionTableStep, VideosStep
+from ..config.emotion import EmotionSettings, EmotionStep, EmotionSubmissionStep, EmotionTableStep, VideosStep
+from ..config.measures import AblationRow
+from .stages import Planned
 
 
 def emotion_stages(emotion: EmotionSettings, root: str, seed: int) -> Iterator[Planned]:

@@ -4,14 +4,9 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from ..settings import Settings
+from .base import Settings
+from .modalities import HEATMAPS, SCENES, SKELETONS, VIDEOS
 
-HEATMAPS = ("joint", "limb")
-SCENES = ("rgb", "taylor", "flow", "depth")  # in the same box about the person
-VIDEOS = (*SCENES, "face")
-LIT = ("rgb", "face")  # brighter and darker with the light
-IN_SPACE = ("skeleton3d", "bone3d")  # of joints in metres, which only some corpora have
-SKELETONS = ("skeleton", "bone", "direction", "motion", *IN_SPACE)
 _HEAD_DROPOUT = "share of the features dropped before the classifier, in training"
 
 

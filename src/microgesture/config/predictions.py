@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from ..settings import Settings
+from .base import Settings
 
 # Chosen on recordings of the demo's validation people: five of the corpus, and two drawn with long rests.
 THRESHOLD, STILLNESS = 0.5, 0.25

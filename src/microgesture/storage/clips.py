@@ -10,8 +10,8 @@ from pathlib import Path
 import pandas as pd
 import pyarrow as pa
 
-from .errors import InputError
-from .storage.parquet import read_parquet, write_parquet
+from ..errors import InputError
+from .parquet import read_parquet, write_parquet
 
 SPLITS = ("train", "val", "test")
 

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from ..errors import InputError
-from ..storage.parquet import read_parquet, write_parquet
+from .parquet import read_parquet, write_parquet
 
 SCHEMA = pa.schema([("clip_id", pa.string()), ("logits", pa.list_(pa.float32())), ("reason", pa.string())])
 PREDICTIONS = pa.schema([("clip_id", pa.string()), ("probabilities", pa.list_(pa.float32())), ("streams", pa.int32())])

@@ -2,10 +2,11 @@
 
 from collections.abc import Collection, Iterator
 
-from ..config import Config
-from ..workflow.planned import Planned
-from ..workflow.steps import ClipsStep, DemoStep, DepthStep, FaceStep, RgbStep, SkeletonStep
-from . import FORMATS
+from ..config.corpora import ClipsStep, DemoStep, SkeletonStep
+from ..config.modalities import DepthStep, FaceStep, RgbStep
+from ..config.whole import Config
+from ..corpora import FORMATS
+from .stages import Planned
 
 # Facts about a release that its reader takes from a table.
 TABLES = {

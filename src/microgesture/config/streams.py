@@ -1,12 +1,25 @@
-"""What the configuration says of a stream, and what follows for one that fuses two others."""
+"""Settings of streams: one trained network each, what it sees and how it is trained."""
 
+import re
 from collections.abc import Mapping
+from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from ..networks.settings import NetworkSettings, TokenFusionSettings
-from ..settings import Name, Settings
-from .stream import Inputs, Modality
+from .base import Name, Settings
+from .modalities import Modality, SelectionName
+from .networks import NetworkSettings, TokenFusionSettings
+from .recipes import Recipe
+
+Inputs = Annotated[tuple[Modality, ...], Field(min_length=1, max_length=2)]
+
+
+def is_published_name(text: str) -> bool:
+    """Whether a text is written like torchvision's names of weights, as ``Swin_S_Weights.IMAGENET1K_V1`` is.
+
+    Files' names are not: their last part is no upper-case word.
+    """
+    return re.fullmatch(r"[A-Z]\w*_Weights\.[A-Z][A-Z0-9_]*", text) is not None
 
 
 class Stream(Settings):
@@ -108,3 +121,44 @@ def _fused(name: str, streams: Mapping[str, Stream]) -> Stream:
         )
     follows = {"corpus": one.corpus, "input": (*one.inputs, *other.inputs), "init": stream.fuses}
     return stream.model_copy(update={**follows, "network": stream.network or TokenFusionSettings()})
+
+
+class Branch(Settings):
+    """One of the two networks that a fused stream joins."""
+
+    network: NetworkSettings
+    recipe: Recipe = Field(description="of the stream that it comes from, which says how its input is shown")
+
+
+class TrainStep(Settings):
+    """A stream to train, or to predict with."""
+
+    stream: str
+    inputs: Inputs = Field(description="what the network sees, in the order of its arguments")
+    selection: SelectionName | None = Field(description="of keypoints; null for videos alone")
+    margin: float | None = Field(
+        None, description="about the person in the stored videos, for heatmaps seen in the same crop; else null"
+    )
+    network: NetworkSettings
+    branches: tuple[Branch, ...] | None = Field(
+        None, description="of a fused stream, in the order of its inputs; null for every other"
+    )
+    recipe: Recipe
+    seed: int
+    weights: str | None = Field(None, description="published weights to start from: a name, or a file")
+    pseudo_labels: str | None = Field(None, description="ensemble whose labels of test clips are learnt from too")
+    folds: int | None = Field(None, ge=2, description="parts that the subjects are dealt into; null: train on all")
+    max_quarantined: float = Field(ge=0, le=1, description="share of clips without this input above which it fails")
+
+    @property
+    def parts(self) -> tuple["TrainStep", ...]:
+        """The branches of a fused stream, each as a stream of one input; none for every other.
+
+        An input is shown as its branch's recipe says, but for mirroring, which is decided for all of them.
+        """
+        return tuple(map(self._part, self.inputs, self.branches)) if self.branches else ()
+
+    def _part(self, modality: Modality, branch: Branch) -> "TrainStep":
+        shared = {"flip": self.recipe.flip, "test_flip": self.recipe.test_flip}
+        changed = {"inputs": (modality,), "network": branch.network, "branches": None}
+        return self.model_copy(update={**changed, "recipe": branch.recipe.model_copy(update=shared)})

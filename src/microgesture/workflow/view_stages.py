@@ -2,10 +2,10 @@
 
 from collections.abc import Collection, Iterable
 
-from ..config import Config
-from ..networks.settings import HEATMAPS
-from ..workflow.planned import Planned
-from .settings import HeatmapView, ViewStep
+from ..config.modalities import HEATMAPS
+from ..config.view import HeatmapView, ViewStep
+from ..config.whole import Config
+from .stages import Planned
 
 
 def view_stage(config: Config, corpus: str, kinds: Collection[str], ensemble: str | None) -> Planned:

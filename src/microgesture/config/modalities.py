@@ -4,8 +4,24 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from ..settings import Settings
-from ..streams.stream import SelectionName
+from .base import Settings
+
+HEATMAPS = ("joint", "limb")
+SCENES = ("rgb", "taylor", "flow", "depth")  # in the same box about the person
+VIDEOS = (*SCENES, "face")
+LIT = ("rgb", "face")  # brighter and darker with the light
+IN_SPACE = ("skeleton3d", "bone3d")  # of joints in metres, which only some corpora have
+SKELETONS = ("skeleton", "bone", "direction", "motion", *IN_SPACE)
+Modality = Literal[
+    *("joint", "limb", "skeleton", "bone", "direction", "motion", "skeleton3d", "bone3d"),
+    *("rgb", "taylor", "flow", "depth", "face"),
+]
+SelectionName = Literal["21", "22", "36", "42", "68", "25"]
+
+
+def store(modality: Modality) -> str:
+    """The kind of shard that a modality is made of: ``keypoints`` or a kind of video."""
+    return "keypoints" if modality in (*HEATMAPS, *SKELETONS) else modality
 
 
 class KeypointSettings(Settings):
@@ -111,3 +127,19 @@ class DepthSettings(Settings):
     def is_learned(self) -> bool:
         """Whether a network makes it, and from the rgb frames."""
         return self.backend == "transformers"
+
+
+class RgbStep(RgbSettings):
+    """Clips to cut out of the videos of a corpus."""
+
+    root: str = Field(description="folder of the corpus")
+
+
+class FaceStep(FaceSettings):
+    """Faces to align in the videos of a corpus."""
+
+    root: str = Field(description="folder of the corpus")
+
+
+class DepthStep(DepthSettings, RgbSettings, KeypointSettings):
+    """Depth to make in the same frames as rgb."""

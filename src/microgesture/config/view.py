@@ -4,8 +4,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from ..settings import Settings
-from ..streams.stream import SelectionName
+from .base import Settings
+from .modalities import SelectionName
 
 
 class ViewSettings(Settings):
