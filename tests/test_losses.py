@@ -6,7 +6,7 @@ import torch
 from pydantic import TypeAdapter
 from scipy.special import log_softmax
 
-from microgesture.config.networks import NetworkSettings
+from microgesture.config.networks import Network
 from microgesture.networks import build
 from microgesture.skeletons.keypoints import SELECTIONS
 from microgesture.streams.losses import (
@@ -112,7 +112,7 @@ def test_semantic_loss_of_nothing_is_one_feature_s_share():
     ids=lambda value: value["name"] if isinstance(value, dict) else "",
 )
 def test_every_network_shows_its_features(settings, shape):
-    checked = TypeAdapter(NetworkSettings).validate_python(settings)
+    checked = TypeAdapter(Network).validate_python(settings)
     network = build(checked, [3], 2, SELECTIONS["22"]).eval()
     anchors, labels = SemanticAnchors(network, torch.device("cpu")), torch.tensor([1, 0])
     x, linear = torch.rand(shape), network.head[-1]

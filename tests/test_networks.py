@@ -4,7 +4,7 @@ from pydantic import TypeAdapter
 from torch import nn
 from torch.nn.functional import cross_entropy
 
-from microgesture.config.networks import NetworkSettings
+from microgesture.config.networks import Network
 from microgesture.networks import NETWORKS, build
 from microgesture.networks.paths import mean_probability, per_path
 from microgesture.skeletons.keypoints import SELECTIONS
@@ -28,7 +28,7 @@ def narrow_settings(name: str) -> dict[str, object]:
 
 def network(channels: tuple[int, ...] | None = None, classes: int = 32, **settings: object) -> nn.Module:
     torch.manual_seed(0)
-    checked = TypeAdapter(NetworkSettings).validate_python(settings)
+    checked = TypeAdapter(Network).validate_python(settings)
     return build(checked, channels or CHANNELS.get(checked.name, (3,)), classes, SELECTIONS["36"])
 
 

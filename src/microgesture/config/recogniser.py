@@ -2,10 +2,10 @@
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, create_model
 
 from .base import Settings
-from .modalities import DepthSettings, FaceSettings, FlowSettings, KeypointSettings, RgbSettings, TaylorSettings
+from .modalities import MODALITIES
 from .streams import TrainStep
 
 MANIFEST, SUMS, CARD = "recogniser.json", "SHA256SUMS", "README.md"
@@ -28,18 +28,20 @@ class Lengths(Settings):
     fps: float = Field(gt=0, description="frames a second of the recordings")
 
 
-class RecogniserStep(Settings):
-    """An ensemble to hand over, and how what its streams see is made."""
+class _RecogniserStep(Settings):
+    """An ensemble to export; the settings of the modalities follow."""
 
     ensemble: str
     corpus: str
     pose: Literal["mediapipe"] | None = Field(None, description="what found the keypoints; null: they came with files")
-    keypoints: KeypointSettings
-    rgb: RgbSettings
-    face: FaceSettings
-    taylor: TaylorSettings
-    flow: FlowSettings
-    depth: DepthSettings
+
+
+RecogniserStep = create_model(
+    "RecogniserStep",
+    __base__=_RecogniserStep,
+    __doc__="An ensemble to export, and how the inputs of its streams are made.",
+    **{name: (modality.settings, modality.settings()) for name, modality in MODALITIES.items()},
+)
 
 
 class Recogniser(RecogniserStep):

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from ..config.modalities import MODALITIES, store
 from ..config.predictions import FindingSettings, PredictionSettings
 from ..config.recogniser import RecogniserStep
 from ..config.whole import Config
@@ -19,20 +20,20 @@ def recogniser_step(config: Config, ensemble: str) -> RecogniserStep:
     if ensemble not in config.ensembles:
         raise InputError(f"there is no ensemble '{ensemble}'; choose one of {', '.join(config.ensembles)}")
     streams = config.ensembles[ensemble].streams
-    for modality, settings, free in (("flow", config.flow, "dis"), ("depth", config.depth, "skeleton")):
-        seeing = [name for name in streams if modality in config.streams[name].inputs]
-        if seeing and settings.backend != free:
-            raise InputError(
-                f"ensemble '{ensemble}' cannot be handed over: its stream {seeing[0]} sees {modality}, and with "
-                f"{modality}.backend: {settings.backend} what makes it is not part of the folder. Export an ensemble "
-                f"without that stream (--ensemble, or submission.ensemble), or train with {modality}.backend: {free}"
-            )
+    for name in streams:
+        for modality in map(store, config.streams[name].inputs):
+            if other := config.modality(modality).portable_with:
+                raise InputError(
+                    f"ensemble '{ensemble}' cannot be exported: its stream {name} sees {modality}, and the settings of "
+                    f"{modality} name a network or a folder that is not part of an exported recogniser. Export an "
+                    f"ensemble without that stream (--ensemble, or submission.ensemble), or train with {other}"
+                )
     corpus = config.streams[streams[0]].corpus
     return RecogniserStep(
         ensemble=ensemble,
         corpus=corpus,
         pose=config.corpora[corpus].pose,
-        **{part: getattr(config, part) for part in ("keypoints", "rgb", "face", "taylor", "flow", "depth")},
+        **{name: config.modality(name) for name in MODALITIES},
     )
 
 
