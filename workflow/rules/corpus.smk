@@ -48,7 +48,9 @@ rule list_clips:
 rule list_quarantine:
     input:
         clips=expand("results/clips/{corpus}.parquet", corpus=plan.config.corpora),
-        shards=[path for kind in ("skeletons", *KINDS) for path in all_shards(kind)],
+        shards=[
+            path for kind in ("skeletons", *MODALITIES) for path in all_shards(kind)
+        ],
     output:
         "results/quarantine.csv",
     log:

@@ -38,6 +38,11 @@ class ModalitySettings(Settings):
         return False
 
     @property
+    def unused_modules(self) -> tuple[str, ...]:
+        """Modules of the stage that these values have no use for, so that changed code there makes nothing again."""
+        return ()
+
+    @property
     def weights_file(self) -> str | None:
         """A file, or the published name, of the weights of that network; None if there is none to track."""
         return None

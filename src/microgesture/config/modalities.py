@@ -131,6 +131,11 @@ class FlowSettings(ModalitySettings):
         return self.weights if self.weights and PurePath(self.weights).suffix else None
 
     @property
+    def unused_modules(self) -> tuple[str, ...]:
+        """The code of the networks, where none is used."""
+        return () if self.is_learned else ("microgesture.modalities.learned_flow",)
+
+    @property
     def portable_with(self) -> str | None:
         """DIS needs no weights."""
         return "flow.backend: dis" if self.is_learned else None
@@ -177,6 +182,11 @@ class DepthSettings(ModalitySettings):
         return ("keypoints",)
 
     @property
+    def unused_modules(self) -> tuple[str, ...]:
+        """The code of the networks, where none is used."""
+        return () if self.is_learned else ("microgesture.modalities.learned_depth",)
+
+    @property
     def portable_with(self) -> str | None:
         """The skeleton backend needs nothing but keypoints."""
         return None if self.backend == "skeleton" else "depth.backend: skeleton"
@@ -188,7 +198,7 @@ MODALITIES: dict[str, Modality] = {
         Modality(
             "keypoints",
             "keypoints",
-            "microgesture.skeletons.keypoints",
+            "microgesture.modalities.keypoints",
             KeypointSettings,
             codec="zstd",
             dtype="float32",
@@ -205,7 +215,7 @@ MODALITIES: dict[str, Modality] = {
             lit=True,
             reads_clips=True,
             opens_videos=True,
-            first_recipe={"color_jitter": "0.2  # light differs from person to person"},
+            first_recipe={"jitter": "0.2  # light differs from person to person"},
         ),
         Modality(
             "taylor",

@@ -17,8 +17,8 @@ from ..errors import InputError, UnusableClip
 from ..machine.extras import install_hint
 from ..networks.compat import prepare_torchvision
 from ..storage.shards import Shard
-from .flow import to_stored
 from .inference import Batches, autocast, device_named, finite
+from .stored_flow import to_stored
 
 prepare_torchvision()
 

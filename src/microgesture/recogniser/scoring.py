@@ -2,21 +2,18 @@
 
 import tempfile
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from torch import nn
 
-from ..config.modalities import store
+from ..config.modalities import MODALITIES, store
 from ..config.recogniser import Recogniser
 from ..ensembles.fusion import Fusion, fuse
 from ..errors import UnusableClip
-from ..modalities.depth import make_depth
-from ..modalities.face import make_face
-from ..modalities.flow import make_flow
-from ..modalities.rgb import make_rgb
-from ..modalities.taylor import make_taylor
+from ..modalities.work import Work
 from ..pose.holistic import require_mediapipe
 from ..progress import progress
 from ..storage.clips import Clips
@@ -27,8 +24,6 @@ from .loading import open_network, open_recogniser
 from .motion import motion_of
 from .pieces import ROOT, Piece, each_piece, read_keypoints, store_keypoints, store_part, store_reason
 from .windows import Recording, window_table
-
-SEEN = {"rgb", "taylor", "flow", "face"}  # kinds of shard for which the video is decoded
 
 
 @dataclass(frozen=True)
@@ -84,7 +79,7 @@ class Scorer:
         wanted = self._pose and self._reads_keypoints
         with tempfile.TemporaryDirectory(prefix="microgesture") as scratch:
             keypoints = read_keypoints(clips, recording, wanted, Path(scratch))
-            pieces, total = each_piece(clips, bool(self._kinds & SEEN), Path(scratch)), table.shard.nunique()
+            pieces, total = each_piece(clips, self._opens_videos, Path(scratch)), table.shard.nunique()
             for piece in progress(pieces, f"windows of {recording.name}", total, "piece"):
                 with tempfile.TemporaryDirectory(dir=scratch) as folder:
                     shards = self._make(piece, keypoints, Path(folder))
@@ -104,41 +99,46 @@ class Scorer:
         return {store(modality) for modality in self.recogniser.inputs}
 
     @property
+    def _made(self) -> list[str]:
+        """The modalities to make, in an order in which they can be made: those of the streams, and their sources."""
+        wanted = set(self._kinds)
+        for name in reversed(MODALITIES):
+            if name in wanted:
+                wanted.update(getattr(self.recogniser, name).made_from)
+        return [name for name in MODALITIES if name in wanted and name != "keypoints"]
+
+    @property
+    def _opens_videos(self) -> bool:
+        return any(MODALITIES[name].opens_videos for name in self._made)
+
+    @property
     def _reads_keypoints(self) -> bool:
-        return bool(self._kinds & {"keypoints", "depth", "face"})
+        return any("keypoints" in getattr(self.recogniser, name).needs for name in self._kinds)
 
     def _make(self, piece: Piece, keypoints: np.ndarray | UnusableClip, folder: Path) -> dict[str, list[Path]]:
         """The shards of all inputs of a piece, by kind; what cannot be made of a window says why in its shard."""
-        wanted, settings, scratch = self._kinds, self.recogniser, folder / "scratch"
-        files = {kind: folder / f"{kind}.arrow" for kind in (*wanted, "keypoints", "rgb", "skeletons")}
+        files = {kind: folder / f"{kind}.arrow" for kind in ("keypoints", "skeletons", *self._made)}
         clips, rows = piece.clips, piece.clips.table
-        rgb, selection = settings.rgb.model_dump(), settings.keypoints.selection
-        store_keypoints(rows, keypoints, selection, files["keypoints"])
-        if wanted & {"rgb", "taylor", "flow"}:
-            if piece.damage:
-                store_reason(rows, piece.damage, files["rgb"])
-            else:
-                make_rgb(clips, 0, ROOT, files["keypoints"], files["rgb"], scratch, **rgb)
-        if "taylor" in wanted:
-            make_taylor(files["rgb"], files["taylor"], scratch, **settings.taylor.model_dump())
-        if "flow" in wanted:
-            machine = {"device": self._machine.device, "threads": self._machine.threads}
-            make_flow(files["rgb"], files["flow"], scratch, **settings.flow.model_dump(), **machine)
-        if "depth" in wanted:
-            make_depth(
-                *(clips, 0, files["keypoints"], files["depth"], scratch),
-                backend=settings.depth.backend,
-                selection=selection,
-                **rgb,
+        store_keypoints(rows, keypoints, self.recogniser.keypoints.selection, files["keypoints"])
+        with_skeletons = Clips(store_part(rows, keypoints, files["skeletons"]), clips.classes, clips.targets)
+        for name in self._made:
+            modality, own = MODALITIES[name], getattr(self.recogniser, name)
+            if modality.opens_videos and piece.damage:
+                store_reason(rows, piece.damage, files[name])
+                continue
+            sources = (*own.made_from, *own.made_from_if_there)
+            work = Work(
+                settings={used: getattr(self.recogniser, used) for used in (name, *modality.uses)},
+                output=files[name],
+                scratch=folder / "scratch",
+                shards={kind: files[kind] for kind in sources},
+                clips=with_skeletons if "skeletons" in sources else clips,
+                root=ROOT,
+                device=self._machine.device,
+                threads=self._machine.threads,
             )
-        if "face" in wanted:
-            if piece.damage:
-                store_reason(rows, piece.damage, files["face"])
-            else:
-                there = Clips(store_part(rows, keypoints, files["skeletons"]), clips.classes, clips.targets)
-                face = settings.face.model_dump()
-                make_face(there, 0, ROOT, files["skeletons"], files["face"], scratch, **face)
-        return {kind: [files[kind]] for kind in wanted}
+            import_module(modality.module).make(work)
+        return {kind: [files[kind]] for kind in self._kinds}
 
     def _listen(self, table: pd.DataFrame, shards: dict[str, list[Path]], reasons: dict[str, str]) -> np.ndarray:
         """The logits of every stream for some windows, (S, N, K), NaN where it has none; ``reasons`` gets its first."""

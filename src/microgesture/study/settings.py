@@ -7,6 +7,9 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..config.declarations import Modality
+from ..config.modalities import MODALITIES, VIDEOS
+
 CORPUS = "mine"
 SELECTIONS = {137: "36", 35: "22", 28: "22"}  # by the points of a file
 _SIDED = re.compile(r"(?<![a-z])(left|right)(?![a-z])", re.IGNORECASE)
@@ -141,27 +144,29 @@ def _recipes(video: bool, keypoints: bool, size: Size, epochs: int, training: in
     variation: {{shortest: 0.6, rotation: 20, scale: 0.15, shear: 0.15, noise: 0.01}}
     views: 1
 {common}"""
-    if video:
-        text += f"""\
+    for name in _proposed(video, keypoints):
+        if name == "rgb":
+            text += f"""\
   rgb: &videos
     frames: {size.frames}  # sampled from a clip
     size: {size.side}  # side of the network's input in pixels
     crop_area: [0.7, 1.0]  # share of the image in a random crop
-    jitter: 0.2  # light differs from person to person
     views: 1  # samplings of a clip in testing; 4 as published
-{common}  taylor:
-    <<: *videos
-    jitter: 0
-    mean: [3, 5, 8]  # networks that start from nothing need inputs of about unit size
-    std: [8, 11, 17]
-  flow:
-    <<: *videos
-    jitter: 0
-    flow_bound: 0.01  # motion a frame that counts as 1, as a share of the side
-"""
-    if video and keypoints:
-        text += "  depth:\n    <<: *videos\n    jitter: 0\n"
+{common}"""
+        else:
+            text += f"  {name}:\n    <<: *videos\n"
+        text += "".join(f"    {key}: {value}\n" for key, value in MODALITIES[name].first_recipe.items())
     return text
+
+
+def _proposed(video: bool, keypoints: bool) -> list[str]:
+    """The videos that a new study has streams of."""
+    there = {"video"} | ({"keypoints"} if keypoints else set())
+    return [name for name in VIDEOS if video and _is_proposed(MODALITIES[name], there)]
+
+
+def _is_proposed(modality: Modality, there: set[str]) -> bool:
+    return modality.first_recipe is not None and modality.settings().needs <= there
 
 
 def _streams(video: bool, keypoints: bool, size: Size) -> dict[str, str]:
@@ -173,8 +178,7 @@ def _streams(video: bool, keypoints: bool, size: Size) -> dict[str, str]:
         streams["joint"] = f"{{corpus: {CORPUS}, input: joint, network: {pose}, recipe: heatmaps}}"
         streams["limb"] = f"{{corpus: {CORPUS}, input: limb, network: {pose}, recipe: heatmaps}}"
         streams["skeleton"] = f"{{corpus: {CORPUS}, input: skeleton, network: {graph}, recipe: skeletons}}"
-    kinds = (["rgb", "taylor", "flow"] if video else []) + (["depth"] if video and keypoints else [])
-    for kind in kinds:
+    for kind in _proposed(video, keypoints):
         streams[kind] = f"{{corpus: {CORPUS}, input: {kind}, network: {swin}, recipe: {kind}}}"
     return streams
 

@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
+from ..config.modalities import MODALITIES
 from ..config.view import ViewStep
 from ..errors import InputError, UnusableClip
-from ..modalities.flow import from_stored
 from ..skeletons.keypoints import Selection, in_picture, selection_named
 from ..storage.clips import Clips
 from ..storage.files import replacing
@@ -37,11 +37,6 @@ WHEEL = 44  # pixels
 TOGETHER = 32  # frames of a video that are read and drawn at a time
 MEASURED = 64  # frames of a clip, at most, whose flow says which speed is a fast one
 RATE = 25  # pictures a second, where the clips table does not say
-NOTES = {
-    "taylor": "displacement, velocity, acceleration as red, green, blue; brightened",
-    "depth": "brighter is nearer",
-    "face": "black where none was found",
-}
 GUESSES = 3  # classes that the prediction names
 
 
@@ -133,7 +128,7 @@ def rows_of(clip: Any, source: Source, step: ViewStep, frames_N: np.ndarray) -> 
     """
     figures = ["rgb"] if "rgb" in step.kinds else ["keypoints"] if "keypoints" in step.kinds else []
     heatmaps = list(step.heatmaps) if "keypoints" in step.kinds else []
-    videos = [kind for kind in ("taylor", "flow", "depth", "face") if kind in step.kinds]
+    videos = [kind for kind in step.kinds if MODALITIES[kind].is_video and kind not in figures]
     ways = {_figure_row: figures, _heatmap_row: heatmaps, _video_row: videos}
     rows = []
     for make, names in ways.items():
@@ -199,15 +194,17 @@ def _heatmap_row(modality: str, clip: Any, source: Source, step: ViewStep, frame
 
 
 def _video_row(kind: str, clip: Any, source: Source, step: ViewStep, frames_N: np.ndarray) -> Row:
-    if kind == "flow":
+    modality = MODALITIES[kind]
+    if modality.content == "vectors":
         # The clip's fastest motion has full colour in every picture, whichever frames are asked for.
-        full = full_speed(from_stored(_read(kind, clip, source, moments(clip.n_frames, MEASURED))))
-        pictures_NHWC = flow_pictures(from_stored(_read(kind, clip, source, frames_N)), full)
+        pixel = np.float32(modality.unit)
+        full = full_speed(_read(kind, clip, source, moments(clip.n_frames, MEASURED)) / pixel)
+        pictures_NHWC = flow_pictures(_read(kind, clip, source, frames_N) / pixel, full)
         note = f"full colour: {full:.1f} pixels a frame"
         return Row(kind, scaled(pictures_NHWC, step.cell), note, flow_wheel(WHEEL))
     pictures_NHWC = _read(kind, clip, source, frames_N)
-    if kind == "depth":
+    if modality.channels == 1:
         pictures_NHWC = np.repeat(pictures_NHWC[..., None], 3, -1)
-    elif kind == "taylor":
-        pictures_NHWC = brightened(pictures_NHWC, 128 if step.signed else 0)
-    return Row(kind, scaled(pictures_NHWC, step.cell), NOTES[kind])
+    if kind in step.rest:
+        pictures_NHWC = brightened(pictures_NHWC, step.rest[kind])
+    return Row(kind, scaled(pictures_NHWC, step.cell), modality.caption)

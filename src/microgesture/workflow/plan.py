@@ -15,12 +15,12 @@ from ..config.base import Settings
 from ..config.corpora import CorpusBase
 from ..config.ensembles import EnsembleStep, PseudoLabelStep
 from ..config.measures import AblationRow, AblationStep, CrossSubjectStep
-from ..config.modalities import HEATMAPS, IN_SPACE, SKELETONS, store
+from ..config.modalities import HEATMAPS, IN_SPACE, MODALITIES, SKELETONS, store
 from ..config.streams import Branch, Stream, TrainStep
 from ..config.whole import Config, load_config
 from ..corpora import provides
 from ..errors import InputError
-from .corpus_stages import corpus_stages
+from .corpus_stages import corpus_stages, sources
 from .emotion_stages import emotion_stages
 from .prediction_stages import prediction_stages
 from .report_stages import report_stage, reported_streams
@@ -28,7 +28,6 @@ from .stamps import code_digest
 from .view_stages import view_stage
 
 SOURCE = Path(__file__).resolve().parents[2]
-KINDS = ("keypoints", "rgb", "taylor", "flow", "depth", "face")
 # Progress bars and error classes have no part in any result.
 WITHOUT_EFFECT = ("microgesture.progress", "microgesture.errors")
 # What a drawn corpus will have, before it is drawn.
@@ -154,7 +153,7 @@ class Plan:
     def stores(self, stream: str) -> list[str]:
         """The kinds of shard that a stream is trained on."""
         wanted = {store(modality) for modality in self.config.streams[stream].inputs}
-        return [kind for kind in KINDS if kind in wanted]
+        return [kind for kind in MODALITIES if kind in wanted]
 
     def kinds(self, corpus: str) -> list[str]:
         """The kinds of shard that some stream, or another kind that one needs, wants of a corpus."""
@@ -165,11 +164,14 @@ class Plan:
             wanted.add("face")
         if corpus == self.framed:
             wanted.add("rgb")
-        if wanted & ({"taylor", "flow", "depth"} if self.config.depth.is_learned else {"taylor", "flow"}):
-            wanted.add("rgb")
-        if wanted & {"rgb", "depth"} and "keypoints" in self.provides(corpus):
-            wanted.add("keypoints")
-        return [kind for kind in KINDS if kind in wanted]
+        for kind in reversed(MODALITIES):
+            if kind in wanted:
+                wanted.update(self.sources(kind, corpus))
+        return [kind for kind in MODALITIES if kind in wanted]
+
+    def sources(self, kind: str, corpus: str) -> tuple[str, ...]:
+        """The kinds of shard that a modality of a corpus is made from."""
+        return sources(self.config, kind, self.provides(corpus))
 
     def _look(self, corpus: str) -> frozenset[str]:
         settings = self.config.corpora[corpus]
@@ -197,9 +199,7 @@ class Plan:
                     )
 
     def _needed_from_corpus(self, stream: Stream) -> list[str]:
-        from_keypoints = {*HEATMAPS, *SKELETONS} | ({"depth"} if self.config.depth.backend == "skeleton" else set())
-        needed = ["keypoints" if modality in from_keypoints else "video" for modality in stream.inputs]
-        needed += ["keypoints" for modality in stream.inputs if modality == "face"]
+        needed = [need for modality in stream.inputs for need in sorted(self.config.modality(store(modality)).needs)]
         return needed + ["metres" for modality in stream.inputs if modality in IN_SPACE]
 
     def _same_corpus(self, one: str, other: str) -> bool:

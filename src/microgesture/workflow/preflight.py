@@ -9,14 +9,15 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+from ..config.modalities import MODALITIES
 from ..errors import InputError
 from ..storage.clips import read_clips
 from ..storage.disk import free_bytes, in_words
 from ..storage.files import read_json
 from .jobs import Job, jobs
-from .plan import KINDS, Plan
+from .plan import Plan
 
-SHARD_STAGES = ("skeletons", *KINDS)
+SHARD_STAGES = ("skeletons", *MODALITIES)
 UNKNOWN = "?"
 
 
