@@ -8,15 +8,15 @@ import pytest
 import yaml
 
 from fixtures.project import ROOT, TINY
+from microgesture.config.modalities import MODALITIES
 from microgesture.errors import InputError
 from microgesture.workflow.jobs import jobs, read_plan
-from microgesture.workflow.plan import KINDS
 
 STAGES = {
     "draw_demo": "demo",
     "list_clips": "clips",
     "read_skeletons": "skeletons",
-    **{f"make_{kind}": kind for kind in KINDS},
+    **{f"make_{kind}": kind for kind in MODALITIES},
     "train_stream": "train",
     "train_fold": "train",
     "predict_stream": "predict",

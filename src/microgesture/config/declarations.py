@@ -48,6 +48,16 @@ class ModalitySettings(Settings):
         return None
 
     @property
+    def files(self) -> dict[str, str | None]:
+        """The files and folders that the settings name, by key, for ``doctor`` to look for."""
+        return {}
+
+    @property
+    def package(self) -> tuple[str, str] | None:
+        """The package that a learned one needs, and the extra of this project that installs it; None: no extra."""
+        return None
+
+    @property
     def portable_with(self) -> str | None:
         """The setting with which an exported recogniser could make it from a new video; None if it can already."""
         return None

@@ -136,6 +136,16 @@ class FlowSettings(ModalitySettings):
         return () if self.is_learned else ("microgesture.modalities.learned_flow",)
 
     @property
+    def files(self) -> dict[str, str | None]:
+        """The weights, if they are a file."""
+        return {"weights": self.weights_file}
+
+    @property
+    def package(self) -> tuple[str, str] | None:
+        """The package ptlflow."""
+        return ("ptlflow", "flow") if self.backend == "ptlflow" else None
+
+    @property
     def portable_with(self) -> str | None:
         """DIS needs no weights."""
         return "flow.backend: dis" if self.is_learned else None
@@ -185,6 +195,16 @@ class DepthSettings(ModalitySettings):
     def unused_modules(self) -> tuple[str, ...]:
         """The code of the networks, where none is used."""
         return () if self.is_learned else ("microgesture.modalities.learned_depth",)
+
+    @property
+    def files(self) -> dict[str, str | None]:
+        """The folder of depth videos."""
+        return {"folder": self.folder}
+
+    @property
+    def package(self) -> tuple[str, str] | None:
+        """The package transformers."""
+        return ("transformers", "depth") if self.is_learned else None
 
     @property
     def portable_with(self) -> str | None:

@@ -14,6 +14,7 @@ import torch
 from av.codec import Codec
 from av.codec.codec import UnknownCodecError
 
+from ..config.modalities import MODALITIES
 from ..config.streams import is_published_name
 from ..config.whole import Config, Corpus
 from ..corpora import list_clips
@@ -111,16 +112,16 @@ def writable(folder: Path) -> Finding:
 def needed_files(config: Config) -> Iterator[Finding]:
     """The files and packages that the configuration names besides the corpora, where they are missing."""
     named = {f"streams.{name}.weights": stream.weights for name, stream in config.streams.items()}
-    if config.flow.weights and Path(config.flow.weights).suffix:
-        named["flow.weights"] = config.flow.weights
-    named |= {"depth.folder": config.depth.folder, "submission.sample": config.submission.sample}
+    modalities = {name: config.modality(name) for name in MODALITIES}
+    named |= {f"{name}.{key}": path for name, own in modalities.items() for key, path in own.files.items()}
+    named |= {"submission.sample": config.submission.sample}
     for key, path in named.items():
         if path and not is_published_name(path) and not Path(path).exists():
             yield Finding(key, f"{path}: no such file or folder", stops=True)
-    if config.depth.is_learned and importlib.util.find_spec("transformers") is None:
-        yield Finding("depth.backend", f"needs packages that are not installed: {install_hint('depth')}", stops=True)
-    if config.flow.backend == "ptlflow" and importlib.util.find_spec("ptlflow") is None:
-        yield Finding("flow.backend", f"needs packages that are not installed: {install_hint('flow')}", stops=True)
+    for name, own in modalities.items():
+        if own.package and importlib.util.find_spec(own.package[0]) is None:
+            missing = f"needs packages that are not installed: {install_hint(own.package[1])}"
+            yield Finding(f"{name}.backend", missing, stops=True)
     if importlib.util.find_spec("mediapipe") is None:
         for name in (name for name, corpus in config.corpora.items() if corpus.pose):
             missing = f"needs packages that are not installed: {install_hint('pose')}"
