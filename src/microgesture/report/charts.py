@@ -16,7 +16,7 @@ DOT = 6  # radius of the largest dot
 MARGIN = 38  # left of a frame
 ABOVE = DOT + 1  # a frame
 BELOW = 22  # a frame
-LETTER = 6.2  # width of a letter of a label, on average
+LETTER = 6.5  # width of a letter of a label, on average
 
 
 def reliability_chart(name: str, before: pd.DataFrame, after: pd.DataFrame) -> Markup:
