@@ -18,11 +18,7 @@ from ..storage.scores import Prediction, read_predictions
 from ..storage.shards import Shard
 from .clip import Source, write_view
 
-PREDICTED = (
-    "held_out.parquet",
-    "val.parquet",
-    "test.parquet",
-)  # of an ensemble; the first file that has the clip is used
+PREDICTED = ("held_out.parquet", "val.parquet", "test.parquet")  # of an ensemble, in order of precedence
 
 
 def find_clip(results: Path, corpora: Iterable[str], clip_id: str) -> tuple[str, Clips]:
@@ -43,7 +39,9 @@ def find_clip(results: Path, corpora: Iterable[str], clip_id: str) -> tuple[str,
     if not found:
         known = [known for clips in listed.values() for known in clips.table.clip_id]
         near = get_close_matches(clip_id, known, 3) or known[:3]
-        raise InputError(f"there is no clip {clip_id} in {', '.join(listed)}; similar clips are {', '.join(near)}")
+        raise InputError(
+            f"there is no clip {clip_id} in {', '.join(listed)}; there are, for example, {', '.join(near)}"
+        )
     (corpus,) = found
     row = listed[corpus].table.set_index("clip_id").loc[clip_id]
     if row.status != "ok":
