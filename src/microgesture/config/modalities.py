@@ -270,7 +270,7 @@ MODALITIES: dict[str, Modality] = {
             channels=1,
             reads_clips=True,
             uses=("keypoints", "rgb"),
-            caption="brighter is nearer",
+            caption="brighter: nearer",
             first_recipe={},
         ),
         Modality(
@@ -283,7 +283,7 @@ MODALITIES: dict[str, Modality] = {
             lit=True,
             reads_clips=True,
             opens_videos=True,
-            caption="black where none was found",
+            caption="black: no face found",
         ),
         *declared(Modality),
     )
