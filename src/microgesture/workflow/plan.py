@@ -24,13 +24,13 @@ from .corpus_stages import corpus_stages
 from .emotion_stages import emotion_stages
 from .prediction_stages import prediction_stages
 from .report_stages import report_stage, reported_streams
-from .stamps import code_digest
+from .stamps import Sources
 from .view_stages import view_stage
 
-SOURCE = Path(__file__).resolve().parents[2]
+SOURCES = Sources(Path(__file__).resolve().parents[2])
 KINDS = ("keypoints", "rgb", "taylor", "flow", "depth", "face")
 # Progress bars and error classes have no part in any result.
-WITHOUT_EFFECT = ("microgesture.progress", "microgesture.errors")
+WITHOUT_EFFECT = ("microgesture.progress", "microgesture.errors", "microgesture.config.base")
 # What a drawn corpus will have, before it is drawn.
 DRAWN = {
     "miga": frozenset({"video", "keypoints"}),
@@ -50,9 +50,10 @@ class Step:
 class Plan:
     """The steps of a configuration; raises ``InputError`` if it makes no sense or asks a corpus for what it lacks."""
 
-    def __init__(self, raw: dict[str, Any], results: str = "results") -> None:
+    def __init__(self, raw: dict[str, Any], results: str = "results", sources: Sources = SOURCES) -> None:
         self.config: Config = load_config(raw)
         self.results = results
+        self._sources = sources
         self._steps: dict[tuple[str, str], Step] = {}
         self._provides = {name: self._look(name) for name in self.config.corpora}
         self._refuse_missing_inputs()
@@ -331,6 +332,6 @@ class Plan:
         tables: Iterable[str] = (),
     ) -> None:
         canonical = json.dumps(settings.model_dump(mode="json"), sort_keys=True)
-        code = code_digest(SOURCE, modules, without={*WITHOUT_EFFECT, *without}, files=tables)
+        code = self._sources.digest(modules, without={*WITHOUT_EFFECT, *without}, files=tables)
         parts = json.dumps([stage, name, canonical, code, [self._steps[step].stamp for step in upstream]])
         self._steps[stage, name] = Step(canonical, hashlib.sha256(parts.encode()).hexdigest()[:12])
