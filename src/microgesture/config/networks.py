@@ -7,6 +7,8 @@ from pydantic import Field, model_validator
 from .base import Settings
 from .modalities import HEATMAPS, SCENES, SKELETONS, VIDEOS
 
+# Modules of ``checkpoints``: the layouts of published weights. A network names those of its own.
+LAYOUTS = ("mvit", "resnet", "swin", "swinface")
 _HEAD_DROPOUT = "share of the features dropped before the classifier, in training"
 
 
@@ -21,6 +23,7 @@ class SlowOnlySettings(Settings):
 
     sees: ClassVar = (VIDEOS,)  # what may stand for each input
     name: Literal["slowonly"]
+    layouts: ClassVar = ("resnet",)
     width: int = Field(64, ge=1, description="channels of the first layer, which all others follow; 64 as published")
     dropout: float = Field(0.5, ge=0, lt=1, description=_HEAD_DROPOUT)
 
@@ -30,6 +33,7 @@ class PoseConv3DSettings(Settings):
 
     sees: ClassVar = (HEATMAPS,)  # what may stand for each input
     name: Literal["poseconv3d"]
+    layouts: ClassVar = ("resnet",)
     width: int = Field(32, ge=1, description="channels of the first layer, which all others follow; 32 as published")
     dropout: float = Field(0.5, ge=0, lt=1, description=_HEAD_DROPOUT)
 
@@ -39,6 +43,7 @@ class RGBPoseConv3DSettings(Settings):
 
     sees: ClassVar = (SCENES, HEATMAPS)  # what may stand for each input
     name: Literal["rgbposeconv3d"]
+    layouts: ClassVar = ("resnet",)
     video_width: int = Field(64, ge=1, description="of the SlowOnly path; 64 as published")
     heatmap_width: int = Field(32, ge=1, description="of the PoseConv3D path; 32 as published")
     frame_ratio: int = Field(4, ge=1, description="frames of heatmaps for each frame of the video; 4 as published")
@@ -50,6 +55,7 @@ class VideoSwinSettings(Settings):
 
     sees: ClassVar = (VIDEOS,)  # what may stand for each input
     name: Literal["video_swin"]
+    layouts: ClassVar = ("swin",)
     size: Literal["tiny", "small", "base"] = Field(
         "tiny", description="published sizes: 28, 50 or 88 million parameters"
     )
@@ -74,6 +80,7 @@ class MViTSettings(Settings):
 
     sees: ClassVar = (VIDEOS,)  # what may stand for each input
     name: Literal["mvit"]
+    layouts: ClassVar = ("mvit",)
     size: Literal["small", "base"] = Field("small", description="published sizes: 34 or 51 million parameters")
     width: int | None = Field(None, ge=8, multiple_of=8, description="channels of the first stage; null: as published")
     depths: tuple[int, ...] | None = Field(
@@ -106,6 +113,7 @@ class R2Plus1DSettings(Settings):
 
     sees: ClassVar = (VIDEOS,)  # what may stand for each input
     name: Literal["r2plus1d"]
+    layouts: ClassVar = ("resnet",)
     layers: Literal[18, 34] = Field(18, description="as published: 31 or 62 million parameters")
     dropout: float = Field(0.5, ge=0, lt=1, description=_HEAD_DROPOUT)
 
@@ -115,6 +123,7 @@ class SwinFaceSettings(Settings):
 
     sees: ClassVar = (("face",),)  # what may stand for each input
     name: Literal["swinface"]
+    layouts: ClassVar = ("swinface",)
     width: int = Field(96, ge=8, multiple_of=8, description="channels of the first stage; 96 as published")
     depths: tuple[int, ...] = Field(
         (2, 2, 6, 2), min_length=1, description="blocks of each stage; the width doubles between stages"
@@ -135,6 +144,7 @@ class DecoupledSTCNNSettings(Settings):
 
     sees: ClassVar = (SKELETONS,)  # what may stand for each input
     name: Literal["stcnn"]
+    layouts: ClassVar = LAYOUTS
     widths: tuple[int, ...] = Field((32, 64, 128), min_length=1, description="channels of each block")
     strides: tuple[int, ...] = Field((2, 2, 2), min_length=1, description="what each block divides time by")
     joints_apart: bool = Field(
@@ -156,6 +166,7 @@ class AGCNSettings(Settings):
 
     sees: ClassVar = (SKELETONS,)  # what may stand for each input
     name: Literal["agcn"]
+    layouts: ClassVar = LAYOUTS
     width: int = Field(64, ge=4, multiple_of=4, description="channels of the first units; 64 as published")
     dropout: float = Field(0.0, ge=0, lt=1, description=_HEAD_DROPOUT)
 
@@ -165,6 +176,7 @@ class TokenFusionSettings(Settings):
 
     sees: ClassVar = ()  # what its two networks see
     name: Literal["token_fusion"] = "token_fusion"
+    layouts: ClassVar = ()
     width: int = Field(256, ge=1, description="channels of a token of both networks, of which heads is a divisor")
     layers: int = Field(2, ge=1, description="times that the tokens look at each other")
     heads: int = Field(4, ge=1, description="of the attention")

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from .base import Settings
 from .modalities import DepthSettings, FaceSettings, FlowSettings, KeypointSettings, RgbSettings, TaylorSettings
+from .recipes import Testing
 from .streams import TrainStep
 
 MANIFEST, SUMS, CARD = "recogniser.json", "SHA256SUMS", "README.md"
@@ -34,6 +35,7 @@ class RecogniserStep(Settings):
     ensemble: str
     corpus: str
     pose: Literal["mediapipe"] | None = Field(None, description="what found the keypoints; null: they came with files")
+    testing: dict[str, Testing] = Field({}, description="how each stream is tested; none: as its recipe says")
     keypoints: KeypointSettings
     rgb: RgbSettings
     face: FaceSettings

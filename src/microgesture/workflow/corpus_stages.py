@@ -28,8 +28,7 @@ def corpus_stages(config: Config, name: str, root: str, provides: Collection[str
         format=corpus.format,
         root=root,
         shards=config.shards,
-        max_quarantined=config.max_quarantined,
-        options=corpus.model_dump(mode="json", exclude={"format", "root", "demo"}),
+        options=corpus.model_dump(mode="json", exclude={"format", "root", "demo", "allow_shared_subjects"}),
     )
     other_readers = [f"microgesture.corpora.{reader}" for reader in FORMATS if reader != corpus.format]
     drawn = [("demo", name)] if corpus.demo else []

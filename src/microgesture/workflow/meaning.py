@@ -7,7 +7,7 @@ the annotations of functions, and variables that nothing but such text uses.
 import ast
 import functools
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 

@@ -16,6 +16,7 @@ from ..config.corpora import CorpusBase
 from ..config.ensembles import EnsembleStep, PseudoLabelStep
 from ..config.measures import AblationRow, AblationStep, CrossSubjectStep
 from ..config.modalities import HEATMAPS, IN_SPACE, SKELETONS, store
+from ..config.networks import LAYOUTS
 from ..config.streams import Branch, Stream, TrainStep
 from ..config.whole import Config, load_config
 from ..corpora import provides
@@ -216,7 +217,7 @@ class Plan:
         if stream.pseudo_labels:
             self._plan_ensemble(stream.pseudo_labels)
         fused = [self.config.streams[parent] for parent in stream.fuses or ()]
-        branches = tuple(Branch(network=one.network, recipe=self.config.recipes[one.recipe]) for one in fused)
+        branches = tuple(Branch(network=one.network, recipe=self.config.recipes[one.recipe].tested()) for one in fused)
         heatmaps = [modality for modality in stream.inputs if modality in HEATMAPS]
         keypoints = any(modality in (*HEATMAPS, *SKELETONS) for modality in stream.inputs)
         step = TrainStep(
@@ -230,20 +231,23 @@ class Plan:
             seed=self.config.seed,
             weights=stream.weights,
             pseudo_labels=stream.pseudo_labels,
-            max_quarantined=self.config.max_quarantined,
         )
+        training = step.model_copy(update={"recipe": step.recipe.tested()})
         data = [("clips", stream.corpus), *((kind, stream.corpus) for kind in self.stores(name))]
         networks = [f"microgesture.networks.{one.network.name}" for one in (stream, *fused)]
         init = [("train", parent) for parent in stream.parents]
         init += [("pseudo_labels", stream.pseudo_labels)] if stream.pseudo_labels else []
-        self._add("train", name, step, ["microgesture.streams.train", *networks], [*data, *init])
+        trained = "train", name, training, ["microgesture.streams.train", *networks], [*data, *init]
+        self._add(*trained, without=_other_weights(stream))
         self._add("predict", name, step, ["microgesture.streams.predict", *networks], [*data, ("train", name)])
         if self.config.emotion and name in self.config.emotion.streams:
             self._add("embed", name, step, ["microgesture.emotion.embeddings", *networks], [*data, ("train", name)])
         if name in self.folded:
             part = step.model_copy(update={"folds": self.config.folds})
             init = [("train_fold" if same else "train", parent) for parent, same in self.fold_parents(name).items()]
-            self._add("train_fold", name, part, ["microgesture.streams.train", *networks], [*data, *init])
+            training = training.model_copy(update={"folds": self.config.folds})
+            trained = "train_fold", name, training, ["microgesture.streams.train", *networks], [*data, *init]
+            self._add(*trained, without=_other_weights(stream))
             self._add(
                 "predict_fold", name, part, ["microgesture.streams.predict", *networks], [*data, ("train_fold", name)]
             )
@@ -335,3 +339,10 @@ class Plan:
         code = self._sources.digest(modules, without={*WITHOUT_EFFECT, *without}, files=tables)
         parts = json.dumps([stage, name, canonical, code, [self._steps[step].stamp for step in upstream]])
         self._steps[stage, name] = Step(canonical, hashlib.sha256(parts.encode()).hexdigest()[:12])
+
+
+def _other_weights(stream: Stream) -> list[str]:
+    """The code that reads published weights of other networks than a stream's, or of any if it starts from none."""
+    if stream.weights is None:
+        return ["microgesture.streams.weights:start_from_file"]
+    return [f"microgesture.checkpoints.{layout}" for layout in LAYOUTS if layout not in stream.network.layouts]

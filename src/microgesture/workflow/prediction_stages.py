@@ -32,6 +32,7 @@ def recogniser_step(config: Config, ensemble: str) -> RecogniserStep:
         ensemble=ensemble,
         corpus=corpus,
         pose=config.corpora[corpus].pose,
+        testing={name: config.recipes[config.streams[name].recipe].testing for name in streams},
         **{part: getattr(config, part) for part in ("keypoints", "rgb", "face", "taylor", "flow", "depth")},
     )
 

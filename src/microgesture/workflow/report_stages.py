@@ -6,7 +6,7 @@ from ..config.report import ReportStep
 from ..config.whole import Config
 from .stages import Planned
 
-LISTED = {"corpora", "folds", "keypoints", "rgb", "taylor", "flow", "depth", "face", "ensembles", "emotion"}
+LISTED = {"corpora", "folds", "recipes", "keypoints", "rgb", "taylor", "flow", "depth", "face", "ensembles", "emotion"}
 PAGE = tuple(f"microgesture/report/page.{part}" for part in ("html", "css", "js"))
 MODULES = ("microgesture.report.page", "microgesture.report.results")
 

@@ -31,8 +31,8 @@ class Sources:
     def digest(self, entries: Iterable[str], without: Collection[str] = (), files: Iterable[str] = ()) -> str:
         """A digest of the code that is reached from ``entries``, each ``package.module`` or ``package.module:name``.
 
-        Code of packages without an entry counts if it lies below ``root``. Modules named in ``without`` are left out,
-        and so is what only they reach. ``files`` are data below ``root``, taken byte by byte. Raises
+        Code of packages without an entry counts if it lies below ``root``. What ``without`` names in the same way is left
+        out, and so is what only that reaches. ``files`` are data below ``root``, taken byte by byte. Raises
         ``ModuleNotFoundError`` or ``AttributeError`` if there is no such entry.
         """
         wanted = tuple(sorted(entries)), frozenset(without), tuple(sorted(files))
@@ -68,7 +68,7 @@ class _Reached:
 
     def __init__(self, sources: Sources, entries: Iterable[str], without: Collection[str]) -> None:
         places = [_Place(module, name or None) for module, _, name in (entry.partition(":") for entry in entries)]
-        self._code, self._without = sources.code, without
+        self._code, self._without = sources.code, set(without)
         self._loaded: set[str] = set()
         self.parts: dict[str, str] = {}
         for place in places:
@@ -84,7 +84,7 @@ class _Reached:
         seen: set[_Place] = set()
         while places:
             place = places.pop()
-            if place in seen or place.module in self._without:
+            if place in seen or {place.module, f"{place.module}:{place.name}"} & self._without:
                 continue
             seen.add(place)
             code = self._code(place.module)
@@ -105,7 +105,10 @@ class _Reached:
         for name in side.uses:
             yield from self._places(name, by_type=place.methods and part.is_alias)
         for name in side.types:
-            yield from self._places(name, by_type=True)
+            for found in self._places(name, by_type=True):
+                # Which member of a union a setting is, the plan knows: its own stage has it as a type.
+                if not (place.methods and self._is_alias(found)):
+                    yield found
 
     def _places(self, dotted: str, *, by_type: bool) -> Iterator[_Place]:
         """Where a name leads; as the type of a value, a settings class leads to its methods."""
@@ -133,6 +136,9 @@ class _Reached:
                 return self._find(".".join([code.imports[name], *words[length + 1 :]]))
             return _Place(module, None)
         return None
+
+    def _is_alias(self, place: _Place) -> bool:
+        return place.name is not None and self._code(place.module).part(place.name).is_alias
 
     def _is_settings(self, place: _Place) -> bool:
         part = self._code(place.module).part(place.name)
