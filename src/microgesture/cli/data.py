@@ -15,6 +15,7 @@ from ..config.modalities import MODALITIES, STEPS
 from .options import (
     Device,
     File,
+    MaxQuarantined,
     OptionalFile,
     Output,
     SettingsText,
@@ -49,12 +50,34 @@ def demo(
 def clips(settings: SettingsText, output: Output) -> None:
     """List the clips of a corpus: one row each, with where it lies and whether it can be used."""
     from ..corpora import list_clips
-    from ..storage.clips import refuse_many_quarantined, write_clips
+    from ..storage.clips import write_clips
 
     step = parse_step(ClipsStep, settings)
-    listed = list_clips(step.corpus, step.format, Path(step.root), step.shards, **step.options)
-    refuse_many_quarantined(listed.table, step.corpus, step.max_quarantined)
-    write_clips(output, listed)
+    options = step.options | {"allow_shared_subjects": True}  # check-clips looks for them
+    write_clips(output, list_clips(step.corpus, step.format, Path(step.root), step.shards, **options))
+
+
+@stage("check-clips")
+def check_clips(
+    listed: File,
+    output: Output,
+    max_quarantined: MaxQuarantined = 1.0,
+    shared_subjects: Annotated[
+        list[str] | None,
+        typer.Option(
+            envvar="MICROGESTURE_SHARED_SUBJECTS", help="corpora that may have subjects of test elsewhere too"
+        ),
+    ] = None,
+) -> None:
+    """Pass a list of clips on, unless too many of them are unusable or a subject is in test and elsewhere."""
+    from ..storage.clips import read_clips, refuse_many_quarantined, refuse_shared_subjects, write_clips
+
+    clips = read_clips(listed)
+    corpus = clips.table.corpus.iloc[0]
+    if corpus not in (shared_subjects or ()):
+        refuse_shared_subjects(clips.table, corpus)
+    refuse_many_quarantined(clips.table, corpus, max_quarantined)
+    write_clips(output, clips)
 
 
 @stage("skeletons", SkeletonStep)

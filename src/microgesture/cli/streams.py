@@ -14,6 +14,7 @@ from .options import (
     File,
     Files,
     FoldNumber,
+    MaxQuarantined,
     Memory,
     Output,
     SettingsText,
@@ -59,6 +60,7 @@ def train(
     workers: Workers = 0,
     memory: Memory = 1.0,
     compile: Compile = False,
+    max_quarantined: MaxQuarantined = 1.0,
 ) -> None:
     """Train one stream; a killed training goes on from where it was."""
     from ..ensembles.pseudo_labels import read_pseudo_labels, with_pseudo_labels
@@ -69,7 +71,7 @@ def train(
     from ..streams.preemption import stop_on_signals
     from ..streams.train import train as train_stream
 
-    step = parse_step(TrainStep, settings)
+    step = parse_step(TrainStep, settings).model_copy(update={"max_quarantined": max_quarantined})
     known = read_clips(clips)
     if pseudo_labels:
         known = with_pseudo_labels(known, read_pseudo_labels(pseudo_labels))

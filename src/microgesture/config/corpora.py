@@ -90,7 +90,6 @@ class ClipsStep(Settings):
     format: Literal["miga", "ma52", "smg", "manifest"]
     root: str = Field(description="folder of the corpus")
     shards: int = Field(ge=1)
-    max_quarantined: float = Field(ge=0, le=1)
     options: dict[str, Any] = Field({}, description="the reader's own settings")
 
 

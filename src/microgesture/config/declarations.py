@@ -99,6 +99,11 @@ class Modality:
     )  # key: YAML text; None: not proposed by init
 
     @property
+    def stored(self) -> str:
+        """How it is stored and what that means, as text: all that a stage that makes or reads it depends on."""
+        return f"{self.name} {self.codec} {self.dtype} {self.channels} {self.content} {self.unit} {self.lit}"
+
+    @property
     def is_video(self) -> bool:
         """Whether it has frames with pixels."""
         return self.content != "points"
@@ -113,6 +118,7 @@ class NetworkSettings(Settings):
 
     module: ClassVar[str]
     sees: ClassVar[tuple[tuple[str, ...], ...]]  # the inputs that may stand for each argument
+    layouts: ClassVar[tuple[str, ...]] = ()  # modules of ``checkpoints`` that read published weights of it
 
     def check_recipe(self, recipe: "Recipe", inputs: tuple[str, ...], name: str) -> None:
         """Raise ``ValueError`` if the network cannot be trained with a recipe, ``name`` in the configuration."""

@@ -11,6 +11,8 @@ from .modalities import HEATMAPS, SCENES, SKELETONS, VIDEOS
 if TYPE_CHECKING:
     from .recipes import Recipe
 
+# Modules of ``checkpoints``: the layouts of published weights. A network names those of its own.
+LAYOUTS = ("mvit", "resnet", "swin", "swinface")
 _HEAD_DROPOUT = "share of the features dropped before the classifier, in training"
 
 
@@ -26,6 +28,7 @@ class SlowOnlySettings(NetworkSettings):
     module: ClassVar = "microgesture.networks.slowonly"
     sees: ClassVar = (VIDEOS,)
     name: Literal["slowonly"]
+    layouts: ClassVar = ("resnet",)
     width: int = Field(64, ge=1, description="channels of the first layer, which all others follow; 64 as published")
     dropout: float = Field(0.5, ge=0, lt=1, description=_HEAD_DROPOUT)
 
@@ -36,6 +39,7 @@ class PoseConv3DSettings(NetworkSettings):
     module: ClassVar = "microgesture.networks.poseconv3d"
     sees: ClassVar = (HEATMAPS,)
     name: Literal["poseconv3d"]
+    layouts: ClassVar = ("resnet",)
     width: int = Field(32, ge=1, description="channels of the first layer, which all others follow; 32 as published")
     dropout: float = Field(0.5, ge=0, lt=1, description=_HEAD_DROPOUT)
 
@@ -46,6 +50,7 @@ class RGBPoseConv3DSettings(NetworkSettings):
     module: ClassVar = "microgesture.networks.rgbposeconv3d"
     sees: ClassVar = (SCENES, HEATMAPS)
     name: Literal["rgbposeconv3d"]
+    layouts: ClassVar = ("resnet",)
     video_width: int = Field(64, ge=1, description="of the SlowOnly path; 64 as published")
     heatmap_width: int = Field(32, ge=1, description="of the PoseConv3D path; 32 as published")
     frame_ratio: int = Field(4, ge=1, description="frames of heatmaps for each frame of the video; 4 as published")
@@ -71,6 +76,7 @@ class VideoSwinSettings(NetworkSettings):
     module: ClassVar = "microgesture.networks.video_swin"
     sees: ClassVar = (VIDEOS,)
     name: Literal["video_swin"]
+    layouts: ClassVar = ("swin",)
     size: Literal["tiny", "small", "base"] = Field(
         "tiny", description="published sizes: 28, 50 or 88 million parameters"
     )
@@ -96,6 +102,7 @@ class MViTSettings(NetworkSettings):
     module: ClassVar = "microgesture.networks.mvit"
     sees: ClassVar = (VIDEOS,)
     name: Literal["mvit"]
+    layouts: ClassVar = ("mvit",)
     size: Literal["small", "base"] = Field("small", description="published sizes: 34 or 51 million parameters")
     width: int | None = Field(None, ge=8, multiple_of=8, description="channels of the first stage; null: as published")
     depths: tuple[int, ...] | None = Field(
@@ -137,6 +144,7 @@ class R2Plus1DSettings(NetworkSettings):
     module: ClassVar = "microgesture.networks.r2plus1d"
     sees: ClassVar = (VIDEOS,)
     name: Literal["r2plus1d"]
+    layouts: ClassVar = ("resnet",)
     layers: Literal[18, 34] = Field(18, description="as published: 31 or 62 million parameters")
     dropout: float = Field(0.5, ge=0, lt=1, description=_HEAD_DROPOUT)
 
@@ -147,6 +155,7 @@ class SwinFaceSettings(NetworkSettings):
     module: ClassVar = "microgesture.networks.swinface"
     sees: ClassVar = (("face",),)
     name: Literal["swinface"]
+    layouts: ClassVar = ("swinface",)
     width: int = Field(96, ge=8, multiple_of=8, description="channels of the first stage; 96 as published")
     depths: tuple[int, ...] = Field(
         (2, 2, 6, 2), min_length=1, description="blocks of each stage; the width doubles between stages"
@@ -168,6 +177,7 @@ class DecoupledSTCNNSettings(NetworkSettings):
     module: ClassVar = "microgesture.networks.stcnn"
     sees: ClassVar = (SKELETONS,)
     name: Literal["stcnn"]
+    layouts: ClassVar = LAYOUTS
     widths: tuple[int, ...] = Field((32, 64, 128), min_length=1, description="channels of each block")
     strides: tuple[int, ...] = Field((2, 2, 2), min_length=1, description="what each block divides time by")
     joints_apart: bool = Field(
@@ -190,6 +200,7 @@ class AGCNSettings(NetworkSettings):
     module: ClassVar = "microgesture.networks.agcn"
     sees: ClassVar = (SKELETONS,)
     name: Literal["agcn"]
+    layouts: ClassVar = LAYOUTS
     width: int = Field(64, ge=4, multiple_of=4, description="channels of the first units; 64 as published")
     dropout: float = Field(0.0, ge=0, lt=1, description=_HEAD_DROPOUT)
 
@@ -200,6 +211,7 @@ class TokenFusionSettings(NetworkSettings):
     module: ClassVar = "microgesture.networks.token_fusion"
     sees: ClassVar = ()  # what its two networks see
     name: Literal["token_fusion"] = "token_fusion"
+    layouts: ClassVar = ()
     width: int = Field(256, ge=1, description="channels of a token of both networks, of which heads is a divisor")
     layers: int = Field(2, ge=1, description="times that the tokens look at each other")
     heads: int = Field(4, ge=1, description="of the attention")

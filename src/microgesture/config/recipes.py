@@ -18,7 +18,17 @@ class Variation(Settings):
     joint_dropout: float = Field(0.0, ge=0, lt=1, description="share of the joints hidden through a clip")
 
 
-class Recipe(Settings):
+class Testing(Settings):
+    """Settings that only testing uses: what a clip is predicted from, but not its size, which validation has too."""
+
+    test_flip: bool | None = Field(None, description="average over both sides in testing; null: as flip")
+    views: int = Field(10, ge=1, description="samplings of a clip in testing, averaged; equal ones are seen once")
+    crops: Literal[1, 3] = Field(
+        1, description="squares of a video's frame in testing, averaged: the middle, or both ends too; equal ones once"
+    )
+
+
+class Recipe(Testing):
     """Settings of training and testing.
 
     The defaults are PoseConv3D's (arXiv 2104.13586) as pyskl trains it; ``config/`` has the published recipes of the
@@ -122,11 +132,15 @@ class Recipe(Settings):
         description="side of the input in testing, of the heatmaps beside a video in proportion; null: size. "
         "Training's crops show a person larger: 64 for crops of 56 makes both alike",
     )
-    test_flip: bool | None = Field(None, description="average over both sides in testing; null: as flip")
-    views: int = Field(10, ge=1, description="samplings of a clip in testing, averaged; equal ones are seen once")
-    crops: Literal[1, 3] = Field(
-        1, description="squares of a video's frame in testing, averaged: the middle, or both ends too; equal ones once"
-    )
+
+    @property
+    def testing(self) -> Testing:
+        """What only predictions depend on."""
+        return Testing(**{key: getattr(self, key) for key in Testing.model_fields})
+
+    def tested(self, testing: Testing | None = None) -> "Recipe":
+        """The same recipe, tested in another way; None: by default, as a training has it, which does not test."""
+        return self.model_copy(update=(testing or Testing()).model_dump())
 
     def in_testing(self) -> "Recipe":
         """The same with the sizes and the mirroring of testing."""

@@ -6,6 +6,7 @@ from pydantic import Field, create_model
 
 from .base import Settings
 from .modalities import MODALITIES
+from .recipes import Testing
 from .streams import TrainStep
 
 MANIFEST, SUMS, CARD = "recogniser.json", "SHA256SUMS", "README.md"
@@ -33,6 +34,7 @@ class _RecogniserStep(Settings):
 
     ensemble: str
     corpus: str
+    testing: dict[str, Testing] = Field({}, description="how each stream is tested; none: as its recipe says")
     pose: Literal["mediapipe"] | None = Field(None, description="what found the keypoints; null: they came with files")
 
 

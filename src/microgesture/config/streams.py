@@ -148,7 +148,10 @@ class TrainStep(Settings):
     weights: str | None = Field(None, description="published weights to start from: a name, or a file")
     pseudo_labels: str | None = Field(None, description="ensemble whose labels of test clips are learnt from too")
     folds: int | None = Field(None, ge=2, description="parts that the subjects are dealt into; null: train on all")
-    max_quarantined: float = Field(ge=0, le=1, description="share of clips without this input above which it fails")
+    # It stops a training and changes none, so that it is no part of what a model is known by.
+    max_quarantined: float = Field(
+        1.0, ge=0, le=1, exclude=True, description="share of clips without this input above which it fails"
+    )
 
     @property
     def parts(self) -> tuple["TrainStep", ...]:

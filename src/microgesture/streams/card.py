@@ -9,6 +9,7 @@ from typing import Any
 
 from torch import nn
 
+from ..config.recipes import Testing
 from ..config.streams import TrainStep
 from ..storage.clips import Clips, class_counts
 from ..storage.files import write_json
@@ -38,7 +39,10 @@ class Made:
 
 def write_card(path: Path | str, made: Made, seconds: float) -> None:
     """Write the card; unlike the weights it holds times and versions, so its bytes differ from run to run."""
-    settings = made.step.model_dump(mode="json")
+    tested = set(Testing.model_fields)  # as predictions have it, which no training knows
+    settings = made.step.model_dump(
+        mode="json", exclude={"recipe": tested, "branches": {"__all__": {"recipe": tested}}}
+    )
     recipe, process = made.step.recipe, made.process
     best = best_epoch(made.history, recipe.keep)
     clips = min(recipe.batch, recipe.repeats * len(made.training))

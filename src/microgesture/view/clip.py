@@ -196,11 +196,11 @@ def _heatmap_row(modality: str, clip: Any, source: Source, step: ViewStep, frame
 def _video_row(kind: str, clip: Any, source: Source, step: ViewStep, frames_N: np.ndarray) -> Row:
     modality = MODALITIES[kind]
     if modality.content == "vectors":
-        # The clip's fastest motion has full colour in every picture, whichever frames are asked for.
+        # One full speed for the whole clip, so that the colours do not depend on the chosen frames.
         pixel = np.float32(modality.unit)
         full = full_speed(_read(kind, clip, source, moments(clip.n_frames, MEASURED)) / pixel)
         pictures_NHWC = flow_pictures(_read(kind, clip, source, frames_N) / pixel, full)
-        note = f"full colour: {full:.1f} pixels a frame"
+        note = f"full colour: {full:.1f} pixels per frame"
         return Row(kind, scaled(pictures_NHWC, step.cell), note, flow_wheel(WHEEL))
     pictures_NHWC = _read(kind, clip, source, frames_N)
     if modality.channels == 1:

@@ -16,6 +16,9 @@ TABLES = {
 }
 POSE_TABLE = "microgesture/tables/mediapipe.json"
 
+# What a stage uses of a declaration is part of its step; all the other declarations are not.
+REGISTRY = "microgesture.config.modalities:MODALITIES"
+
 
 def corpus_stages(config: Config, name: str, root: str, provides: Collection[str]) -> Iterator[Planned]:
     """All that can be made of the corpus below ``root``, which has what it ``provides``, before there are streams."""
@@ -28,8 +31,7 @@ def corpus_stages(config: Config, name: str, root: str, provides: Collection[str
         format=corpus.format,
         root=root,
         shards=config.shards,
-        max_quarantined=config.max_quarantined,
-        options=corpus.model_dump(mode="json", exclude={"format", "root", "demo"}),
+        options=corpus.model_dump(mode="json", exclude={"format", "root", "demo", "allow_shared_subjects"}),
     )
     other_readers = [f"microgesture.corpora.{reader}" for reader in FORMATS if reader != corpus.format]
     drawn = [("demo", name)] if corpus.demo else []
@@ -55,7 +57,8 @@ def _modalities(config: Config, name: str, root: str, provides: Collection[str])
             *(clips if modality.reads_clips else []),
             *((kind, name) for kind in sources(config, modality.name, provides)),
         ]
-        yield Planned(modality.name, name, step, [modality.module], above, own.unused_modules)
+        without = (REGISTRY, *own.unused_modules)
+        yield Planned(modality.name, name, step, [modality.module], above, without, (), (modality.stored,))
 
 
 def sources(config: Config, modality: str, provides: Collection[str]) -> tuple[str, ...]:

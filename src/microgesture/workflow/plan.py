@@ -16,20 +16,21 @@ from ..config.corpora import CorpusBase
 from ..config.ensembles import EnsembleStep, PseudoLabelStep
 from ..config.measures import AblationRow, AblationStep, CrossSubjectStep
 from ..config.modalities import HEATMAPS, IN_SPACE, MODALITIES, SKELETONS, store
+from ..config.networks import LAYOUTS
 from ..config.streams import Branch, Stream, TrainStep
 from ..config.whole import Config, load_config
 from ..corpora import provides
 from ..errors import InputError
-from .corpus_stages import corpus_stages, sources
+from .corpus_stages import REGISTRY, corpus_stages, sources
 from .emotion_stages import emotion_stages
 from .prediction_stages import prediction_stages
 from .report_stages import report_stage, reported_streams
-from .stamps import code_digest
+from .stamps import Sources
 from .view_stages import view_stage
 
-SOURCE = Path(__file__).resolve().parents[2]
+SOURCES = Sources(Path(__file__).resolve().parents[2])
 # Progress bars and error classes have no part in any result.
-WITHOUT_EFFECT = ("microgesture.progress", "microgesture.errors")
+WITHOUT_EFFECT = ("microgesture.progress", "microgesture.errors", "microgesture.config.base")
 # What a drawn corpus will have, before it is drawn.
 DRAWN = {
     "miga": frozenset({"video", "keypoints"}),
@@ -49,9 +50,10 @@ class Step:
 class Plan:
     """The steps of a configuration; raises ``InputError`` if it makes no sense or asks a corpus for what it lacks."""
 
-    def __init__(self, raw: dict[str, Any], results: str = "results") -> None:
+    def __init__(self, raw: dict[str, Any], results: str = "results", sources: Sources = SOURCES) -> None:
         self.config: Config = load_config(raw)
         self.results = results
+        self._sources = sources
         self._steps: dict[tuple[str, str], Step] = {}
         self._provides = {name: self._look(name) for name in self.config.corpora}
         self._refuse_missing_inputs()
@@ -215,7 +217,7 @@ class Plan:
         if stream.pseudo_labels:
             self._plan_ensemble(stream.pseudo_labels)
         fused = [self.config.streams[parent] for parent in stream.fuses or ()]
-        branches = tuple(Branch(network=one.network, recipe=self.config.recipes[one.recipe]) for one in fused)
+        branches = tuple(Branch(network=one.network, recipe=self.config.recipes[one.recipe].tested()) for one in fused)
         heatmaps = [modality for modality in stream.inputs if modality in HEATMAPS]
         keypoints = any(modality in (*HEATMAPS, *SKELETONS) for modality in stream.inputs)
         step = TrainStep(
@@ -229,23 +231,30 @@ class Plan:
             seed=self.config.seed,
             weights=stream.weights,
             pseudo_labels=stream.pseudo_labels,
-            max_quarantined=self.config.max_quarantined,
         )
+        part = step.model_copy(update={"folds": self.config.folds})
         data = [("clips", stream.corpus), *((kind, stream.corpus) for kind in self.stores(name))]
-        networks = [f"microgesture.networks.{one.network.name}" for one in (stream, *fused)]
-        init = [("train", parent) for parent in stream.parents]
-        init += [("pseudo_labels", stream.pseudo_labels)] if stream.pseudo_labels else []
-        self._add("train", name, step, ["microgesture.streams.train", *networks], [*data, *init])
-        self._add("predict", name, step, ["microgesture.streams.predict", *networks], [*data, ("train", name)])
+        labels = [("pseudo_labels", stream.pseudo_labels)] if stream.pseudo_labels else []
+        networks = [one.network.module for one in (stream, *fused)]
+        declared = [MODALITIES[kind].stored for kind in self.stores(name)]
+
+        def add(
+            stage: str, step: TrainStep, module: str, upstream: list[tuple[str, str]], without: Iterable[str] = ()
+        ) -> None:
+            self._add(stage, name, step, [module, *networks], [*data, *upstream], [REGISTRY, *without], (), declared)
+
+        def add_training(stage: str, step: TrainStep, upstream: list[tuple[str, str]]) -> None:
+            trained = step.model_copy(update={"recipe": step.recipe.tested()})
+            add(stage, trained, "microgesture.streams.train", upstream, _other_weights(stream))
+
+        add_training("train", step, [*(("train", parent) for parent in stream.parents), *labels])
+        add("predict", step, "microgesture.streams.predict", [("train", name)])
         if self.config.emotion and name in self.config.emotion.streams:
-            self._add("embed", name, step, ["microgesture.emotion.embeddings", *networks], [*data, ("train", name)])
+            add("embed", step, "microgesture.emotion.embeddings", [("train", name)])
         if name in self.folded:
-            part = step.model_copy(update={"folds": self.config.folds})
-            init = [("train_fold" if same else "train", parent) for parent, same in self.fold_parents(name).items()]
-            self._add("train_fold", name, part, ["microgesture.streams.train", *networks], [*data, *init])
-            self._add(
-                "predict_fold", name, part, ["microgesture.streams.predict", *networks], [*data, ("train_fold", name)]
-            )
+            parents = self.fold_parents(name).items()
+            add_training("train_fold", part, [("train_fold" if same else "train", parent) for parent, same in parents])
+            add("predict_fold", part, "microgesture.streams.predict", [("train_fold", name)])
 
     def _plan_ensemble(self, name: str) -> None:
         """Plan an ensemble and what it is made of, if that is still to do."""
@@ -329,8 +338,16 @@ class Plan:
         upstream: Iterable[tuple[str, str]],
         without: Iterable[str] = (),
         tables: Iterable[str] = (),
+        declared: Iterable[str] = (),
     ) -> None:
         canonical = json.dumps(settings.model_dump(mode="json"), sort_keys=True)
-        code = code_digest(SOURCE, modules, without={*WITHOUT_EFFECT, *without}, files=tables)
-        parts = json.dumps([stage, name, canonical, code, [self._steps[step].stamp for step in upstream]])
+        code = self._sources.digest(modules, without={*WITHOUT_EFFECT, *without}, files=tables)
+        parts = json.dumps([stage, name, canonical, code, [self._steps[step].stamp for step in upstream], *declared])
         self._steps[stage, name] = Step(canonical, hashlib.sha256(parts.encode()).hexdigest()[:12])
+
+
+def _other_weights(stream: Stream) -> list[str]:
+    """The code that reads published weights of other networks than a stream's, or of any if it starts from none."""
+    if stream.weights is None:
+        return ["microgesture.streams.weights:start_from_file"]
+    return [f"microgesture.checkpoints.{layout}" for layout in LAYOUTS if layout not in stream.network.layouts]

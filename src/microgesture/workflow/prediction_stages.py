@@ -33,6 +33,7 @@ def recogniser_step(config: Config, ensemble: str) -> RecogniserStep:
         ensemble=ensemble,
         corpus=corpus,
         pose=config.corpora[corpus].pose,
+        testing={name: config.recipes[config.streams[name].recipe].testing for name in streams},
         **{name: config.modality(name) for name in MODALITIES},
     )
 
@@ -44,7 +45,7 @@ def prediction_stages(config: Config, predictions: PredictionSettings) -> Iterat
         name = config.submission.ensemble
         streams = config.ensembles[name].streams
         above = [("recogniser", "recogniser")]
-        networks = sorted({f"microgesture.networks.{one}" for one in _networks(config, streams)})
+        networks = sorted(set(_networks(config, streams)))
         made_of = [("ensemble", name), *(("train", stream) for stream in streams)]
         step = recogniser_step(config, name)
         yield Planned("recogniser", "recogniser", step, ["microgesture.recogniser.export"], made_of)
@@ -56,5 +57,5 @@ def prediction_stages(config: Config, predictions: PredictionSettings) -> Iterat
 def _networks(config: Config, streams: tuple[str, ...]) -> Iterator[str]:
     for name in streams:
         stream = config.streams[name]
-        yield stream.network.name
-        yield from (config.streams[branch].network.name for branch in stream.fuses or ())
+        yield stream.network.module
+        yield from (config.streams[branch].network.module for branch in stream.fuses or ())

@@ -7,7 +7,7 @@ from ..config.report import ReportStep
 from ..config.whole import Config
 from .stages import Planned
 
-LISTED = {"corpora", "folds", *MODALITIES, "ensembles", "emotion"}
+LISTED = {"corpora", "folds", "recipes", *MODALITIES, "ensembles", "emotion"}
 PAGE = tuple(f"microgesture/report/page.{part}" for part in ("html", "css", "js"))
 MODULES = ("microgesture.report.page", "microgesture.report.results")
 
