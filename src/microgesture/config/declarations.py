@@ -58,8 +58,8 @@ class ModalitySettings(Settings):
         return None
 
     @property
-    def portable_with(self) -> str | None:
-        """The setting with which an exported recogniser could make it from a new video; None if it can already."""
+    def portable_backend(self) -> str | None:
+        """The ``backend`` with which an exported recogniser could make it from a new video; None if it can already."""
         return None
 
     @property

@@ -146,9 +146,9 @@ class FlowSettings(ModalitySettings):
         return ("ptlflow", "flow") if self.backend == "ptlflow" else None
 
     @property
-    def portable_with(self) -> str | None:
+    def portable_backend(self) -> str | None:
         """DIS needs no weights."""
-        return "flow.backend: dis" if self.is_learned else None
+        return "dis" if self.is_learned else None
 
 
 class DepthSettings(ModalitySettings):
@@ -207,9 +207,9 @@ class DepthSettings(ModalitySettings):
         return ("transformers", "depth") if self.is_learned else None
 
     @property
-    def portable_with(self) -> str | None:
+    def portable_backend(self) -> str | None:
         """The skeleton backend needs nothing but keypoints."""
-        return None if self.backend == "skeleton" else "depth.backend: skeleton"
+        return None if self.backend == "skeleton" else "skeleton"
 
 
 MODALITIES: dict[str, Modality] = {

@@ -22,11 +22,13 @@ def recogniser_step(config: Config, ensemble: str) -> RecogniserStep:
     streams = config.ensembles[ensemble].streams
     for name in streams:
         for modality in map(store, config.streams[name].inputs):
-            if other := config.modality(modality).portable_with:
+            own = config.modality(modality)
+            if other := own.portable_backend:
                 raise InputError(
-                    f"ensemble '{ensemble}' cannot be exported: its stream {name} sees {modality}, and the settings of "
-                    f"{modality} name a network or a folder that is not part of an exported recogniser. Export an "
-                    f"ensemble without that stream (--ensemble, or submission.ensemble), or train with {other}"
+                    f"ensemble '{ensemble}' cannot be exported: its stream {name} sees {modality}, and the exported "
+                    f"folder does not hold what makes it with {modality}.backend: {own.backend}. Export an ensemble "
+                    "without that stream (--ensemble, or submission.ensemble), or train with "
+                    f"{modality}.backend: {other}"
                 )
     corpus = config.streams[streams[0]].corpus
     return RecogniserStep(
