@@ -31,8 +31,8 @@ class Sources:
     def digest(self, entries: Iterable[str], without: Collection[str] = (), files: Iterable[str] = ()) -> str:
         """A digest of the code that is reached from ``entries``, each ``package.module`` or ``package.module:name``.
 
-        Code of packages without an entry counts if it lies below ``root``. What ``without`` names in the same way is left
-        out, and so is what only that reaches. ``files`` are data below ``root``, taken byte by byte. Raises
+        Code of packages without an entry counts if it lies below ``root``. What ``without`` names in the same way is
+        left out, and so is what only that reaches. ``files`` are data below ``root``, taken byte by byte. Raises
         ``ModuleNotFoundError`` or ``AttributeError`` if there is no such entry.
         """
         wanted = tuple(sorted(entries)), frozenset(without), tuple(sorted(files))
