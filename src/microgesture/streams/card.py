@@ -39,10 +39,8 @@ class Made:
 
 def write_card(path: Path | str, made: Made, seconds: float) -> None:
     """Write the card; unlike the weights it holds times and versions, so its bytes differ from run to run."""
-    tested = set(Testing.model_fields)  # as predictions have it, which no training knows
-    settings = made.step.model_dump(
-        mode="json", exclude={"recipe": tested, "branches": {"__all__": {"recipe": tested}}}
-    )
+    trained = {"recipe": set(Testing.model_fields)}  # these belong to predictions, and a training does not know them
+    settings = made.step.model_dump(mode="json", exclude=trained | {"branches": {"__all__": trained}})
     recipe, process = made.step.recipe, made.process
     best = best_epoch(made.history, recipe.keep)
     clips = min(recipe.batch, recipe.repeats * len(made.training))

@@ -19,6 +19,14 @@ SETTINGS = "microgesture.config.base.Settings"
 EFFECTS = ""  # the name of the statements of a module that run whenever it is imported
 
 
+class Place(NamedTuple):
+    """A name in a module (None: all of them), and whether only the methods of that class count."""
+
+    module: str
+    name: str | None
+    methods: bool = False
+
+
 class Sources:
     """Source files below ``root``, and those of packages on ``sys.path`` that entries are in; each is read once."""
 
@@ -26,13 +34,14 @@ class Sources:
         self._root = root
         self._codes: dict[str, Code | None] = {}
         self._packages: dict[str, Path] = {}
+        self._found: dict[str, Place | None] = {}
         self._digests: dict[tuple, str] = {}
 
     def digest(self, entries: Iterable[str], without: Collection[str] = (), files: Iterable[str] = ()) -> str:
         """A digest of the code that is reached from ``entries``, each ``package.module`` or ``package.module:name``.
 
-        Code of packages without an entry counts if it lies below ``root``. What ``without`` names in the same way is left
-        out, and so is what only that reaches. ``files`` are data below ``root``, taken byte by byte. Raises
+        Code of packages without an entry counts if it lies below ``root``. What ``without`` names in the same way is
+        left out, and so is what only that reaches. ``files`` are data below ``root``, taken byte by byte. Raises
         ``ModuleNotFoundError`` or ``AttributeError`` if there is no such entry.
         """
         wanted = tuple(sorted(entries)), frozenset(without), tuple(sorted(files))
@@ -49,26 +58,40 @@ class Sources:
             self._codes[module] = path and Code(path, module)
         return self._codes[module]
 
+    def find(self, dotted: str) -> Place | None:
+        """The module and the name in it that a dotted name means; None if it is of no package of ours."""
+        if dotted not in self._found:
+            self._found[dotted] = self._search(dotted)
+        return self._found[dotted]
+
+    def _search(self, dotted: str) -> Place | None:
+        words = dotted.split(".")
+        for length in range(len(words), 0, -1):
+            module = ".".join(words[:length])
+            if (code := self.code(module)) is None:
+                continue
+            name = words[length] if length < len(words) else None
+            if name is None or name in code:
+                return Place(module, name)
+            if name in code.imports and code.imports[name] != f"{module}.{name}":
+                return self.find(".".join([code.imports[name], *words[length + 1 :]]))
+            return Place(module, None)
+        return None
+
     def add_package(self, package: str) -> None:
         """Let a package count that may lie elsewhere on ``sys.path``."""
         if package not in self._packages:
             self._packages[package] = _folder(self._root, package)
-
-
-class _Place(NamedTuple):
-    """A name in a module (None: all of them), and whether only the methods of that class count."""
-
-    module: str
-    name: str | None
-    methods: bool = False
+            self._found.clear()
+            self._codes = {module: code for module, code in self._codes.items() if code}
 
 
 class _Reached:
     """All that is reached from some entries: ``parts`` maps its names to digests."""
 
     def __init__(self, sources: Sources, entries: Iterable[str], without: Collection[str]) -> None:
-        places = [_Place(module, name or None) for module, _, name in (entry.partition(":") for entry in entries)]
-        self._code, self._without = sources.code, set(without)
+        places = [Place(module, name or None) for module, _, name in (entry.partition(":") for entry in entries)]
+        self._code, self._find, self._without = sources.code, sources.find, set(without)
         self._loaded: set[str] = set()
         self.parts: dict[str, str] = {}
         for place in places:
@@ -80,8 +103,8 @@ class _Reached:
                 raise AttributeError(f"{place.module} does not define {place.name}")
         self._follow(places)
 
-    def _follow(self, places: list[_Place]) -> None:
-        seen: set[_Place] = set()
+    def _follow(self, places: list[Place]) -> None:
+        seen: set[Place] = set()
         while places:
             place = places.pop()
             if place in seen or {place.module, f"{place.module}:{place.name}"} & self._without:
@@ -90,13 +113,13 @@ class _Reached:
             code = self._code(place.module)
             places += self._loading(place.module)
             if place.name is None:
-                places += (_Place(place.module, name) for name in (*code, EFFECTS))
+                places += (Place(place.module, name) for name in (*code, EFFECTS))
             elif place.name == EFFECTS:
                 places += self._visit(place, code.effects) if code.effects else ()
             else:
                 places += self._visit(place, code.part(place.name))
 
-    def _visit(self, place: _Place, part: Part) -> Iterator[_Place]:
+    def _visit(self, place: Place, part: Part) -> Iterator[Place]:
         side = part.methods if place.methods and part.methods else part.whole
         if not (place.methods and part.is_alias):
             self.parts[f"{place.module}:{place.name}{':methods' if place.methods else ''}"] = side.digest
@@ -110,7 +133,7 @@ class _Reached:
                 if not (place.methods and self._is_alias(found)):
                     yield found
 
-    def _places(self, dotted: str, *, by_type: bool) -> Iterator[_Place]:
+    def _places(self, dotted: str, *, by_type: bool) -> Iterator[Place]:
         """Where a name leads; as the type of a value, a settings class leads to its methods."""
         if (place := self._find(dotted)) is None:
             return
@@ -120,34 +143,17 @@ class _Reached:
         part = self._code(place.module).part(place.name)
         yield place._replace(methods=part.is_alias or self._is_settings(place))
 
-    def _find(self, dotted: str) -> _Place | None:
-        """The module and the name in it that a dotted name means; None if it is of no package of ours."""
-        words = dotted.split(".")
-        for length in range(len(words), 0, -1):
-            module = ".".join(words[:length])
-            if (code := self._code(module)) is None:
-                continue
-            if length == len(words):
-                return _Place(module, None)
-            name = words[length]
-            if name in code:
-                return _Place(module, name)
-            if name in code.imports and code.imports[name] != f"{module}.{name}":
-                return self._find(".".join([code.imports[name], *words[length + 1 :]]))
-            return _Place(module, None)
-        return None
-
-    def _is_alias(self, place: _Place) -> bool:
+    def _is_alias(self, place: Place) -> bool:
         return place.name is not None and self._code(place.module).part(place.name).is_alias
 
-    def _is_settings(self, place: _Place) -> bool:
+    def _is_settings(self, place: Place) -> bool:
         part = self._code(place.module).part(place.name)
         for base in part.bases:
             if base == SETTINGS or ((found := self._find(base)) and found.name and self._is_settings(found)):
                 return True
         return f"{place.module}.{place.name}" == SETTINGS
 
-    def _loading(self, module: str) -> Iterator[_Place]:
+    def _loading(self, module: str) -> Iterator[Place]:
         """What runs when a module is imported: statements of it, of its packages and of all that they import."""
         waiting = [module]
         while waiting:
@@ -160,10 +166,10 @@ class _Reached:
                 continue
             waiting += code.loads
             if code.effects:
-                yield _Place(name, EFFECTS)
+                yield Place(name, EFFECTS)
             for decorated, decorator in code.decorated:
                 if self._find(decorator):  # it may keep what it decorates
-                    yield _Place(name, decorated)
+                    yield Place(name, decorated)
 
 
 def _folder(root: Path, package: str) -> Path:
