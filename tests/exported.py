@@ -84,7 +84,7 @@ def finished_run(folder: Path, streams: Mapping[str, Any] = STREAMS, **settings:
     ensemble = results / "ensembles" / "final"
     fusion = {"streams": joined, "fitted_on": {"split": "val", "clips": 1}}
     weights = dict.fromkeys(joined, 0.25 / (len(joined) - 1)) | {joined[-1]: 0.75}
-    fusion |= {"temperatures": dict.fromkeys(joined, 0.5), "weights": weights}
+    fusion |= {"rule": "given", "temperatures": dict.fromkeys(joined, 0.5), "weights": weights}
     write_json(ensemble / "fusion.json", fusion)
     write_csv(ensemble / "summary.csv", pd.DataFrame({"name": [*joined, "final"], "accuracy": 0.5}))
     return file

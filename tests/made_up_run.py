@@ -7,6 +7,7 @@ from made_up_scores import made_up_stream
 from microgesture.config.report import ReportStep
 from microgesture.ensembles.ensemble import HeldOut
 from microgesture.ensembles.fusion import Fusion, fuse
+from microgesture.ensembles.rules.weighted_mean import WeightedMean
 from microgesture.measures.ablation import make_ablation
 from microgesture.report.results import Results
 from microgesture.storage.clips import SCHEMA, Clips, write_clips
@@ -56,7 +57,8 @@ def made_up_results(clips=60, classes=6, streams=STREAMS, names=None, quarantine
     listed = made_up_clips(clips, classes, names, subjects)
     logits_SNK = np.stack([made_up_stream(seed, clips, classes, skill + seed / 2)[0] for seed in range(len(streams))])
     labels_N = np.arange(clips) % classes
-    fusion = Fusion(np.linspace(0.6, 1.4, len(streams)), np.arange(1, len(streams) + 1) / sum(range(len(streams) + 1)))
+    weights_S = np.arange(1, len(streams) + 1) / sum(range(len(streams) + 1))
+    fusion = Fusion(np.linspace(0.6, 1.4, len(streams)), WeightedMean(weights_S))
     ids = tuple(f"c{n}" for n in range(clips))
     said = dict(zip(streams, logits_SNK, strict=True)) | {"final": fuse(logits_SNK, fusion)}
     person_N = listed.table.subject[:clips].to_numpy()
@@ -68,8 +70,7 @@ def made_up_results(clips=60, classes=6, streams=STREAMS, names=None, quarantine
         fusion={
             "ensemble": "final",
             "streams": list(streams),
-            "temperatures": dict(zip(streams, fusion.temperatures_S.tolist(), strict=True)),
-            "weights": dict(zip(streams, fusion.weights_S.tolist(), strict=True)),
+            **fusion.to_json(streams),
             "fitted_on": {"split": "val", "clips": clips},
         },
         cards={stream: made_up_card(stream) for stream in streams},

@@ -161,7 +161,7 @@ class Config(Settings):
         if ensemble.like is not None:
             if len(self.ensembles[ensemble.like].streams) != len(ensemble.streams):
                 raise ValueError(f"ensembles.{name} has not as many streams as '{ensemble.like}', which it is like")
-        elif self.learns_from_val(name) and (ensemble.weights in ("search", "grid") or ensemble.calibrate is True):
+        elif self.learns_from_val(name) and (ensemble.rule.fitted or ensemble.calibrate is True):
             raise ValueError(
                 f"ensembles.{name}: its streams have learnt from val too, so that nothing can be fitted there; name "
                 "the ensemble whose temperatures and weights it takes over (like), or give weights and a temperature"

@@ -266,7 +266,9 @@ class Plan:
         stages = ("predict", "predict_fold") if self.config.folds else ("predict",)
         scores = [(stage, stream) for stream in ensemble.streams for stage in stages]
         like = [("ensemble", ensemble.like)] if ensemble.like else []
-        self._add("ensemble", name, step, ["microgesture.ensembles.ensemble"], [clips, *scores, *like])
+        self._add(
+            "ensemble", name, step, ["microgesture.ensembles.ensemble", ensemble.rule.module], [clips, *scores, *like]
+        )
         if name not in {stream.pseudo_labels for stream in self.config.streams.values()}:
             return
         label = PseudoLabelStep(**ensemble.pseudo_labels.model_dump(), streams=ensemble.streams)
