@@ -1,6 +1,7 @@
-"""Settings of a corpus: where it lies, or how it is drawn, and how its release is read."""
+"""Settings of a corpus: where it lies, or how it is drawn, and the formats that a release may have."""
 
-from typing import Annotated, Any, Literal
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, Literal, Union, get_args
 
 from pydantic import Field, model_validator
 
@@ -17,13 +18,14 @@ class DemoSettings(Settings):
     clips: dict[Literal["train", "val", "test"], int] = Field(description="about how many clips in each split")
     frame: tuple[int, int] = Field((320, 240), description="width and height of the videos in pixels")
     emotion: bool = Field(
-        False, description="miga: everybody sits once after a win and once after a loss, and gestures and face tell"
+        False, description="everybody sits once after a win and once after a loss, and gestures and face tell; for miga"
     )
 
 
 class CorpusBase(Settings):
-    """What every corpus has, whatever its format."""
+    """What every corpus has; a format adds ``format: Literal["..."]`` and the options of its reader."""
 
+    demo_emotions: ClassVar[bool] = False  # whether the synthetic version can have emotions
     root: str | None = Field(None, description="folder of the corpus; null only for a demo")
     demo: DemoSettings | None = Field(None, description="draw the corpus instead of reading it from a folder")
     allow_shared_subjects: bool = Field(
@@ -41,14 +43,17 @@ class CorpusBase(Settings):
     def _root_or_demo(self) -> "CorpusBase":
         if (self.root is None) == (self.demo is None):
             raise ValueError("give either root (a folder of your own) or demo (a drawn corpus)")
-        if self.demo is not None and self.demo.emotion and self.format != "miga":
-            raise ValueError("only a demo of format miga has emotions; leave demo.emotion out")
+        if self.demo is not None and FORMATS[self.format].demo is None:
+            raise ValueError(f"format {self.format} has no demo; give root, or one of the formats {', '.join(_DRAWN)}")
+        if self.demo is not None and self.demo.emotion and not self.demo_emotions:
+            raise ValueError(f"a demo of format {self.format} has no emotions; leave demo.emotion out")
         return self
 
 
 class MigaCorpus(CorpusBase):
     """iMiGUE as the MiGA challenge hands it out."""
 
+    demo_emotions: ClassVar[bool] = True
     format: Literal["miga"]
     skeleton: Literal["auto", "openpose", "light_hand"] = Field(
         "auto", description="which skeleton files to read; auto prefers the 137 points of openpose"
@@ -74,20 +79,96 @@ class ManifestCorpus(CorpusBase):
     format: Literal["manifest"]
 
 
-Corpus = Annotated[MigaCorpus | Ma52Corpus | SmgCorpus | ManifestCorpus, Field(discriminator="format")]
+@dataclass(frozen=True)
+class Release:
+    """How ``microgesture init`` knows the folder of a published corpus, and what it names to read it.
+
+    ``files`` is a pattern of file names that only this release has, in any case; ``settings`` a configuration that
+    reads it under the key ``corpus``; ``page`` the documentation.
+    """
+
+    files: str
+    corpus: str
+    settings: str
+    page: str
+
+
+@dataclass(frozen=True)
+class CorpusFormat:
+    """The declaration of one format; its name is that in the ``Literal`` of ``format`` in ``settings``.
+
+    ``module`` has a function ``read(root, **options)`` that returns a ``corpora.listing.Listing``, and may have
+    ``provides(root, **options)`` where that is known without reading everything; the options are the fields that
+    ``settings`` has beside those of ``CorpusBase``. ``table`` is a file of facts in the package, below its parent
+    folder. ``in_space`` says that keypoints have metres too. ``demo`` is the module that writes a synthetic version
+    (see ``demo.corpus``), which has the kinds of source ``synthetic``.
+    """
+
+    title: str
+    settings: type[CorpusBase]
+    module: str
+    table: str | None = None
+    in_space: bool = False
+    demo: str | None = None
+    synthetic: frozenset[str] = frozenset()
+    release: Release | None = None
+
+    @property
+    def name(self) -> str:
+        """The value of ``format`` in a configuration."""
+        (name,) = get_args(self.settings.model_fields["format"].annotation)
+        return name
+
+
+MIGA = CorpusFormat(
+    title="iMiGUE",
+    settings=MigaCorpus,
+    module="microgesture.corpora.miga",
+    table="microgesture/tables/imigue.json",
+    demo="microgesture.demo.miga",
+    synthetic=frozenset({"video", "keypoints"}),
+    release=Release(r"\d{4}_(label|light_hand)\.csv", "imigue", "config/mm_gesture.yaml", "docs/imigue.md"),
+)
+MA52 = CorpusFormat(
+    title="MA-52",
+    settings=Ma52Corpus,
+    module="microgesture.corpora.ma52",
+    table="microgesture/tables/ma52.json",
+    demo="microgesture.demo.ma52",
+    synthetic=frozenset({"video"}),
+    release=Release(r"(train|val|test)_list_videos\.txt", "ma52", "config/mm_gesture.yaml", "docs/ma52.md"),
+)
+SMG = CorpusFormat(
+    title="SMG",
+    settings=SmgCorpus,
+    module="microgesture.corpora.smg",
+    table="microgesture/tables/smg.json",
+    in_space=True,
+    demo="microgesture.demo.smg",
+    synthetic=frozenset({"video", "keypoints", "metres"}),
+    release=Release(
+        r"Sample\d{4}_(finelabels\.csv|skeleton\.csv|color\.mp4)", "smg", "config/multitrack.yaml", "docs/smg.md"
+    ),
+)
+MANIFEST = CorpusFormat(title="clips.csv", settings=ManifestCorpus, module="microgesture.corpora.manifest")
+
+FORMATS: dict[str, CorpusFormat] = {entry.name: entry for entry in (MIGA, MA52, SMG, MANIFEST)}
+_DRAWN = tuple(name for name, entry in FORMATS.items() if entry.demo)
+
+Corpus = Annotated[Union[tuple(entry.settings for entry in FORMATS.values())], Field(discriminator="format")]  # noqa: UP007
 
 
 class DemoStep(DemoSettings):
     """A corpus to draw."""
 
-    layout: Literal["miga", "ma52", "smg"] = Field(description="the release whose files to imitate")
+    layout: Literal[_DRAWN] = Field(description="the release whose files to imitate")
 
 
 class ClipsStep(Settings):
     """A corpus to list."""
 
     corpus: str
-    format: Literal["miga", "ma52", "smg", "manifest"]
+    format: Literal[tuple(FORMATS)]
     root: str = Field(description="folder of the corpus")
     shards: int = Field(ge=1)
     max_quarantined: float = Field(ge=0, le=1)

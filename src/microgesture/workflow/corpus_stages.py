@@ -2,27 +2,21 @@
 
 from collections.abc import Collection, Iterator
 
-from ..config.corpora import ClipsStep, DemoStep, SkeletonStep
+from ..config.corpora import FORMATS, ClipsStep, DemoStep, SkeletonStep
 from ..config.modalities import DepthStep, FaceStep, RgbStep
 from ..config.whole import Config
-from ..corpora import FORMATS
 from .stages import Planned
 
-# Facts about a release that its reader takes from a table.
-TABLES = {
-    "miga": "microgesture/tables/imigue.json",
-    "ma52": "microgesture/tables/ma52.json",
-    "smg": "microgesture/tables/smg.json",
-}
 POSE_TABLE = "microgesture/tables/mediapipe.json"
 
 
 def corpus_stages(config: Config, name: str, root: str, provides: Collection[str]) -> Iterator[Planned]:
     """All that can be made of the corpus below ``root``, which has what it ``provides``, before there are streams."""
     corpus = config.corpora[name]
+    entry = FORMATS[corpus.format]
     if corpus.demo is not None:
         drawing = DemoStep(layout=corpus.format, **corpus.demo.model_dump())
-        yield Planned("demo", name, drawing, ["microgesture.demo.corpus"], [])
+        yield Planned("demo", name, drawing, ["microgesture.demo.corpus", entry.demo], [])
     listing = ClipsStep(
         corpus=name,
         format=corpus.format,
@@ -31,10 +25,9 @@ def corpus_stages(config: Config, name: str, root: str, provides: Collection[str
         max_quarantined=config.max_quarantined,
         options=corpus.model_dump(mode="json", exclude={"format", "root", "demo"}),
     )
-    other_readers = [f"microgesture.corpora.{reader}" for reader in FORMATS if reader != corpus.format]
     drawn = [("demo", name)] if corpus.demo else []
-    tables = [TABLES[corpus.format]] if corpus.format in TABLES else []
-    yield Planned("clips", name, listing, ["microgesture.corpora"], drawn, other_readers, tables)
+    tables = [entry.table] if entry.table else []
+    yield Planned("clips", name, listing, ["microgesture.corpora", entry.module], drawn, tables=tables)
     yield from _modalities(config, name, root, provides)
 
 

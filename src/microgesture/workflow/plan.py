@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..config.base import Settings
-from ..config.corpora import CorpusBase
+from ..config.corpora import FORMATS, CorpusBase
 from ..config.ensembles import EnsembleStep, PseudoLabelStep
 from ..config.measures import AblationRow, AblationStep, CrossSubjectStep
 from ..config.modalities import HEATMAPS, IN_SPACE, SKELETONS, store
@@ -31,12 +31,6 @@ SOURCE = Path(__file__).resolve().parents[2]
 KINDS = ("keypoints", "rgb", "taylor", "flow", "depth", "face")
 # Progress bars and error classes have no part in any result.
 WITHOUT_EFFECT = ("microgesture.progress", "microgesture.errors")
-# What a drawn corpus will have, before it is drawn.
-DRAWN = {
-    "miga": frozenset({"video", "keypoints"}),
-    "ma52": frozenset({"video"}),
-    "smg": frozenset({"video", "keypoints", "metres"}),
-}
 
 
 @dataclass(frozen=True)
@@ -174,7 +168,7 @@ class Plan:
     def _look(self, corpus: str) -> frozenset[str]:
         settings = self.config.corpora[corpus]
         if settings.demo is not None:
-            found = DRAWN[settings.format]
+            found = FORMATS[settings.format].synthetic
         else:
             options = settings.model_dump(exclude={*CorpusBase.model_fields, "format"})
             found = provides(settings.format, self.root(corpus), **options)
