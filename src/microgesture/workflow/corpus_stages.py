@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterator
 from ..config.corpora import FORMATS, ClipsStep, DemoStep, SkeletonStep
 from ..config.modalities import DepthStep, FaceStep, RgbStep
 from ..config.whole import Config
+from ..skeletons.files import MODULES
 from .stages import Planned
 
 POSE_TABLE = "microgesture/tables/mediapipe.json"
@@ -27,7 +28,7 @@ def corpus_stages(config: Config, name: str, root: str, provides: Collection[str
     )
     drawn = [("demo", name)] if corpus.demo else []
     tables = [entry.table] if entry.table else []
-    yield Planned("clips", name, listing, ["microgesture.corpora", entry.module], drawn, tables=tables)
+    yield Planned("clips", name, listing, ["microgesture.corpora", entry.module, *MODULES], drawn, tables=tables)
     yield from _modalities(config, name, root, provides)
 
 
@@ -36,9 +37,9 @@ def _modalities(config: Config, name: str, root: str, provides: Collection[str])
     corpus, rgb = config.corpora[name], config.rgb.model_dump()
     box = clips = [("clips", name)]
     if "keypoints" in provides:
-        maker = "microgesture.pose.making" if corpus.pose else "microgesture.skeletons.reading"
+        makers = ["microgesture.pose.making"] if corpus.pose else ["microgesture.skeletons.reading", *MODULES]
         tables = [POSE_TABLE] if corpus.pose else []
-        yield Planned("skeletons", name, SkeletonStep(root=root), [maker], clips, tables=tables)
+        yield Planned("skeletons", name, SkeletonStep(root=root), makers, clips, tables=tables)
         yield Planned("keypoints", name, config.keypoints, ["microgesture.skeletons.keypoints"], [("skeletons", name)])
         box = [("keypoints", name)]
     if "video" in provides:

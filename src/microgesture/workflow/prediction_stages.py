@@ -6,6 +6,7 @@ from ..config.predictions import FindingSettings, PredictionSettings
 from ..config.recogniser import RecogniserStep
 from ..config.whole import Config
 from ..errors import InputError
+from ..skeletons.files import MODULES
 from .stages import Planned
 
 PAGE = ("microgesture/recogniser/page.html",)
@@ -48,7 +49,7 @@ def prediction_stages(config: Config, predictions: PredictionSettings) -> Iterat
         made_of = [("ensemble", name), *(("train", stream) for stream in streams)]
         step = recogniser_step(config, name)
         yield Planned("recogniser", "recogniser", step, ["microgesture.recogniser.export", *rules], made_of)
-    modules = ["microgesture.recogniser.finding", *networks, *rules]
+    modules = ["microgesture.recogniser.finding", *networks, *rules, *MODULES]
     finding = FindingSettings(**predictions.model_dump(include=set(FindingSettings.model_fields)))
     yield Planned("gestures", "predictions", finding, modules, above, tables=PAGE)
 
