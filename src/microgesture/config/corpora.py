@@ -6,6 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal, Union, get_args
 from pydantic import Field, model_validator
 
 from .base import Settings
+from .extensions import declared
 
 
 class DemoSettings(Settings):
@@ -152,7 +153,7 @@ SMG = CorpusFormat(
 )
 MANIFEST = CorpusFormat(title="clips.csv", settings=ManifestCorpus, module="microgesture.corpora.manifest")
 
-FORMATS: dict[str, CorpusFormat] = {entry.name: entry for entry in (MIGA, MA52, SMG, MANIFEST)}
+FORMATS: dict[str, CorpusFormat] = {entry.name: entry for entry in (MIGA, MA52, SMG, MANIFEST, *declared(CorpusFormat))}
 _DRAWN = tuple(name for name, entry in FORMATS.items() if entry.demo)
 
 Corpus = Annotated[Union[tuple(entry.settings for entry in FORMATS.values())], Field(discriminator="format")]  # noqa: UP007

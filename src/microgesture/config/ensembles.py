@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StrictBool, model_validator
 
 from .base import Name, Settings
+from .extensions import declared
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,7 @@ FUSION_RULES: dict[str, FusionRule] = {
         FusionRule("grid", "the most accurate weights of a grid, as often published", f"{_RULES}.grid"),
         EQUAL,
         GIVEN,
+        *declared(FusionRule),
     )
 }
 _BY_NAME = tuple(name for name in FUSION_RULES if name != GIVEN.name)

@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar, Literal, Union
 from pydantic import Field
 
 from .base import Settings
+from .extensions import declared
 
 
 class LossSettings(Settings):
@@ -49,6 +50,7 @@ LOSSES: dict[str, LossTerm] = {
     for term in (
         LossTerm("cross_entropy", CrossEntropySettings, "microgesture.streams.cross_entropy"),
         LossTerm("semantic", SemanticSettings, "microgesture.streams.semantic"),
+        *declared(LossTerm),
     )
 }
 

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from ...config.extensions import declared
 from ...errors import UnusableClip
 from .format import SkeletonFormat
 from .kinect_csv import KinectCsv
@@ -11,7 +12,7 @@ from .openpose_xlsx import OpenPoseXlsx
 
 # The first that matches counts: what is known by a longer ending comes first.
 SKELETON_FILES: dict[str, SkeletonFormat] = {
-    entry.name: entry for entry in (Npz(), OpenPoseXlsx(), KinectCsv(), LightHandCsv())
+    entry.name: entry for entry in (*declared(SkeletonFormat), Npz(), OpenPoseXlsx(), KinectCsv(), LightHandCsv())
 }
 SUFFIXES = tuple(dict.fromkeys(entry.suffix for entry in SKELETON_FILES.values()))
 MODULES = tuple(sorted({type(entry).__module__ for entry in SKELETON_FILES.values()}))
