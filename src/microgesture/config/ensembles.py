@@ -1,28 +1,12 @@
 """Settings of ensembles, of the test clips that they label, and of the submission."""
 
-from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from pydantic import Field, StrictBool, model_validator
 
 from .base import Name, Settings
 from .extensions import declared
-
-
-@dataclass(frozen=True)
-class FusionRule:
-    """The declaration of one way to join streams, a value of ``weights``.
-
-    ``module`` has two functions: ``fit(probabilities_SNK, labels_N)``, which gets calibrated probabilities of clips
-    that every stream could use, and ``from_json(stored, streams)``. Both return an ``ensembles.fusion.FittedRule``.
-    A rule that is not ``fitted`` needs no labelled clips.
-    """
-
-    name: str
-    text: str
-    module: str
-    fitted: bool = True
-
+from .fusion_rule import FusionRule
 
 _RULES = "microgesture.ensembles.rules"
 GIVEN = FusionRule("given", "the weight of each stream, scaled to sum 1", f"{_RULES}.weighted_mean", fitted=False)

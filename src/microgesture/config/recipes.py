@@ -5,7 +5,8 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from .base import Settings
-from .losses import LOSSES, AnyLoss, CrossEntropySettings, LossSettings, SemanticSettings
+from .loss_settings import LossSettings
+from .losses import AnyLoss, CrossEntropySettings, SemanticSettings
 
 
 class Variation(Settings):
@@ -158,7 +159,7 @@ class Recipe(Settings):
     @property
     def loss_modules(self) -> tuple[str, ...]:
         """The modules that compute the terms of the loss."""
-        return tuple(LOSSES[term.name].module for term in self.loss_terms)
+        return tuple(term.module for term in self.loss_terms)
 
     @model_validator(mode="after")
     def _losses_stand_alone(self) -> "Recipe":

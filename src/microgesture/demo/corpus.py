@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from ..config.corpora import FORMATS
+from ..config.corpora import FORMATS, SYNTHETIC
 from ..errors import InputError
 from ..progress import progress
 from ..storage.clips import SPLITS
@@ -34,7 +34,7 @@ def make_demo(
     ``layout`` is the name of a format that has a synthetic version: its files are laid out as in that release.
     ``subjects`` and ``clips`` say how many of each split (train, val, test) has; ``frame`` is the videos' (width,
     height) in pixels, even numbers. The test labels, which the release does not hold, go to ``truth`` (columns Id,
-    Target). With ``emotion`` (formats with ``demo_emotions``), every person sits once after a win and once after a
+    Target). With ``emotion`` (formats with ``synthetic_emotions``), every person sits once after a win and once after a
     loss, and the outcomes of the test recordings go to ``emotion_truth`` (columns video_id, label: Win or Lose). The
     same arguments give the same bytes, whatever ``workers`` is.
 
@@ -42,10 +42,10 @@ def make_demo(
     """
     root = Path(root)
     _check(layout, subjects, clips, frame)
-    if emotion and (not FORMATS[layout].settings.demo_emotions or emotion_truth is None):
+    if emotion and (not FORMATS[layout].synthetic_emotions or emotion_truth is None):
         raise InputError(f"demo: emotions are not drawn in the layout '{layout}', or lack a file for those of the test")
     options = {"emotion": True} if emotion else {}
-    release = import_module(FORMATS[layout].demo)
+    release = import_module(FORMATS[layout].synthetic_module)
     plans = {split: release.plan(split, seed, subjects[split], clips[split], **options) for split in SPLITS}
     sittings = [sitting for split in SPLITS for sitting in plans[split]]
     write = partial(release.write, root, seed=seed, frame=frame)
@@ -62,9 +62,8 @@ def make_demo(
 
 
 def _check(layout: str, subjects: dict[str, int], clips: dict[str, int], frame: tuple[int, int]) -> None:
-    drawn = [name for name, entry in FORMATS.items() if entry.demo]
-    if layout not in drawn:
-        raise InputError(f"the demo's layout is one of {', '.join(drawn)}, not '{layout}'")
+    if layout not in SYNTHETIC:
+        raise InputError(f"the demo's layout is one of {', '.join(SYNTHETIC)}, not '{layout}'")
     for name, counts in (("subjects", subjects), ("clips", clips)):
         if set(counts) != set(SPLITS) or min(counts.values()) < 1:
             raise InputError(

@@ -8,7 +8,6 @@ import numpy as np
 import torch
 from torch import nn
 
-from ..config.losses import LOSSES
 from ..config.recipes import Recipe
 
 
@@ -53,6 +52,6 @@ def make_loss(recipe: Recipe, network: nn.Module, counts: Sequence[int], device:
     """
     terms = []
     for settings in recipe.loss_terms:
-        module = import_module(LOSSES[settings.name].module)
+        module = import_module(settings.module)
         terms.append((settings.weight, module.make(settings, network, counts, device)))
     return Loss(terms)

@@ -4,10 +4,11 @@ import re
 from collections.abc import Iterable
 from pathlib import PurePosixPath
 
-from ..config.corpora import FORMATS, CorpusFormat
+from ..config.corpora import FORMATS
+from ..config.corpus_format import CorpusFormat
 
 
-def release_of(files: Iterable[PurePosixPath]) -> tuple[CorpusFormat, PurePosixPath] | None:
+def release_of(files: Iterable[PurePosixPath]) -> tuple[type[CorpusFormat], PurePosixPath] | None:
     """The format of the release that the files are of, and the first file that shows it; None for anything else."""
     files = list(files)
     for entry in FORMATS.values():

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterator
 
-from ..config.corpora import FORMATS, ClipsStep, DemoStep, SkeletonStep
+from ..config.corpora import ClipsStep, DemoStep, SkeletonStep
 from ..config.modalities import DepthStep, FaceStep, RgbStep
 from ..config.whole import Config
 from ..skeletons.files import MODULES
@@ -14,10 +14,9 @@ POSE_TABLE = "microgesture/tables/mediapipe.json"
 def corpus_stages(config: Config, name: str, root: str, provides: Collection[str]) -> Iterator[Planned]:
     """All that can be made of the corpus below ``root``, which has what it ``provides``, before there are streams."""
     corpus = config.corpora[name]
-    entry = FORMATS[corpus.format]
     if corpus.demo is not None:
         drawing = DemoStep(layout=corpus.format, **corpus.demo.model_dump())
-        yield Planned("demo", name, drawing, ["microgesture.demo.corpus", entry.demo], [])
+        yield Planned("demo", name, drawing, ["microgesture.demo.corpus", corpus.synthetic_module], [])
     listing = ClipsStep(
         corpus=name,
         format=corpus.format,
@@ -27,8 +26,8 @@ def corpus_stages(config: Config, name: str, root: str, provides: Collection[str
         options=corpus.model_dump(mode="json", exclude={"format", "root", "demo"}),
     )
     drawn = [("demo", name)] if corpus.demo else []
-    tables = [entry.table] if entry.table else []
-    yield Planned("clips", name, listing, ["microgesture.corpora", entry.module, *MODULES], drawn, tables=tables)
+    tables = [corpus.facts] if corpus.facts else []
+    yield Planned("clips", name, listing, ["microgesture.corpora", corpus.module, *MODULES], drawn, tables=tables)
     yield from _modalities(config, name, root, provides)
 
 

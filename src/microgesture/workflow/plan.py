@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..config.base import Settings
-from ..config.corpora import FORMATS, CorpusBase
+from ..config.corpus_format import CorpusFormat
 from ..config.ensembles import EnsembleStep, PseudoLabelStep
 from ..config.measures import AblationRow, AblationStep, CrossSubjectStep
 from ..config.modalities import HEATMAPS, IN_SPACE, SKELETONS, store
@@ -168,9 +168,9 @@ class Plan:
     def _look(self, corpus: str) -> frozenset[str]:
         settings = self.config.corpora[corpus]
         if settings.demo is not None:
-            found = FORMATS[settings.format].synthetic
+            found = settings.synthetic_sources
         else:
-            options = settings.model_dump(exclude={*CorpusBase.model_fields, "format"})
+            options = settings.model_dump(exclude={*CorpusFormat.model_fields, "format"})
             found = provides(settings.format, self.root(corpus), **options)
         if settings.pose is None:
             return found

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from ...config.extensions import declared
 from ...errors import UnusableClip
-from .format import SkeletonFormat
+from ..file_format import SkeletonFormat
 from .kinect_csv import KinectCsv
 from .light_hand_csv import LightHandCsv
 from .npz import Npz

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
+from ..file_format import SkeletonFormat
 from ..kinect import COLUMNS, JOINTS, kinect_joints
-from .format import SkeletonFormat
 from .numbers import csv_cells, read_numbers
 
 

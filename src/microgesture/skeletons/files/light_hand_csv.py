@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .format import SkeletonFormat
+from ..file_format import SkeletonFormat
 from .numbers import csv_cells, read_points
 
 

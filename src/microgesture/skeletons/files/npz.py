@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from ...errors import UnusableClip
+from ..file_format import SkeletonFormat
 from .archives import NO_ARCHIVE
-from .format import SkeletonFormat
 
 POINTS = {137: "OpenPose body, face and hands", 35: "light_hand", 28: "OpenPose body and fingertips of MA-52"}
 

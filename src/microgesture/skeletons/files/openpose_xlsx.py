@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .format import SkeletonFormat
+from ..file_format import SkeletonFormat
 from .numbers import read_points
 from .workbook import xlsx_rows
 

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from ...errors import UnusableClip
+from ..errors import UnusableClip
 
 
 class SkeletonFormat(ABC):
