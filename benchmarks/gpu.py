@@ -34,7 +34,7 @@ from microgesture.networks import build
 from microgesture.skeletons.keypoints import Selection, selection_named
 from microgesture.streams.augment import input_channels, network_input
 from microgesture.streams.batches import Machine, autocast
-from microgesture.streams.losses import total_focal_loss
+from microgesture.streams.cross_entropy import total_focal_loss
 from microgesture.streams.optimizers import make_optimizer
 from microgesture.streams.samples import Sample
 

@@ -59,10 +59,7 @@ def said_by_the_run(folder, plan, scratch):
         model = results / "streams" / stream / "model.safetensors"
         predict(clips, shards, model, step, build, {"test": scratch / f"{stream}.parquet"}, CPU)
         logits.append(read_scores(scratch / f"{stream}.parquet").logits["d"])
-    how = Fusion(
-        *(np.array([fusion[part][stream] for stream in fusion["streams"]]) for part in ("temperatures", "weights"))
-    )
-    return fuse(np.array(logits)[:, None], how)[0]
+    return fuse(np.array(logits)[:, None], Fusion.from_json(fusion, fusion["streams"]))[0]
 
 
 def test_a_window_is_scored_as_a_clip_of_the_run(run, scorer, tmp_path):

@@ -1,6 +1,6 @@
 """What a folder that is handed over says of itself: streams, classes and how inputs are made. Light: no torch."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, create_model
 
@@ -10,7 +10,7 @@ from .recipes import Testing
 from .streams import TrainStep
 
 MANIFEST, SUMS, CARD = "recogniser.json", "SHA256SUMS", "README.md"
-FORMAT = 1
+FORMAT = 2
 
 
 class Member(Settings):
@@ -18,8 +18,6 @@ class Member(Settings):
 
     step: TrainStep
     file: str = Field(pattern=r"^[\w.-]+\.safetensors$", description="of its weights, in the same folder")
-    temperature: float = Field(gt=0)
-    weight: float = Field(ge=0, le=1)
 
 
 class Lengths(Settings):
@@ -49,9 +47,10 @@ RecogniserStep = create_model(
 class Recogniser(RecogniserStep):
     """An ensemble, ready for other videos."""
 
-    format: Literal[1]
+    format: Literal[FORMAT]
     classes: tuple[str, ...] = Field(min_length=1)
     members: tuple[Member, ...] = Field(min_length=1)
+    fusion: dict[str, Any] = Field(description="how the streams are joined, as in the ensemble's fusion.json")
     lengths: Lengths
 
     @property

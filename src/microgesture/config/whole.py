@@ -98,10 +98,11 @@ class _Config(Settings):
 
     def _check_recipe(self, name: str, stream: Stream) -> None:
         recipe = self.recipes[stream.recipe]
-        if recipe.semantic_weight and len(stream.inputs) > 1:
+        one_path = [term.name for term in recipe.loss_terms if term.one_path]
+        if one_path and len(stream.inputs) > 1:
             raise ValueError(
-                f"streams.{name}: semantic_weight is for networks of one classifier, not for two paths; let "
-                f"recipes.{stream.recipe} have none"
+                f"streams.{name}: the loss {one_path[0]} is for networks of one classifier, not for "
+                f"two paths; let recipes.{stream.recipe} have none"
             )
         try:
             stream.network.check_recipe(recipe, stream.inputs, stream.recipe)
@@ -135,7 +136,7 @@ class _Config(Settings):
         if ensemble.like is not None:
             if len(self.ensembles[ensemble.like].streams) != len(ensemble.streams):
                 raise ValueError(f"ensembles.{name} has not as many streams as '{ensemble.like}', which it is like")
-        elif self.learns_from_val(name) and (ensemble.weights in ("search", "grid") or ensemble.calibrate is True):
+        elif self.learns_from_val(name) and (ensemble.rule.fitted or ensemble.calibrate is True):
             raise ValueError(
                 f"ensembles.{name}: its streams have learnt from val too, so that nothing can be fitted there; name "
                 "the ensemble whose temperatures and weights it takes over (like), or give weights and a temperature"

@@ -15,7 +15,7 @@ from sklearn.model_selection import StratifiedGroupKFold
 from torch.nn import functional
 
 from ..config.emotion import EmotionStep
-from ..ensembles.fusion import fit_temperature
+from ..ensembles.calibration import fit_temperature
 from ..errors import InputError
 from ..progress import progress
 from ..storage.files import write_json

@@ -18,9 +18,10 @@ def card_text(recogniser: Recogniser, clips: Clips, fitted_on: Mapping[str, Any]
     train = clips.usable[clips.usable.split == "train"]
     counts = class_counts(train.label.dropna().astype(int).tolist(), len(clips.classes))
     measured = fitted_on.get("split") or f"{fitted_on.get('folds', 0)} folds of people"
+    weights = recogniser.fusion.get("weights")
     streams = "\n".join(
-        f"* `{member.step.stream}`: {member.step.network.name} on {' and '.join(member.step.inputs)}, "
-        f"weight {member.weight:.3f}"
+        f"* `{member.step.stream}`: {member.step.network.name} on {' and '.join(member.step.inputs)}"
+        + (f", weight {weights[member.step.stream]:.3f}" if weights else "")
         for member in recogniser.members
     )
     classes = "\n".join(f"| {name} | {count} |" for name, count in zip(clips.classes, counts, strict=True))

@@ -65,9 +65,8 @@ class Scorer:
         self._networks: list[nn.Module] = [
             open_network(folder, self.recogniser, member).to(self._device) for member in self.recogniser.members
         ]
-        members = self.recogniser.members
-        temperatures, weights = zip(*((member.temperature, member.weight) for member in members), strict=True)
-        self._fusion = Fusion(np.array(temperatures), np.array(weights))
+        streams = [member.step.stream for member in self.recogniser.members]
+        self._fusion = Fusion.from_json(self.recogniser.fusion, streams)
 
     def score(self, recording: Recording) -> Windows:
         """The fused probabilities of all windows of a recording, in pieces of a bounded size.

@@ -23,7 +23,7 @@ from .distributed import Process, on_each_device
 from .folds import assign_folds
 from .fused_samples import Dataset, open_dataset
 from .history import Epoch, best_epoch, epochs_to_do
-from .losses import SemanticAnchors, class_weights, total_focal_loss
+from .losses import Loss, make_loss
 from .optimizers import make_optimizer, rate_factor, set_rate
 from .predict import Build, Shards, log_probabilities, network_of
 from .preemption import Stopped, StopRequest
@@ -149,10 +149,8 @@ def fit(
     Raises ``Stopped`` in all processes after the same step once the first one finds a request to ``stop``.
     """
     recipe, device = step.recipe, process.device
-    weights = class_weights(class_counts(training.labels, classes), recipe.class_weights)
-    weight_K = torch.tensor(weights, dtype=torch.float32, device=device)
-    weight_N = np.array(weights)[training.labels]
-    anchors = _anchors(network, step, device)
+    labels_N = np.array(training.labels)
+    loss_function = _loss_function(network, step, class_counts(training.labels, classes), device)
     optimizer = make_optimizer(network, recipe)
     scaler = torch.amp.GradScaler(device.type, enabled=recipe.precision == "fp16" and device.type == "cuda")
     state = TrainingState(
@@ -178,6 +176,7 @@ def fit(
         to_do, title = range(len(losses), len(steps)), f"epoch {epoch + 1}"
         for number in part_progress(to_do, title, len(steps), done=len(losses), quiet=not process.is_first):
             rows = [row for row, _ in steps[number]]
+            part_of_loss = loss_function.of_step(labels_N[rows])
             set_rate(optimizer, rates[number])
             optimizer.zero_grad()
             loss = torch.zeros((), device=device)
@@ -188,10 +187,7 @@ def fit(
                 with process.collecting(shared, last=piece is pieces[number][-1]):
                     with autocast(recipe, device):
                         logits = shared(*x)
-                    total = total_focal_loss(logits, batch.label, weight_K, recipe.label_smoothing, recipe.focal_gamma)
-                    part = total / weight_N[rows].sum()  # of the mean over the step, as all pieces' parts add up to
-                    if anchors:
-                        part = part + recipe.semantic_weight * anchors.total_loss(batch.label) / len(rows)
+                    part = part_of_loss(logits, batch.label)
                     scaler.scale(part * process.count).backward()  # the processes' gradients are averaged
                 loss += part.detach()
             scaler.unscale_(optimizer)
@@ -237,15 +233,11 @@ def validate(
     }
 
 
-def _anchors(network: nn.Module, step: TrainStep, device: torch.device) -> SemanticAnchors | None:
-    if not step.recipe.semantic_weight:
-        return None
+def _loss_function(network: nn.Module, step: TrainStep, counts: Sequence[int], device: torch.device) -> Loss:
     try:
-        return SemanticAnchors(network, device)
+        return make_loss(step.recipe, network, counts, device)
     except ValueError as error:
-        raise InputError(
-            f"stream '{step.stream}': {error}; let its network be wider, or set semantic_weight: 0"
-        ) from None
+        raise InputError(f"stream '{step.stream}': {error}") from None
 
 
 def _copied(network: nn.Module) -> dict[str, torch.Tensor]:

@@ -11,7 +11,7 @@ from xml.parsers import expat
 
 from ..corpora.listing import known_split, split_named
 from ..errors import InputError, UnusableClip
-from ..skeletons.reading import xlsx_rows
+from ..skeletons.files.workbook import xlsx_rows
 from ..storage.csv_files import csv_rows
 from .clips import FoundClip
 from .parts import Borders, Ruler, find_borders

@@ -5,15 +5,9 @@ from collections.abc import Collection, Iterator
 from ..config.corpora import ClipsStep, DemoStep, SkeletonStep
 from ..config.modalities import MODALITIES, STEPS
 from ..config.whole import Config
-from ..corpora import FORMATS
+from ..skeletons.files import MODULES
 from .stages import Planned
 
-# Facts about a release that its reader takes from a table.
-TABLES = {
-    "miga": "microgesture/tables/imigue.json",
-    "ma52": "microgesture/tables/ma52.json",
-    "smg": "microgesture/tables/smg.json",
-}
 POSE_TABLE = "microgesture/tables/mediapipe.json"
 
 # What a stage uses of a declaration is part of its step; all the other declarations are not.
@@ -25,7 +19,7 @@ def corpus_stages(config: Config, name: str, root: str, provides: Collection[str
     corpus = config.corpora[name]
     if corpus.demo is not None:
         drawing = DemoStep(layout=corpus.format, **corpus.demo.model_dump())
-        yield Planned("demo", name, drawing, ["microgesture.demo.corpus"], [])
+        yield Planned("demo", name, drawing, ["microgesture.demo.corpus", corpus.synthetic_module], [])
     listing = ClipsStep(
         corpus=name,
         format=corpus.format,
@@ -33,10 +27,9 @@ def corpus_stages(config: Config, name: str, root: str, provides: Collection[str
         shards=config.shards,
         options=corpus.model_dump(mode="json", exclude={"format", "root", "demo", "allow_shared_subjects"}),
     )
-    other_readers = [f"microgesture.corpora.{reader}" for reader in FORMATS if reader != corpus.format]
     drawn = [("demo", name)] if corpus.demo else []
-    tables = [TABLES[corpus.format]] if corpus.format in TABLES else []
-    yield Planned("clips", name, listing, ["microgesture.corpora"], drawn, other_readers, tables)
+    tables = [corpus.facts] if corpus.facts else []
+    yield Planned("clips", name, listing, ["microgesture.corpora", corpus.module, *MODULES], drawn, tables=tables)
     yield from _modalities(config, name, root, provides)
 
 
@@ -44,9 +37,11 @@ def _modalities(config: Config, name: str, root: str, provides: Collection[str])
     """What networks learn from: the skeletons of recordings, and the shards of every modality."""
     clips = [("clips", name)]
     if "keypoints" in provides:
-        maker = "microgesture.pose.making" if config.corpora[name].pose else "microgesture.skeletons.reading"
+        makers = (
+            ["microgesture.pose.making"] if config.corpora[name].pose else ["microgesture.skeletons.reading", *MODULES]
+        )
         tables = [POSE_TABLE] if config.corpora[name].pose else []
-        yield Planned("skeletons", name, SkeletonStep(root=root), [maker], clips, tables=tables)
+        yield Planned("skeletons", name, SkeletonStep(root=root), makers, clips, tables=tables)
     for modality in MODALITIES.values():
         own = config.modality(modality.name)
         if not own.needs <= set(provides):

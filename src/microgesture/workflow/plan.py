@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..config.base import Settings
-from ..config.corpora import CorpusBase
+from ..config.corpus_format import CorpusFormat
 from ..config.ensembles import EnsembleStep, PseudoLabelStep
 from ..config.measures import AblationRow, AblationStep, CrossSubjectStep
 from ..config.modalities import HEATMAPS, IN_SPACE, MODALITIES, SKELETONS, store
@@ -31,12 +31,13 @@ from .view_stages import view_stage
 SOURCES = Sources(Path(__file__).resolve().parents[2])
 # Progress bars and error classes have no part in any result.
 WITHOUT_EFFECT = ("microgesture.progress", "microgesture.errors", "microgesture.config.base")
-# What a drawn corpus will have, before it is drawn.
-DRAWN = {
-    "miga": frozenset({"video", "keypoints"}),
-    "ma52": frozenset({"video"}),
-    "smg": frozenset({"video", "keypoints", "metres"}),
-}
+# A step names the module of each entry that it uses, so that a new entry makes nothing again.
+REGISTRIES = (
+    "microgesture.config.corpora:FORMATS",
+    "microgesture.config.networks:NETWORKS",
+    "microgesture.config.losses:LOSSES",
+    "microgesture.config.ensembles:FUSION_RULES",
+)
 
 
 @dataclass(frozen=True)
@@ -178,9 +179,9 @@ class Plan:
     def _look(self, corpus: str) -> frozenset[str]:
         settings = self.config.corpora[corpus]
         if settings.demo is not None:
-            found = DRAWN[settings.format]
+            found = settings.synthetic_sources
         else:
-            options = settings.model_dump(exclude={*CorpusBase.model_fields, "format"})
+            options = settings.model_dump(exclude={*CorpusFormat.model_fields, "format"})
             found = provides(settings.format, self.root(corpus), **options)
         if settings.pose is None:
             return found
@@ -239,22 +240,27 @@ class Plan:
         declared = [MODALITIES[kind].stored for kind in self.stores(name)]
 
         def add(
-            stage: str, step: TrainStep, module: str, upstream: list[tuple[str, str]], without: Iterable[str] = ()
+            stage: str,
+            step: TrainStep,
+            modules: list[str],
+            upstream: list[tuple[str, str]],
+            without: Iterable[str] = (),
         ) -> None:
-            self._add(stage, name, step, [module, *networks], [*data, *upstream], [REGISTRY, *without], (), declared)
+            self._add(stage, name, step, [*modules, *networks], [*data, *upstream], [REGISTRY, *without], (), declared)
 
         def add_training(stage: str, step: TrainStep, upstream: list[tuple[str, str]]) -> None:
             trained = step.model_copy(update={"recipe": step.recipe.tested()})
-            add(stage, trained, "microgesture.streams.train", upstream, _other_weights(stream))
+            modules = ["microgesture.streams.train", *step.recipe.loss_modules]
+            add(stage, trained, modules, upstream, _other_weights(stream))
 
         add_training("train", step, [*(("train", parent) for parent in stream.parents), *labels])
-        add("predict", step, "microgesture.streams.predict", [("train", name)])
+        add("predict", step, ["microgesture.streams.predict"], [("train", name)])
         if self.config.emotion and name in self.config.emotion.streams:
-            add("embed", step, "microgesture.emotion.embeddings", [("train", name)])
+            add("embed", step, ["microgesture.emotion.embeddings"], [("train", name)])
         if name in self.folded:
             parents = self.fold_parents(name).items()
             add_training("train_fold", part, [("train_fold" if same else "train", parent) for parent, same in parents])
-            add("predict_fold", part, "microgesture.streams.predict", [("train_fold", name)])
+            add("predict_fold", part, ["microgesture.streams.predict"], [("train_fold", name)])
 
     def _plan_ensemble(self, name: str) -> None:
         """Plan an ensemble and what it is made of, if that is still to do."""
@@ -274,7 +280,9 @@ class Plan:
         stages = ("predict", "predict_fold") if self.config.folds else ("predict",)
         scores = [(stage, stream) for stream in ensemble.streams for stage in stages]
         like = [("ensemble", ensemble.like)] if ensemble.like else []
-        self._add("ensemble", name, step, ["microgesture.ensembles.ensemble"], [clips, *scores, *like])
+        self._add(
+            "ensemble", name, step, ["microgesture.ensembles.ensemble", ensemble.rule.module], [clips, *scores, *like]
+        )
         if name not in {stream.pseudo_labels for stream in self.config.streams.values()}:
             return
         label = PseudoLabelStep(**ensemble.pseudo_labels.model_dump(), streams=ensemble.streams)
@@ -341,7 +349,7 @@ class Plan:
         declared: Iterable[str] = (),
     ) -> None:
         canonical = json.dumps(settings.model_dump(mode="json"), sort_keys=True)
-        code = self._sources.digest(modules, without={*WITHOUT_EFFECT, *without}, files=tables)
+        code = self._sources.digest(modules, without={*WITHOUT_EFFECT, *REGISTRIES, *without}, files=tables)
         parts = json.dumps([stage, name, canonical, code, [self._steps[step].stamp for step in upstream], *declared])
         self._steps[stage, name] = Step(canonical, hashlib.sha256(parts.encode()).hexdigest()[:12])
 

@@ -7,6 +7,7 @@ from ..config.predictions import FindingSettings, PredictionSettings
 from ..config.recogniser import RecogniserStep
 from ..config.whole import Config
 from ..errors import InputError
+from ..skeletons.files import MODULES
 from .stages import Planned
 
 PAGE = ("microgesture/recogniser/page.html",)
@@ -42,16 +43,17 @@ def recogniser_step(config: Config, ensemble: str) -> RecogniserStep:
 
 def prediction_stages(config: Config, predictions: PredictionSettings) -> Iterator[Planned]:
     """Handing over the submission's ensemble, unless there is another recogniser, and finding gestures with it."""
-    above, networks = [], []
+    above, networks, rules = [], [], []
     if predictions.recogniser is None:
         name = config.submission.ensemble
         streams = config.ensembles[name].streams
         above = [("recogniser", "recogniser")]
         networks = sorted(set(_networks(config, streams)))
+        rules = [config.ensembles[name].rule.module]
         made_of = [("ensemble", name), *(("train", stream) for stream in streams)]
         step = recogniser_step(config, name)
-        yield Planned("recogniser", "recogniser", step, ["microgesture.recogniser.export"], made_of)
-    modules = ["microgesture.recogniser.finding", *networks]
+        yield Planned("recogniser", "recogniser", step, ["microgesture.recogniser.export", *rules], made_of)
+    modules = ["microgesture.recogniser.finding", *networks, *rules, *MODULES]
     finding = FindingSettings(**predictions.model_dump(include=set(FindingSettings.model_fields)))
     yield Planned("gestures", "predictions", finding, modules, above, tables=PAGE)
 

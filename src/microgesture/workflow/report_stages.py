@@ -48,4 +48,5 @@ def report_stage(config: Config, streams: Iterable[str], framed: str | None) -> 
     above += [("cross_subject", "cross_subject")] if config.truth else []
     above += [("emotion_ablation", "emotion"), ("emotion_cross_subject", "emotion")] if config.emotion else []
     above += [("rgb", framed)] if framed else []
-    return Planned("report", "report", step, MODULES, above, tables=PAGE)
+    modules = [*MODULES, config.ensembles[shown].rule.module]
+    return Planned("report", "report", step, modules, above, tables=PAGE)
