@@ -98,7 +98,7 @@ def test_a_fold_starts_from_the_same_fold_of_both(raw):
         ({"weights": "swin.pth"}, "weights of a stream that fuses two others follows"),
         ({"network": {"name": "slowonly"}}, "has the network token_fusion, not slowonly"),
         ({"network": {"name": "token_fusion", "width": 30}}, "width of token_fusion is 30, which 4 heads cannot share"),
-        ({"recipe": "anchored"}, "fused: semantic_weight is for networks of one classifier"),
+        ({"recipe": "anchored"}, "fused: the loss semantic is for networks of one classifier"),
         ({"recipe": "none"}, "streams.fused.recipe names 'none'"),
     ],
 )
