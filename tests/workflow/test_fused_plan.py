@@ -48,7 +48,9 @@ def test_each_branch_has_the_network_and_the_recipe_of_the_stream_that_it_comes_
     assert step.selection == "36"
     for part, name in zip(step.parts, ("rgb", "joint"), strict=True):
         alone = TrainStep.model_validate_json(plan.step("train", name).settings)
-        recipe = config.recipes[config.streams[name].recipe].model_copy(update={"flip": False, "test_flip": True})
+        recipe = (
+            config.recipes[config.streams[name].recipe].tested().model_copy(update={"flip": False, "test_flip": True})
+        )
         assert (part.inputs, part.network, part.recipe) == (alone.inputs, alone.network, recipe)
         assert part.parts == alone.parts == ()
 
@@ -98,7 +100,7 @@ def test_a_fold_starts_from_the_same_fold_of_both(raw):
         ({"weights": "swin.pth"}, "weights of a stream that fuses two others follows"),
         ({"network": {"name": "slowonly"}}, "has the network token_fusion, not slowonly"),
         ({"network": {"name": "token_fusion", "width": 30}}, "width of token_fusion is 30, which 4 heads cannot share"),
-        ({"recipe": "anchored"}, "fused: semantic_weight is for networks of one classifier"),
+        ({"recipe": "anchored"}, "fused: the loss semantic is for networks of one classifier"),
         ({"recipe": "none"}, "streams.fused.recipe names 'none'"),
     ],
 )

@@ -158,11 +158,11 @@ BY_PERSON = {"train", "train_fold", "predict", "predict_fold", "ensemble", "abla
     [
         ("networks/video_swin.py", "WINDOW = (8, ", "WINDOW = (4, ", RUNS_SWIN),
         ("networks/agcn.py", "KERNEL = 9", "KERNEL = 7", set()),
-        ("streams/losses.py", "np.array(counts) + 1", "np.array(counts) + 2", {"train", "train_fold"}),
+        ("streams/cross_entropy.py", "np.array(counts) + 1", "np.array(counts) + 2", {"train", "train_fold"}),
         ("streams/folds.py", "0", "1", {"train", "train_fold", "predict", "predict_fold"}),
         ("modalities/taylor.py", "CHUNK = 256", "CHUNK = 128", {"taylor", "gestures"}),
         ("modalities/flow.py", "len(gray) > 1", "len(gray) > 2", {"flow", "gestures"}),
-        ("ensembles/fusion.py", "np.full(streams, 1 / streams)", "np.full(streams, 2 / streams)", {"ensemble"}),
+        ("ensembles/rules/search.py", "np.log(0.1)", "np.log(0.2)", {"ensemble", "recogniser", "gestures"}),
         ("checkpoints/resnet.py", "branch2.conv_a", "branch2.conv_b", {("train", "limb"), ("train_fold", "limb")}),
         ("checkpoints/swinface.py", "EXPRESSION = 2", "EXPRESSION = 3", set()),
         ("recogniser/windows.py", "STEPS = 3", "STEPS = 4", {"gestures"}),

@@ -1,6 +1,7 @@
 """How a modality and a network are declared: everything about one that other packages ask for, in one place.
 
-An extension outside this package imports only this module and ``config.base``, and offers its declarations through the
+An extension outside this package imports this module and ``config.base``, or those of other declarations
+(``corpus_format``, ``loss_settings``, ``fusion_rule``), and offers its declarations through the
 entry-point group ``microgesture`` (see ``extensions``).
 """
 

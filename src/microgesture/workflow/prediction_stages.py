@@ -44,16 +44,18 @@ def recogniser_step(config: Config, ensemble: str) -> RecogniserStep:
 def prediction_stages(config: Config, predictions: PredictionSettings) -> Iterator[Planned]:
     """Handing over the submission's ensemble, unless there is another recogniser, and finding gestures with it."""
     above, networks, rules = [], [], []
+    makers = [modality.module for modality in MODALITIES.values()]
     if predictions.recogniser is None:
         name = config.submission.ensemble
         streams = config.ensembles[name].streams
         above = [("recogniser", "recogniser")]
         networks = sorted(set(_networks(config, streams)))
         rules = [config.ensembles[name].rule.module]
+        makers = _makers(config, streams)
         made_of = [("ensemble", name), *(("train", stream) for stream in streams)]
         step = recogniser_step(config, name)
         yield Planned("recogniser", "recogniser", step, ["microgesture.recogniser.export", *rules], made_of)
-    modules = ["microgesture.recogniser.finding", *networks, *rules, *MODULES]
+    modules = ["microgesture.recogniser.finding", *networks, *rules, *makers, *MODULES]
     finding = FindingSettings(**predictions.model_dump(include=set(FindingSettings.model_fields)))
     yield Planned("gestures", "predictions", finding, modules, above, tables=PAGE)
 
@@ -63,3 +65,13 @@ def _networks(config: Config, streams: tuple[str, ...]) -> Iterator[str]:
         stream = config.streams[name]
         yield stream.network.module
         yield from (config.streams[branch].network.module for branch in stream.fuses or ())
+
+
+def _makers(config: Config, streams: tuple[str, ...]) -> list[str]:
+    """The modules of the modalities that the inputs of some streams are made by, and of those that they are made from."""
+    waiting, found = [store(one) for name in streams for one in config.streams[name].inputs], set()
+    while waiting:
+        name = waiting.pop()
+        found.add(name)
+        waiting += [source for source in config.modality(name).made_from if source in MODALITIES]
+    return [modality.module for name, modality in MODALITIES.items() if name in found]
