@@ -162,7 +162,7 @@ BY_PERSON = {"train", "train_fold", "predict", "predict_fold", "ensemble", "abla
         ("streams/folds.py", "0", "1", {"train", "train_fold", "predict", "predict_fold"}),
         ("modalities/taylor.py", "CHUNK = 256", "CHUNK = 128", {"taylor", "gestures"}),
         ("modalities/flow.py", "len(gray) > 1", "len(gray) > 2", {"flow", "gestures"}),
-        ("ensembles/rules/search.py", "np.log(0.1)", "np.log(0.2)", {"ensemble", "recogniser", "gestures"}),
+        ("ensembles/rules/search.py", "np.log(0.1)", "np.log(0.2)", {"ensemble", "recogniser", "gestures", "report"}),
         ("checkpoints/resnet.py", "branch2.conv_a", "branch2.conv_b", {("train", "limb"), ("train_fold", "limb")}),
         ("checkpoints/swinface.py", "EXPRESSION = 2", "EXPRESSION = 3", set()),
         ("recogniser/windows.py", "STEPS = 3", "STEPS = 4", {"gestures"}),

@@ -68,7 +68,7 @@ def _networks(config: Config, streams: tuple[str, ...]) -> Iterator[str]:
 
 
 def _makers(config: Config, streams: tuple[str, ...]) -> list[str]:
-    """The modules of the modalities that the inputs of some streams are made by, and of those that they are made from."""
+    """The modules that make the inputs of some streams, and what those are made from."""
     waiting, found = [store(one) for name in streams for one in config.streams[name].inputs], set()
     while waiting:
         name = waiting.pop()
