@@ -48,11 +48,10 @@ def test_each_branch_has_the_network_and_the_recipe_of_the_stream_that_it_comes_
     assert step.selection == "36"
     for part, name in zip(step.parts, ("rgb", "joint"), strict=True):
         alone = TrainStep.model_validate_json(plan.step("train", name).settings)
-        recipe = (
-            config.recipes[config.streams[name].recipe].tested().model_copy(update={"flip": False, "test_flip": True})
-        )
+        recipe = config.recipes[config.streams[name].recipe].tested().model_copy(update={"flip": False})
         assert (part.inputs, part.network, part.recipe) == (alone.inputs, alone.network, recipe)
         assert part.parts == alone.parts == ()
+    assert [part.recipe.test_flip for part in step_of(plan, "predict").parts] == [True, True]
 
 
 def changed(raw, path, value):

@@ -41,6 +41,7 @@ def test_the_first_run_makes_everything_once(finished):
     assert finished.first_run == Counter(
         draw_demo=1,
         list_clips=1,
+        check_clips=1,
         read_skeletons=2,
         make_keypoints=2,
         make_rgb=2,
@@ -174,14 +175,19 @@ def test_a_misspelt_key_stops_before_any_work(project):
 def test_a_truncated_video_costs_its_clips_and_not_the_run(project):
     video = next((project.folder / "results/demo/imigue").glob("**/imigue_rgb_phase2/**/*.mp4"))
     video.write_bytes(video.read_bytes()[:2000])
-    (project.folder / "results/clips/imigue.parquet").unlink()
-    assert project.run("clips", fails=True) == Counter()
+    for folder in ("listed", "clips"):
+        (project.folder / f"results/{folder}/imigue.parquet").unlink()
+    assert project.run("clips", fails=True) == Counter(list_clips=1)
     assert f"{video.name}" in project.printed
     assert "more than the 2.0% of max_quarantined" in project.printed
 
     project.config["max_quarantined"] = 0.5
     project.write_config()
-    project.run()
+    repeated = project.run()
+    assert (repeated["list_clips"], repeated["check_clips"]) == (0, 1)
+    project.config["max_quarantined"] = 0.6
+    project.write_config()
+    assert project.run() == Counter()
     lost = pd.read_csv(project.folder / "results/quarantine.csv")
     truth = pd.read_csv(project.folder / "results/demo/imigue_test_labels.csv")
     submission = pd.read_csv(project.folder / "results/submission.csv")

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from .syntax import children, dotted, last_word, parsed, tree, walk
+
 LOGGERS = {"log", "logger", "logging", "warnings"}
 LOGGING = {"debug", "info", "warning", "warn", "error", "exception", "critical", "log"}
 BARS = {"set_postfix_str", "set_postfix", "set_description", "set_description_str"}
@@ -117,8 +119,8 @@ class _Scope:
     def side(self, nodes: list[ast.stmt], types: frozenset[str]) -> Side:
         """What some statements are, without text and annotations."""
         uses = frozenset(name for node in nodes for name in self.uses(node))
-        loads = frozenset(self.loads(one for node in nodes for one in _walk(node) if isinstance(one, Import)))
-        text = repr([[_tree(node) for node in nodes], sorted(uses)])
+        loads = frozenset(self.loads(one for node in nodes for one in walk(node) if isinstance(one, Import)))
+        text = repr([[tree(node) for node in nodes], sorted(uses)])
         return Side(hashlib.sha256(text.encode()).hexdigest(), uses, types, loads)
 
     def uses(self, node: ast.AST) -> set[str]:
@@ -127,14 +129,14 @@ class _Scope:
         waiting = [node]
         while waiting:
             one = waiting.pop()
-            if (dotted := _dotted(one)) is not None:
-                names.append(dotted)
+            if (words := dotted(one)) is not None:
+                names.append(words)
             elif isinstance(one, Import):
                 imports.append(one)
             elif isinstance(one, ast.AnnAssign):
                 waiting += [one.value] if one.value else []
             else:
-                waiting += _children(one)
+                waiting += children(one)
         found = {self._base(one) for one in imports if one.names[0].name == "*"}
         known = self.imports | self._imported(imports) if imports else self.imports
         for name, *rest in names:
@@ -147,13 +149,13 @@ class _Scope:
     def types(self, node: ast.AST) -> frozenset[str]:
         """The dotted names in the annotations of a piece of code, in those that are strings too."""
         found: set[str] = set()
-        for one in _walk(node):
+        for one in walk(node):
             annotation = one.returns if isinstance(one, Function) else getattr(one, "annotation", None)
             if annotation is not None:
                 found |= self.uses(annotation)
-                for text in _walk(annotation):
+                for text in walk(annotation):
                     if isinstance(text, ast.Constant) and isinstance(text.value, str):
-                        found |= self.uses(_parsed(text.value))
+                        found |= self.uses(parsed(text.value))
         return frozenset(found)
 
     def loads(self, nodes: Iterable[ast.AST]) -> Iterator[str]:
@@ -199,7 +201,7 @@ class _Meaning(ast.NodeTransformer):
     def visit_Raise(self, node: ast.Raise) -> ast.AST:
         if isinstance(node.exc, ast.Call):
             # A function that makes an exception is a part of its message.
-            made = _last_word(node.exc.func)
+            made = last_word(node.exc.func)
             node.exc = ast.Constant(made) if made.lstrip("_")[:1].islower() else node.exc.func
         return self.generic_visit(node)
 
@@ -208,7 +210,7 @@ class _Meaning(ast.NodeTransformer):
         return self.generic_visit(node)
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
-        name = _last_word(node.func)
+        name = last_word(node.func)
         if name in PROGRESS and node.args:
             return self.visit(node.args[0])
         if name in ERRORS:
@@ -255,7 +257,7 @@ def _methods_of(node: ast.ClassDef) -> ast.ClassDef:
         one
         for one in node.body
         if not (isinstance(one, ast.AnnAssign) and "ClassVar" not in ast.dump(one.annotation))
-        and not (isinstance(one, Function) and VALIDATORS & {_last_word(by) for by in one.decorator_list})
+        and not (isinstance(one, Function) and VALIDATORS & {last_word(by) for by in one.decorator_list})
         and not {"renamed", "model_config"} & set(_bound(one))
     ]
     return ast.ClassDef(node.name, node.bases, node.keywords, body or [ast.Pass()], node.decorator_list)
@@ -268,7 +270,7 @@ def _bound(statement: ast.AST) -> Iterator[str]:
             yield node.name
         targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
         for target in targets:
-            for one in _walk(target) if target else ():
+            for one in walk(target) if target else ():
                 if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Store):
                     yield one.id
 
@@ -307,16 +309,16 @@ def _is_text(value: ast.expr) -> bool:
     if not isinstance(value, ast.Call):
         return False
     if isinstance(value.func, ast.Attribute):
-        of = _last_word(value.func.value)
+        of = last_word(value.func.value)
         return value.func.attr in BARS or (value.func.attr in LOGGING and of.lstrip("_") in LOGGERS)
     to = [ast.dump(keyword.value) for keyword in value.keywords if keyword.arg == "file"]
-    return _last_word(value.func) == "print" and any("stderr" in text for text in to)
+    return last_word(value.func) == "print" and any("stderr" in text for text in to)
 
 
 def _leave_out_unused(function: ast.AST) -> None:
     """Take the variables out that nothing reads, where finding their values does nothing else."""
     while True:
-        nodes = list(_walk(function))
+        nodes = list(walk(function))
         read = {node.id for node in nodes if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Store)}
         read.update(name for node in nodes if isinstance(node, ast.Global | ast.Nonlocal) for name in node.names)
         assigned = [(node, _plain_names(node)) for node in nodes if isinstance(node, ast.Assign)]
@@ -338,8 +340,8 @@ def _plain_names(node: ast.Assign) -> set[str]:
 
 def _is_harmless(value: ast.expr) -> bool:
     return all(
-        _last_word(node.func) in HARMLESS if isinstance(node, ast.Call) else not isinstance(node, _ACTS)
-        for node in _walk(value)
+        last_word(node.func) in HARMLESS if isinstance(node, ast.Call) else not isinstance(node, _ACTS)
+        for node in walk(value)
     )
 
 
@@ -357,54 +359,3 @@ def _tidy(node: ast.AST) -> None:
 def _blocks(node: ast.AST) -> Iterator[list[ast.stmt]]:
     blocks = (getattr(node, field, None) for field in ("body", "orelse", "finalbody"))
     return (block for block in blocks if isinstance(block, list))
-
-
-def _children(node: ast.AST) -> list[ast.AST]:
-    found = []
-    for field in node._fields:
-        if field != "ctx":
-            value = getattr(node, field, None)
-            if isinstance(value, list):
-                found += [one for one in value if isinstance(one, ast.AST)]
-            elif isinstance(value, ast.AST):
-                found.append(value)
-    return found
-
-
-def _walk(node: ast.AST) -> Iterator[ast.AST]:
-    """A node and all below it, as ``ast.walk`` gives them and faster."""
-    waiting = [node]
-    while waiting:
-        one = waiting.pop()
-        yield one
-        waiting += _children(one)
-
-
-def _tree(node: object) -> object:
-    """The content of ``ast.dump`` as nested tuples, which is faster."""
-    if isinstance(node, ast.AST):
-        return type(node).__name__, *(_tree(getattr(node, field, None)) for field in node._fields if field != "ctx")
-    return [_tree(one) for one in node] if isinstance(node, list) else node
-
-
-def _dotted(node: ast.AST) -> list[str] | None:
-    """The words of a dotted name."""
-    if isinstance(node, ast.Name):
-        return [node.id]
-    if isinstance(node, ast.Attribute) and (words := _dotted(node.value)):
-        return [*words, node.attr]
-    return None
-
-
-def _last_word(node: ast.AST) -> str:
-    """The last word of a dotted name, or of what is called."""
-    if isinstance(node, ast.Call):
-        return _last_word(node.func)
-    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
-
-
-def _parsed(text: str) -> ast.AST:
-    try:
-        return ast.parse(text, mode="eval")
-    except SyntaxError:
-        return ast.Constant(text)
