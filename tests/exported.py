@@ -19,7 +19,7 @@ from microgesture.storage.clips import write_clips
 from microgesture.storage.files import write_csv, write_json
 from microgesture.streams.predict import network_of
 from microgesture.streams.weights import About, save_weights
-from microgesture.workflow.jobs import read_plan
+from microgesture.workflow.read_plan import read_plan
 from release_files import write_video
 from training_clips import draw_keypoints
 

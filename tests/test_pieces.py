@@ -20,8 +20,8 @@ from microgesture.skeletons.reading import read_skeleton
 from microgesture.storage.shards import Shard
 from microgesture.streams.batches import Machine
 from microgesture.videos.reading import decode, probe
-from microgesture.workflow.jobs import read_plan
 from microgesture.workflow.prediction_stages import recogniser_step
+from microgesture.workflow.read_plan import read_plan
 from release_files import write_video
 
 LENGTHS = Lengths(frames=(4, 6), fps=25)
