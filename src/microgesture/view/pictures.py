@@ -9,24 +9,13 @@ import torch
 from ..config.view import HeatmapView
 from ..skeletons.keypoints import Selection, in_picture, present
 from ..streams.augment import heatmaps
-from ..streams.crops import Box, keypoints_in_box, person_square
-from ..videos.reading import person_box
+from ..streams.crops import keypoints_in_box, person_square, video_box
 
 # The person's own sides; the midline is the third.
 COLOURS: Mapping[str, tuple[int, int, int]] = {"left": (255, 92, 110), "right": (30, 205, 225), "": (255, 222, 100)}
 SLOWEST = 0.25  # pixels a frame that can have full colour; in a clip without motion less is the estimator's noise
 FASTEST = 99  # percentile of a clip's speeds that has full colour, so that one wrong vector leaves no clip pale
 _FINER = 4  # bits of a pixel that figures are placed to
-
-
-def video_box(keypoints_TVC: np.ndarray, width: int | None, height: int | None, margin: float) -> Box:
-    """Where the stored rgb frames of a clip lie in its source video, in pixels whose middles are whole numbers.
-
-    They were cut out by ``video.person_box`` of all its keypoints; that box counts whole pixels, so that it begins
-    half a pixel before the middle of its first one. Raises ``UnusableClip`` as that does.
-    """
-    cut = person_box(in_picture(keypoints_TVC), width, height, margin)
-    return Box(cut.x - 0.5, cut.y - 0.5, cut.width, cut.height)
 
 
 def scaled(pictures_THWC: np.ndarray, height: int, smooth: bool = True) -> np.ndarray:
