@@ -58,10 +58,10 @@ def to_pixels(crop: Box, width: int, height: int) -> Box:
 
 
 def video_box(keypoints_TVC: np.ndarray, width: int | None, height: int | None, margin: float) -> Box:
-    """Where the stored rgb frames of a clip lie in its source video, in pixels whose middles are whole numbers.
+    """The box of a clip's stored rgb frames in its source video, in pixels with whole numbers at pixel centres.
 
-    They were cut out by ``person_box`` of all its keypoints (T, V, 3), which counts whole pixels, so that it begins
-    half a pixel before the middle of its first one. Raises ``UnusableClip`` as that does.
+    The frames are crops by ``videos.reading.person_box`` of all keypoints (T, V, 3). That box counts whole pixels, so
+    it begins half a pixel before the centre of its first pixel. Raises ``UnusableClip`` if there is no such box.
     """
     cut = person_box(keypoints_TVC, width, height, margin)
     return Box(cut.x - 0.5, cut.y - 0.5, cut.width, cut.height)

@@ -1,4 +1,4 @@
-"""What a run will take: disk and time, from the sizes and times of what is already there."""
+"""Estimates of the disk space and the time of a run, from the sizes and times of finished jobs."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -36,9 +36,9 @@ class Job:
 
 @dataclass(frozen=True)
 class Estimate:
-    """One stage on one corpus, or all trainings: jobs done and to do, bytes there and to come, hours to come.
+    """The estimate of one stage on one corpus, or of all trainings: jobs, bytes and hours, done and remaining.
 
-    The hours are those of one job at a time. What nothing is known of yet is None.
+    Hours assume one job at a time. A value is None if no job of the stage has finished yet.
     """
 
     stage: str
@@ -48,7 +48,7 @@ class Estimate:
     bytes_now: int
     bytes_to_come: float | None
     hours_to_come: float | None
-    largest: float = 0  # bytes of the largest file to come
+    largest: float = 0  # bytes of the largest remaining file
 
 
 def shards_and_trainings(plan: Plan) -> Iterator[Job]:
@@ -66,9 +66,9 @@ def shards_and_trainings(plan: Plan) -> Iterator[Job]:
 
 
 def estimate_run(plan: Plan) -> list[Estimate]:
-    """The shards and the networks of a run, estimated in proportion to frames, and to trainings.
+    """Estimate the shards of a run in proportion to their frames, and the trainings in proportion to their number.
 
-    The clips tables list the frames of each shard; raises ``InputError`` if one is not there yet.
+    The clips tables give the frames of each shard. Raises ``InputError`` if a table does not exist yet.
     """
     found: dict[tuple[str, str], list[Job]] = {}
     for job in shards_and_trainings(plan):
@@ -77,16 +77,16 @@ def estimate_run(plan: Plan) -> list[Estimate]:
 
 
 def shard_frames(plan: Plan, corpus: str) -> dict[str, int]:
-    """The frames of the usable clips in each shard of a corpus; raises ``InputError`` if they are not listed yet."""
+    """The frames of the usable clips in each shard of a corpus; raises ``InputError`` without a clips table."""
     table = Path(plan.results, "clips", f"{corpus}.parquet")
     if not table.exists():
-        raise InputError(f"{table} is not there yet, so nothing is known of the clips; run `snakemake --cores 8 clips`")
+        raise InputError(f"{table} does not exist yet, so the clips are unknown; run `snakemake --cores 8 clips`")
     counts = read_clips(table).usable.groupby("shard").n_frames.sum()
     return {shard: int(counts.get(int(shard), 0)) for shard in plan.shards}
 
 
 def _estimate(stage: str, name: str, jobs: Sequence[Job]) -> Estimate:
-    """Estimate a stage from its jobs that are done."""
+    """Estimate a stage from its finished jobs."""
     done = [job for job in jobs if job.done]
     to_do = [job.work for job in jobs if not job.done]
     sizes = [(sum(file.stat().st_size for file in job.files), job.work) for job in done]
@@ -105,7 +105,7 @@ def _estimate(stage: str, name: str, jobs: Sequence[Job]) -> Estimate:
 
 
 def _rate(measured: Iterable[tuple[float, float]]) -> float | None:
-    """Amount per unit of work over all that was measured; None if that was nothing."""
+    """Amount per unit of work, from pairs of amount and work; None without any work."""
     pairs = [(amount, work) for amount, work in measured if work]
     return sum(amount for amount, _ in pairs) / sum(work for _, work in pairs) if pairs else None
 
@@ -115,7 +115,7 @@ def _times(rate: float | None, units: float) -> float | None:
 
 
 def measured_seconds(job: Job) -> float | None:
-    """The duration of a finished job: from Snakemake's benchmark of a shard, or the card of a training."""
+    """The seconds of a finished job, from Snakemake's benchmark of a shard or the card of a training."""
     if job.stage == "train":
         return float(read_json(job.files[1])["seconds"])
     file = job.files[0]
@@ -124,7 +124,7 @@ def measured_seconds(job: Job) -> float | None:
 
 
 def first_shards(plan: Plan, estimates: Sequence[Estimate]) -> list[str]:
-    """For each kind of shard of which there is none yet, one of middling size to make first."""
+    """For each kind of shard that does not exist yet, the path of a shard of median size to make first."""
     first = []
     for estimate in estimates:
         if estimate.stage != "train" and not estimate.done and estimate.to_do:
@@ -136,17 +136,17 @@ def first_shards(plan: Plan, estimates: Sequence[Estimate]) -> list[str]:
 
 
 def preflight(plan: Plan, workers: int = 1, console: Console | None = None) -> bool:
-    """Print what a run will take and whether the disk has room for it, which is returned.
+    """Print the estimate of a run; returns whether it fits on the disk.
 
-    While a shard is made its clips lie beside it, so that each of ``workers`` jobs at a time takes the room of a shard
-    more.
+    While a job makes a shard, its clips are also on the disk, so each of ``workers`` parallel jobs needs the space of
+    one more shard.
     """
     console = console or Console(soft_wrap=True)
     estimates = estimate_run(plan)
     console.print(_table(estimates))
     if first := first_shards(plan, estimates):
         console.print(
-            f"Nothing is known yet where a {UNKNOWN} stands. Make first shards, and ask again:\n\n"
+            f"{UNKNOWN} marks an unknown estimate. Make these shards first, then run preflight again:\n\n"
             f"    snakemake --cores 8 {' '.join(first)}\n"
         )
     free = free_bytes(plan.results)
@@ -155,9 +155,7 @@ def preflight(plan: Plan, workers: int = 1, console: Console | None = None) -> b
     known = "at least " if any(estimate.bytes_to_come is None for estimate in estimates) else ""
     console.print(f"The run still needs {known}{decimal(round(needed))}; {decimal(free)} are free.")
     if needed > free:
-        console.print(
-            f"It does not fit: make room for {decimal(round(needed - free))} more, or run it in another --directory."
-        )
+        console.print(f"It does not fit: free {decimal(round(needed - free))} more, or run it in another --directory.")
     return needed <= free
 
 
@@ -165,12 +163,12 @@ def _table(estimates: Sequence[Estimate]) -> Table:
     table = Table(
         box=SIMPLE_HEAD,
         padding=(0, 1, 0, 0),
-        caption="Hours are those of one job at a time.",
+        caption="Hours assume one job at a time.",
         caption_justify="left",
     )
     for heading in ("stage", "of"):
         table.add_column(heading)
-    for heading in ("done", "to do", "there", "to come", "hours to come"):
+    for heading in ("done", "to do", "on disk", "still needed", "hours left"):
         table.add_column(heading, justify="right")
     for estimate in estimates:
         table.add_row(
