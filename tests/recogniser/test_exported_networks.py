@@ -20,8 +20,8 @@ from microgesture.storage.files import read_json
 from microgesture.storage.scores import read_scores
 from microgesture.streams.batches import Machine
 from microgesture.streams.predict import predict
-from microgesture.workflow.jobs import read_plan
 from microgesture.workflow.prediction_stages import recogniser_step
+from microgesture.workflow.read_plan import read_plan
 
 CPU = Machine("cpu")
 

@@ -21,8 +21,8 @@ from microgesture.skeletons.reading import read_skeleton
 from microgesture.storage.shards import Shard
 from microgesture.streams.batches import Machine
 from microgesture.videos.reading import decode, probe
-from microgesture.workflow.jobs import read_plan
 from microgesture.workflow.prediction_stages import recogniser_step
+from microgesture.workflow.read_plan import read_plan
 
 LENGTHS = Lengths(frames=(4, 6), fps=25)
 CPU = Machine("cpu")

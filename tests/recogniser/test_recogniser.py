@@ -21,8 +21,8 @@ from microgesture.recogniser.loading import open_recogniser
 from microgesture.recogniser.scoring import Scorer
 from microgesture.recogniser.windows import Recording, find_recording, window_table
 from microgesture.streams.batches import Machine
-from microgesture.workflow.jobs import read_plan
 from microgesture.workflow.prediction_stages import recogniser_step
+from microgesture.workflow.read_plan import read_plan
 
 LENGTHS = Lengths(frames=(8, 12), fps=25)
 CPU = Machine("cpu")

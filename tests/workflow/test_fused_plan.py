@@ -9,7 +9,6 @@ import yaml
 from microgesture.config.streams import TrainStep
 from microgesture.config.whole import load_config
 from microgesture.errors import InputError
-from microgesture.workflow.jobs import jobs
 from microgesture.workflow.plan import Plan
 
 FUSED = {"fuses": ["rgb", "joint"], "recipe": "rgb"}
@@ -36,7 +35,7 @@ def test_all_that_a_fused_stream_needs_follows_from_the_two(raw):
     assert load_config(raw).streams["fused"].network.width == 32
     plan = Plan(raw)
     assert plan.stores("fused") == ["keypoints", "rgb"]
-    assert {job.stage for job in jobs(plan) if job.name == "fused"} == {"train", "predict"}
+    assert all(plan.step(stage, "fused") for stage in ("train", "predict"))
 
 
 def test_each_branch_has_the_network_and_the_recipe_of_the_stream_that_it_comes_from(raw):

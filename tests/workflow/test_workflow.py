@@ -12,8 +12,8 @@ import pandas as pd
 import pytest
 
 from fixtures.project import TINY, Project
-from microgesture.workflow.jobs import jobs, read_plan
 from microgesture.workflow.preflight import estimate_run
+from microgesture.workflow.read_plan import read_plan
 
 pytestmark = pytest.mark.slow
 
@@ -262,15 +262,6 @@ def test_a_damaged_shard_is_named_and_made_again_alone(project):
     assert f"{target} is again what it was" in printed
     assert would_run(project) == Counter()
     assert project.run() == Counter()
-
-
-def test_every_file_of_a_run_belongs_to_a_job_that_the_plan_tells(project):
-    results = project.folder / "results"
-    told = jobs(read_plan(project.folder / "config.yaml", results=results))
-    assert all(job.done for job in told)
-    aside = [results / name for name in ("demo/imigue", "logs", "benchmarks")]
-    made = {file for file in results.rglob("*") if file.is_file() and not any(file.is_relative_to(a) for a in aside)}
-    assert made == {file for job in told for file in job.files}
 
 
 def test_the_preflight_of_a_run_knows_its_sizes_and_times(project):

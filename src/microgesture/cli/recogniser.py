@@ -22,8 +22,8 @@ def export(
 ) -> None:
     """Write an ensemble of a finished run as one folder that predict-videos uses anywhere."""
     from ..recogniser.export import export_recogniser, results_of
-    from ..workflow.jobs import read_plan
     from ..workflow.prediction_stages import recogniser_step
+    from ..workflow.read_plan import read_plan
 
     plan = read_plan(configfile, config or (), results).config
     step = recogniser_step(plan, ensemble or plan.submission.ensemble)

@@ -16,8 +16,17 @@ from ..errors import InputError
 from ..skeletons.keypoints import in_picture, in_space, selection_named
 from ..skeletons.points import at_times, even_times, normalise, random_times, vary
 from ..storage.shards import Shard
-from ..videos.reading import person_box
-from .crops import WHOLE, Box, frames_in_box, keypoints_in_box, person_square, random_crop, squares, to_pixels
+from .crops import (
+    WHOLE,
+    Box,
+    frames_in_box,
+    keypoints_in_box,
+    person_square,
+    random_crop,
+    squares,
+    to_pixels,
+    video_box,
+)
 from .frames import interval_frames, interval_views, uniform_frames, uniform_views
 
 _AS_IT_IS = (np.float32(1), np.float32(1))  # brightness and contrast
@@ -201,9 +210,7 @@ class ClipDataset(Examples):
         if self._margin is None:
             picture = person_square(keypoints_TVC)
         else:
-            cut = person_box(keypoints_TVC, *self._sizes[row], self._margin)
-            # A keypoint at a whole number lies in the middle of that pixel, half a pixel from its edge.
-            picture = Box(cut.x - 0.5, cut.y - 0.5, cut.width, cut.height)
+            picture = video_box(keypoints_TVC, *self._sizes[row], self._margin)
         return keypoints_in_box(keypoints_TVC[view.frames], picture.part(view.crop))
 
     def _images(self, row: int, view: View, modality: str) -> np.ndarray:

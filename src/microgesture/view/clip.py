@@ -18,7 +18,7 @@ from ..storage.clips import Clips
 from ..storage.files import replacing
 from ..storage.scores import Prediction
 from ..storage.shards import Shard
-from ..streams.crops import keypoints_in_box, person_square
+from ..streams.crops import keypoints_in_box, person_square, video_box
 from ..videos.lettering import can_write
 from ..videos.writing import write_video
 from .pictures import (
@@ -28,7 +28,6 @@ from .pictures import (
     full_speed,
     heatmap_pictures,
     scaled,
-    video_box,
     with_figure,
 )
 from .sheet import Row, Words, contact_sheet, video_pictures

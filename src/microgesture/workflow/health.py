@@ -1,4 +1,4 @@
-"""Checks of ``microgesture doctor``: versions, devices, decoders, folders, corpora and jobs."""
+"""Checks of ``microgesture doctor``: versions, devices, decoders, folders and corpora."""
 
 import importlib.util
 import os
@@ -13,6 +13,7 @@ import av
 import torch
 from av.codec import Codec
 from av.codec.codec import UnknownCodecError
+from rich.filesize import decimal
 
 from ..config.modalities import MODALITIES
 from ..config.streams import is_published_name
@@ -22,9 +23,8 @@ from ..errors import InputError
 from ..machine.extras import install_hint
 from ..skeletons.reading import skeleton_points
 from ..storage.clips import SPLITS, Clips
-from ..storage.disk import free_bytes, in_words, nearest
-from .jobs import jobs, read_plan
-from .plan import Plan
+from ..storage.disk import free_bytes, nearest
+from .read_plan import read_plan
 
 LIBRARIES = (
     *("microgesture", "snakemake", "torch", "torchvision", "av", "opencv-python-headless", "pyarrow", "numpy"),
@@ -58,7 +58,6 @@ def examine(configfile: Path, changes: Sequence[str], results: Path) -> Iterator
     yield from needed_files(plan.config)
     for name, corpus in plan.config.corpora.items():
         yield from corpus_health(name, corpus, plan.config, faces="face" in plan.kinds(name))
-    yield from work(plan)
 
 
 def versions() -> Iterator[Finding]:
@@ -76,12 +75,12 @@ def devices(config: Config) -> Iterator[Finding]:
     """Processors, memory and GPUs."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     yield Finding(
-        "processor", f"{len(os.sched_getaffinity(0))} cores available to this process, {in_words(memory)} of memory"
+        "processor", f"{len(os.sched_getaffinity(0))} cores available to this process, {decimal(memory)} of memory"
     )
     count = torch.cuda.device_count()
     for number in range(count):
         properties = torch.cuda.get_device_properties(number)
-        yield Finding("gpu", f"{number}: {properties.name}, {in_words(properties.total_memory)}")
+        yield Finding("gpu", f"{number}: {properties.name}, {decimal(properties.total_memory)}")
     if count == 0:
         wanted = "; the configuration requires one (device: cuda)" if config.device == "cuda" else ""
         yield Finding("gpu", f"none{wanted}", stops=bool(wanted))
@@ -108,7 +107,7 @@ def writable(folder: Path) -> Finding:
     there = nearest(folder)
     try:
         with tempfile.TemporaryFile(dir=there):
-            return Finding(str(folder), f"is writable, {in_words(free_bytes(there))} free")
+            return Finding(str(folder), f"is writable, {decimal(free_bytes(there))} free")
     except OSError as error:
         return Finding(str(folder), f"is not writable ({error.strerror})", stops=True)
 
@@ -186,17 +185,6 @@ def _faces_found(name: str, listed: Clips, folder: Path, limit: float) -> Iterat
             f"skeletons with {FACES} points (OpenPose) have them",
             stops=count > limit * len(files),
         )
-
-
-def work(plan: Plan) -> Iterator[Finding]:
-    """How many jobs of each stage have all their files."""
-    counts: dict[str, list[int]] = {}
-    for job in jobs(plan):
-        counts.setdefault(job.stage, [0, 0])[0 if job.done else 1] += 1
-    for stage, (done, missing) in counts.items():
-        yield Finding(f"stage {stage}", f"{done} of {done + missing} jobs have their files")
-    missing = sum(missing for _, missing in counts.values())
-    yield Finding("to do", f"{missing} jobs, and those that `snakemake -n` lists as out of date")
 
 
 def lines(findings: Iterable[Finding]) -> Iterator[tuple[str, bool]]:

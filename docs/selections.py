@@ -1,4 +1,4 @@
-"""Draws the keypoint selections for the docs: ``python -m microgesture.skeletons.drawing docs/selections.png``."""
+"""Draws the keypoint selections for the docs: ``python docs/selections.py docs/selections.png``."""
 
 import sys
 import textwrap
@@ -8,8 +8,8 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from ..storage.files import replacing
-from .keypoints import LAYOUT_FILES, SELECTIONS, Selection
+from microgesture.skeletons.keypoints import LAYOUT_FILES, SELECTIONS, Selection
+from microgesture.storage.files import replacing
 
 COLOURS = {"left": "#d1495b", "right": "#00798c", "": "#444444"}
 _ARC = np.linspace(0, np.pi, 17)
