@@ -20,7 +20,7 @@ def a_step(sources=SOURCES, seed=0, folds=3, **recipe):
         sources=sources,
         face=FACE if "face" in sources else None,
         network=InterFusionSettings(width=16, heads=2, dropout=0),
-        recipe=EmotionRecipe(**{"epochs": 12, "batch": 6, "learning_rate": 0.01, "token_dropout": 0, **recipe}),
+        recipe=EmotionRecipe(**{"epochs": 12, "batch_size": 6, "learning_rate": 0.01, "token_dropout": 0, **recipe}),
         folds=folds,
         seed=seed,
     )

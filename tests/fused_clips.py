@@ -27,7 +27,14 @@ SHOWN = {  # what tells the inputs of two streams apart
     "depth": {"frames": 2, "size": 24, "interval": 3},
     "flow": {"frames": 4, "size": 32, "flow_bound": 0.1},
 }
-SMALL = {"epochs": 2, "batch": 4, "optimizer": "adamw", "learning_rate": 0.003, "views": 2, "crop_area": (1.0, 1.0)}
+SMALL = {
+    "epochs": 2,
+    "batch_size": 4,
+    "optimizer": "adamw",
+    "learning_rate": 0.003,
+    "views": 2,
+    "crop_area": (1.0, 1.0),
+}
 FUSION = {"name": "token_fusion", "width": 8, "layers": 2, "heads": 2, "dropout": 0}
 
 

@@ -8,12 +8,12 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 import torch
+from microgesture.streams.training_state import Reached, TrainingState
 
 from microgesture.storage.disk import DiskFull, disk_room, in_words
 from microgesture.storage.files import replacing, write_csv, write_text
 from microgesture.storage.parquet import write_parquet
 from microgesture.storage.shards import Shard, build_shard, each_clip, write_shard
-from microgesture.streams.training_state import Reached, TrainingState
 from microgesture.streams.weights import About, save_weights
 
 MIB = 2**20

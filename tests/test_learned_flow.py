@@ -8,8 +8,9 @@ import torch
 from safetensors.torch import save_file
 
 from microgesture.errors import InputError, UnusableClip
+from microgesture.machine.precision import autocast
 from microgesture.modalities.flow import LEARNED, from_stored, make_flow
-from microgesture.modalities.inference import Batches, autocast, device_named
+from microgesture.modalities.inference import Batches, device_named
 from microgesture.modalities.learned_flow import NETWORKS, PtlFlow, Raft, flow_of_shard, padded
 from microgesture.networks.compat import prepare_torchvision
 from microgesture.storage.shards import Shard, write_shard

@@ -2,10 +2,10 @@ import math
 
 import pytest
 import torch
+from microgesture.streams.optimizers import make_optimizer, rate_factor, set_rate
 from torch import nn
 
 from microgesture.config.recipes import Recipe
-from microgesture.streams.optimizers import make_optimizer, rate_factor, set_rate
 
 
 def test_the_rate_rises_straight_and_falls_as_a_cosine():

@@ -1,8 +1,9 @@
 import io
 import sys
 
-from microgesture import progress as bars
 from microgesture.streams.history import epochs_to_do
+
+from microgesture import progress as bars
 
 
 class Terminal(io.StringIO):

@@ -8,10 +8,11 @@ from torch import nn
 
 import microgesture.streams.train as training
 from microgesture.errors import InputError, UnusableClip
+from microgesture.machine.resources import Resources
 from microgesture.networks import build
 from microgesture.storage.shards import Shard, write_shard
 from microgesture.streams.augment import network_input, step_input
-from microgesture.streams.batches import Machine, load_batches
+from microgesture.streams.batches import load_batches
 from microgesture.streams.distributed import Process
 from microgesture.streams.folds import assign_folds
 from microgesture.streams.preemption import StopRequest
@@ -30,7 +31,7 @@ def run(folder, step, clips=None, shards=None, machine=None, **options):
     shards = shards or write_shards(folder, step.inputs, LABELS)
     clips = clips or make_clips(SPLITS, LABELS)
     files = folder / "model.safetensors", folder / "card.json", folder / "scratch"
-    train(clips, shards, step, build, *files, machine or Machine("cpu"), **options)
+    train(clips, shards, step, build, *files, machine or Resources("cpu"), **options)
     return json.loads((folder / "card.json").read_text())
 
 
@@ -42,7 +43,7 @@ def weights_in(folder):
     ("inputs", "recipe"),
     [
         (("joint",), {"crop_area": (1, 1), "flip": False}),
-        (("rgb",), {"crop_area": (1, 1), "epochs": 25, "warmup_epochs": 3, "learning_rate": 0.005, "batch": 4}),
+        (("rgb",), {"crop_area": (1, 1), "epochs": 25, "warmup_epochs": 3, "learning_rate": 0.005, "batch_size": 4}),
         (("rgb", "joint"), {"crop_area": (1, 1), "flip": False, "epochs": 6}),
     ],
 )
@@ -64,9 +65,9 @@ def test_a_step_in_pieces_follows_the_gradient_of_the_mean_loss_over_the_whole_s
     clips = make_clips(SPLITS[:8], labels)
     shards = write_shards(tmp_path, ("rgb",), labels)
     recipe = {"optimizer": "sgd", "learning_rate": 0.1, "weight_decay": 0, "clip_norm": None, "epochs": 1}
-    step = make_step("rgb", **recipe, class_weights="sqrt", label_smoothing=0.1, device_batch=3)
+    step = make_step("rgb", **recipe, class_weights="sqrt", label_smoothing=0.1, micro_batch_size=3)
     card = run(tmp_path, step, clips, shards)
-    assert card["pieces_per_step"] == 3
+    assert card["micro_batches_per_step"] == 3
 
     torch.manual_seed(step.seed)
     network = build(step.network, (3,), 2)
@@ -122,7 +123,7 @@ def test_training_that_was_killed_ends_in_the_same_bytes(tmp_path, monkeypatch, 
 @pytest.mark.parametrize("input", ["joint", "rgb"])
 def test_training_that_was_killed_within_an_epoch_ends_in_the_same_bytes(tmp_path, monkeypatch, input, killed_at):
     # 2 steps an epoch, of 2 pieces each
-    step = make_step(input, network={"dropout": 0.5}, epochs=3, batch=4, device_batch=2)
+    step = make_step(input, network={"dropout": 0.5}, epochs=3, batch_size=4, micro_batch_size=2)
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     pieces = []
 
@@ -153,7 +154,7 @@ def test_another_seed_gives_other_weights(tmp_path):
 
 
 def test_a_loss_that_is_not_finite_stops_and_names_the_clips(tmp_path):
-    step = make_step("joint", learning_rate=1e30, batch=4)
+    step = make_step("joint", learning_rate=1e30, batch_size=4)
     with pytest.raises(
         InputError, match=r"stream 'small_joint': the loss is (nan|inf) in epoch \d, step \d; .* c\d, c\d"
     ):
@@ -163,14 +164,14 @@ def test_a_loss_that_is_not_finite_stops_and_names_the_clips(tmp_path):
 def test_the_card_tells_what_went_in_and_out(tmp_path):
     clips = make_clips([*SPLITS, "test"], [*LABELS, None])
     shards = write_shards(tmp_path, ("joint",), [*LABELS, 0])
-    card = run(tmp_path, make_step("joint", epochs=2, device_batch=3), clips, shards, Machine("cpu", devices=1))
+    card = run(tmp_path, make_step("joint", epochs=2, micro_batch_size=3), clips, shards, Resources("cpu", devices=1))
     assert card["stream"] == "small_joint"
     assert card["corpus"] == "drawn"
     assert card["classes"] == ["wave", "nod"]
     assert card["train_clips"] == card["val_clips"] == [4, 4]
     assert card["recipe"]["epochs"] == len(card["history"]) == 2
     assert card["init"] is card["fold"] is None
-    assert (card["device"], card["devices"], card["pieces_per_step"]) == ("cpu", 1, 3)
+    assert (card["device"], card["devices"], card["micro_batches_per_step"]) == ("cpu", 1, 3)
     state, about = load_weights(tmp_path / "model.safetensors")
     learnt = [tensor for name, tensor in state.items() if "running" not in name and "num_batches" not in name]
     assert card["parameters"] == sum(tensor.numel() for tensor in learnt)
@@ -257,16 +258,16 @@ def test_steps_of_fewer_clips_than_devices_are_refused(tmp_path):
     shards = write_shards(tmp_path, ("joint",), LABELS)
     one_of_five = Process(0, 5, torch.device("cpu"))
     # 8 clips in two steps of 4
-    inputs = make_clips(SPLITS, LABELS), shards, make_step("joint", batch=5), build, tmp_path / "scratch"
+    inputs = make_clips(SPLITS, LABELS), shards, make_step("joint", batch_size=5), build, tmp_path / "scratch"
     with pytest.raises(InputError, match="a step has 4 clips, too few for 5 devices"):
-        learn(one_of_five, *inputs, Machine("cpu", devices=5), (), None, None, 600, StopRequest())
+        learn(one_of_five, *inputs, Resources("cpu", devices=5), (), None, None, 600, StopRequest())
 
 
 @pytest.mark.slow
 def test_compiled_networks_learn_the_same(tmp_path):
-    step, clips = make_step("rgb", epochs=2, batch=4, optimizer="sgd"), make_clips(SPLITS, LABELS[:8] + [None] * 8)
+    step, clips = make_step("rgb", epochs=2, batch_size=4, optimizer="sgd"), make_clips(SPLITS, LABELS[:8] + [None] * 8)
     run(tmp_path / "as_it_is", step, clips)
-    run(tmp_path / "compiled", step, clips, machine=Machine("cpu", compile=True))
+    run(tmp_path / "compiled", step, clips, machine=Resources("cpu", compile=True))
     expected = weights_in(tmp_path / "as_it_is")
     learnt = weights_in(tmp_path / "compiled")
     assert learnt.keys() == expected.keys()

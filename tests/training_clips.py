@@ -83,7 +83,7 @@ def write_shards(folder: Path, inputs: Sequence[str], labels: Sequence[int]) -> 
     return shards
 
 
-_SMALL = {"frames": 4, "epochs": 10, "batch": 8, "optimizer": "adamw", "learning_rate": 0.01, "views": 2}
+_SMALL = {"frames": 4, "epochs": 10, "batch_size": 8, "optimizer": "adamw", "learning_rate": 0.01, "views": 2}
 _STEPS = {
     ("joint",): {
         "selection": "36",

@@ -21,7 +21,7 @@ class TrainingCommand:
     def __init__(self, folder: Path, options: Sequence[str] = (), **recipe: object) -> None:
         folder.mkdir()
         self.folder, self.model, self.card = folder, folder / "model.safetensors", folder / "card.json"
-        self.step = make_step("joint", network={"dropout": 0.5}, batch=4, **recipe)
+        self.step = make_step("joint", network={"dropout": 0.5}, batch_size=4, **recipe)
         drawn = make_clips(SPLITS, LABELS)
         table = drawn.table.reindex(columns=SCHEMA.names)
         write_clips(folder / "clips.parquet", Clips(table, drawn.classes, drawn.targets))

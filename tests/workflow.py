@@ -13,7 +13,15 @@ from typing import Any
 import yaml
 
 ROOT = Path(__file__).parent.parent
-RECIPE = {"frames": 4, "size": 16, "epochs": 1, "batch": 8, "optimizer": "adamw", "learning_rate": 0.001, "views": 1}
+RECIPE = {
+    "frames": 4,
+    "size": 16,
+    "epochs": 1,
+    "batch_size": 8,
+    "optimizer": "adamw",
+    "learning_rate": 0.001,
+    "views": 1,
+}
 SWIN = {"name": "video_swin", "width": 8, "depths": [1, 1]}
 TINY: dict[str, Any] = {
     "device": "cpu",

@@ -12,6 +12,7 @@ from ..config.modalities import store
 from ..config.recogniser import Recogniser
 from ..ensembles.fusion import Fusion, fuse
 from ..errors import UnusableClip
+from ..machine.resources import Resources
 from ..modalities.depth import make_depth
 from ..modalities.face import make_face
 from ..modalities.flow import make_flow
@@ -20,7 +21,6 @@ from ..modalities.taylor import make_taylor
 from ..pose.holistic import require_mediapipe
 from ..progress import progress
 from ..storage.clips import Clips
-from ..streams.batches import Machine
 from ..streams.fused_samples import open_dataset
 from ..streams.predict import log_probabilities
 from .loading import open_network, open_recogniser
@@ -60,13 +60,13 @@ class Scorer:
     from such keypoints. Raises ``InputError`` if its folder is not what was exported, or without the packages for that.
     """
 
-    def __init__(self, folder: Path, machine: Machine, pose: bool | None = None) -> None:
+    def __init__(self, folder: Path, resources: Resources, pose: bool | None = None) -> None:
         self.recogniser: Recogniser = open_recogniser(folder)
         self._pose = self.recogniser.pose is not None if pose is None else pose
         if self._pose and self._reads_keypoints:
             require_mediapipe()
-        self._machine = machine
-        self._device = machine.prepare()
+        self._resources = resources
+        self._device = resources.prepare()
         self._networks: list[nn.Module] = [
             open_network(folder, self.recogniser, member).to(self._device) for member in self.recogniser.members
         ]
@@ -122,8 +122,8 @@ class Scorer:
         if "taylor" in wanted:
             make_taylor(files["rgb"], files["taylor"], scratch, **settings.taylor.model_dump())
         if "flow" in wanted:
-            machine = {"device": self._machine.device, "threads": self._machine.threads}
-            make_flow(files["rgb"], files["flow"], scratch, **settings.flow.model_dump(), **machine)
+            device = {"device": self._resources.device, "threads": self._resources.threads}
+            make_flow(files["rgb"], files["flow"], scratch, **settings.flow.model_dump(), **device)
         if "depth" in wanted:
             make_depth(
                 *(clips, 0, files["keypoints"], files["depth"], scratch),
@@ -147,8 +147,8 @@ class Scorer:
         members = zip(self.recogniser.members, self._networks, logits_SNK, strict=True)
         for member, network, logits_NK in members:
             step = member.step
-            options = {"views": step.recipe.views, "crops": step.recipe.crops, "memory": self._machine.memory}
-            dataset = open_dataset(table, shards, step, training=False, workers=self._machine.workers, **options)
+            options = {"views": step.recipe.views, "crops": step.recipe.crops, "memory": self._resources.memory}
+            dataset = open_dataset(table, shards, step, training=False, workers=self._resources.workers, **options)
             both_sides = step.recipe.in_testing().flip
             found_NK = log_probabilities(network, dataset, step, self._device, both_sides=both_sides)
             rows = [row_of[clip_id] for clip_id in dataset.clip_ids]
