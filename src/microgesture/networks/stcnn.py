@@ -16,6 +16,21 @@ from ..skeletons.keypoints import Selection
 from .tokens import Seen
 
 
+class Shortcut(nn.Sequential):
+    """A 1 x 1 convolution of every ``stride``-th frame.
+
+    The frames are selected before the convolution. As the stride of the convolution, oneDNN 3.12 (torch 2.13) writes
+    outside of its memory in the backward pass of fewer than 16 channels in ``channels_last``.
+    """
+
+    def __init__(self, channels: int, width: int, stride: int) -> None:
+        super().__init__(nn.Conv2d(channels, width, 1, bias=False), nn.BatchNorm2d(width))
+        self.stride = stride
+
+    def forward(self, x_BCTV: torch.Tensor) -> torch.Tensor:
+        return super().forward(x_BCTV[:, :, :: self.stride])
+
+
 class Block(nn.Module):
     """Features_BCTV of features_BCTV: three neighbouring joints, then five frames, around which the input passes.
 
@@ -30,11 +45,7 @@ class Block(nn.Module):
         self.time = nn.Sequential(
             nn.Conv2d(width, width, (5, 1), (stride, 1), padding=(2, 0), bias=False), nn.BatchNorm2d(width)
         )
-        self.shortcut = (
-            nn.Identity()
-            if channels == width and stride == 1
-            else nn.Sequential(nn.Conv2d(channels, width, 1, (stride, 1), bias=False), nn.BatchNorm2d(width))
-        )
+        self.shortcut = nn.Identity() if channels == width and stride == 1 else Shortcut(channels, width, stride)
 
     def forward(self, x_BCTV: torch.Tensor) -> torch.Tensor:
         return torch.relu(self.shortcut(x_BCTV) + self.time(self.joints(x_BCTV)))

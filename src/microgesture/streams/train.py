@@ -199,8 +199,7 @@ def learn(
         for number in progress(to_do, title, len(steps), "step", done=len(losses), part=True, quiet=quiet):
             agreed = process.agree(flags)
             rows = [row for row, _ in steps[number]]
-            for group in optimizer.param_groups:
-                group["lr"] = rates[number] * group["scale"]
+            set_rate(optimizer, rates[number])
             optimizer.zero_grad()
             loss = torch.zeros((), device=device)
             micro_batches = own_micro_batches(steps[number], recipe.micro_batch_size, process.rank, process.count)
@@ -370,6 +369,12 @@ def rate_factor(epoch: float, recipe: Recipe) -> float:
         return DECAY ** sum(epoch >= decay for decay in recipe.decay_epochs)
     done = (epoch - recipe.warmup_epochs) / (recipe.epochs - recipe.warmup_epochs)
     return (1 + math.cos(math.pi * done)) / 2
+
+
+def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    """Set the learning rate of each group of the optimizer: its share of the rate."""
+    for group in optimizer.param_groups:
+        group["lr"] = rate * group["scale"]
 
 
 def _anchors(network: nn.Module, step: TrainStep, device: torch.device) -> SemanticAnchors | None:

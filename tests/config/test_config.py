@@ -1,0 +1,117 @@
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from microgesture.config.whole import load_config, schema_json
+from microgesture.errors import InputError
+
+ROOT = Path(__file__).parents[2]
+CONFIGS = [ROOT / "config.yaml", *sorted((ROOT / "config").glob("*.yaml"))]
+
+
+MVIT = {"name": "mvit", "width": 24, "depths": [1, 1, 1], "side": 48}  # and 16 frames
+
+
+@pytest.fixture
+def raw():
+    return yaml.safe_load((ROOT / "config.yaml").read_text())
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.name)
+def test_every_configuration_that_we_ship_is_valid(path):
+    load_config(yaml.safe_load(path.read_text()))
+
+
+def test_the_schema_is_the_one_that_the_classes_give():
+    stored = (ROOT / "workflow/schemas/config.schema.json").read_text()
+    assert stored == schema_json(), "run: microgesture schema > workflow/schemas/config.schema.json"
+
+
+def test_every_key_is_described():
+    nameless = []
+    for name, definition in json.loads(schema_json())["$defs"].items():
+        for key, value in definition["properties"].items():
+            described = "description" in value or "$ref" in value or "const" in value or "discriminator" in value
+            nameless += [] if described else [f"{name}.{key}"]
+    assert nameless == []
+
+
+def change(raw, path, value):
+    *parents, last = path.split(".")
+    for parent in parents:
+        raw = raw[parent]
+    raw[last] = value
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "sentence"),
+    [
+        ("taylor.termz", 3, "taylor: unknown key 'termz'; did you mean 'terms'?"),
+        ("recipes.videos.epocs", 3, "recipes.videos: unknown key 'epocs'; did you mean 'epochs'?"),
+        ("recipes.videos.batch", 8, "recipes.videos: key 'batch' is now called 'batch_size'"),
+        ("recipes.videos.device_batch", 8, "recipes.videos: key 'device_batch' is now called 'micro_batch_size'"),
+        ("recipes.videos.keep", "best", "recipes.videos: key 'keep' is now called 'keep_checkpoint'"),
+        ("recipes.videos.keep_checkpoint", "best", "recipes.videos.keep_checkpoint: .* 'best_accuracy' or 'last'"),
+        ("emotion", {"corpus": "imigue", "recipe": {"batch": 8}}, "emotion.recipe: key 'batch' .* 'batch_size'"),
+        ("sead", 3, "unknown key 'sead'; did you mean 'seed'?"),
+        ("shards", 0, "shards: Input should be greater than or equal to 1, not 0"),
+        ("taylor.window", 5, "taylor.window is 5, but 3 terms need differences over 6 frames"),
+        ("streams.rgb.corpus", "imigeu", "streams.rgb.corpus names 'imigeu', but there are only imigue, ma52"),
+        ("streams.rgb_ma52.init", "rgb", "in a circle: rgb_ma52 -> rgb -> rgb_ma52"),
+        ("streams.joint.init", ["limb", "rgb"], "init names 2 streams for 1 inputs"),
+        ("streams.rgb.weights", "swin.pth", "from another one .init. or from published weights, not from both"),
+        ("streams.rgb.input", "joint", "network video_swin sees one of rgb, taylor, flow, depth, face, not joint"),
+        ("streams.rgb.input", ["rgb", "joint"], "network video_swin sees one of .*, not rgb, joint"),
+        ("ensembles.final.weights", {"joint": 1.0}, "weights must name the ensemble's streams"),
+        ("ensembles.final.streams", ["joint", "rgb_ma52"], "mixes the corpora imigue, ma52"),
+        ("submission.ensemble", "best", "submission.ensemble names 'best', but there are only final"),
+        ("corpora.imigue.root", "/data", "give either root"),
+        ("ensembles", {"rgb": {"streams": ["joint"]}}, "'rgb' names a stream and an ensemble"),
+        ("ablation", [{"name": "final"}, {"name": "final"}], "'final' stands there twice"),
+        ("ablation", [{"name": "final", "versus": "joint"}], "compared with 'joint', which is no row above it"),
+        ("ablation", [{"name": "rgb_ma52"}], "'rgb_ma52' is no ensemble, nor a stream of one"),
+        ("folds", 1, "folds are at least 2, or 0"),
+        ("depth.backend", "folder", "depth.folder goes with"),
+        ("depth.backend", "transformers", "depth.model goes with"),
+        ("flow.backend", "raft_small", "flow.weights goes with"),
+        ("flow", {"backend": "ptlflow", "weights": "things"}, "flow.model goes with"),
+        ("recipes.videos.schedule", "steps", "decay_epochs go with schedule: steps"),
+        ("recipes.videos.heatmap_frames", 12, "heatmap_frames is 12, which is no multiple of frames, 8"),
+        ("streams.rgb.network", MVIT, "for 16 frames of 48 pixels, so recipes.rgb must have frames: 16, size: 48 and"),
+        ("streams.joint.network.name", "posec3d", "streams.joint.network: .*posec3d"),
+    ],
+)
+def test_wrong_settings_are_refused_with_a_sentence(raw, path, value, sentence):
+    change(raw, path, value)
+    with pytest.raises(InputError, match=sentence):
+        load_config(raw)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "sentence"),
+    [
+        ("heatmap_frames", 16, "4 heatmaps a frame .*heatmap_frames must be 32"),
+        ("heatmap_size", 24, "a quarter of the video's side, .* a quarter of size, 48"),
+    ],
+)
+def test_the_two_paths_of_a_pair_must_meet(raw, key, value, sentence):
+    raw["streams"]["pair"] = {
+        "corpus": "imigue",
+        "input": ["rgb", "limb"],
+        "network": {"name": "rgbposeconv3d"},
+        "recipe": "rgb",
+    }
+    raw["recipes"]["rgb"] |= {"heatmap_frames": 32, "heatmap_size": 12}
+    load_config(raw)
+    raw["recipes"]["rgb"][key] = value
+    with pytest.raises(InputError, match=sentence):
+        load_config(raw)
+
+
+def test_all_mistakes_are_told_at_once(raw):
+    change(raw, "shards", 0)
+    change(raw, "flow.backend", "warp")
+    with pytest.raises(InputError, match=r"(?s)shards.*flow\.backend"):
+        load_config(raw)

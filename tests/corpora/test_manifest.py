@@ -1,0 +1,161 @@
+import os
+from pathlib import Path
+
+import pytest
+
+from fixtures.release_files import keypoints, numbered_frames, write_lines, write_npz, write_video
+from microgesture.corpora import list_clips, provides
+from microgesture.errors import InputError, UnusableClip
+from microgesture.videos.reading import decode
+
+HEADER = "clip_id,split,subject,label,fps,n_frames,video,keypoints"
+ROWS = [
+    "a,train,ann,wave,30,10,a.mp4,pose/a.npz",
+    "b,train,bob,nod,30,10,b.mp4,pose/b.npz",
+    "c,val,cyd,shrug,30,10,c.mp4,pose/c.npz",
+    "d,test,dee,wave,30,10,d.mp4,pose/d.npz",
+]
+
+
+@pytest.fixture
+def corpus(tmp_path):
+    for name in "abcd":
+        write_video(tmp_path / f"{name}.mp4", numbered_frames(10), fps=30)
+        write_npz(tmp_path / "pose" / f"{name}.npz", keypoints(10, 137))
+    write_lines(tmp_path / "clips.csv", [HEADER, *ROWS])
+    return tmp_path
+
+
+def by_id(root, **options):
+    return list_clips("mine", "manifest", root, 4, **options).table.set_index("clip_id")
+
+
+def reason(root, row, header=HEADER, clip_id="a"):
+    """The reason for which the first row is quarantined when it is replaced by this one."""
+    write_lines(root / "clips.csv", [header, row, *ROWS[1:]])
+    rows = by_id(root)
+    assert (rows.status != "ok").to_dict() == {clip_id: True, "b": False, "c": False, "d": False}
+    return rows.loc[clip_id].reason
+
+
+def test_a_manifest_becomes_the_clips_table(corpus):
+    clips = list_clips("mine", "manifest", corpus, 4)
+    assert clips.classes == clips.targets == ("nod", "shrug", "wave")
+    rows = clips.table.set_index("clip_id")
+    assert (rows.status == "ok").all()
+    assert rows.label.dropna().to_dict() == {"a": 2, "b": 0, "c": 1}
+    clip = rows.loc["d"]
+    assert (clip.split, clip.subject, clip.start, clip.end, clip.n_frames) == ("test", "dee", 0, 9, 10)
+    assert (clip.video, clip.skeleton, clip.width, clip.height, clip.fps) == ("d.mp4", "pose/d.npz", 64, 48, 30)
+    assert by_id(corpus / "clips.csv").equals(rows)
+
+
+def test_labels_of_test_are_not_read_and_those_of_val_may_be_missing(corpus):
+    before = list_clips("mine", "manifest", corpus, 4)
+    write_lines(corpus / "clips.csv", [HEADER, *ROWS[:3], ROWS[3].replace("wave", "never seen")])
+    after = list_clips("mine", "manifest", corpus, 4)
+    assert after.classes == before.classes
+    assert after.table.equals(before.table)
+    write_lines(corpus / "clips.csv", [HEADER, *ROWS[:2], ROWS[2].replace("shrug", ""), ROWS[3]])
+    assert by_id(corpus).loc["c", "status"] == "ok"
+    assert by_id(corpus).label.isna().to_dict() == {"a": False, "b": False, "c": True, "d": True}
+
+
+def test_a_row_may_name_a_part_of_a_recording(corpus):
+    header = "clip_id,split,subject,label,start,end,video,keypoints"
+    rows = [
+        "a0,train,ann,wave,0,4,a.mp4,pose/a.npz",
+        "a1,train,ann,nod,3,9,a.mp4,pose/a.npz",
+        "d,test,dee,,,,d.mp4,pose/d.npz",
+    ]
+    write_lines(corpus / "clips.csv", [header, *rows])
+    rows = by_id(corpus)
+    clip = rows.loc["a1"]
+    assert (clip.start, clip.end, clip.video_start, clip.skeleton_start, clip.n_frames) == (3, 9, 3, 3, 7)
+    assert rows.loc["a0"].recording == clip.recording
+    assert rows.loc["d", ["start", "end"]].to_list() == [0, 9]
+
+
+def test_what_is_provided_follows_from_the_first_line(corpus):
+    assert provides("manifest", corpus) == {"video", "keypoints"}
+    write_lines(corpus / "clips.csv", ["clip_id,split,label,keypoints", "a,train,wave,pose/a.npz"])
+    assert provides("manifest", corpus) == {"keypoints"}
+    rows = by_id(corpus)
+    assert rows.loc["a", ["status", "n_frames"]].to_list() == ["ok", 10]
+    assert rows.loc["a", ["video", "width", "fps", "subject"]].isna().all()
+
+
+def test_rows_that_make_no_sense_are_quarantined_with_row_and_value(corpus):
+    assert "clips.csv, row 2: column video: no such file" in reason(corpus, ROWS[0].replace("a.mp4", "gone.mp4"))
+    assert "gone.npz" in reason(corpus, ROWS[0].replace("a.npz", "gone.npz"))
+    assert "no video under" in reason(corpus, ROWS[0].replace("a.mp4", ""))
+    assert "column label: a clip of train needs a label" in reason(corpus, ROWS[0].replace("wave", ""))
+    assert "column n_frames: 'ten'" in reason(corpus, ROWS[0].replace(",10,", ",ten,"))
+    assert "column n_frames: '0'" in reason(corpus, ROWS[0].replace(",10,", ",0,"))
+    assert "end 15 is 6 frames after the last of a.mp4" in reason(corpus, ROWS[0].replace(",10,", ",16,"))
+    assert "column fps: '1_0'" in reason(corpus, ROWS[0].replace(",30,", ",1_0,"))
+    assert "column fps: '1e300'" in reason(corpus, ROWS[0].replace(",30,", ",1e300,"))
+    assert "no such file" in reason(corpus, ROWS[0].replace("a.mp4", "a" * 300))
+    assert "column fps: '-3'" in reason(corpus, ROWS[0].replace(",30,", ",-3,"))
+    assert "9 cells in 8 columns" in reason(corpus, ROWS[0] + ",more")
+
+
+def test_parts_that_make_no_sense_are_quarantined(corpus):
+    header = HEADER + ",start,end"
+    assert "end 3 is before start 5" in reason(corpus, ROWS[0] + ",5,3", header)
+    assert "end '' is not a frame number" in reason(corpus, ROWS[0] + ",5,", header)
+    assert "n_frames 10 does not fit start 0 and end 4" in reason(corpus, ROWS[0] + ",0,4", header)
+
+
+def test_a_video_that_is_none_is_quarantined(corpus):
+    write_lines(corpus / "a.mp4", ["no video"])
+    rows = by_id(corpus)
+    assert rows.index[rows.status != "ok"].to_list() == ["a"]
+    assert "a.mp4: not a readable video" in rows.loc["a"].reason
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        ([HEADER.replace("label", "lable"), *ROWS], "no column label"),
+        (["clip_id,split,label", "a,train,wave"], "neither a column video nor a column keypoints"),
+        ([HEADER + ",start", *ROWS], "start and end belong together"),
+        ([HEADER, ROWS[0], ROWS[0]], "'a' is declared twice, in clips.csv, row 2 and in clips.csv, row 3"),
+        ([HEADER, ROWS[0].replace("train", "dev")], "row 2, column split: 'dev' is none of train, val, test"),
+        ([HEADER, ROWS[0][1:]], "row 2: clip_id is empty"),
+        ([HEADER, *ROWS[2:]], "no clip of .* is in the train split"),
+        ([HEADER, *ROWS[:3], ROWS[3].replace("dee", "ann")], "subject ann is in test and in train or val"),
+        ([], "no column clip_id, split, label"),
+        ([HEADER + ",label", *ROWS], "2 columns are named 'label'; keep one"),
+        ([HEADER, "a\0" + ROWS[0][1:]], r"row 2: clip_id 'a\\x00' holds a character that cannot be printed"),
+    ],
+)
+def test_a_manifest_that_makes_no_sense_is_refused(corpus, lines, message):
+    write_lines(corpus / "clips.csv", lines)
+    with pytest.raises(InputError, match=message):
+        by_id(corpus)
+
+
+def test_a_folder_without_manifest_is_refused(tmp_path):
+    with pytest.raises(InputError, match=r"clips\.csv: no such file"):
+        by_id(tmp_path)
+
+
+REAL_DATA = os.environ.get("MICROGESTURE_DATA")
+
+
+@pytest.mark.skipif(not REAL_DATA, reason="MICROGESTURE_DATA names no folder with nsl49 and karsl70")
+def test_real_clips_are_listed_and_decode_to_their_last_frame():
+    poses = list_clips("nsl49", "manifest", Path(REAL_DATA, "nsl49"), 4)
+    assert poses.table.split.value_counts().to_dict() == {"train": 575, "val": 62, "test": 193}
+    assert len(poses.classes) == 49
+    assert len(poses.usable) == 830
+    root = Path(REAL_DATA, "karsl70")
+    with pytest.raises(InputError, match="subject signer01"):
+        list_clips("karsl70", "manifest", root, 4)
+    videos = list_clips("karsl70", "manifest", root, 4, allow_shared_subjects=True).usable
+    assert len(videos) == 140
+    for clip in videos.itertuples():
+        assert len(list(decode(root / clip.video, clip.start, clip.end))) == clip.n_frames
+        with pytest.raises(UnusableClip, match=f"ends after {clip.n_frames} frames"):
+            list(decode(root / clip.video, 0, clip.n_frames))

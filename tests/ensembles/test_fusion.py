@@ -1,0 +1,160 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.special import softmax
+
+from fixtures.made_up_scores import as_scores, made_up_stream
+from microgesture.ensembles.fusion import (
+    Fusion,
+    cross_fit,
+    fit_fusion,
+    fit_temperature,
+    fuse,
+    negative_log_likelihood,
+    search_weights,
+    stack,
+)
+from microgesture.errors import InputError
+from microgesture.storage.scores import Scores
+
+
+def fusion_of(temperatures, weights):
+    return Fusion(np.array(temperatures, float), np.array(weights, float))
+
+
+@given(st.integers(0, 10_000), st.floats(0.1, 8))
+@settings(max_examples=30, deadline=None)
+def test_calibration_never_raises_the_likelihood_loss(seed, scale):
+    logits_NK, labels_N = made_up_stream(seed)
+    temperature = fit_temperature(logits_NK * scale, labels_N)
+    before = negative_log_likelihood(softmax(logits_NK * scale, 1), labels_N)
+    after = negative_log_likelihood(softmax(logits_NK * scale / temperature, 1), labels_N)
+    assert after <= before + 1e-9
+
+
+def test_a_stream_scaled_by_ten_is_the_same_after_calibration():
+    logits_NK, labels_N = made_up_stream(1, skill=1.0)
+    plain, scaled = fit_temperature(logits_NK, labels_N), fit_temperature(logits_NK * 10, labels_N)
+    assert scaled == pytest.approx(10 * plain, rel=1e-3)
+
+
+def objective(weights_S, temperature, probabilities_SNK, labels_N):
+    """What the search minimises, written down once more: with one clip's worth of belief in each stream."""
+    pooled_NK = np.tensordot(weights_S, probabilities_SNK, 1) ** (1 / temperature)
+    fit = negative_log_likelihood(pooled_NK / pooled_NK.sum(1, keepdims=True), labels_N)
+    return fit - np.log(weights_S).sum() / len(labels_N)
+
+
+def best_objective(weights_S, probabilities_SNK, labels_N):
+    return min(objective(weights_S, t, probabilities_SNK, labels_N) for t in np.geomspace(0.1, 3, 60))
+
+
+def test_weights_are_the_best_of_a_fine_grid():
+    streams = [made_up_stream(seed, skill=skill) for seed, skill in ((0, 2.0), (1, 0.2), (2, 1.5))]
+    labels_N = streams[0][1]
+    probabilities_SNK = np.array([softmax(logits_NK, 1) for logits_NK, _ in streams])
+    grid = [
+        np.array([a, b, 1 - a - b])
+        for a in np.arange(0.02, 1, 0.02)
+        for b in np.arange(0.02, 1 - a - 0.01, 0.02)
+        if 1 - a - b > 0.01
+    ]
+    best = min(grid, key=lambda weights_S: best_objective(weights_S, probabilities_SNK, labels_N))
+    found = search_weights(probabilities_SNK, labels_N)
+    np.testing.assert_allclose(found, best, atol=0.03)
+    assert found.sum() == pytest.approx(1)
+
+
+@given(st.integers(0, 10_000), st.lists(st.floats(-0.5, 4), min_size=2, max_size=4))
+@settings(max_examples=20, deadline=None)
+def test_searched_weights_fit_at_least_as_well_as_equal_ones(seed, skills):
+    streams = [made_up_stream(seed + number, skill=skill) for number, skill in enumerate(skills)]
+    labels_N = streams[0][1]
+    probabilities_SNK = np.array([softmax(logits_NK, 1) for logits_NK, _ in streams])
+    equal = best_objective(np.full(len(skills), 1 / len(skills)), probabilities_SNK, labels_N)
+    searched = best_objective(search_weights(probabilities_SNK, labels_N), probabilities_SNK, labels_N)
+    assert searched <= equal + 2e-3  # as finely as the grid of temperatures tells them apart
+
+
+def test_equal_streams_get_equal_weights_and_a_team_beats_the_surest():
+    logits_NK, labels_N = made_up_stream(0, clips=200, skill=1.5)
+    others = [made_up_stream(seed, clips=200, skill=1.5)[0] for seed in (1, 2)]
+    probabilities_SNK = np.array([softmax(3 * logits_NK, 1), *(softmax(other_NK, 1) for other_NK in others)])
+    twice = search_weights(probabilities_SNK[[0, 0, 1]], labels_N)
+    assert twice[0] == pytest.approx(twice[1], abs=1e-3)
+    assert search_weights(probabilities_SNK, labels_N).max() < 0.6
+
+
+def test_fusing_is_the_weighted_mean_of_tempered_probabilities():
+    logits_SNK = np.array([[[2.0, 0.0]], [[0.0, 1.0]]])
+    fused_NK = fuse(logits_SNK, fusion_of([2, 1], [0.25, 0.75]))
+    first, second = 1 / (1 + np.exp(-1.0)), 1 / (1 + np.exp(1.0))
+    assert fused_NK[0, 0] == pytest.approx(0.25 * first + 0.75 * second)
+    assert fused_NK.sum() == pytest.approx(1)
+
+
+def test_a_clip_that_one_stream_could_not_use_is_left_to_the_others():
+    scores = {"a": as_scores(np.array([[2.0, 0.0], [0.0, 3.0]])), "b": as_scores(np.ones((2, 2)), unusable=[0])}
+    fused_NK = fuse(stack(scores, ["c0", "c1"], 2), fusion_of([1, 1], [0.1, 0.9]))
+    np.testing.assert_allclose(fused_NK[0], softmax([2.0, 0.0]))
+    np.testing.assert_allclose(fused_NK[1], 0.1 * softmax([0.0, 3.0]) + 0.9 * 0.5)
+
+
+def test_a_clip_that_no_stream_could_use_has_no_probabilities():
+    scores = {"a": as_scores(np.ones((1, 2)), unusable=[0]), "b": as_scores(np.ones((1, 2)), unusable=[0])}
+    assert np.isnan(fuse(stack(scores, ["c0"], 2), fusion_of([1, 1], [0.5, 0.5]))).all()
+
+
+def test_a_clip_without_scores_or_reason_is_named():
+    scores = {"a": as_scores(np.zeros((1, 2))), "b": Scores({}, {})}
+    with pytest.raises(InputError, match="'b' has no scores for clip c0"):
+        stack(scores, ["c0"], 2)
+
+
+def test_scores_that_are_no_numbers_are_refused():
+    with pytest.raises(InputError, match="'a' has scores for clip c1 that are no numbers"):
+        stack({"a": as_scores(np.array([[0, 1], [np.nan, 1]]))}, ["c0", "c1"], 2)
+
+
+def test_without_labels_the_weights_are_equal_and_nothing_is_calibrated():
+    fusion = fit_fusion(np.zeros((2, 0, 3)), np.zeros(0, int), "search", True)
+    assert fusion.temperatures_S.tolist() == [1, 1]
+    assert fusion.weights_S.tolist() == [0.5, 0.5]
+
+
+def test_a_clip_that_some_stream_lacks_is_not_fitted_on():
+    logits_SNK = np.array([made_up_stream(seed, skill=skill)[0] for seed, skill in ((0, 2.0), (1, 1.0))])
+    labels_N = made_up_stream(0)[1]
+    lacking_SNK = logits_SNK.copy()
+    lacking_SNK[1, 40:] = np.nan
+    fusion = fit_fusion(lacking_SNK, labels_N, "search", True)
+    expected = fit_fusion(logits_SNK[:, :40], labels_N[:40], "search", True)
+    np.testing.assert_array_equal(fusion.temperatures_S, expected.temperatures_S)
+    np.testing.assert_array_equal(fusion.weights_S, expected.weights_S)
+
+
+def test_given_weights_are_kept_and_scaled():
+    """0.2 for each of five streams and 0.5 for each of two, as published, sum to 2."""
+    logits_NK, labels_N = made_up_stream(0)
+    published = np.array([0.2] * 5 + [0.5] * 2)
+    fusion = fit_fusion(np.array([logits_NK] * 7), labels_N, published, False)
+    np.testing.assert_allclose(fusion.weights_S, [0.1] * 5 + [0.25] * 2)
+    assert fusion.temperatures_S.tolist() == [1] * 7
+
+
+@given(st.integers(0, 10_000), st.integers(0, 2), st.randoms(use_true_random=False))
+@settings(max_examples=15, deadline=None)
+def test_a_fold_is_predicted_without_its_labels(seed, fold, random):
+    logits_SNK = np.array([made_up_stream(seed + number, skill=skill)[0] for number, skill in enumerate((2.0, 0.5))])
+    labels_N, fold_N = made_up_stream(0)[1], np.arange(60) // 4 % 3
+    shuffled_N = labels_N.copy()
+    its = shuffled_N[fold_N == fold].tolist()
+    random.shuffle(its)
+    shuffled_N[fold_N == fold] = its
+    before, after = (cross_fit(logits_SNK, known_N, fold_N, "search", True) for known_N in (labels_N, shuffled_N))
+    np.testing.assert_array_equal(before[fold].weights_S, after[fold].weights_S)
+    np.testing.assert_array_equal(before[fold].temperatures_S, after[fold].temperatures_S)
+    others = [other for other in range(3) if other != fold]
+    if its != labels_N[fold_N == fold].tolist():
+        assert any((before[other].temperatures_S != after[other].temperatures_S).any() for other in others)

@@ -1,0 +1,139 @@
+"""The table on the people of the test split, and the configurations of cross-subject recognition."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from fixtures.made_up_scores import as_scores, made_up_stream
+from microgesture.config.whole import load_config
+from microgesture.errors import InputError
+from microgesture.measures.cross_subject import read_truth, run_cross_subject
+from microgesture.storage.clips import Clips
+from microgesture.storage.scores import write_predictions, write_scores
+from microgesture.workflow.plan import Plan
+
+ROOT = Path(__file__).parents[2]
+CLASSES, TARGETS = ("wave", "nod", "shrug", "point"), ("11", "12", "13", "14")
+PUBLISHED, MEASURED, SMALL = (
+    load_config(yaml.safe_load((ROOT / f"config/{name}.yaml").read_text()))
+    for name in ("cross_subject", "cross_subject_nsl49", "cross_subject_small")
+)
+
+
+@pytest.fixture
+def compared(tmp_path):
+    """Twelve test clips of three people, a stream that cannot use one of them, an ensemble, and a file of labels."""
+    logits_NK, labels_N = made_up_stream(0, clips=12)
+    table = pd.DataFrame({"clip_id": [f"c{n}" for n in range(12)], "split": "test", "status": "ok"})
+    table["subject"] = table["recording"] = [f"S{n // 4}" for n in range(12)]
+    clips = Clips(table.assign(label=pd.array([None] * 12, "Int32")), CLASSES, TARGETS)
+    write_scores(tmp_path / "one" / "test.parquet", as_scores(logits_NK, unusable=[7]))
+    best_NK = np.eye(4)[labels_N]
+    write_predictions(tmp_path / "best" / "test.parquet", table.clip_id, best_NK, np.ones(12, int))
+    truth = pd.DataFrame({"Id": table.clip_id, "Target": [TARGETS[label] for label in labels_N]})
+    truth.to_csv(tmp_path / "truth.csv", index=False)
+    return clips, {name: tmp_path / name / "test.parquet" for name in ("one", "best")}, logits_NK, labels_N
+
+
+def run(folder, clips, files, id_column="Id"):
+    outputs = folder / "ablation.csv", folder / "ablation.md"
+    rows = {"one": None, "best": "one"}
+    run_cross_subject(clips, rows, files, folder / "truth.csv", id_column, "Target", *outputs)
+    return pd.read_csv(outputs[0]).set_index("name"), outputs[1].read_text()
+
+
+def test_every_row_is_measured_on_all_clips_and_person_by_person(tmp_path, compared):
+    clips, files, logits_NK, labels_N = compared
+    table, text = run(tmp_path, clips, files)
+    right_N = logits_NK.argmax(1) == labels_N
+    known_N = np.arange(12) != 7
+    assert table.clips.tolist() == [11, 11]
+    assert table.accuracy["one"] == round(right_N[known_N].mean(), 4)
+    for person in range(3):
+        own_N = known_N & (np.arange(12) // 4 == person)
+        assert table[f"accuracy of S{person}"].tolist() == [round(right_N[own_N].mean(), 4), 1.0]
+    assert table.difference["best"] == pytest.approx(1 - table.accuracy["one"], abs=1e-4)
+    assert "Test split, 11 clips of 3 subjects" in text
+    assert "| accuracy of | S0 | S1 | S2 |" in text
+
+
+def test_labels_that_cannot_be_are_refused(tmp_path, compared):
+    clips, files, *_ = compared
+    with pytest.raises(InputError, match="has no column 'clip_id', only Id, Target; name it under truth"):
+        run(tmp_path, clips, files, id_column="clip_id")
+    truth = pd.read_csv(tmp_path / "truth.csv", dtype=str)
+    truth.assign(Target="15").to_csv(tmp_path / "truth.csv", index=False)
+    with pytest.raises(InputError, match="column Target: '15' is no class"):
+        run(tmp_path, clips, files)
+    pd.concat([truth, truth[:1]]).to_csv(tmp_path / "truth.csv", index=False)
+    with pytest.raises(InputError, match=f"column Id: clip {truth.Id[0]} stands there twice"):
+        run(tmp_path, clips, files)
+    truth.assign(Id="elsewhere").to_csv(tmp_path / "truth.csv", index=False)
+    assert read_truth(tmp_path / "truth.csv", "Id", "Target", clips) == {}
+    with pytest.raises(InputError, match="no label for any test clip"):
+        run(tmp_path, clips, files)
+
+
+def test_the_truth_touches_the_table_and_the_report_alone(tmp_path):
+    raw = yaml.safe_load((ROOT / "config.yaml").read_text())
+    before, after = Plan(raw), Plan(raw | {"truth": {"file": "truth.csv"}})
+    assert set(after._steps) - set(before._steps) == {("cross_subject", "cross_subject")}
+    touched = {step for step in before._steps if after._steps[step] != before._steps[step]}
+    assert touched == {("report", "report")}  # which shows the table too
+
+
+def test_both_halves_are_wired_alike():
+    for config in (PUBLISHED, MEASURED):
+        base, final = (config.ensembles[name] for name in ("base", "final"))
+        assert final.like == "base" == config.ensembles[config.submission.ensemble].like
+        assert base.pseudo_labels.threshold == 0.65
+        for first, again in zip(base.streams, final.streams, strict=True):
+            assert config.streams[again] == config.streams[first].model_copy(update={"pseudo_labels": "base"})
+
+
+def test_the_small_one_has_the_same_streams_ensembles_and_rows():
+    full, small = (
+        {name: (s.inputs, s.network.name, s.recipe, s.pseudo_labels) for name, s in config.streams.items()}
+        for config in (PUBLISHED, SMALL)
+    )
+    assert full == small
+    fitted = PUBLISHED.ensembles["base"].model_copy(update={"calibrate": True})
+    assert PUBLISHED.ensembles | {"base": fitted} == SMALL.ensembles
+    assert PUBLISHED.ablation == SMALL.ablation
+
+
+def test_each_part_is_switched_on_alone():
+    plain = MEASURED.recipes["plain"]
+    changed = {
+        name: {key for key in type(plain).model_fields if getattr(recipe, key) != getattr(plain, key)}
+        for name, recipe in MEASURED.recipes.items()
+    }
+    assert changed == {
+        "plain": set(),
+        "semantic": {"semantic_weight"},
+        "long_tail": {"focal_gamma", "class_weights"},
+        "mirrored": {"flip"},
+    }
+
+
+def test_the_published_settings():
+    heatmaps, base = PUBLISHED.recipes["heatmaps"], PUBLISHED.ensembles["base"]
+    assert PUBLISHED.keypoints.selection == "68"
+    assert (heatmaps.frames, heatmaps.size) == (48, 56)
+    assert (base.calibrate, base.weights) == (2.5, "grid")
+    for stream in PUBLISHED.streams.values():
+        recipe = PUBLISHED.recipes[stream.recipe]
+        assert recipe.in_testing().flip  # both sides are averaged
+        assert (recipe.focal_gamma, recipe.class_weights) == (2, "sqrt")
+        assert stream.input not in ("skeleton", "bone") or recipe.frames == 64
+        assert stream.input != "rgb" or (24 <= recipe.frames <= 32 and recipe.size == 224)
+    assert {stream.network.name for stream in PUBLISHED.streams.values()} == {
+        "stcnn",
+        "agcn",
+        "poseconv3d",
+        "video_swin",
+        "r2plus1d",
+    }

@@ -1,0 +1,232 @@
+"""An ensemble that is handed over and used on videos: the folder, the windows and the timelines."""
+
+import csv
+import json
+import re
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.torch import load_file
+
+from fixtures.exported import STREAMS, finished_run, recorded
+from microgesture.config.predictions import FindingSettings
+from microgesture.config.recogniser import Lengths
+from microgesture.errors import InputError, UnusableClip
+from microgesture.machine.resources import Resources
+from microgesture.recogniser import windows
+from microgesture.recogniser.export import export_recogniser, results_of
+from microgesture.recogniser.finding import find_gestures
+from microgesture.recogniser.loading import open_recogniser
+from microgesture.recogniser.scoring import Scorer
+from microgesture.recogniser.windows import Recording, find_recording, window_table
+from microgesture.workflow.jobs import read_plan
+from microgesture.workflow.prediction_stages import recogniser_step
+
+LENGTHS = Lengths(frames=(8, 12), fps=25)
+CPU = Resources("cpu")
+EVERYTHING = FindingSettings(threshold=0)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("run")
+    return read_plan(finished_run(folder), (), folder / "results")
+
+
+@pytest.fixture(scope="module")
+def exported(run, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("exported") / "model"
+    export(run, folder)
+    return folder
+
+
+def export(plan, folder):
+    step = recogniser_step(plan.config, plan.config.submission.ensemble)
+    return export_recogniser(step, results_of(Path(plan.results), step, plan.config.ensembles["final"].streams), folder)
+
+
+@pytest.fixture(scope="module")
+def video(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("videos")
+    recorded(folder / "talk", 20)
+    return folder / "talk.mp4"
+
+
+@pytest.fixture(scope="module")
+def scorer(exported):
+    return Scorer(exported, CPU)
+
+
+@pytest.fixture(scope="module")
+def whole(scorer, video):
+    return scorer.score(find_recording(video, None, 25))
+
+
+def recording(n_frames, fps=25.0):
+    return Recording("talk", None, None, n_frames, fps, None, None)
+
+
+@pytest.mark.parametrize("n_frames", [1, 7, 8, 9, 11, 12, 13, 50])
+def test_windows_leave_no_frame_out_and_none_runs_past_the_end(n_frames):
+    table = window_table(recording(n_frames), LENGTHS, ("wave",)).table
+    seen = {frame for row in table.itertuples() for frame in range(row.start, row.end + 1)}
+    assert seen == set(range(n_frames))
+    assert set(table.n_frames) == {min(size, n_frames) for size in LENGTHS.frames}
+    assert table.clip_id.is_unique
+
+
+def test_windows_last_as_long_at_any_frame_rate():
+    assert set(window_table(recording(200, fps=50), LENGTHS, ("wave",)).table.n_frames) == {16, 24}
+
+
+def test_pieces_are_of_one_size_whatever_the_length(monkeypatch):
+    monkeypatch.setattr(windows, "PIECE", 10)
+    sizes = window_table(recording(300), LENGTHS, ("wave",)).table.groupby("shard").size()
+    assert set(sizes[:-1]) == {10}
+    assert sizes.iloc[-1] <= 10
+
+
+def test_the_folder_holds_the_weights_and_what_they_need(run, exported):
+    listed = subprocess.run(["sha256sum", "--check", "--quiet", "SHA256SUMS"], cwd=exported, capture_output=True)
+    assert listed.returncode == 0
+    assert {path.name for path in exported.iterdir()} == {
+        *("README.md", "SHA256SUMS", "recogniser.json", "joint.safetensors", "taylor.safetensors")
+    }
+    opened = open_recogniser(exported)
+    assert opened.classes == ("nod", "wave")
+    assert opened.lengths.frames == (8, 9, 10)
+    assert {member.step.stream: member.weight for member in opened.members} == {"joint": 0.25, "taylor": 0.75}
+    for stream in STREAMS:
+        source = load_file(f"{run.results}/streams/{stream}/model.safetensors")
+        copied = load_file(exported / f"{stream}.safetensors")
+        assert all((source[name] == copied[name]).all() for name in source)
+
+
+def test_two_exports_have_the_same_bytes(run, exported, tmp_path):
+    export(run, tmp_path / "again")
+    assert (tmp_path / "again" / "SHA256SUMS").read_bytes() == (exported / "SHA256SUMS").read_bytes()
+
+
+def test_no_folder_of_other_files_is_written_into(run, tmp_path):
+    (tmp_path / "thesis.txt").write_text("mine")
+    with pytest.raises(InputError, match="holds other files"):
+        export(run, tmp_path)
+
+
+@pytest.mark.parametrize("file", ["joint.safetensors", "recogniser.json", "README.md"])
+def test_a_folder_in_which_a_file_has_changed_is_refused(run, tmp_path, file):
+    export(run, tmp_path / "model")
+    path = tmp_path / "model" / file
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=f"{file} has changed"):
+        open_recogniser(tmp_path / "model")
+
+
+def rewritten(run, folder, change):
+    """An exported folder whose manifest somebody has changed, with its checksums."""
+    export(run, folder)
+    manifest = folder / "recogniser.json"
+    content = json.loads(manifest.read_text())
+    change(content)
+    manifest.write_text(json.dumps(content))
+    files = ["recogniser.json", *(f"{stream}.safetensors" for stream in STREAMS)]
+    sums = subprocess.run(["sha256sum", *files], cwd=folder, capture_output=True, check=True)
+    (folder / "SHA256SUMS").write_bytes(sums.stdout)
+    return folder
+
+
+def test_no_file_outside_the_folder_is_ever_named(run, tmp_path):
+    folder = rewritten(
+        run, tmp_path / "model", lambda content: content["members"][0].update(file="../joint.safetensors")
+    )
+    with pytest.raises(InputError, match="file"):
+        open_recogniser(folder)
+
+
+def test_a_folder_of_a_newer_format_is_refused_and_says_so(run, tmp_path):
+    folder = rewritten(run, tmp_path / "model", lambda content: content.update(format=2, secret=1))
+    with pytest.raises(InputError, match="is of format 2, and this version of microgesture reads format 1"):
+        open_recogniser(folder)
+
+
+def test_weights_of_another_network_are_refused(run, tmp_path):
+    def widen(content):
+        content["members"][0]["step"]["network"]["width"] = 8
+
+    with pytest.raises(InputError, match=r"joint\.safetensors has other weights"):
+        Scorer(rewritten(run, tmp_path / "model", widen), CPU)
+
+
+@pytest.mark.parametrize("file", ["joint.safetensors", "SHA256SUMS"])
+def test_a_folder_that_lacks_a_file_is_refused_and_names_it(run, tmp_path, file):
+    export(run, tmp_path / "model")
+    (tmp_path / "model" / file).unlink()
+    with pytest.raises(InputError, match=file):
+        open_recogniser(tmp_path / "model")
+
+
+def test_a_video_becomes_a_timeline(exported, video, tmp_path):
+    said = list(find_gestures(exported, [video], tmp_path, None, EVERYTHING, CPU))
+    assert re.search(r": (1 gesture|(\d\d|[02-9]) gestures) in 0\.8 s$", said[-1])
+    with open(tmp_path / "talk.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert rows
+    assert {row["class"] for row in rows} <= {"wave", "nod"}
+    assert int(rows[-1]["end_frame"]) <= 19
+    assert {path.name for path in tmp_path.iterdir()} == {"talk.csv", "talk.mp4", "talk.html"}
+
+
+def test_where_nothing_is_found_the_likeliest_is_told(exported, video, tmp_path):
+    said = list(find_gestures(exported, [video], tmp_path, None, FindingSettings(threshold=1), CPU))
+    assert "0 gestures" in said[-2]
+    assert re.search(r"talk: likeliest is (wave|nod) from 0\.\d s on, with a probability of 0\.\d\d;", said[-1])
+
+
+def test_pieces_change_no_score(scorer, whole, monkeypatch):
+    monkeypatch.setattr(windows, "PIECE", len(whole.starts_N) // 2 + 1)
+    pieces = scorer.score(whole.recording)
+    np.testing.assert_allclose(pieces.probabilities_NK, whole.probabilities_NK, atol=1e-5)
+    np.testing.assert_allclose(whole.probabilities_NK.sum(1), 1)
+    assert not whole.sentences
+
+
+def test_without_keypoints_or_video_the_other_streams_go_on(scorer, whole, video, tmp_path):
+    alone = tmp_path / "alone.mp4"
+    alone.write_bytes(video.read_bytes())
+    silent = scorer.score(find_recording(alone, None, 25))
+    assert [sentence.split(": ")[1] for sentence in silent.sentences] == ["left out is joint"]
+    np.testing.assert_allclose(silent.probabilities_NK.sum(1), 1)
+    blind = scorer.score(find_recording(video.with_suffix(".npz"), None, 25))
+    assert [sentence.split(": ")[1] for sentence in blind.sentences] == ["left out is taylor"]
+    # The keypoints are read alike with and without a video: a quarter of the whole is what they say alone.
+    assert (whole.probabilities_NK >= 0.25 * blind.probabilities_NK - 1e-6).all()
+    assert np.abs(blind.probabilities_NK - whole.probabilities_NK).max() > 1e-4
+
+
+def test_what_is_no_video_is_told_of_and_passed_over(exported, video, tmp_path):
+    broken = tmp_path / "broken.mp4"
+    broken.write_bytes(b"no video")
+    with pytest.raises(UnusableClip, match=r"broken\.mp4"):
+        find_recording(broken, None, 25)
+    said = list(
+        find_gestures(exported, [broken, video.with_suffix(".npz")], tmp_path / "out", None, FindingSettings(), CPU)
+    )
+    assert "broken.mp4" in said[0]
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"talk.csv", "talk.html"}
+    with pytest.raises(InputError, match="none of the files"):
+        list(find_gestures(exported, [broken], tmp_path / "out", None, FindingSettings(), CPU))
+
+
+def test_two_videos_of_one_name_are_refused(exported, video, tmp_path):
+    with pytest.raises(InputError, match="named talk"):
+        list(find_gestures(exported, [video, tmp_path / "talk.avi"], tmp_path, None, FindingSettings(), CPU))
+
+
+def test_results_never_replace_what_they_are_made_of(exported, video):
+    with pytest.raises(InputError, match="name another folder"):
+        list(find_gestures(exported, [video], video.parent, None, FindingSettings(), CPU))
+    assert video.with_suffix(".npz").is_file()

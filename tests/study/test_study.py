@@ -1,0 +1,375 @@
+import csv
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from functools import partial
+from pathlib import Path
+
+import pytest
+import yaml
+
+from fixtures.release_files import (
+    keypoints,
+    numbered_frames,
+    write_clips,
+    write_lines,
+    write_npz,
+    write_openpose,
+    write_video,
+    write_xlsx,
+)
+from microgesture.cli import main
+from microgesture.config.whole import load_config
+from microgesture.corpora import list_clips
+from microgesture.demo.corpus import make_demo
+from microgesture.errors import InputError
+from microgesture.study.start import next_commands, plan_study, start_study
+from microgesture.workflow.jobs import read_plan
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def video(tmp_path_factory):
+    return write_video(tmp_path_factory.mktemp("video") / "clip.mp4", numbered_frames(10))
+
+
+@pytest.fixture
+def folder(tmp_path, video):
+    """Makes a folder of clips with these names."""
+    return partial(write_clips, tmp_path / "clips", video)
+
+
+def started(folder, gpu=False):
+    """The study of a folder, its rows by clip, and its plan, which is what a run would refuse."""
+    study = folder.parent / "my study"
+    said = start_study(study, folder, gpu=gpu)
+    rows = {row["clip_id"]: row for row in csv.DictReader((study / "clips.csv").read_text().splitlines())}
+    return said, rows, read_plan(study / "config.yaml", (), "results")
+
+
+def told(rows, *keys):
+    return {clip_id: tuple(row[key] for key in keys) for clip_id, row in rows.items()}
+
+
+def people(rows, split):
+    return {row["subject"] for row in rows.values() if row["split"] == split}
+
+
+def test_split_folders_of_class_folders(folder):
+    names = [f"{split}/{label}/{split}{i}{label}.mp4" for split in ("train", "validation", "test")
+             for label in ("wave", "nod") for i in range(2)]  # fmt: skip
+    _, rows, plan = started(folder(*names))
+    assert told(rows, "split", "label")["validation1nod"] == ("val", "nod")
+    assert told(rows, "split", "label")["train0wave"] == ("train", "wave")
+    assert plan.config.streams.keys() == {"rgb", "taylor", "flow"}
+
+
+def test_test_clips_in_no_class_folder_have_no_label(folder):
+    names = ["release/train/wave/a.mp4", "release/train/nod/b.mp4", "release/test/c.mp4"]
+    _, rows, _ = started(folder(*names))
+    assert told(rows, "split", "label") == {"a": ("train", "wave"), "b": ("train", "nod"), "c": ("test", "")}
+
+
+def test_class_folders_of_subject_folders_are_split_by_subject(folder):
+    names = [f"{label}/subject {who}/{take}.mp4" for label in ("wave", "nod") for who in range(6) for take in range(2)]
+    said, rows, _ = started(folder(*names))
+    assert len(rows) == 24
+    assert all(people(rows, split) for split in ("train", "val", "test"))
+    assert not people(rows, "train") & people(rows, "test")
+    assert not people(rows, "train") & people(rows, "val")
+    assert not people(rows, "val") & people(rows, "test")
+    assert told(rows, "label", "subject")["nod_subject 3_1"] == ("nod", "subject 3")
+    assert any("proposed by subject" in line for line in said.missing)
+
+
+def test_names_of_files_tell_subject_and_label(folder):
+    names = [
+        f"s{who:02}_{label}_{take:03}.mp4" for who in range(5) for label in ("touch_face", "nod") for take in (1, 2)
+    ]
+    _, rows, _ = started(folder(*names))
+    assert told(rows, "subject", "label")["s03_touch_face_002"] == ("s03", "touch_face")
+    assert not people(rows, "train") & people(rows, "test")
+
+
+def test_numbers_alone_are_no_labels_and_no_subjects(folder):
+    said, rows, plan = started(folder(*(f"IMG_{i:04}.mp4" for i in range(6))))
+    assert set(told(rows, "label", "subject", "split").values()) == {("", "", "train")}
+    assert any(line.startswith("Labels: 6 clips of train have none") for line in said.missing)
+    assert any(line.startswith("Subjects: of 6 clips") for line in said.missing)
+    assert plan.config.corpora["mine"].allow_shared_subjects is False
+
+
+def test_a_table_beside_the_clips_goes_before_folders(folder):
+    root = folder(*(f"part{i % 2}/wave/x{i}.mp4" for i in range(6)))
+    lines = [f"part{i % 2}\\wave\\x{i}.mp4,{'nod' if i % 3 else 'a, quoted'},P{i},{'dev' if i == 5 else 'Training'}"
+             for i in range(6)]  # fmt: skip
+    lines = [line.replace("a, quoted", '"a, quoted"') for line in lines]
+    write_lines(root / "labels.csv", ["File,Gesture,Participant,Set", *lines, "gone.mp4,nod,P9,train"])
+    said, rows, _ = started(root)
+    assert told(rows, "label", "subject", "split")["x3"] == ("a, quoted", "P3", "train")
+    assert told(rows, "label", "subject", "split")["x4"] == ("nod", "P4", "train")
+    assert any("1 rows of labels.csv name no clip" in line for line in said.found)
+    assert any("1 rows of labels.csv have a split that is none of" in line for line in said.found)
+
+
+def test_a_table_without_column_names(folder):
+    root = folder("a.mp4", "b.mp4")
+    write_lines(root / "list.csv", ["wave,a", "nod,b"])
+    assert told(started(root)[1], "label") == {"a": ("wave",), "b": ("nod",)}
+
+
+def test_several_rows_for_a_file_are_left_to_people_where_they_tell_no_parts(folder):
+    root = folder("a.mp4", "b.mp4")
+    write_lines(root / "list.csv", ["file,label,start", "a,wave,0", "a,nod,5", "b,nod,0"])
+    said, rows, _ = started(root)
+    assert told(rows, "label") == {"a": ("",), "b": ("nod",)}
+    assert any("several rows for 1 files, the first is a" in line for line in said.found)
+
+
+def test_videos_and_keypoints_of_one_name_are_one_clip(folder):
+    names = [f"{kind}/train/{label}/{label}{i}{ending}" for label in ("wave", "nod") for i in range(3)
+             for kind, ending in (("videos", ".MP4"), ("keypoints", "_openpose.npz"))]  # fmt: skip
+    _, rows, plan = started(folder(*names))
+    assert set(rows) == {f"{label}{i}" for label in ("wave", "nod") for i in range(3)}
+    assert plan.config.streams.keys() == {"joint", "limb", "skeleton", "rgb", "taylor", "flow", "depth"}
+    assert plan.config.keypoints.selection == "36"
+
+
+def test_keypoints_of_few_clips_are_left_out(folder):
+    said, rows, plan = started(folder("a.mp4", "b.mp4", "c.mp4", "a.npz"))
+    assert set(rows) == {"a", "b", "c"}
+    assert plan.config.streams.keys() == {"rgb", "taylor", "flow"}
+    assert any("the study uses video alone, of 3 clips" in line for line in said.missing)
+
+
+def test_keypoints_of_an_unknown_layout_are_left_out(folder):
+    root = folder("a.mp4")
+    write_npz(root / "a.npz", keypoints(10, 17))
+    said, _, plan = started(root)
+    assert plan.config.streams.keys() == {"rgb", "taylor", "flow"}
+    assert any("17" in line and "a.npz" in line for line in said.missing)
+    (root / "a.mp4").unlink()
+    with pytest.raises(InputError, match="17"):
+        plan_study(root / "study", root, gpu=False)
+
+
+def test_what_is_written_is_what_the_reader_reads(folder):
+    hostile = ["a, b.mp4", 'say "hi".mp4', " space.mp4", "=1+1.mp4", "-rf.mp4", "ñandú 手.mp4", "{x}.mp4", "#a: b.mp4"]
+    root = folder(*(f"train/'wave'/{name}" for name in hostile), *(f"train/- nod: #/{name}" for name in hostile))
+    said, rows, _ = started(root)
+    table = list_clips("mine", "manifest", root.parent / "my study", 2).table
+    assert len(table) == 16 == len(rows)
+    assert (table.status == "ok").all(), table.reason.to_list()
+    assert (table.n_frames == 10).all()
+    assert set(table.label) == {0, 1}
+    assert not any("rename" in line for line in said.found)
+
+
+@pytest.mark.parametrize("name", ["new\nline.mp4", "bell\a.mp4", os.fsdecode(b"latin\xe9.mp4")])
+def test_a_name_that_cannot_be_printed_costs_its_clip(folder, name):
+    said, rows, _ = started(folder(name, "b.mp4"))
+    assert set(rows) == {"b"}
+    assert any("rename it to use it" in line and line.isprintable() for line in said.found)
+
+
+def test_hidden_files_links_in_circles_and_the_study_itself_are_left_out(folder):
+    root = folder("train/wave/a.mp4", "train/nod/b.mp4", "train/nod/._b.mp4", ".trash/c.mp4", "my study/results/d.mp4")
+    (root / "again").symlink_to(root)
+    assert len(plan_study(root / "my study", root, gpu=False).manifest.splitlines()) == 3
+
+
+def test_the_folder_of_the_clips_can_be_the_study(folder):
+    root = folder(" a.mp4", "b.mp4")
+    start_study(root, root, gpu=False)
+    assert (list_clips("mine", "manifest", root, 1).table.video == ["./ a.mp4", "./b.mp4"]).all()
+
+
+def test_classes_that_tell_sides_apart_are_not_mirrored(folder):
+    *_, plan = started(folder("train/left_hand/a.mp4", "train/right hand/b.mp4"))
+    assert {recipe.flip for recipe in plan.config.recipes.values()} == {False}
+
+
+def test_a_gpu_makes_networks_and_frames_larger(folder):
+    root = folder("train/wave/a.mp4", "train/nod/b.mp4")
+    large = load_config(yaml.safe_load(plan_study(root / "study", root, gpu=True).settings))
+    small = started(root)[2].config
+    assert large.rgb.size > small.rgb.size
+    assert large.recipes["rgb"].frames > small.recipes["rgb"].frames
+
+
+def test_one_subject_everywhere_is_allowed_and_said(folder):
+    names = [f"{label}/s1/{label}{i}.mp4" for label in ("wave", "nod") for i in range(5)]
+    said, rows, plan = started(folder(*names))
+    assert plan.config.corpora["mine"].allow_shared_subjects
+    assert {row["split"] for row in rows.values()} == {"train", "val", "test"}
+    assert any("can only be proposed by clip, for all clips are of one subject" in line for line in said.missing)
+
+
+@pytest.mark.parametrize("there", ["clips.csv", "config.yaml", "notes.txt"])
+def test_nothing_is_overwritten_or_mixed_with_other_work(folder, there):
+    root = folder("a.mp4")
+    study = root.parent / "study"
+    study.mkdir()
+    (study / there).write_text("mine")
+    with pytest.raises(InputError, match=r"is there already, and (nothing was written|is not empty)"):
+        start_study(study, root, gpu=False)
+    assert [path.name for path in study.iterdir()] == [there]
+    assert (study / there).read_text() == "mine"
+
+
+def test_an_empty_folder_or_the_one_around_the_clips_can_be_the_study(folder):
+    root = folder("wave/a.mp4", "nod/b.mp4")
+    (root.parent / "empty").mkdir()
+    start_study(root.parent / "empty", root, gpu=False)
+    shutil.rmtree(root.parent / "empty")
+    start_study(root.parent, root, gpu=False)
+    assert (list_clips("mine", "manifest", root.parent, 1).table.status == "ok").all()
+
+
+@pytest.mark.parametrize(
+    ("layout", "settings"), [("miga", "mm_gesture"), ("ma52", "mm_gesture"), ("smg", "multitrack")]
+)
+def test_a_published_release_is_no_folder_of_loose_clips(tmp_path, layout, settings):
+    root, people = tmp_path / "it's data", {"train": 1, "val": 1, "test": 1}
+    clips = {split: 3 for split in people}
+    make_demo(root, layout, tmp_path / "truth.csv", 1, people, clips, frame=(64, 64), workers=1)
+    with pytest.raises(InputError, match=f"config/{settings}.yaml") as refused:
+        start_study(tmp_path / "study", root, gpu=False)
+    assert not (tmp_path / "study").exists()
+    command = shlex.split(str(refused.value).partition("run snakemake with ")[2].partition(". If")[0])
+    config = yaml.safe_load((ROOT / command[1]).read_text())
+    ((corpus, given),) = json.loads(command[3].removeprefix("corpora=")).items()
+    assert config["corpora"][corpus]["format"] == layout
+    assert Path(given["root"]).samefile(root)
+
+
+def test_few_people_are_split_into_parts_of_about_a_fifth(folder):
+    names = [f"{label}/s{who}/{take}.mp4" for label in ("wave", "nod") for who in range(6) for take in range(2)]
+    _, rows, _ = started(folder(*names))
+    assert [len(people(rows, split)) for split in ("train", "val", "test")] == [4, 1, 1]
+
+
+def test_a_workbook_of_names_and_classes_is_no_clip(folder):
+    root = folder("a.mp4", "b.mp4", "c.mp4")
+    write_xlsx(root / "annotation.xlsx", [["Clip", "Class ID", "who"], ["a.mp4", 3, "x"], ["b.mp4", "nod", "y"]])
+    said, rows, _ = started(root)
+    assert told(rows, "label") == {"a": ("3",), "b": ("nod",), "c": ("",)}
+    assert "annotation.xlsx tells the label of 2 clips." in said.found
+
+
+def test_a_workbook_of_keypoints_is_a_clip(tmp_path):
+    (tmp_path / "clips/wave").mkdir(parents=True)
+    (tmp_path / "clips/nod").mkdir()
+    for label in ("wave", "nod"):
+        write_openpose(tmp_path / f"clips/{label}/{label}1.xlsx", keypoints(4, 137))
+    assert set(started(tmp_path / "clips")[1]) == {"wave1", "nod1"}
+
+
+@pytest.mark.parametrize(("separator", "name"), [(";", "list.csv"), ("\t", "list.tsv"), (" ", "train_list.txt")])
+def test_tables_with_other_separators_and_names(folder, separator, name):
+    root = folder("x/a.mp4", "x/b.mp4")
+    write_lines(root / name, [separator.join(row) for row in (["x/a.mp4", "wave"], ["x/b.mp4", "nod"])])
+    assert told(started(root)[1], "label", "split") == {"a": ("wave", "train"), "b": ("nod", "train")}
+
+
+def test_the_other_column_of_two_is_the_label_whatever_it_is_called(folder):
+    root = folder("a.mp4", "b.mp4")
+    write_lines(root / "list.csv", ["recording;what happens", "a;wave, slowly", "b;nod"])
+    assert told(started(root)[1], "label") == {"a": ("wave, slowly",), "b": ("nod",)}
+
+
+def test_without_labels_it_says_what_to_do_first(folder, capsys):
+    root = folder("a.mp4", "b.mp4")
+    with pytest.raises(SystemExit, match="0"):
+        main(["init", str(root.parent / "study"), "--from", str(root)])
+    printed = capsys.readouterr().out
+    assert "Once the labels are filled in there" in printed
+    assert "truth" not in yaml.safe_load((root.parent / "study/config.yaml").read_text())
+
+
+def test_keypoints_to_be_found_in_the_videos(folder):
+    root = folder("wave/a.mp4", "nod/b.mp4")
+    started = plan_study(root / "study", root, gpu=False, pose=True)
+    config = load_config(yaml.safe_load(started.settings))
+    assert config.corpora["mine"].pose == "mediapipe"
+    assert config.streams.keys() == {"joint", "limb", "skeleton", "rgb", "taylor", "flow", "depth"}
+    assert started.manifest.startswith("clip_id,split,subject,label,video\n")
+    with pytest.raises(InputError, match="leave --pose out"):
+        plan_study(root / "study", folder("wave/a.npz", "nod/b.npz"), gpu=False, pose=True)
+
+
+def test_a_folder_without_clips_is_refused(tmp_path):
+    with pytest.raises(InputError, match="no clips in it"):
+        start_study(tmp_path / "study", tmp_path, gpu=False)
+    with pytest.raises(InputError, match="no such folder"):
+        start_study(tmp_path / "study", tmp_path / "nowhere", gpu=False)
+    assert not (tmp_path / "study").exists()
+
+
+def test_order_of_the_files_on_disk_does_not_count(folder, monkeypatch):
+    root = folder(*(f"{label}/s{who}/{take}.mp4" for label in ("wave", "nod") for who in range(4) for take in range(2)))
+    before = plan_study(root.parent / "study", root, gpu=False)
+    walk = os.walk
+
+    def turned(*arguments, **options):
+        for top, folders, files in walk(*arguments, **options):
+            folders.reverse()
+            yield top, folders, files[::-1]
+
+    monkeypatch.setattr(os, "walk", turned)
+    assert plan_study(root.parent / "study", root, gpu=False) == before
+
+
+def run(command):
+    done = subprocess.run(
+        f"{sys.executable} -m {command}",
+        shell=True,
+        cwd=ROOT,
+        env={
+            **os.environ,
+            "PYTHONPATH": str(ROOT / "src"),
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_the_command_and_a_dry_run_of_what_it_proposes(folder, capsys):
+    root = folder(*(f"s{who}_{label}_{i}.mp4" for who in range(5) for label in ("wave", "nod") for i in range(2)))
+    study = root.parent / "my study"
+    with pytest.raises(SystemExit, match="0"):
+        main(["init", str(study), "--from", str(root)])
+    printed = capsys.readouterr().out
+    commands = next_commands(study)
+    assert all(command in printed for command in commands)
+    assert read_plan(study / "config.yaml", (), "results").config.truth.file == str(study / "clips.csv")
+    run(f"{commands[1]} --dry-run --quiet rules")
+    assert main(["init", str(study), "--from", str(root)]) == 1
+
+
+@pytest.mark.slow
+def test_the_commands_that_it_proposes_lead_from_clips_to_a_report(folder):
+    root = folder(*(f"{label}/s{who}_{label}.mp4" for who in range(6) for label in ("wave", "nod")))
+    study = root.parent / "my study"
+    assert start_study(study, root, gpu=False).can_start
+    settings = study / "config.yaml"
+    settings.write_text(
+        re.sub(r"epochs: \d+", "epochs: 1", settings.read_text()).replace("warmup_epochs: 1", "warmup_epochs: 0")
+    )
+    checked, made = next_commands(study)
+    assert "Nothing would stop a run" in run(checked)
+    run(made)
+    test = {row["clip_id"] for row in csv.DictReader((study / "clips.csv").open()) if row["split"] == "test"}
+    assert {row["Id"] for row in csv.DictReader((study / "results/submission.csv").open())} == test
+    report = (study / "results/report.html").read_text()
+    assert not [stream for stream in ("rgb", "taylor", "flow") if stream not in report]
+    assert (study / "results/cross_subject/ablation.csv").exists()

@@ -1,0 +1,54 @@
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import yaml
+
+from fixtures.project import TINY
+from microgesture.config.whole import load_config
+from microgesture.workflow.claims import largest_shard, shard_memory, shard_minutes, training_memory
+from microgesture.workflow.commands import claimed_threads
+
+
+def configured(**keys):
+    return load_config(yaml.safe_load(yaml.safe_dump(TINY)) | keys)
+
+
+def list_clips(folder, name, shards):
+    (folder / "clips").mkdir(exist_ok=True)
+    pq.write_table(pa.table({"shard": pa.array(shards, pa.int32())}), folder / "clips" / f"{name}.parquet")
+
+
+def test_before_the_clips_are_listed_a_drawn_corpus_is_known_from_its_settings(tmp_path):
+    assert largest_shard(configured(), tmp_path) == (16 + 8 + 8) / 2
+
+
+def test_before_the_clips_are_listed_nobody_knows_how_many_a_corpus_on_disk_has(tmp_path):
+    on_disk = {"imigue": {"format": "miga", "root": str(tmp_path)}}
+    assert largest_shard(configured(corpora=on_disk), tmp_path) is None
+
+
+def test_once_they_are_listed_the_largest_shard_of_any_corpus_counts(tmp_path):
+    corpora = {"imigue": TINY["corpora"]["imigue"], "ma52": {"format": "ma52", "root": str(tmp_path)}}
+    list_clips(tmp_path, "imigue", [0, 1, 1, 1, 0])
+    assert largest_shard(configured(corpora=corpora), tmp_path) == 3
+    list_clips(tmp_path, "ma52", [0] * 7 + [1] * 40)
+    assert largest_shard(configured(corpora=corpora), tmp_path) == 40
+
+
+@pytest.mark.parametrize("attempt", [1, 2, 3])
+def test_claims_grow_with_the_shard_and_with_each_attempt(attempt):
+    assert shard_minutes(0, 10, attempt) > 0
+    assert shard_minutes(600, 10, attempt) - shard_minutes(0, 10, attempt) == 100 * attempt
+    assert shard_memory(500, attempt) - shard_memory(0, attempt) == 500 * attempt
+    assert shard_memory(500, attempt + 1) > shard_memory(500, attempt)
+
+
+def test_a_training_claims_what_it_keeps_and_what_reads_beside_it():
+    plain = training_memory(configured(memory=0, workers=0), 1)
+    assert training_memory(configured(memory=4, workers=0), 1) == plain + 4 * 1024
+    assert training_memory(configured(memory=0, workers=3, devices=2), 1) > 2 * plain
+    assert training_memory(configured(memory=0, workers=0), 3) == 3 * plain
+
+
+def test_a_training_claims_threads_for_each_device_and_the_processes_that_read_for_it():
+    assert claimed_threads(configured(threads=2, workers=3, devices=2), None) == 10

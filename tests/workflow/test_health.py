@@ -1,0 +1,128 @@
+import copy
+
+import pytest
+import yaml
+
+from fixtures.project import TINY
+from fixtures.release_files import keypoints, numbered_frames, write_lines, write_npz, write_video
+from microgesture.cli import main
+from microgesture.workflow import health
+
+SPLITS = {"a": "train", "b": "train", "c": "val", "d": "test"}
+ROWS = [f"{name},{split},{name},wave,{name}.mp4,{name}.npz" for name, split in SPLITS.items()]
+
+
+@pytest.fixture
+def config(tmp_path, monkeypatch):
+    """The settings of a run on a corpus of four clips, in the current folder."""
+    monkeypatch.chdir(tmp_path)
+    for name in SPLITS:
+        write_video(tmp_path / f"mine/{name}.mp4", numbered_frames(4), fps=30)
+        write_npz(tmp_path / f"mine/{name}.npz", keypoints(4, 137))
+    write_lines(tmp_path / "mine/clips.csv", ["clip_id,split,subject,label,video,keypoints", *ROWS])
+    settings = copy.deepcopy(TINY)
+    settings["corpora"] = {"mine": {"format": "manifest", "root": "mine"}}
+    for stream in settings["streams"].values():
+        stream["corpus"] = "mine"
+    return settings
+
+
+@pytest.fixture
+def doctor(config, tmp_path, capsys):
+    """Runs the command on the settings; its exit code, and its lines."""
+
+    def run():
+        (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
+        with pytest.raises(SystemExit) as ended:
+            main(["doctor"])
+        return ended.value.code, capsys.readouterr().out.splitlines()
+
+    return run
+
+
+def stopping(lines):
+    return [line for line in lines if line.startswith("!")]
+
+
+def test_a_healthy_corpus_is_counted_and_nothing_stops(doctor):
+    code, lines = doctor()
+    assert code == 0
+    assert not stopping(lines)
+    printed = "\n".join(lines)
+    assert "2 train, 1 val, 1 test clips of 4 recordings in 1 classes, with video and keypoints" in printed
+    assert "stage rgb                0 of 2 jobs have their files" in printed
+    assert lines[-1] == "Nothing would stop a run."
+
+
+def test_what_is_there_is_counted(doctor, tmp_path):
+    made = tmp_path / "results/rgb/mine/0001.arrow"
+    made.parent.mkdir(parents=True)
+    made.touch()
+    assert any("stage rgb                1 of 2 jobs" in line for line in doctor()[1])
+
+
+def test_too_many_unusable_clips_stop_and_are_named(doctor, tmp_path, config):
+    (tmp_path / "mine/b.mp4").write_bytes(b"<html>")
+    code, lines = doctor()
+    assert code == 1
+    assert "1 of 4 clips cannot be used, more than the 2.0% of max_quarantined" in stopping(lines)[0]
+    assert any("b.mp4: not a readable video" in line for line in lines)
+    config["max_quarantined"] = 0.3
+    assert doctor()[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"corpora": {"mine": {"format": "manifest", "root": "nowhere"}}}, "nowhere: no such folder"),
+        ({"seads": 1}, "unknown key 'seads'"),
+        ({"device": "cuda"}, "the configuration wants one (device: cuda)"),
+        ({"depth": {"backend": "folder", "folder": "depths"}}, "depths: no such file or folder"),
+    ],
+)
+def test_what_would_stop_a_run_is_marked(doctor, config, monkeypatch, change, sentence):
+    monkeypatch.setattr(health.torch.cuda, "device_count", lambda: 0)
+    config |= change
+    code, lines = doctor()
+    assert code == 1
+    assert stopping(lines)
+    assert sentence in "\n".join(lines)
+    assert any(line.startswith("  torch ") for line in lines), "the rest is told all the same"
+
+
+def test_skeletons_without_landmarks_of_the_face_are_counted_where_faces_are_wanted(doctor, config, tmp_path):
+    write_npz(tmp_path / "mine/b.npz", keypoints(4, 35))
+    assert not stopping(doctor()[1])
+    stream = {"corpus": "mine", "input": "face", "network": {"name": "swinface"}, "recipe": "flow"}
+    config["streams"]["face"] = stream
+    (line,) = stopping(doctor()[1])
+    assert "1 of 4 clips have no face: skeleton files such as b.npz have no landmarks of it" in line
+    config["max_quarantined"] = 0.5
+    assert not stopping(doctor()[1])
+
+
+def test_missing_weights_are_named(doctor, config):
+    config["streams"]["flow"]["weights"] = "swin.pth"
+    code, lines = doctor()
+    assert code == 1
+    assert "swin.pth: no such file or folder" in stopping(lines)[0]
+
+
+def test_a_missing_extra_is_named_as_it_is_installed(doctor, config, monkeypatch):
+    monkeypatch.setattr(health.importlib.util, "find_spec", lambda name: None)
+    config["flow"] = {"backend": "ptlflow", "model": "raft_small", "weights": "things"}
+    code, lines = doctor()
+    assert code == 1
+    assert 'in the checkout, pip install ".[flow]"' in stopping(lines)[0]
+
+
+def test_a_decoder_that_this_build_lacks_is_named(monkeypatch):
+    monkeypatch.setattr(health, "CODECS", ("h264", "nonsense"))
+    found = list(health.codecs())
+    assert [finding.stops for finding in found] == [False, True]
+
+
+def test_a_folder_that_cannot_be_written_to_is_named(tmp_path):
+    assert not health.writable(tmp_path / "new/results").stops
+    (tmp_path / "file").touch()
+    assert health.writable(tmp_path / "file").stops

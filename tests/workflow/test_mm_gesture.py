@@ -1,0 +1,102 @@
+"""The published system as a configuration: at full size, and the same in small on the drawn corpora."""
+
+import importlib.util
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+from microgesture.config.whole import load_config
+from microgesture.storage.clips import read_clips
+
+ROOT = Path(__file__).parents[2]
+FULL, SMALL = (
+    load_config(yaml.safe_load((ROOT / f"config/{name}.yaml").read_text()))
+    for name in ("mm_gesture", "mm_gesture_small")
+)
+
+
+def wiring(config):
+    """What the streams see and start from, apart from published weights."""
+    return {name: (s.corpus, s.inputs, s.parents, s.network.name) for name, s in config.streams.items()}
+
+
+def test_the_small_one_has_the_same_streams_ensembles_and_rows():
+    assert wiring(FULL) == wiring(SMALL)
+    assert FULL.ensembles == SMALL.ensembles
+    assert FULL.ablation == SMALL.ablation
+    assert FULL.submission == SMALL.submission
+    assert bool(FULL.folds) == bool(SMALL.folds)
+
+
+def test_the_weights_handed_in_are_a_fifth_for_each_swin_and_a_half_for_each_pair():
+    weights = FULL.ensembles["published"].weights
+    by_network = {(FULL.streams[name].network.name, weight) for name, weight in weights.items()}
+    assert by_network == {("video_swin", 0.2), ("rgbposeconv3d", 0.5)}
+    assert len(weights) == 7
+    assert not FULL.ensembles["published"].calibrate
+
+
+def test_a_pair_starts_from_streams_that_see_what_its_paths_see():
+    for config in (FULL, SMALL):
+        for stream in config.streams.values():
+            if len(stream.inputs) == 2:
+                assert tuple(config.streams[parent].input for parent in stream.parents) == stream.inputs
+
+
+@pytest.mark.slow
+def test_all_of_it_is_planned_on_releases_of_full_size(tmp_path):
+    spec = importlib.util.spec_from_file_location("plan_benchmark", ROOT / "benchmarks/plan.py")
+    benchmark = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(benchmark)
+    benchmark.make_releases(tmp_path)
+    command = benchmark.plan_command(tmp_path)
+    printed = subprocess.run([sys.executable, *command], capture_output=True, text=True, check=True).stdout
+    jobs = {rule: int(count) for rule, count in re.findall(r"^(\w+) +(\d+)$", printed, re.MULTILINE)}
+    streams, folds, shards = len(FULL.streams), FULL.folds, FULL.shards
+    one_corpus = streams - 1
+    assert jobs.pop("total") == sum(jobs.values())
+    assert jobs == {
+        "list_clips": 2,
+        "read_skeletons": shards,
+        "select_keypoints": shards,
+        "make_rgb": 2 * shards,
+        "make_taylor": shards,
+        "make_flow": shards,
+        "make_depth": shards,
+        "fetch_weights": 3,  # two sizes of Swin, and RAFT
+        "train_stream": streams,
+        "train_fold": one_corpus * folds,
+        "predict_stream": one_corpus - 1,
+        "predict_fold": (one_corpus - 1) * folds,
+        "fuse_streams": len(FULL.ensembles),
+        "compare_rows": 1,
+        "list_quarantine": 1,
+        "write_submission": 1,
+    }
+
+
+@pytest.mark.slow
+def test_the_small_one_runs_from_the_drawing_to_the_ablation_table(tmp_path):
+    command = [sys.executable, "-m", "snakemake", "--cores", "8", "--snakefile", ROOT / "Snakefile"]
+    command += ["--directory", tmp_path, "results/submission.csv", "results/ablation.csv"]
+    subprocess.run([*command, "--configfile", ROOT / "config/mm_gesture_small.yaml"], check=True)
+    results = tmp_path / "results"
+
+    truth = pd.read_csv(results / "demo/imigue_test_labels.csv").set_index("Id").Target
+    submission = pd.read_csv(results / "submission.csv").set_index("Id").Target
+    assert set(submission.index) == set(truth.index)
+    assert (submission == truth[submission.index]).mean() > 3 / 8  # chance is an eighth
+
+    table = pd.read_csv(results / "ablation.csv").set_index("name")
+    assert list(table.index) == [row.name for row in SMALL.ablation]
+    labelled = read_clips(results / "clips/imigue.parquet").table.label.notna().sum()
+    assert set(table.clips) == {labelled}  # the people of train and val, each seen by networks that have not seen them
+    assert (table.accuracy > 2 / 8).all()
+
+    names = {stream: len(list((results / "scores" / stream).glob("fold*.parquet"))) for stream in table.index[:9]}
+    assert set(names.values()) == {SMALL.folds}
