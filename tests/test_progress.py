@@ -32,21 +32,25 @@ def test_without_a_terminal_there_is_one_line_at_the_end(monkeypatch):
     assert "\r" not in pipe.getvalue()
 
 
-def test_results_stand_beside_the_bar_and_at_the_end_of_the_line(monkeypatch):
-    for stream in (Terminal(), io.StringIO()):
-        writing_to(stream, monkeypatch)
-        history = []
-        for epoch in bars.progress(
-            range(1, 3), "train joint", 3, "epoch", done=1, results=lambda: f"loss {history[-1]}"
-        ):
-            history.append(1.5 - epoch)
-        if stream.isatty():
-            assert "train joint: 100%|" in stream.getvalue()
-            assert "3/3" in stream.getvalue()
-            assert "loss -0.5" in stream.getvalue()
-        else:
-            assert stream.getvalue().startswith("train joint: 2 epochs in ")
-            assert stream.getvalue().endswith(" s, loss -0.5\n")
+def two_of_three_epochs():
+    history = []
+    for epoch in bars.progress(range(1, 3), "train joint", 3, "epoch", done=1, results=lambda: f"loss {history[-1]}"):
+        history.append(1.5 - epoch)
+
+
+def test_results_stand_beside_the_bar(monkeypatch):
+    terminal = writing_to(Terminal(), monkeypatch)
+    two_of_three_epochs()
+    assert "train joint: 100%|" in terminal.getvalue()
+    assert "3/3" in terminal.getvalue()
+    assert "loss -0.5" in terminal.getvalue()
+
+
+def test_results_stand_at_the_end_of_the_line(monkeypatch):
+    pipe = writing_to(io.StringIO(), monkeypatch)
+    two_of_three_epochs()
+    assert pipe.getvalue().startswith("train joint: 2 epochs in ")
+    assert pipe.getvalue().endswith(" s, loss -0.5\n")
 
 
 def test_a_work_that_is_done_shows_nothing(monkeypatch):

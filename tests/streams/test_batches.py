@@ -53,4 +53,5 @@ def test_fewer_devices_process_the_same_micro_batches_one_after_the_other():
     alone = own_micro_batches(keys, 3, 0, 1)
     assert [len(micro_batch.keys) for micro_batch in alone] == [3] * 8
     for devices in (2, 4, 8):
-        assert sum((own_micro_batches(keys, 3, rank, devices) for rank in range(devices)), []) == alone
+        by_device = [own_micro_batches(keys, 3, rank, devices) for rank in range(devices)]
+        assert [micro_batch for own in by_device for micro_batch in own] == alone

@@ -226,7 +226,7 @@ def learn(
                 losses = _finite_losses(loss_S[: number + 1], steps, training, step, epoch, process)
                 process.average_buffers(network)
                 if process.is_first:
-                    _save(saved, changing, {"best": best, "history": history, "losses": losses})
+                    save_state(saved, changing, {"best": best, "history": history, "losses": losses})
                 saved_at = time.monotonic()
             if stopping:
                 raise _stopped(step, stop, epoch, number + 1, len(steps))
@@ -241,7 +241,7 @@ def learn(
         if best_epoch(history, recipe.keep_checkpoint) == len(history) - 1:
             best = _copied(network)
         if process.is_first:
-            _save(saved, changing, {"best": best, "history": history, "losses": losses})
+            save_state(saved, changing, {"best": best, "history": history, "losses": losses})
         saved_at = time.monotonic()
 
     kept = best_epoch(history, recipe.keep_checkpoint)
@@ -404,7 +404,8 @@ def _finite_losses(
     return losses
 
 
-def _save(path: Path, changing: dict[str, Any], reached: dict[str, Any]) -> None:
+def save_state(path: Path, changing: dict[str, Any], reached: dict[str, Any]) -> None:
+    """Write what training changes (network, optimizer, scaler) and how far it is, to resume from."""
     # Given a path, torch would not report that the disk is full.
     with replacing(path) as temporary, open(temporary, "wb") as file:
         torch.save({name: part.state_dict() for name, part in changing.items()} | reached, file)
