@@ -1,4 +1,4 @@
-"""What mkdocs does beside turning pages into HTML: the page of settings, and links to files that are no pages."""
+"""MkDocs hooks: add the configuration reference, insert sections of the README, and unlink files that are not pages."""
 
 import importlib.util
 import re
@@ -14,31 +14,31 @@ _FROM_README = re.compile(r"^<!-- README: (.+) -->$", re.MULTILINE)
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Add the page of settings, which is made from the schema."""
+    """Add the configuration reference, which is made from the schema."""
     settings = _module("settings_page")
     files.append(File.generated(config, "settings.md", content=settings.settings_page(settings.read_schema())))
     return files
 
 
 def on_page_markdown(markdown: str, **_: object) -> str:
-    """Fill in the README's sections that a page asks for, and keep of links to files that are no pages their text."""
+    """Insert the sections of the README that a page names, and replace links to other files by their text."""
     readme = (DOCS.parent / "README.md").read_text(encoding="utf-8")
     return own_links(_FROM_README.sub(lambda found: readme_section(readme, found[1]), markdown))
 
 
 def readme_section(readme: str, heading: str) -> str:
-    """The text under a heading of the README, up to the next one, its links written as from ``docs``.
+    """Return the text under a heading of the README, up to the next heading, with links relative to ``docs``.
 
-    Raises ``ValueError`` if there is no such heading.
+    Raises ``ValueError`` if the README has no such heading.
     """
     found = re.search(rf"^## {re.escape(heading)}\n(.*?)(?=^## |\Z)", readme, re.MULTILINE | re.DOTALL)
     if found is None:
-        raise ValueError(f"README.md has no heading '{heading}', which a page of docs asks for; name another one there")
+        raise ValueError(f"README.md has no heading '{heading}', which a page of docs inserts; correct that page")
     return _LINK.sub(lambda link: f"[{link[1]}]({_from_docs(link[2])})", found[1].strip())
 
 
 def own_links(markdown: str) -> str:
-    """The text with its links to pages and pictures, and of other links to files of the project only the words."""
+    """Return the text with its links to pages and pictures; other links to files become plain text."""
 
     def kept(link: re.Match[str]) -> str:
         target = link[2].partition("#")[0]

@@ -1,6 +1,6 @@
-"""Print the pipeline's picture for the README, drawn from the rules themselves: ``python docs/pipeline.py``.
+"""Print the graph of the rules for ``docs/pipeline.md``, as Mermaid text: ``python docs/pipeline.py``.
 
-Snakemake tells which rule feeds which; an arrow that a longer way already implies is left out.
+Snakemake reports which rule uses the output of which. An arrow that follows from other arrows is left out.
 """
 
 import re
@@ -11,7 +11,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 LEFT_OUT = {"all", "list_quarantine"}
-# Configurations that together use nearly all rules, and what is asked of each.
+# Configurations that together use nearly all rules, and the targets of each.
 DRAWN = {
     "mm_gesture_small": ("results/report.html",),
     "multitrack_small": ("results/report.html", "results/emotion/submission.csv"),
@@ -19,7 +19,7 @@ DRAWN = {
 
 
 def rule_graph(name: str, targets: Sequence[str]) -> set[tuple[str, str]]:
-    """Pairs (rule, rule that uses its output) of a configuration in ``config/``."""
+    """Return pairs (rule, rule that uses its output) of a configuration in ``config/``."""
     command = [sys.executable, "-m", "snakemake", "--snakefile", ROOT / "Snakefile", "--directory", ROOT]
     command += [*targets, "--rulegraph", "mermaid-js", "--configfile", ROOT / f"config/{name}.yaml"]
     printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
@@ -29,7 +29,7 @@ def rule_graph(name: str, targets: Sequence[str]) -> set[tuple[str, str]]:
 
 
 def without_shortcuts(edges: set[tuple[str, str]]) -> set[tuple[str, str]]:
-    """The edges that no longer way implies; an edge of a rule to itself stays."""
+    """Return the edges that do not follow from other edges (transitive reduction); edges from a rule to itself stay."""
 
     def reaches(start: str, goal: str, first: tuple[str, str]) -> bool:
         waiting, seen = [start], set()
@@ -47,7 +47,7 @@ def without_shortcuts(edges: set[tuple[str, str]]) -> set[tuple[str, str]]:
 
 
 def mermaid() -> str:
-    """The picture as Mermaid text, the same for the same rules."""
+    """Return the graph as Mermaid text; it is deterministic."""
     edges = sorted(without_shortcuts(set().union(*(rule_graph(*drawn) for drawn in DRAWN.items()))))
     label = {name: name.replace("_", " ") for edge in edges for name in edge}
     lines = ["flowchart LR", *(f"    {name}[{label[name]}]" for name in sorted(label))]

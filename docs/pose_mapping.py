@@ -1,6 +1,6 @@
 """Draw which points of MediaPipe become which of OpenPose-137: ``python docs/pose_mapping.py docs/pose_mapping.png``.
 
-The table is ``src/microgesture/tables/mediapipe.json``; only where a point is put on the paper is said here.
+The mapping is in ``src/microgesture/tables/mediapipe.json``. This script only sets where each point is drawn.
 """
 
 import sys
@@ -22,7 +22,7 @@ COLOURS = {"left": "#d1495b", "right": "#00798c", "": "#444444"}
 MISSING = "#bbbbbb"
 _ARC = np.linspace(0, np.pi, 17)
 
-# Of the midline and the person's own right side, which is on the left of the paper; x to the right, y down.
+# Points of the midline and of the person's right side, which is on the left of the picture; x to the right, y down.
 BODY = {
     "nose": (0, -1.62), "right eye": (-0.16, -1.8), "right ear": (-0.4, -1.66), "neck": (0, -1.0),
     "right shoulder": (-0.62, -0.95), "right elbow": (-0.9, -0.2), "right wrist": (-1.0, 0.5),

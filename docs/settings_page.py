@@ -1,4 +1,4 @@
-"""Print the page of all settings, made from the schema of the configuration: ``python docs/settings_page.py``."""
+"""Print the configuration reference, made from the schema: ``python docs/settings_page.py``."""
 
 import json
 from collections.abc import Iterator
@@ -7,12 +7,12 @@ from typing import Any
 
 SCHEMA = Path(__file__).resolve().parent.parent / "workflow/schemas/config.schema.json"
 INTRODUCTION = """\
-# Settings
+# Configuration reference
 
-Every key of a configuration, made from its schema. `config.yaml` is the demo's, `config/` has those of the published
-systems, and `microgesture init` writes one for your clips. An editor that knows YAML schemas completes and checks the
-keys where the first line names `workflow/schemas/config.schema.json`; a key that is misspelt is refused with the one
-that was probably meant.
+Every key of a configuration. This page is made from the schema. `config.yaml` is the configuration of the demo,
+`config/` has the published systems, and `microgesture init` writes a configuration for your clips. If the first line
+of a file names `workflow/schemas/config.schema.json`, editors that support YAML schemas complete and check the keys. A
+misspelt key is an error, and the message suggests the key that was probably meant.
 """
 RANGES = {
     "minimum": "at least {}",
@@ -25,19 +25,19 @@ WORDS = {"integer": "whole number", "number": "number", "boolean": "true or fals
 
 
 def read_schema() -> dict[str, Any]:
-    """The schema of the configuration as it lies in the project."""
+    """Read the schema of the configuration from the project."""
     return json.loads(SCHEMA.read_text(encoding="utf-8"))
 
 
 def settings_page(schema: dict[str, Any]) -> str:
-    """The page in Markdown: a table of the keys at the top, then one for each group of settings below them."""
+    """Return the page in Markdown: a table of the top-level keys, then a table for each group of settings."""
     groups = [_group("The whole file", schema, schema)]
     groups += [_group(name, schema["$defs"][name], schema) for name in reachable(schema)]
     return "\n".join([INTRODUCTION, *groups])
 
 
 def reachable(schema: dict[str, Any]) -> list[str]:
-    """The names of the groups of settings, in the order in which keys first lead to them."""
+    """Return the names of the groups of settings, in the order in which keys first refer to them."""
     found: list[str] = []
     waiting = list(_references(schema["properties"]))
     while waiting:
@@ -49,7 +49,7 @@ def reachable(schema: dict[str, Any]) -> list[str]:
 
 
 def _references(node: Any) -> Iterator[str]:
-    """The groups that a part of the schema names, in order."""
+    """Yield the groups that a part of the schema refers to, in order."""
     if isinstance(node, dict):
         if isinstance(node.get("$ref"), str):
             yield node["$ref"].rpartition("/")[2]
@@ -80,7 +80,7 @@ def _default(value: dict[str, Any]) -> str:
 
 
 def _description(value: dict[str, Any], schema: dict[str, Any]) -> str:
-    """What a key says of itself, or else the first sentence of the group that it leads to."""
+    """Return the description of a key, or the first sentence of the group that it refers to."""
     if "description" in value or "$ref" not in value:
         return value.get("description", "")
     return schema["$defs"][value["$ref"].rpartition("/")[2]].get("description", "").partition("\n")[0]

@@ -5,22 +5,37 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
+WORKFLOW_PAGE = (ROOT / "docs/pipeline.md").read_text()
 
 
-def blocks(language):
-    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+def blocks(page, language):
+    return re.findall(rf"^```{language}\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
 
 
-def test_the_picture_is_drawn_from_the_rules(monkeypatch):
+def test_the_graph_of_the_workflow_is_made_from_the_rules(monkeypatch):
     monkeypatch.syspath_prepend(str(ROOT / "docs"))
     sys.modules.pop("pipeline", None)
     from pipeline import mermaid
 
-    assert blocks("mermaid") == [mermaid() + "\n"], "run: python docs/pipeline.py, and put it into the README"
+    assert blocks(WORKFLOW_PAGE, "mermaid") == [mermaid() + "\n"], "put what docs/pipeline.py prints into the page"
+
+
+def test_the_tables_of_the_workflow_describe_rules_that_exist_and_every_rule_of_the_graph():
+    rules = "".join(file.read_text() for file in (ROOT / "workflow/rules").glob("*.smk"))
+    (graph,) = blocks(WORKFLOW_PAGE, "mermaid")
+    in_graph = set(re.findall(r"^ +(\w+)\[", graph, re.MULTILINE))
+    first_cells = re.findall(r"^\| (`.*?) \|", WORKFLOW_PAGE, re.MULTILINE)
+    described = {name for cell in first_cells for name in re.findall(r"`(\w+)`", cell)}
+    assert in_graph <= described
+    assert not [name for name in described - in_graph if not re.search(rf"\brule {name}:", rules)]
+
+
+def test_the_readme_is_short():
+    assert len(README.splitlines()) <= 150, "move details to a page of the site"
 
 
 def test_two_commands_do_the_set_up():
-    first, *_ = blocks("bash")
+    first, *_ = blocks(README, "bash")
     assert first.splitlines() == [
         "pip install -r requirements.txt && snakemake --cores 8",
         "pytest",

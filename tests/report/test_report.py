@@ -79,7 +79,7 @@ def test_leaving_a_stream_out_is_computed_anew(made_up, page):
         assert row["stream"] == STREAMS[number]
         assert row["weight"] == pytest.approx(results.held_out.fusions[0].weights_S[number], abs=1e-5)
         assert row["ensemble without it"] == pytest.approx(rest, abs=1e-5)
-        assert row["what it adds"] == pytest.approx(whole - rest, abs=1e-5)
+        assert row["contribution"] == pytest.approx(whole - rest, abs=1e-5)
 
 
 def test_classes_and_confusion_are_as_scikit_learn_counts_them(made_up, page):
@@ -105,10 +105,10 @@ def test_an_ensemble_without_a_mistake_is_said_to_have_none_and_nothing_twice(ma
     perfect = replace(results, held_out=replace(results.held_out, logits_SNK=sure_SNK), ablation=alone)
     found = read_page(render(step, perfect))
     assert [element.attributes["id"] for element in found.all("section")] == [s for s in SECTIONS if s != "ablation"]
-    assert "the ranges cannot tell" in found.all("header")[0].text
-    assert "the ranges cannot tell" not in read_page(render(*made_up)).all("header")[0].text
-    assert "No held-out clip is taken for another" in section(found, "confusion").text
-    assert "There is none among the 60" in section(found, "missed").text
+    assert "Every clip is predicted correctly" in found.all("header")[0].text
+    assert "Every clip is predicted correctly" not in read_page(render(*made_up)).all("header")[0].text
+    assert "Every held-out clip is predicted correctly" in section(found, "confusion").text
+    assert "none among the 60" in section(found, "missed").text
     fewer = replace(perfect, ablation=alone.iloc[1:])
     shown = rows(section(read_page(render(step, fewer)), "ablation").all("table")[0])
     assert [row["row"] for row in shown] == [*STREAMS[1:], "final"]
@@ -132,12 +132,14 @@ def test_a_fused_stream_is_drawn_from_what_it_began_with(made_up, best):
     cards = {"joint": card | {"history": history, "best_epoch": best}}
     found = section(read_page(render(step, replace(results, cards=cards))), "learning")
     assert rows(found.all("table")[0])[0]["epochs"] == 3
-    kept = {0: "it is kept as it began, before epochs 1 to 3", 2: "epoch 2 of 1 to 3 is kept"}[best]
-    assert found.all("figcaption")[0].text == f"joint (on made up): {kept}"
+    kept = {0: "before epochs 1 to 3", 2: "epoch 2 of 1 to 3"}[best]
+    caption = found.all("figcaption")[0].text
+    assert caption.startswith("joint (on made up): ")
+    assert kept in caption
     dots = [dot.all("title")[0].text for dot in found.all("svg")[0].all("circle")]
     assert sorted(dot.split(": ")[0] for dot in dots if "train loss" in dot) == ["epoch 1", "epoch 2", "epoch 3"]
     kept = [dot.split(" 0.")[0].split(" 2.")[0] for dot in dots if dot.endswith(", kept")]
-    assert kept == {0: ["as it began: val loss"], 2: ["epoch 2: train loss", "epoch 2: val loss"]}[best]
+    assert kept == {0: ["before training: val loss"], 2: ["epoch 2: train loss", "epoch 2: val loss"]}[best]
 
 
 def test_the_clips_that_all_get_wrong_are_those(made_up, page):
@@ -154,7 +156,8 @@ def test_what_is_known_of_test_clips_is_said_at_the_top(made_up, low):
     on_test = results.ablation.assign(clips=1234, accuracy=0.625, accuracy_low=low, accuracy_high=0.75)
     text = render(step, replace(results, cross_subject=on_test))
     known = "62.5% (50.0% to 75.0%)." if low == 0.5 else "62.5%."
-    assert f"Top 1 on 1,234 test clips, whose labels nothing has learnt from: {known}" in text
+    (sentence,) = (p.text for p in read_page(text).all("header")[0].all("p") if "1,234 test clips" in p.text)
+    assert sentence.endswith(f" {known}")
 
 
 def test_a_reliability_diagram_adds_up_to_the_calibration_error(made_up):

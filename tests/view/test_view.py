@@ -1,4 +1,5 @@
 import copy
+import re
 from itertools import pairwise
 
 import av
@@ -136,17 +137,14 @@ def test_pictures_are_of_the_frames_that_are_asked_for(source):
 def test_what_a_clip_lacks_is_named_in_its_row(source):
     rows = {row.name: row for row in rows_of(row_of("bare"), source, STEP, np.array([0, 5]))}
     assert rows["rgb"].pictures_THWC is not None
-    assert rows["rgb"].note == "without keypoints: the skeleton file is empty"
+    assert rows["rgb"].note.endswith("keypoints: the skeleton file is empty")
     assert rows["joint"] == Row("joint", None, "the skeleton file is empty")
     assert rows["flow"].pictures_THWC is not None
     rows = rows_of(row_of("late"), source, STEP, np.array([0]))
     assert all("older than the clips table" in row.note for row in rows)
     unmade = Source(CLIPS, {"rgb": source.shards["rgb"]}, None)
     rows = {row.name: row for row in rows_of(row_of("good"), unmade, STEP, np.array([0]))}
-    assert rows["rgb"].note == (
-        "without keypoints: keypoints has not been made yet; it is by: "
-        "snakemake --cores all results/keypoints/imigue/0000.arrow"
-    )
+    assert rows["rgb"].note.endswith("snakemake --cores all results/keypoints/imigue/0000.arrow")
     assert rows["flow"].pictures_THWC is None
     assert rows["flow"].note.endswith("snakemake --cores all results/flow/imigue/0000.arrow")
 
@@ -167,12 +165,12 @@ def test_what_is_said_of_a_clip(source):
         return " | ".join(words_about(row_of(clip_id), told, "final").lines)
 
     assert lines("good") == (
-        "wave, split val, subject s, 6 frames at 25 a second | Ensemble final (right): wave 0.70, nod 0.20, $x$ 0.10"
+        "wave, split val, subject s, 6 frames at 25 fps | Ensemble final (correct): wave 0.70, nod 0.20, $x$ 0.10"
     )
     assert "class unknown, split test" in lines("test")
     assert "final: $x$ 0.80" in lines("test")
-    assert "its networks have learnt from it" in lines("late")
-    assert "no predictions have been made" in lines("good", Source(CLIPS, {}, None))
+    assert "no prediction for this clip; its networks were trained on it" in lines("late")
+    assert "no predictions yet" in lines("good", Source(CLIPS, {}, None))
     wrong = Source(CLIPS, {}, {"good": Prediction(np.array([0.1, 0.9, 0.0]), 3)})
     assert "(wrong): nod 0.90" in lines("good", wrong)
     assert len(words_about(row_of("good"), source, None).lines) == 1
@@ -313,7 +311,7 @@ def test_the_command_finds_the_clip_in_the_results_of_the_current_folder(results
 
 def test_a_clip_that_is_not_there_is_a_sentence(results, capsys):
     assert main(["view", "god"]) == 1
-    assert "there is no clip god in imigue; there are such as good" in capsys.readouterr().err
+    assert re.search("no clip god in imigue.* good$", capsys.readouterr().err.strip())
     assert main(["view", "good", "--corpus", "ma52"]) == 1
     assert "there is no corpus 'ma52'" in capsys.readouterr().err
     assert main(["view", "good", "--results", "elsewhere"]) == 1
@@ -322,9 +320,7 @@ def test_a_clip_that_is_not_there_is_a_sentence(results, capsys):
 
 def test_a_quarantined_clip_says_why(results, capsys):
     assert main(["view", "bad"]) == 1
-    assert "clip bad of imigue is quarantined, so there is nothing to show of it: its video is gone" in (
-        capsys.readouterr().err
-    )
+    assert re.search("clip bad of imigue is quarantined.*: its video is gone", capsys.readouterr().err)
     assert not list(results.glob("*.png"))
 
 
@@ -341,12 +337,12 @@ def test_what_has_to_be_made_first_is_a_command(results, shards, capsys):
 def test_results_of_another_configuration_are_told(results, capsys):
     write_shard(results / "results/keypoints/imigue/0000.arrow", [("good", np.ones((FRAMES, 22, 3)))], "raw")
     assert main(["view", "good"]) == 1
-    assert "has 22 points a frame, the configuration says 36; name the one" in capsys.readouterr().err
+    assert re.search(r"keypoints/imigue/0000\.arrow has 22 .* has 36.*--configfile", capsys.readouterr().err)
 
 
 def test_a_clip_of_two_corpora_has_to_be_said_which(results):
     write_clips(results / "results/clips/other.parquet", CLIPS)
-    with pytest.raises(InputError, match="imigue and in other; say which is meant with --corpus"):
+    with pytest.raises(InputError, match=r"good is in imigue and in other.*--corpus"):
         find_clip(results / "results", ["imigue", "other"], "good")
     assert find_clip(results / "results", ["other"], "good")[0] == "other"
 

@@ -101,10 +101,10 @@ def test_a_run_that_does_not_fit_is_warned_of(plan, tmp_path, monkeypatch, capsy
         main(["preflight", "--cores", "2"])
     printed = re.sub(r"\s+", " ", capsys.readouterr().out)
     assert "still needs at least 48.0 MB; 37.0 MB are free" in printed  # 4 x 9 MB, and 6 MB beside each of 2 jobs
-    assert "It does not fit: make room for 11.0 MB more" in printed
+    assert "It does not fit: free 11.0 MB more" in printed
 
 
 def test_without_a_list_of_clips_nothing_can_be_said(plan, tmp_path):
     (tmp_path / "results/clips/imigue.parquet").unlink()
-    with pytest.raises(InputError, match=r"clips/imigue\.parquet is not there yet.*run `snakemake --cores 8 clips`"):
+    with pytest.raises(InputError, match=r"clips/imigue\.parquet does not exist.*run `snakemake --cores 8 clips`"):
         estimate_run(plan)

@@ -45,9 +45,9 @@ def doctor(
     configfile: ConfigFile = Path("config.yaml"),
     config: ConfigChanges = None,
 ) -> None:
-    """Tell whether a run can start here: versions, devices, decoders, folders, the corpora, and what is to do.
+    """Check whether a run can start: versions, devices, decoders, folders, corpora, and the jobs to do.
 
-    Exit code 1 if something would stop it.
+    The exit code is 1 if something would stop it.
     """
     from ..workflow.health import examine, lines
 
@@ -56,6 +56,6 @@ def doctor(
         typer.echo(line)
         stopped |= stops
     if stopped:
-        typer.echo("What is marked with ! would stop a run.")
+        typer.echo("Lines marked with ! would stop a run.")
         raise typer.Exit(1)
     typer.echo("Nothing would stop a run.")

@@ -1,1 +1,1 @@
-"""The page that shows what a run has learned: made from result files alone, and readable without a network."""
+"""The report of a run: one HTML page, made from result files alone, that can be read offline."""

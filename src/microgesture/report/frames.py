@@ -1,4 +1,4 @@
-"""Frames of clips as a page shows them."""
+"""Strips of video frames, embedded in the page as JPEG."""
 
 from base64 import b64encode
 from collections.abc import Iterable, Mapping
@@ -14,9 +14,9 @@ MOST_STRIPS = 12
 
 
 def strips(clips: Iterable[tuple[str, int]], rgb: Mapping[int, Shard]) -> dict[str, Markup]:
-    """Pictures of the first clips that have frames, ``MOST_STRIPS`` at most, by clip id.
+    """Strips of the first clips that have frames, at most ``MOST_STRIPS``, by clip id.
 
-    ``clips`` are ids with the numbers of their shards in ``rgb``, whose frames are uint8 (T, H, W, 3) RGB.
+    ``clips`` are pairs of a clip id and the number of its shard in ``rgb``. Frames are uint8 RGB (T, H, W, 3).
     """
     found: dict[str, Markup] = {}
     for clip_id, number in clips:
@@ -28,12 +28,12 @@ def strips(clips: Iterable[tuple[str, int]], rgb: Mapping[int, Shard]) -> dict[s
 
 
 def _strip(shard: Shard, clip_id: str) -> Markup:
-    """Moments of a clip, evenly spaced, side by side in one jpeg that is part of the page."""
+    """Evenly spaced frames of a clip, side by side in one JPEG as a data URI."""
     length, height, width = shard.shape(clip_id)[:3]
     moments = ((np.arange(MOMENTS) + 0.5) * length / MOMENTS).astype(int)
     size = round(width * HEIGHT / height), HEIGHT
     small = [cv2.resize(frame, size, interpolation=cv2.INTER_AREA) for frame in shard.read(clip_id, moments)]
     bgr_HWC = cv2.cvtColor(np.hstack(small), cv2.COLOR_RGB2BGR)
     jpeg = cv2.imencode(".jpg", bgr_HWC, (cv2.IMWRITE_JPEG_QUALITY, QUALITY))[1].tobytes()
-    said = Markup('<img alt="{} moments of clip {}" width="{}" height="{}" src="data:image/jpeg;base64,{}">')
+    said = Markup('<img alt="{} frames of clip {}" width="{}" height="{}" src="data:image/jpeg;base64,{}">')
     return said.format(MOMENTS, clip_id, size[0] * MOMENTS, HEIGHT, b64encode(jpeg).decode())

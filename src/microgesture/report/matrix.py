@@ -8,16 +8,16 @@ import numpy as np
 from .measures import orders
 
 WAYS = {
-    "number": "as numbered",
+    "number": "by class number",
     "mistakes": "most mistakes first",
     "clips": "most clips first",
-    "neighbours": "what is confused side by side",
+    "neighbours": "confused classes side by side",
 }
 
 
 @dataclass(frozen=True)
 class MatrixCell:
-    """Clips of a class that are said to be of one, and their share of the class in [0, 1]."""
+    """The clips of a class that were predicted as one class, and their fraction of the true class in [0, 1]."""
 
     clips: int
     share: float
@@ -27,7 +27,7 @@ class MatrixCell:
 
 @dataclass(frozen=True)
 class Matrix:
-    """The classes that occur, a row for each, and the orders that they can be put in."""
+    """The classes that occur, with one row each, and the orders in which the page can show them."""
 
     classes: Sequence[tuple[int, str]]
     rows: Sequence[tuple[int, str, Sequence[tuple[int, MatrixCell | None]]]]
@@ -35,7 +35,7 @@ class Matrix:
 
 
 def make_matrix(confusion_KK: np.ndarray, classes: Sequence[str]) -> Matrix:
-    """The part of the confusion matrix whose classes some clip has or is said to have; empty cells are None."""
+    """The confusion matrix of the classes that occur as a true or a predicted class; empty cells are None."""
     numbers = np.flatnonzero(confusion_KK.sum(0) + confusion_KK.sum(1)).tolist()
     rows = []
     for true in numbers:
@@ -49,6 +49,6 @@ def make_matrix(confusion_KK: np.ndarray, classes: Sequence[str]) -> Matrix:
 def _cell(clips: int, total: int, true: int, said: int, classes: Sequence[str]) -> MatrixCell | None:
     if not clips:
         return None
-    verdict = "are recognised" if true == said else f"are taken for “{classes[said]}”"
-    title = f"{clips} of {total} clips of “{classes[true]}” {verdict} ({clips / total:.1%})"
+    verdict = "correctly" if true == said else f"as “{classes[said]}”"
+    title = f"{clips} of {total} clips of “{classes[true]}” are predicted {verdict} ({clips / total:.1%})"
     return MatrixCell(clips, round(clips / total, 3), "right" if true == said else "wrong", title)

@@ -1,4 +1,4 @@
-"""What streams and ensemble say of the held-out clips: the numbers that most sections of a report are made from."""
+"""Predictions of the streams and of the ensemble on the held-out clips, and the measures that most sections use."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,12 +17,12 @@ from .results import Results
 
 @dataclass(frozen=True)
 class Measured:
-    """The labelled clips that every stream says something of, by number in their names.
+    """The labelled clips that have predictions from every stream, in natural order of their ids.
 
-    ``plain_SNK`` are the streams' probabilities as they are, ``calibrated_SNK`` after their temperatures, ``fused_NK``
-    the ensemble's. ``without_S`` is its accuracy when a stream is left out and the other weights are kept, NaN where
-    nothing is left; ``confusion_KK`` counts what it takes for what. ``table`` has the streams and then the ensemble as
-    in the ablation table, and no line without clips.
+    ``plain_SNK`` are the uncalibrated probabilities of the streams, ``calibrated_SNK`` the calibrated ones, and
+    ``fused_NK`` those of the ensemble. ``without_S`` is the ensemble's accuracy without one stream, with the other
+    weights unchanged; it is NaN if no stream is left. ``confusion_KK`` is the ensemble's confusion matrix. ``table``
+    has one row for each stream and then one for the ensemble, as in the ablation table; without clips it is empty.
     """
 
     streams: Sequence[str]
@@ -39,12 +39,12 @@ class Measured:
 
     @property
     def said(self) -> dict[str, np.ndarray]:
-        """The probabilities (N, K) of each stream, as they are, and then of the ensemble."""
+        """The uncalibrated probabilities (N, K) of each stream, then those of the ensemble, by name."""
         return dict(zip(self.streams, self.plain_SNK, strict=True)) | {self.ensemble: self.fused_NK}
 
 
 def measure_held_out(step: ReportStep, results: Results) -> Measured:
-    """Measure the ensemble that a report shows on its held-out clips."""
+    """Measure the streams and the ensemble of a report on its held-out clips."""
     held_out, clips = results.held_out, results.clips.table
     common_N = usable(held_out.logits_SNK).all(0)
     clip_ids = np.array(held_out.clip_ids, object)[common_N]

@@ -1,4 +1,4 @@
-"""What a report shows of predictions, beyond the numbers of the ablation table: pure functions of arrays."""
+"""Measures of a report beyond those of the ablation table: pure functions of arrays."""
 
 from collections.abc import Mapping, Sequence
 
@@ -7,19 +7,19 @@ import pandas as pd
 from scipy.cluster.hierarchy import leaves_list, linkage, optimal_leaf_ordering
 from scipy.spatial.distance import squareform
 
-BINS = 15  # as many as of the expected calibration error
+BINS = 15  # the same number as for the expected calibration error
 
 
 def count_confusion(labels_N: np.ndarray, predicted_N: np.ndarray, classes: int) -> np.ndarray:
-    """How many clips of a class (row) are said to be of another (column): int (K, K)."""
+    """The confusion matrix, int (K, K): clips by true class (row) and predicted class (column)."""
     return np.bincount(labels_N * classes + predicted_N, minlength=classes**2).reshape(classes, classes)
 
 
 def class_table(confusion_KK: np.ndarray, classes: Sequence[str], train_counts_K: Sequence[int]) -> pd.DataFrame:
-    """One line for each class that occurs, the most frequent in training first.
+    """One row for each class that occurs, sorted by its number of training clips, largest first.
 
-    Columns ``number, name, train, clips, precision, recall, f1``. The measures are in [0, 1]; precision is NaN where
-    nothing is said to be of the class, and recall and f1 where the class has no held-out clip.
+    The columns are ``number, name, train, clips, precision, recall, f1``. The measures are in [0, 1]. Precision is NaN
+    if no clip is predicted as the class; recall and f1 are NaN if the class has no held-out clip.
     """
     right_K, clips_K, said_K = np.diag(confusion_KK), confusion_KK.sum(1), confusion_KK.sum(0)
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -39,7 +39,10 @@ def class_table(confusion_KK: np.ndarray, classes: Sequence[str], train_counts_K
 
 
 def confused_pairs(confusion_KK: np.ndarray) -> pd.DataFrame:
-    """Which class is taken for which, the most often first: ``true, said, clips, share`` of the true class's clips."""
+    """The confused pairs of classes, most frequent first.
+
+    The columns are ``true``, ``said`` (predicted), ``clips``, and ``share``, their fraction of the true class.
+    """
     wrong_KK = confusion_KK * (1 - np.eye(len(confusion_KK), dtype=int))
     true, said = np.nonzero(wrong_KK)
     clips = wrong_KK[true, said]
@@ -50,10 +53,10 @@ def confused_pairs(confusion_KK: np.ndarray) -> pd.DataFrame:
 
 
 def orders(confusion_KK: np.ndarray, numbers: Sequence[int]) -> dict[str, list[int]]:
-    """Ways to put the classes ``numbers`` in order, by name of the way.
+    """Orders of the classes ``numbers``, by name of the order.
 
-    ``mistakes``: the class first of which most clips are wrong; ``clips``: the one with most clips; ``neighbours``:
-    classes that are taken for each other side by side, by the leaves of average linkage (Bar-Joseph et al., 2001).
+    ``mistakes``: by the number of wrong predictions, largest first; ``clips``: by the number of clips, largest first;
+    ``neighbours``: confused classes side by side, by average linkage with optimal leaf order (Bar-Joseph et al., 2001).
     """
     numbers = sorted(numbers)
     part_KK = confusion_KK[np.ix_(numbers, numbers)]
@@ -77,10 +80,10 @@ def _neighbours(confusion_KK: np.ndarray) -> np.ndarray:
 
 
 def reliability(probabilities_NK: np.ndarray, labels_N: np.ndarray) -> pd.DataFrame:
-    """Promised and kept: one line for each bin of the predicted class's probability that has clips.
+    """A reliability diagram: one row for each bin of the predicted class's probability that has clips.
 
-    Columns ``clips``, ``promised`` (their mean probability) and ``kept`` (the share that is right). The bins are those
-    of ``metrics.expected_calibration_error``, which is the mean of ``|promised - kept|`` weighted with ``clips``.
+    The columns are ``clips``, ``promised`` (mean confidence) and ``kept`` (accuracy). The bins are those of
+    ``metrics.expected_calibration_error``, which is the mean of ``|promised - kept|`` weighted by ``clips``.
     """
     sure_N, right_N = probabilities_NK.max(1), probabilities_NK.argmax(1) == labels_N
     bin_N = np.clip(np.ceil(sure_N * BINS).astype(int) - 1, 0, BINS - 1)
@@ -89,9 +92,9 @@ def reliability(probabilities_NK: np.ndarray, labels_N: np.ndarray) -> pd.DataFr
 
 
 def by_person(person_N: np.ndarray, labels_N: np.ndarray, said: Mapping[str, np.ndarray]) -> pd.DataFrame:
-    """One line a person, the hardest first: ``person, clips`` and for each of ``said`` (N, K) its accuracy, by name.
+    """One row for each person: ``person``, ``clips``, and the accuracy of each of the probabilities ``said`` (N, K).
 
-    The last of ``said`` says who is hardest.
+    The rows are sorted by the accuracy of the last of ``said``, lowest first.
     """
     right = pd.DataFrame({name: said_NK.argmax(1) == labels_N for name, said_NK in said.items()}, dtype=float)
     found = right.groupby(pd.Series(person_N, name="person"))
@@ -101,7 +104,7 @@ def by_person(person_N: np.ndarray, labels_N: np.ndarray, said: Mapping[str, np.
 
 
 def missed_by_all(labels_N: np.ndarray, said_SNK: np.ndarray) -> np.ndarray:
-    """The places of the clips that every stream gets wrong, those first of which the streams are surest."""
+    """The indices of the clips that every stream predicts wrongly, sorted by mean confidence, highest first."""
     predicted_SN = said_SNK.argmax(2)
     missed_M = np.flatnonzero((predicted_SN != labels_N).all(0))
     sure_M = said_SNK[:, missed_M].max(2).mean(0)

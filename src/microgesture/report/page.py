@@ -1,4 +1,4 @@
-"""The report as one page that needs nothing but itself."""
+"""The report as one self-contained HTML page."""
 
 from pathlib import Path
 
@@ -24,14 +24,14 @@ def write_report(output: Path, step: ReportStep, results: Results) -> None:
 
 
 def render(step: ReportStep, results: Results) -> str:
-    """The page as HTML: no address in it leads out of it, and whatever results say is text and never markup."""
+    """The page as HTML without external resources; all text from results is escaped."""
     measured = measure_held_out(step, results)
     corpora = ", ".join(sorted(set(results.clips.table.corpus)))
     environment = Environment(
         loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
     return environment.get_template("page.html").render(
-        title=f"What the ensemble {step.submitted} has learned on {corpora}",
+        title=f"Report of the ensemble {step.submitted} on {corpora}",
         style=Markup((HERE / "page.css").read_text(encoding="utf-8")),
         script=Markup((HERE / "page.js").read_text(encoding="utf-8")),
         what_ran=_what_ran(step, results),
@@ -44,7 +44,7 @@ def render(step: ReportStep, results: Results) -> str:
 
 
 def _sections(step: ReportStep, results: Results, measured: Measured) -> list[Section]:
-    """All sections in the order of the page, without those of what the run does not have."""
+    """The sections in the order of the page, without those for which the run has no results."""
     made = [
         held_out.streams(measured),
         held_out.fusion_weights(measured, results),
@@ -68,14 +68,14 @@ def _what_ran(step: ReportStep, results: Results) -> str:
     table, streams = results.clips.table, ", ".join(step.streams)
     splits = ", ".join(f"{(table.split == split).sum():,} {split}" for split in ("train", "val", "test"))
     return (
-        f"{len(step.streams)} streams ({streams}) and {len(table):,} clips of "
-        f"{people_in_words(count_people(table))} ({splits}), labels of {table.label.dropna().nunique()} of "
-        f"{len(results.clips.classes)} classes."
+        f"{len(step.streams)} streams ({streams}); {len(table):,} clips of "
+        f"{people_in_words(count_people(table))} ({splits}). Labelled clips cover "
+        f"{table.label.dropna().nunique()} of {len(results.clips.classes)} classes."
     )
 
 
 def _figures(measured: Measured) -> list[tuple[str, str, str, str]]:
-    """The ensemble's measures, each with its name, what that means, and its interval, if there is one."""
+    """The ensemble's measures: name, explanation, value, and interval, which may be empty."""
     figures = []
     for line in measured.table.tail(1).to_dict("records"):
         for column in MEASURES:
@@ -87,33 +87,33 @@ def _figures(measured: Measured) -> list[tuple[str, str, str, str]]:
 
 
 def _told(step: ReportStep, results: Results, measured: Measured) -> list[str]:
-    """What the measures were taken on, and what they say of anybody else."""
+    """The clips on which the ensemble was measured, and how far the result applies to other people."""
     said = _told_of_test(step, results)
     if step.measured != step.submitted:
         said.append(
-            f"The streams of {step.submitted} have learnt from the validation clips too. What is shown is "
-            f"{step.measured}, whose temperatures and weights they take over."
+            f"The streams of {step.submitted} were also trained on the validation clips. This page shows "
+            f"{step.measured} instead; {step.submitted} uses its temperatures and weights."
         )
     if measured.table.empty:
-        return [*said, "No labelled clip was held out, so there is no accuracy."]
+        return [*said, "There are no held-out clips with labels, so there is no accuracy."]
     table = results.clips.table
     people = count_people(table[table.clip_id.isin(measured.clip_ids)])
     shown = f"{describe_clips(step.folds, people)}, {len(measured.labels_N):,} clips of {people_in_words(people)}."
     said.append(f"{shown} {caveat(step.folds, people)}")
     if sum(people.values()) > 1:
-        said.append(f"The ranges are the middle 95 % of 1000 draws of the {people_in_words(people)}, with replacement.")
+        said.append(f"The ranges are 95% bootstrap intervals over the {people_in_words(people)} (1000 resamples).")
         if (measured.fused_NK.argmax(1) == measured.labels_N).all():
-            said.append("No clip is wrong, so the ranges cannot tell how much less it would be on other clips.")
+            said.append("Every clip is predicted correctly, so the ranges do not show how much other clips may differ.")
     return said
 
 
 def _told_of_test(step: ReportStep, results: Results) -> list[str]:
-    """What the ensemble is worth on the test clips; nothing where the truth is unknown."""
+    """The accuracy of the ensemble on the test clips; empty if there is no ground truth."""
     if results.cross_subject is None:
         return []
     rows = results.cross_subject[results.cross_subject.name == step.submitted].to_dict("records")
     return [
-        f"Top 1 on {row['clips']:,} test clips, whose labels nothing has learnt from: {row['accuracy']:.1%}"
+        f"Top-1 accuracy on {row['clips']:,} test clips, whose labels were not used in training: {row['accuracy']:.1%}"
         + ("." if np.isnan(row["accuracy_low"]) else f" ({row['accuracy_low']:.1%} to {row['accuracy_high']:.1%}).")
         for row in rows
     ]

@@ -1,4 +1,4 @@
-"""The files that a report is made from, as read."""
+"""The result files that a report is made from."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,11 +20,11 @@ from ..storage.shards import Shard
 
 @dataclass(frozen=True)
 class Results:
-    """All that a page shows, as it was written by the stages; tables that a run does not have are None.
+    """The results that a report shows, as the stages wrote them; a table that a run does not have is None.
 
-    ``held_out`` are the clips of the measured ensemble and its fusions; ``cards`` are those of all streams, by name.
-    ``jobs`` has a line for each job that was timed: ``stage``, ``of``, ``seconds``, ``megabytes`` (most at once, NaN
-    where nobody looked). ``rgb`` are the shards that frames are shown from, by number, none if no frame may be shown.
+    ``held_out`` has the held-out clips of the measured ensemble and its fusions; ``cards`` are the cards of all streams
+    by name. ``jobs`` has one row for each timed job: ``stage``, ``of``, ``seconds``, ``megabytes`` (peak memory, NaN if
+    it was not measured). ``rgb`` are the shards of video frames by number; it is empty if frames are not to be shown.
     """
 
     clips: Clips
@@ -59,9 +59,9 @@ def read_results(
     """Read the results of a run.
 
     ``files`` are ``<stream>/fold0.parquet`` and so on, or ``<stream>/val.parquet`` without folds;
-    ``<stream>/card.json``; ``<ensemble>/pseudo_labels.csv``; and with ``step.frames`` ``0000.arrow`` and so on.
-    ``benchmarks`` is the folder of Snakemake's
-    measurements. Raises ``InputError`` if a stream has no scores or a file does not fit to the others.
+    ``<stream>/card.json``; ``<ensemble>/pseudo_labels.csv``; and, with ``step.frames``, ``0000.arrow`` and so on.
+    ``benchmarks`` is the folder of Snakemake's benchmark files. Raises ``InputError`` if the scores of a stream are
+    missing or if files do not match each other.
     """
     by_place = {(path.parent.name, path.name): path for path in files}
     table, said = read_clips(clips), read_json(fusion)
@@ -70,7 +70,7 @@ def read_results(
         scores = {stream: [by_place[stream, f"{split}.parquet"] for split in splits] for stream in step.streams}
     except KeyError as missing:
         raise InputError(
-            f"the report needs the scores {'/'.join(missing.args[0])}; name them among the files"
+            f"the report needs the scores {'/'.join(missing.args[0])}; add this file to the arguments"
         ) from None
     cards = {folder: read_json(path) for (folder, name), path in by_place.items() if name == "card.json"}
     labels = {folder: pd.read_csv(path) for (folder, name), path in by_place.items() if name == "pseudo_labels.csv"}
@@ -93,7 +93,7 @@ def read_results(
 
 
 def _held_out(clips: Clips, files: Mapping[str, Sequence[Path]], said: Mapping[str, Any], folded: bool) -> HeldOut:
-    """The labelled clips that the ensemble was measured on, with the fusions that predicted them; none if none were."""
+    """The labelled clips on which the ensemble was measured, with its fusions; empty if there are none."""
     read = {stream: read_folds(paths) if folded else (read_scores(paths[0]), {}) for stream, paths in files.items()}
     scores: dict[str, Scores] = {stream: scores for stream, (scores, _) in read.items()}
     fold = next(iter(read.values()))[1]
@@ -117,9 +117,9 @@ def _fusion(said: Mapping[str, Mapping[str, float]], streams: Sequence[str]) -> 
 
 
 def read_jobs(benchmarks: Path | None, cards: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
-    """What each job took: those that Snakemake measured, ``<stage>/<of>/<job>.tsv``, and the trainings by their cards.
+    """Time and memory of each job, from Snakemake's benchmarks ``<stage>/<of>/<job>.tsv`` and the streams' cards.
 
-    A training whose folder ``train/<stream>`` is measured too is taken from there.
+    A card is used only for a training without a benchmark ``train/<stream>.tsv``.
     """
     lines = []
     for path in sorted(benchmarks.rglob("*.tsv")) if benchmarks else ():

@@ -1,4 +1,4 @@
-"""The sections of a report about the run: what was compared, trained, left out, and what it took."""
+"""The sections of a report about the run: ablation, training, quarantine, time and settings."""
 
 import json
 from collections.abc import Sequence
@@ -14,38 +14,38 @@ from .tables import Column, Table, make_table
 
 
 def ablation(measured: Measured, results: Results) -> Section | None:
-    """The ablation tables of held-out and, where the truth is known, of test clips.
+    """The ablation tables of the held-out clips and, if there is ground truth, of the test clips.
 
-    None where they would only repeat the streams and the ensemble.
+    None if they would only repeat the section of streams and ensemble.
     """
     tables = []
     for heading, table in (("Held-out clips", results.ablation), ("Test clips", results.cross_subject)):
         if table is not None and len(table):
-            heading += f", {table.clips.iloc[0]:,} of them"
+            heading += f" ({table.clips.iloc[0]:,})"
             tables.append((heading, compared(table, [Column("name", "row"), *MEASURES], "accuracy")))
             if single := [column for column in table if column.startswith("accuracy of ")]:
                 each = [Column("name", "row"), *(Column(c, c.removeprefix("accuracy of "), SCORE) for c in single)]
-                tables.append(("Accuracy of each person of the test split", make_table(table, each)))
+                tables.append(("Accuracy by person of the test split", make_table(table, each)))
     rows = results.ablation
     if len(tables) == 1 and rows.versus.isna().all() and list(rows.name) == list(measured.table.name):
         return None
-    said = "What the configuration compares, all rows on the same clips. "
-    said += "Bold: the interval of the difference in accuracy excludes 0."
+    said = "The comparisons of the configuration. All rows of a table are measured on the same clips. "
+    said += "Bold: the 95% interval of the difference in accuracy excludes 0."
     return Section("ablation", "Ablation", [said] if tables else [NOTHING], tables)
 
 
 def compared(table: pd.DataFrame, columns: Sequence[Column], metric: str) -> Table:
-    """The rows with their differences in ``metric`` over others, if any is compared; real ones stand out."""
+    """The rows with their differences in ``metric``; rows whose interval excludes 0 are in bold."""
     if table.versus.isna().all():
         return make_table(table, columns)
-    hint = f"in {metric}, over the row that it is compared with"
+    hint = f"{metric} minus that of the row that it is compared with"
     difference = Column("difference", "difference", GAIN, hint, interval=True)
     real = (table.difference_low > 0) | (table.difference_high < 0)
     return make_table(table, [*columns, Column("versus", "compared with"), difference], real)
 
 
 def learning_curves(results: Results) -> Section:
-    """What every training measured in each epoch."""
+    """Losses and accuracies of every training by epoch."""
     charts, lines = [], []
     for name, card in results.cards.items():
         best, history = card["best_epoch"], card["history"]
@@ -54,7 +54,7 @@ def learning_curves(results: Results) -> Section:
             drawings.append(learning_chart(name, history, best, ("val_accuracy", "val_balanced_accuracy"), "accuracy"))
         epochs = [epoch["epoch"] for epoch in history if epoch["train_loss"] is not None]
         span = f"{epochs[0]} to {epochs[-1]}"
-        kept = f"epoch {best} of {span} is kept" if best in epochs else f"it is kept as it began, before epochs {span}"
+        kept = f"epoch {best} of {span} is kept" if best in epochs else f"the state before epochs {span} is kept"
         charts.append(Chart(f"{name} (on {card['corpus']}): {kept}", drawings))
         lines.append({"stream": name, **{key: card[key] for key in ("corpus", "parameters")}, "epochs": len(epochs)})
     columns = [
@@ -63,19 +63,20 @@ def learning_curves(results: Results) -> Section:
         Column("parameters", "parameters", COUNT),
         Column("epochs", "epochs", COUNT),
     ]
-    said = "Above the loss, below the accuracies on the validation split; the dotted line is the epoch that is kept. "
-    said += "Dashed: training loss, and accuracy. Solid: validation loss, and balanced accuracy."
+    said = "Top: training loss (dashed) and validation loss (solid). "
+    said += "Bottom: accuracy (dashed) and balanced accuracy (solid) on the validation split. "
+    said += "The dotted vertical line marks the epoch whose weights are kept."
     return Section("learning", "Learning curves", [said], [("", make_table(pd.DataFrame(lines), columns))], charts)
 
 
 def quarantine(results: Results) -> Section:
-    """What could not be used, and why."""
+    """The clips that could not be used, with the reasons."""
     table, title = results.quarantine, "Quarantined clips"
     if table.empty:
         return Section("quarantine", title, ["Every clip could be used in every stage."])
-    said = [f"{table.clip_id.nunique():,} clips could not be used in some stage; the others went on without them."]
+    said = [f"{table.clip_id.nunique():,} clips could not be used in some stage; the run continued without them."]
     if len(table) > MOST_ROWS:
-        said.append(f"The first {MOST_ROWS} are listed; all stand in results/quarantine.csv.")
+        said.append(f"The first {MOST_ROWS} are listed; results/quarantine.csv lists all.")
     by_stage = table.groupby(["corpus", "stage"]).size().rename("clips").reset_index()
     counted = [Column("corpus", "corpus"), Column("stage", "stage"), Column("clips", "clips", COUNT)]
     columns = [Column(name, name.replace("clip_id", "clip")) for name in ("corpus", "stage", "clip_id", "reason")]
@@ -84,7 +85,7 @@ def quarantine(results: Results) -> Section:
 
 
 def pseudo_labels(results: Results) -> Section | None:
-    """The test clips that ensembles have labelled; None where none has."""
+    """The pseudo-labels of test clips by ensemble; None if there are none."""
     if results.pseudo_labels is None:
         return None
     classes, tables = results.clips.classes, []
@@ -96,15 +97,16 @@ def pseudo_labels(results: Results) -> Section | None:
             Column("size", "test clips", COUNT, bar=found["size"].max()),
             Column("mean", "mean probability", SCORE),
         ]
-        tables.append((f"{ensemble} labels {len(labels):,} test clips", make_table(found, columns)))
+        tables.append((f"{len(labels):,} test clips labelled by {ensemble}", make_table(found, columns)))
     said = (
-        "Test clips that an ensemble was sure enough of for other streams to learn from; their true classes are unread."
+        "Test clips that an ensemble predicted with enough confidence to train other streams on. Their true labels are "
+        "not used."
     )
     return Section("pseudo-labels", "Pseudo-labels", [said], tables)
 
 
 def emotion(results: Results) -> Section | None:
-    """How well sources tell win from lose; None where the run told no emotion."""
+    """Emotion recognition (win or lose) by source; None if the run has none."""
     if results.emotion is None:
         return None
     columns = [
@@ -116,35 +118,36 @@ def emotion(results: Results) -> Section | None:
     tables = []
     for heading, table in (("Held-out videos", results.emotion), ("Test videos", results.emotion_on_test)):
         if table is not None and len(table):
-            heading += f", {table.videos.iloc[0]:,} of them"
+            heading += f" ({table.videos.iloc[0]:,})"
             tables.append((heading, compared(table, columns, "balanced accuracy")))
     said = (
-        "Whether the person of a whole video has won or lost, told from the face, from what a stream sees of the whole "
-        "video (context), from what one sees of its gestures, and from several of them. Held-out videos were told by "
-        "networks that learnt without their people. Bold: the interval of the difference excludes 0."
+        "Predictions of whether the person in a video has won or lost, from the face, from a stream's features of the "
+        "whole video (context), from its features of the gestures, and from combinations of these sources. Held-out "
+        "videos were predicted by networks trained without their people. Bold: the 95% interval of the difference "
+        "excludes 0."
     )
     return Section("emotion", "Emotion", [said], tables)
 
 
 def time_and_memory(results: Results) -> Section:
-    """Time and memory by stage."""
+    """Time and peak memory by stage."""
     jobs = results.jobs
     columns = [
         Column("stage", "stage"),
         Column("of", "of"),
         Column("jobs", "jobs", COUNT),
-        Column("seconds", "seconds", "{:,.1f}", "added up over jobs, which may have run side by side"),
-        Column("megabytes", "MB at most", COUNT, "memory of the largest job; empty where nobody looked"),
+        Column("seconds", "seconds", "{:,.1f}", "summed over jobs, which may have run in parallel"),
+        Column("megabytes", "peak MB", COUNT, "memory of the largest job; empty if not measured"),
     ]
     found = jobs.groupby(["stage", "of"], sort=True)
     table = pd.DataFrame({"jobs": found.size(), "seconds": found.seconds.sum(), "megabytes": found.megabytes.max()})
     columns[3] = Column(**{**vars(columns[3]), "bar": table.seconds.max()})
-    said = f"{jobs.seconds.sum() / 60:,.1f} minutes of work were measured, added up over all jobs."
+    said = f"All jobs together took {jobs.seconds.sum() / 60:,.1f} minutes."
     return Section("time", "Time and memory", [said], [("", make_table(table.reset_index(), columns))])
 
 
 def versions_and_settings(results: Results, configuration: dict[str, Any]) -> Section:
-    """Versions of what ran, and the settings of every stream and stage."""
+    """Versions of software and devices, and the settings of every stream and stage."""
     cards = results.cards
     ran: dict[tuple[str, str], list[str]] = {}
     for name, card in cards.items():

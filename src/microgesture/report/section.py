@@ -1,4 +1,4 @@
-"""What a part of a report is made of."""
+"""The parts of a report: sections, charts, and the columns that several tables share."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,22 +8,20 @@ from markupsafe import Markup
 from .matrix import Matrix
 from .tables import Column, Table
 
-MOST_ROWS = 500  # of a list of clips, so that the page of a large corpus stays small
+MOST_ROWS = 500  # in a list of clips; keeps the page of a large corpus small
 SCORE, SHARE, COUNT, GAIN = "{:.3f}", "{:.1%}", "{:,.0f}", "{:+.3f}"
 MEASURES = (
-    Column("accuracy", "top 1", SCORE, "share of clips whose likeliest class is right", interval=True),
-    Column("top5", "top 5", SCORE, "share of clips whose class is among the five likeliest", interval=True),
-    Column("macro_f1", "macro F1", SCORE, "mean over classes of F1", interval=True),
-    Column("balanced_accuracy", "balanced", SCORE, "mean over classes of the share that is found", interval=True),
+    Column("accuracy", "top 1", SCORE, "fraction of clips whose most probable class is correct", interval=True),
+    Column("top5", "top 5", SCORE, "fraction of clips with the true class among the five most probable", interval=True),
+    Column("macro_f1", "macro F1", SCORE, "mean F1 over the classes", interval=True),
+    Column("balanced_accuracy", "balanced", SCORE, "mean recall over the classes", interval=True),
 )
-NOTHING = (
-    "There is no labelled clip that was held out and that every stream says something of, so nothing is shown here."
-)
+NOTHING = "No held-out clip with a label has predictions from every stream, so there is nothing to show."
 
 
 @dataclass(frozen=True)
 class Chart:
-    """Drawings under one caption."""
+    """One or more SVG charts or pictures under one caption."""
 
     caption: str
     drawings: Sequence[Markup]
@@ -31,7 +29,7 @@ class Chart:
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the page; tables and listings have a heading each, which may be empty."""
+    """A section of the page; each table and each listing has a heading, which may be empty."""
 
     id: str
     title: str

@@ -1,4 +1,4 @@
-"""Tables as a page shows them: what a cell says, what it is sorted by, and how long the bar behind it is."""
+"""Tables as a page shows them: the text of a cell, its sort key, and the length of the bar beside it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,10 +9,10 @@ import pandas as pd
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a frame, ``name``, under ``title``; ``hint`` is said when one points at the title.
+    """The column ``name`` of a data frame, shown under ``title``; ``hint`` is the tooltip of the title.
 
-    ``form`` formats numbers and is empty for text. With ``bar`` the number has a bar behind it, of the share ``bar`` is
-    1 of. With ``interval`` the columns ``<name>_low`` and ``<name>_high`` stand behind it in brackets.
+    ``form`` is the format of numbers and is empty for text. With ``bar``, a bar stands beside the number; ``bar`` is
+    the value of a full bar. With ``interval``, the columns ``<name>_low`` and ``<name>_high`` follow in brackets.
     """
 
     name: str
@@ -25,7 +25,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Cell:
-    """What is shown, what it is sorted by where that is a number, and the bar's share in [0, 1], if it has one."""
+    """The text of a cell, the number that it is sorted by, and the filled fraction of its bar in [0, 1]."""
 
     shown: str
     value: float | None = None
@@ -34,7 +34,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Table:
-    """Columns and rows of cells; ``marked`` are the numbers of rows that stand out."""
+    """Columns and rows of cells; ``marked`` are the indices of the rows in bold."""
 
     columns: Sequence[Column]
     rows: Sequence[Sequence[Cell]]
@@ -42,7 +42,7 @@ class Table:
 
 
 def make_table(frame: pd.DataFrame, columns: Sequence[Column], marked: Sequence[bool] = ()) -> Table:
-    """The columns of a frame, as they are to be shown; an empty cell where there is no number or text."""
+    """Make a table of columns of a data frame; missing values become empty cells."""
     rows = [[_cell(line, column) for column in columns] for line in frame.to_dict("records")]
     return Table(columns, rows, frozenset(np.flatnonzero(np.array(marked, bool)).tolist()))
 

@@ -1,5 +1,5 @@
-"""Contact sheets: what the networks see of a clip, as pictures and videos for people to look at.
+"""Contact sheets and videos that show a clip in every modality, as the networks receive it.
 
-After the default run, ``microgesture view 0002_10 --frames 6 --cell 88 --output docs/contact_sheet.png`` draws the
+After the default run, ``microgesture view 0002_10 --frames 6 --cell 88 --output docs/contact_sheet.png`` makes the
 picture in the documentation.
 """

@@ -1,4 +1,4 @@
-"""Which clips get a sheet, and the files of results that it is made from."""
+"""The clips that get a contact sheet, and the result files that it is made from."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
@@ -18,49 +18,53 @@ from ..storage.scores import Prediction, read_predictions
 from ..storage.shards import Shard
 from .clip import Source, write_view
 
-PREDICTED = ("held_out.parquet", "val.parquet", "test.parquet")  # of an ensemble; the first that has a clip counts
+PREDICTED = ("held_out.parquet", "val.parquet", "test.parquet")  # of an ensemble, in order of precedence
 
 
 def find_clip(results: Path, corpora: Iterable[str], clip_id: str) -> tuple[str, Clips]:
-    """The corpus that has a clip, and all of its clips.
+    """Find the corpus that has a clip; returns its name and its clips.
 
-    Raises ``InputError`` if no corpus has it, naming the clips that are called alike, if several have, or if it is
-    quarantined.
+    Raises ``InputError`` if no corpus has the clip (the message names clips with similar ids), if several corpora have
+    it, or if it is quarantined.
     """
     tables = {corpus: results / f"clips/{corpus}.parquet" for corpus in corpora}
     listed = {corpus: read_clips(path) for corpus, path in tables.items() if path.exists()}
     if not listed:
-        raise InputError(f"no clips are listed in {results / 'clips'}; name --results, or run: snakemake --cores all")
+        raise InputError(
+            f"there are no clips tables in {results / 'clips'}; set --results, or run: snakemake --cores all"
+        )
     found = [corpus for corpus, clips in listed.items() if clip_id in set(clips.table.clip_id)]
     if len(found) > 1:
-        raise InputError(f"clip {clip_id} is in {' and in '.join(found)}; say which is meant with --corpus")
+        raise InputError(f"clip {clip_id} is in {' and in '.join(found)}; choose one with --corpus")
     if not found:
         known = [known for clips in listed.values() for known in clips.table.clip_id]
         near = get_close_matches(clip_id, known, 3) or known[:3]
-        raise InputError(f"there is no clip {clip_id} in {', '.join(listed)}; there are such as {', '.join(near)}")
+        raise InputError(
+            f"there is no clip {clip_id} in {', '.join(listed)}; there are, for example, {', '.join(near)}"
+        )
     (corpus,) = found
     row = listed[corpus].table.set_index("clip_id").loc[clip_id]
     if row.status != "ok":
-        raise InputError(f"clip {clip_id} of {corpus} is quarantined, so there is nothing to show of it: {row.reason}")
+        raise InputError(f"clip {clip_id} of {corpus} is quarantined, so it cannot be shown: {row.reason}")
     return corpus, listed[corpus]
 
 
 def shard_files(results: Path, corpus: str, kinds: Iterable[str], shard: int) -> list[Path]:
-    """The shards of a number that have been made."""
+    """The existing shard files of a corpus with this shard number, of the given kinds."""
     paths = [results / f"{kind}/{corpus}/{shard:04d}.arrow" for kind in kinds]
     return [path for path in paths if path.exists()]
 
 
 def prediction_files(results: Path, ensemble: str | None) -> list[Path]:
-    """The files of an ensemble's predictions that have been made."""
+    """The existing prediction files of an ensemble."""
     paths = [results / f"ensembles/{ensemble}/{name}" for name in PREDICTED] if ensemble else []
     return [path for path in paths if path.exists()]
 
 
 def read_all_predictions(paths: Iterable[Path]) -> dict[str, Prediction] | None:
-    """What an ensemble says of clips, from several of its files; held-out predictions go before others.
+    """Read an ensemble's predictions by clip id; held-out predictions take precedence over others.
 
-    None if there are no files.
+    Returns None if there are no files.
     """
     ordered = sorted(paths, key=lambda path: PREDICTED.index(path.name))
     together: dict[str, Prediction] = {}
@@ -70,9 +74,9 @@ def read_all_predictions(paths: Iterable[Path]) -> dict[str, Prediction] | None:
 
 
 def chosen_clips(clips: Clips, count: int) -> list[str]:
-    """``count`` usable clips of each class that has so many, class by class, else all.
+    """Choose up to ``count`` usable labelled clips of each class; returns their ids, class by class.
 
-    Of different people where there are enough, and of val before train: networks have not learnt from it.
+    Clips of different people are preferred, then clips of val over those of train, on which the networks were trained.
     """
     known = clips.usable[clips.usable.label.notna()]
     rows = zip(known.clip_id, known.label.astype(int), person_of(known), known.split, strict=True)
@@ -82,7 +86,7 @@ def chosen_clips(clips: Clips, count: int) -> list[str]:
     for clip_id, label, person, _ in ordered:
         of_class[label].append((shown[label, person], clip_id))
         shown[label, person] += 1
-    # A person's second clip comes after everybody's first one.
+    # The second clip of a person comes after the first clips of all people.
     turns = {label: sorted(listed, key=itemgetter(0)) for label, listed in of_class.items()}
     return [clip_id for label in sorted(turns) for _, clip_id in turns[label][:count]]
 
@@ -90,7 +94,7 @@ def chosen_clips(clips: Clips, count: int) -> list[str]:
 def write_views(
     clips: Clips, shards: Mapping[str, list[Path]], predictions: Iterable[Path], step: ViewStep, folder: Path
 ) -> None:
-    """Write a sheet and a video of some clips of every class, and ``views.csv``, which says what they show."""
+    """Write a sheet and a video of some clips of every class, and ``views.csv``, which lists them."""
     said = read_all_predictions(predictions)
     opened = {kind: {int(path.stem): Shard(path) for path in paths} for kind, paths in shards.items()}
     rows = clips.table.set_index("clip_id")
@@ -106,5 +110,5 @@ def write_views(
 
 
 def file_name(clip_id: str) -> str:
-    """A clip's id as part of a file's name: a slash in it, as from a file in a folder, becomes a plus."""
+    """A clip's id as part of a file name: each slash or backslash becomes a plus sign."""
     return clip_id.replace("/", "+").replace("\\", "+")

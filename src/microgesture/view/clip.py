@@ -1,4 +1,4 @@
-"""What the results hold of one clip, read and put into rows of pictures and words."""
+"""The contact sheet and the video of one clip, made from the results of a run."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -34,22 +34,22 @@ from .pictures import (
 from .sheet import Row, Words, contact_sheet, video_pictures
 
 WHEEL = 44  # pixels
-TOGETHER = 32  # frames of a video that are read and drawn at a time
-MEASURED = 64  # frames of a clip, at most, whose flow says which speed is a fast one
-RATE = 25  # pictures a second, where the clips table does not say
+TOGETHER = 32  # frames of a video that are read and drawn at once
+MEASURED = 64  # largest number of frames of a clip from which the full speed of its flow is estimated
+RATE = 25  # frames a second of the video, if the clips table has no frame rate
 NOTES = {
     "taylor": "displacement, velocity, acceleration as red, green, blue; brightened",
-    "depth": "brighter is nearer",
-    "face": "black where none was found",
+    "depth": "brighter: nearer",
+    "face": "black: no face found",
 }
-GUESSES = 3  # classes that the prediction names
+GUESSES = 3  # most probable classes in the text
 
 
 @dataclass(frozen=True)
 class Source:
-    """Where the rows of a clip come from: the clips of its corpus, the shards of each kind that hold it, predictions.
+    """The inputs of a sheet: the clips of a corpus, the shards that hold the clip by kind, and predictions.
 
-    ``predictions`` of the submission's ensemble are by clip id; None where there are none for this corpus.
+    ``predictions`` are those of the submission's ensemble by clip id; None if there are none for this corpus.
     """
 
     clips: Clips
@@ -58,9 +58,9 @@ class Source:
 
 
 def write_view(source: Source, clip_id: str, step: ViewStep, sheet: Path, video: Path | None) -> None:
-    """Write the contact sheet of a clip as PNG, and all its frames as an mp4; equal results give equal bytes.
+    """Write the contact sheet of a clip as PNG and, if ``video`` is set, all its frames as MP4.
 
-    The clip is one of the table's, and not quarantined.
+    The clip must be in the clips table and not quarantined. Equal results give equal bytes.
     """
     clip = next(row for row in source.clips.table.itertuples() if row.clip_id == clip_id)
     words = words_about(clip, source, step.ensemble)
@@ -78,12 +78,12 @@ def write_view(source: Source, clip_id: str, step: ViewStep, sheet: Path, video:
 
 
 def moments(n_frames: int, count: int) -> np.ndarray:
-    """The frames of a sheet: ``count`` evenly spaced ones from the first to the last, or all if there are fewer."""
+    """The frames of a sheet: ``count`` evenly spaced frames from first to last, or all if there are fewer."""
     return np.unique(np.rint(np.linspace(0, max(n_frames - 1, 0), count)).astype(int))
 
 
 def times_of(frames_N: np.ndarray, fps: float | None) -> list[str]:
-    """The frames' numbers in the clip, from 0, and when they are shown."""
+    """The captions of frames: their number in the clip, from 0, and their time in seconds."""
     numbers = frames_N.tolist()
     if pd.isna(fps):
         return [f"frame {frame}" for frame in numbers]
@@ -91,16 +91,16 @@ def times_of(frames_N: np.ndarray, fps: float | None) -> list[str]:
 
 
 def words_about(clip: Any, source: Source, ensemble: str | None) -> Words:
-    """Id, class and split of a clip (its row of the table), and what the ensemble says of it.
+    """The text about a clip (its row of the table): id, class, split and the ensemble's prediction.
 
-    Where no font has a class's name, it is called by what a submission writes for it.
+    A class whose name no font can write appears under its code in the submission.
     """
     named = zip(source.clips.classes, source.clips.targets, strict=True)
     classes = [name if can_write(name) else f"class {code}" for name, code in named]
     label = None if pd.isna(clip.label) else int(clip.label)
     known = "class unknown" if label is None else classes[label]
     whose = [] if pd.isna(clip.subject) else [f"subject {clip.subject}"]
-    length = f"{clip.n_frames} frames" + ("" if pd.isna(clip.fps) else f" at {clip.fps:g} a second")
+    length = f"{clip.n_frames} frames" + ("" if pd.isna(clip.fps) else f" at {clip.fps:g} fps")
     lines = [", ".join([known, f"split {clip.split}", *whose, length])]
     if ensemble is not None:
         lines.append(_prediction(clip, label, classes, source.predictions, ensemble))
@@ -115,21 +115,21 @@ def _prediction(
     ensemble: str,
 ) -> str:
     if predictions is None:
-        return f"Ensemble {ensemble}: no predictions have been made yet"
+        return f"Ensemble {ensemble}: there are no predictions yet"
     if clip.clip_id not in predictions:
-        learnt = ": its networks have learnt from it" if clip.split == "train" else ""
-        return f"Ensemble {ensemble}: nothing is predicted of this clip{learnt}"
+        learnt = "; its networks were trained on it" if clip.split == "train" else ""
+        return f"Ensemble {ensemble}: no prediction for this clip{learnt}"
     probabilities_K = predictions[clip.clip_id].probabilities_K
     likeliest = np.argsort(-probabilities_K, kind="stable")[:GUESSES]
     guesses = ", ".join(f"{classes[k]} {probabilities_K[k]:.2f}" for k in likeliest)
-    verdict = "" if label is None else " (right)" if likeliest[0] == label else " (wrong)"
+    verdict = "" if label is None else " (correct)" if likeliest[0] == label else " (wrong)"
     return f"Ensemble {ensemble}{verdict}: {guesses}"
 
 
 def rows_of(clip: Any, source: Source, step: ViewStep, frames_N: np.ndarray) -> list[Row]:
     """The rows of a clip (its row of the table) with pictures of these frames, ``step.cell`` pixels high.
 
-    A modality that the corpus has and this clip lacks is a row that says why.
+    If the clip lacks a modality that the corpus has, the row has no pictures and its note gives the reason.
     """
     figures = ["rgb"] if "rgb" in step.kinds else ["keypoints"] if "keypoints" in step.kinds else []
     heatmaps = list(step.heatmaps) if "keypoints" in step.kinds else []
@@ -148,9 +148,9 @@ def rows_of(clip: Any, source: Source, step: ViewStep, frames_N: np.ndarray) -> 
 def _read(kind: str, clip: Any, source: Source, frames_N: np.ndarray | None = None) -> np.ndarray:
     if kind not in source.shards:
         target = f"results/{kind}/{clip.corpus}/{clip.shard:04d}.arrow"
-        raise UnusableClip(f"{kind} has not been made yet; it is by: snakemake --cores all {target}")
+        raise UnusableClip(f"no {kind} shard yet; make it with: snakemake --cores all {target}")
     if clip.clip_id not in source.shards[kind].clip_ids:
-        raise UnusableClip(f"{source.shards[kind].path} does not have the clip; it is older than the clips table")
+        raise UnusableClip(f"{source.shards[kind].path} does not have the clip; the file is older than the clips table")
     return source.shards[kind].read(clip.clip_id, frames_N)
 
 
@@ -158,8 +158,8 @@ def _read_keypoints(clip: Any, source: Source, selection: Selection) -> np.ndarr
     keypoints_TVC = in_picture(_read("keypoints", clip, source))
     if keypoints_TVC.shape[1] != len(selection.joints):
         raise InputError(
-            f"{source.shards['keypoints'].path} has {keypoints_TVC.shape[1]} points a frame, the configuration says "
-            f"{len(selection.joints)}; name the one that these results were made with (--configfile)"
+            f"{source.shards['keypoints'].path} has {keypoints_TVC.shape[1]} points per frame, the configuration "
+            f"has {len(selection.joints)}; pass the configuration of these results with --configfile"
         )
     return keypoints_TVC
 
@@ -169,7 +169,7 @@ def _size(clip: Any) -> tuple[int | None, int | None]:
 
 
 def _figure_row(name: str, clip: Any, source: Source, step: ViewStep, frames_N: np.ndarray) -> Row:
-    """The video with the figure on it, or the figure alone where the corpus has no video."""
+    """The video with the skeleton on it, or the skeleton alone if the corpus has no video."""
     selection = selection_named(step.selection)
     pictures_NHWC = scaled(_read("rgb", clip, source, frames_N), step.cell) if name == "rgb" else None
     if "keypoints" not in step.kinds:
@@ -179,14 +179,14 @@ def _figure_row(name: str, clip: Any, source: Source, step: ViewStep, frames_N: 
     except UnusableClip as reason:
         if pictures_NHWC is None:
             raise
-        return Row(name, pictures_NHWC, f"without keypoints: {reason}")
+        return Row(name, pictures_NHWC, f"no keypoints: {reason}")
     if pictures_NHWC is None:
         pictures_NHWC = np.zeros((len(frames_N), step.cell, step.cell, 3), np.uint8)
         box = person_square(keypoints_TVC)
     else:
         box = video_box(keypoints_TVC, *_size(clip), step.margin)
     shares_NVC = keypoints_in_box(keypoints_TVC[frames_N], box)
-    note = f"{len(selection.joints)} joints, the person's left in red"
+    note = f"{len(selection.joints)} joints; the person's left side is red"
     return Row(name, with_figure(pictures_NHWC, shares_NVC, selection), note)
 
 
@@ -200,10 +200,10 @@ def _heatmap_row(modality: str, clip: Any, source: Source, step: ViewStep, frame
 
 def _video_row(kind: str, clip: Any, source: Source, step: ViewStep, frames_N: np.ndarray) -> Row:
     if kind == "flow":
-        # The clip's fastest motion has full colour in every picture, whichever frames are asked for.
+        # One full speed for the whole clip, so that the colours do not depend on the chosen frames.
         full = full_speed(from_stored(_read(kind, clip, source, moments(clip.n_frames, MEASURED))))
         pictures_NHWC = flow_pictures(from_stored(_read(kind, clip, source, frames_N)), full)
-        note = f"full colour: {full:.1f} pixels a frame"
+        note = f"full colour: {full:.1f} pixels per frame"
         return Row(kind, scaled(pictures_NHWC, step.cell), note, flow_wheel(WHEEL))
     pictures_NHWC = _read(kind, clip, source, frames_N)
     if kind == "depth":

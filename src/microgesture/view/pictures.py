@@ -1,4 +1,4 @@
-"""What is stored of a clip, as pictures that a person can read. Everything here is a pure function of arrays."""
+"""Stored modalities of a clip as pictures for people to look at: pure functions of arrays."""
 
 from collections.abc import Mapping
 
@@ -12,25 +12,25 @@ from ..streams.augment import heatmaps
 from ..streams.crops import Box, keypoints_in_box, person_square
 from ..videos.reading import person_box
 
-# The person's own sides; the midline is the third.
+# By the side of the person's body; the empty key is the midline.
 COLOURS: Mapping[str, tuple[int, int, int]] = {"left": (255, 92, 110), "right": (30, 205, 225), "": (255, 222, 100)}
-SLOWEST = 0.25  # pixels a frame that can have full colour; in a clip without motion less is the estimator's noise
-FASTEST = 99  # percentile of a clip's speeds that has full colour, so that one wrong vector leaves no clip pale
-_FINER = 4  # bits of a pixel that figures are placed to
+SLOWEST = 0.25  # pixels per frame, lower limit of the full speed: slower motion is noise of the flow estimator
+FASTEST = 99  # percentile of a clip's speeds that is the full speed, so that one outlier does not make the clip pale
+_FINER = 4  # fractional bits of the coordinates that OpenCV draws with
 
 
 def video_box(keypoints_TVC: np.ndarray, width: int | None, height: int | None, margin: float) -> Box:
-    """Where the stored rgb frames of a clip lie in its source video, in pixels whose middles are whole numbers.
+    """The box of a clip's stored rgb frames in its source video, in pixels with whole numbers at pixel centres.
 
-    They were cut out by ``video.person_box`` of all its keypoints; that box counts whole pixels, so that it begins
-    half a pixel before the middle of its first one. Raises ``UnusableClip`` as that does.
+    The frames are crops by ``videos.reading.person_box`` of all keypoints. That box counts whole pixels, so it begins
+    half a pixel before the centre of its first pixel. Raises ``UnusableClip`` if there is no such box.
     """
     cut = person_box(in_picture(keypoints_TVC), width, height, margin)
     return Box(cut.x - 0.5, cut.y - 0.5, cut.width, cut.height)
 
 
 def scaled(pictures_THWC: np.ndarray, height: int, smooth: bool = True) -> np.ndarray:
-    """Pictures uint8 (T, h, w, 3) of another height and the same proportions; enlarged pixels may stay squares."""
+    """Resize pictures uint8 (T, h, w, 3) to a height; without ``smooth``, enlarged pixels stay squares."""
     old_height, old_width = pictures_THWC.shape[1:3]
     size = max(round(old_width * height / old_height), 1), height
     enlarging = cv2.INTER_LINEAR if smooth else cv2.INTER_NEAREST
@@ -39,16 +39,16 @@ def scaled(pictures_THWC: np.ndarray, height: int, smooth: bool = True) -> np.nd
 
 
 def with_figure(pictures_THWC: np.ndarray, shares_TVC: np.ndarray, selection: Selection) -> np.ndarray:
-    """The pictures uint8 (T, H, W, 3) with limbs and joints on them, the person's left red and right blue.
+    """Draw limbs and joints on pictures uint8 (T, H, W, 3); the person's left side is red, the right side blue.
 
-    ``shares_TVC`` has x and y as shares of the picture, (0, 0) its upper left corner, and missing joints as zeros.
+    ``shares_TVC`` has x and y as fractions of the width and height from the upper left corner; missing joints are 0.
     """
     drawn_THWC = pictures_THWC.copy()
     height, width = drawn_THWC.shape[1:3]
     side = [name.split()[0] if name.split()[0] in COLOURS else "" for name in selection.joints]
     radius = max(height / 80, 1.0)
     found_TV = present(shares_TVC)
-    # A whole number is the middle of a pixel for OpenCV, too; what is far outside would not fit its fixed point.
+    # OpenCV also has whole numbers at pixel centres. Places far outside would overflow its fixed-point numbers.
     pixels_TV2 = (shares_TVC[..., :2] * (width, height) - 0.5).clip(-8 * width, 8 * width)
     fixed_TV2 = np.rint(pixels_TV2 * 2**_FINER).astype(int)
     for picture_HWC, places_V2, found_V in zip(drawn_THWC, fixed_TV2.tolist(), found_TV, strict=True):
@@ -73,10 +73,10 @@ def heatmap_pictures(
     height: int | None,
     frames_N: np.ndarray,
 ) -> np.ndarray:
-    """The heatmaps of some frames as a network is shown them in testing, uint8 (N, size, size, 3).
+    """The heatmaps of some frames as a network receives them in testing, uint8 (N, size, size, 3).
 
-    ``keypoints_TVC`` are those of the whole clip in pixels of its video, which is ``width`` x ``height``. A pixel is
-    the largest value of all joints, or limbs, there: black is 0, yellow 1.
+    ``keypoints_TVC`` are those of the whole clip in pixels of its video, which is ``width`` x ``height``. A pixel shows
+    the maximum over all joints or limbs: black is 0, yellow is 1.
     """
     keypoints_TVC = in_picture(keypoints_TVC)
     beside_video = view.margin is not None
@@ -89,7 +89,7 @@ def heatmap_pictures(
 
 
 def brightened(pictures_THWC: np.ndarray, rest: int) -> np.ndarray:
-    """Taylor videos, uint8, with the root of how far values are from ``rest``: most are too near to it to be seen."""
+    """Brighten Taylor videos, uint8, by the square root of the distance from ``rest``; most values are close to it."""
     away_N = np.arange(256) - rest
     most = np.abs(away_N).max()
     table_N = rest + np.sign(away_N) * np.sqrt(np.abs(away_N) / most) * most
@@ -97,15 +97,15 @@ def brightened(pictures_THWC: np.ndarray, rest: int) -> np.ndarray:
 
 
 def full_speed(flow_THWC: np.ndarray) -> float:
-    """The speed of a clip's flow (T, H, W, 2) that gets full colour, in pixels a frame."""
+    """The speed of a clip's flow (T, H, W, 2) that has full colour, in pixels per frame."""
     return max(float(np.percentile(np.linalg.norm(flow_THWC, axis=-1), FASTEST)), SLOWEST)
 
 
 def flow_pictures(flow_THWC: np.ndarray, full: float) -> np.ndarray:
-    """Flow (T, H, W, 2), u to the right and v down, as uint8 (T, H, W, 3): the hue is the direction, rest is white.
+    """Flow (T, H, W, 2), u to the right and v down, as uint8 (T, H, W, 3): hue is direction, white is no motion.
 
-    The colour of a speed of ``full`` and more is as strong as can be, that of a quarter of it half as strong: beside
-    an arm that moves, a finger could not be seen else. To the right is red; see ``flow_wheel``.
+    Motion to the right is red; see ``flow_wheel``. Saturation is the square root of speed / ``full``, at most 1, so
+    that a slow finger stays visible beside a fast arm.
     """
     u_THW, v_THW = np.moveaxis(flow_THWC.astype(np.float32), -1, 0)
     hue_THW = np.degrees(np.arctan2(v_THW, u_THW)) % 360
@@ -116,7 +116,7 @@ def flow_pictures(flow_THWC: np.ndarray, full: float) -> np.ndarray:
 
 
 def flow_wheel(size: int) -> np.ndarray:
-    """The key to the colours of flow, uint8 (size, size, 3): each point of a disc has that of a move to there."""
+    """The colour key of flow, uint8 (size, size, 3): each point has the colour of motion from the centre to it."""
     middle = (size - 1) / 2
     y_HW, x_HW = (np.mgrid[:size, :size] - middle) / (size / 2)
     wheel_HWC = flow_pictures(np.stack((x_HW, y_HW), -1)[None], 1.0)[0]

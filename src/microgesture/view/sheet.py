@@ -1,4 +1,4 @@
-"""The layout of a contact sheet and of the pictures of its video: names, times and words about rows of pictures."""
+"""The layout of contact sheets and of the frames of their videos."""
 
 from collections.abc import Iterator, Sequence
 from math import ceil
@@ -12,15 +12,15 @@ from ..videos.lettering import wrapped, write
 SMALL, LARGE = 13, 19  # pixels of a font
 LINE = 17  # pixels between two lines of SMALL
 INK, FAINT, FRAME, PAPER = "#1d1d1f", "#5f5f64", "#c7c7cc", "#ffffff"
-EDGE, GAP, NAMES = 12, 6, 150  # pixels: around everything, between pictures, and for the names of rows
-NARROWEST = 640  # pixels, so that there is room for the words about a clip
-TILES = 4  # pictures beside each other in a video, at most
+EDGE, GAP, NAMES = 12, 6, 150  # pixels: page margin, gap between pictures, width of the names of rows
+NARROWEST = 640  # pixels, so that the text about a clip fits
+TILES = 4  # largest number of pictures side by side in a video
 
 
 class Row(NamedTuple):
-    """One modality of a clip: pictures uint8 (T, H, W, 3), or None and why there are none.
+    """One modality of a clip: pictures uint8 (T, H, W, 3), or None with the reason in ``note``.
 
-    ``note`` is said below the name; ``key`` is a small picture (H, W, 3) that explains the colours.
+    ``note`` stands below the name; ``key_HWC`` is a small picture that explains the colours.
     """
 
     name: str
@@ -30,7 +30,7 @@ class Row(NamedTuple):
 
 
 class Words(NamedTuple):
-    """What stands above the pictures: the title, and lines about the clip."""
+    """The text above the pictures: a title, and lines about the clip."""
 
     title: str
     lines: tuple[str, ...]
@@ -46,9 +46,9 @@ class _Text(NamedTuple):
 
 
 def contact_sheet(words: Words, times: Sequence[str], rows: Sequence[Row]) -> np.ndarray:
-    """The sheet, uint8 (H, W, 3): a line of pictures for each row, one below each of the ``times``.
+    """The sheet, uint8 (H, W, 3): one line of pictures for each row, one column for each of the ``times``.
 
-    A row without pictures says why it has none. The same input gives the same bytes.
+    A row without pictures shows its note. Equal inputs give equal bytes.
     """
     cell_width = max([row.pictures_THWC.shape[2] for row in rows if row.pictures_THWC is not None], default=128)
     width = max(2 * EDGE + NAMES + len(times) * (cell_width + GAP) - GAP, NARROWEST)
@@ -80,9 +80,9 @@ def contact_sheet(words: Words, times: Sequence[str], rows: Sequence[Row]) -> np
 
 
 def video_pictures(words: Words, times: Sequence[str], rows: Sequence[Row]) -> Iterator[np.ndarray]:
-    """The pictures of a video, uint8 (H, W, 3): all modalities of one moment, then of the next.
+    """The frames of a video, uint8 (H, W, 3), each with all modalities at one of the ``times``.
 
-    Each row has a picture for each of the ``times``, or none, which it then says.
+    Each row has a picture for each of the ``times``, or none; the notes of rows without pictures stand below.
     """
     shown = [row for row in rows if row.pictures_THWC is not None]
     cell_width = max([row.pictures_THWC.shape[2] for row in shown], default=128)
@@ -107,7 +107,7 @@ def video_pictures(words: Words, times: Sequence[str], rows: Sequence[Row]) -> I
 
 
 def _head(words: Words, width: int) -> tuple[list[_Text], int]:
-    """The words about the clip, and where the rest begins."""
+    """The text about the clip, and the y position below it."""
     titles = wrapped(words.title, LARGE, width - 2 * EDGE, bold=True)
     lines = [line for text in words.lines for line in wrapped(text, SMALL, width - 2 * EDGE)]
     step = round(LINE * LARGE / SMALL)
@@ -121,7 +121,7 @@ def _lines(x: int, y: int, lines: Sequence[str], colour: str) -> list[_Text]:
 
 
 def _add(paper: Image.Image, placed: Sequence[tuple[int, int, np.ndarray]], texts: Sequence[_Text]) -> Image.Image:
-    """The paper with pictures at their places, which a line surrounds for some are white, and texts above them."""
+    """Paste pictures with a frame, since some have white edges, and write texts over them."""
     draw = ImageDraw.Draw(paper)
     for x, y, picture_HWC in placed:
         height, width = picture_HWC.shape[:2]

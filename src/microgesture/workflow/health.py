@@ -1,4 +1,4 @@
-"""Whether a run can start here: versions, devices, decoders, folders, the corpora and the jobs."""
+"""Checks of ``microgesture doctor``: versions, devices, decoders, folders, corpora and jobs."""
 
 import importlib.util
 import os
@@ -30,13 +30,13 @@ LIBRARIES = (
     *("pandas", "safetensors"),
 )
 CODECS = ("h264", "hevc", "vp9", "mjpeg")
-FIRST = 3  # unusable clips of a corpus whose reasons are shown
-FACES = 137  # points of a skeleton with landmarks of the face
+FIRST = 3  # number of unusable clips of a corpus whose reasons are printed
+FACES = 137  # points of a skeleton with face landmarks
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One line of the report, and whether it would stop a run."""
+    """One result of a check; ``stops`` is true if it would stop a run."""
 
     about: str
     text: str
@@ -44,7 +44,7 @@ class Finding:
 
 
 def examine(configfile: Path, changes: Sequence[str], results: Path) -> Iterator[Finding]:
-    """Everything that a run with this configuration needs, one finding after the other; changes nothing."""
+    """Check everything that a run with this configuration needs, without changing anything."""
     yield from versions()
     yield from codecs()
     yield from (writable(folder) for folder in (results, Path(tempfile.gettempdir())))
@@ -61,55 +61,59 @@ def examine(configfile: Path, changes: Sequence[str], results: Path) -> Iterator
 
 
 def versions() -> Iterator[Finding]:
-    """Python and the libraries that results depend on; one that is missing stops a run."""
+    """Versions of Python and of the libraries on which results depend; a missing library stops a run."""
     yield Finding("python", f"{platform.python_version()} on {platform.system()} {platform.machine()}")
     for library in LIBRARIES:
         try:
             yield Finding(library, version(library))
         except PackageNotFoundError:
-            yield Finding(library, "is not installed; pip install -r requirements.txt", stops=True)
+            yield Finding(library, "is not installed; run: pip install -r requirements.txt", stops=True)
     yield Finding("ffmpeg", f"{av.ffmpeg_version_info} (inside av)")
 
 
 def devices(config: Config) -> Iterator[Finding]:
     """Processors, memory and GPUs."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    yield Finding("processor", f"{len(os.sched_getaffinity(0))} cores for this process, {in_words(memory)} of memory")
+    yield Finding(
+        "processor", f"{len(os.sched_getaffinity(0))} cores available to this process, {in_words(memory)} of memory"
+    )
     count = torch.cuda.device_count()
     for number in range(count):
         properties = torch.cuda.get_device_properties(number)
         yield Finding("gpu", f"{number}: {properties.name}, {in_words(properties.total_memory)}")
     if count == 0:
-        wanted = "; the configuration wants one (device: cuda)" if config.device == "cuda" else ""
+        wanted = "; the configuration requires one (device: cuda)" if config.device == "cuda" else ""
         yield Finding("gpu", f"none{wanted}", stops=bool(wanted))
     elif config.device != "cpu" and config.devices > count:
-        yield Finding("gpu", f"{count}, but one training is to run on {config.devices} (devices)", stops=True)
+        yield Finding(
+            "gpu", f"{count} found, but a training uses {config.devices} (devices: {config.devices})", stops=True
+        )
 
 
 def codecs() -> Iterator[Finding]:
-    """The decoders for the usual kinds of video."""
+    """The decoders of common video codecs."""
     for name in CODECS:
         try:
             Codec(name, "r")
             yield Finding(name, "can be decoded")
         except UnknownCodecError:
             yield Finding(
-                name, "cannot be decoded by this build of av; install the one of requirements.txt", stops=True
+                name, "cannot be decoded by this build of av; install the version in requirements.txt", stops=True
             )
 
 
 def writable(folder: Path) -> Finding:
-    """Whether files can be made in a folder, or in the one that it will be made in, and what is free there."""
+    """Whether a folder, or its nearest existing parent, is writable, and the free space there."""
     there = nearest(folder)
     try:
         with tempfile.TemporaryFile(dir=there):
-            return Finding(str(folder), f"can be written to, {in_words(free_bytes(there))} free")
+            return Finding(str(folder), f"is writable, {in_words(free_bytes(there))} free")
     except OSError as error:
-        return Finding(str(folder), f"cannot be written to ({error.strerror})", stops=True)
+        return Finding(str(folder), f"is not writable ({error.strerror})", stops=True)
 
 
 def needed_files(config: Config) -> Iterator[Finding]:
-    """The files and packages that the configuration names besides the corpora, where they are missing."""
+    """Missing files and packages that the configuration needs, besides the corpora."""
     named = {f"streams.{name}.weights": stream.weights for name, stream in config.streams.items()}
     if config.flow.weights and Path(config.flow.weights).suffix:
         named["flow.weights"] = config.flow.weights
@@ -128,13 +132,13 @@ def needed_files(config: Config) -> Iterator[Finding]:
 
 
 def corpus_health(name: str, corpus: Corpus, config: Config, faces: bool = False) -> Iterator[Finding]:
-    """What the reader of a corpus finds in it, clip by clip; of a drawn one there is nothing to find.
+    """Read a corpus and count its usable clips; a synthetic corpus is made by the run and is not read.
 
-    With ``faces``, also how many clips' skeletons have landmarks of the face.
+    With ``faces``, also count the clips whose skeletons have no face landmarks.
     """
     if corpus.demo is not None:
         clips = ", ".join(f"{count} {split}" for split, count in corpus.demo.clips.items())
-        yield Finding(f"corpus {name}", f"is drawn by the run, about {clips} clips")
+        yield Finding(f"corpus {name}", f"is synthetic and made by the run, about {clips} clips")
         return
     options = corpus.model_dump(mode="json", exclude={"format", "root", "demo"})
     try:
@@ -177,25 +181,25 @@ def _faces_found(name: str, listed: Clips, folder: Path, limit: float) -> Iterat
     if count:
         yield Finding(
             f"corpus {name}",
-            f"{count} of {len(files)} clips have no face: skeleton files such as {without[0]} have no landmarks of it, "
-            f"which OpenPose-{FACES} has",
+            f"{count} of {len(files)} clips have no face: skeleton files such as {without[0]} have no face landmarks; "
+            f"skeletons with {FACES} points (OpenPose) have them",
             stops=count > limit * len(files),
         )
 
 
 def work(plan: Plan) -> Iterator[Finding]:
-    """How many jobs of each stage have their files, and how many not."""
+    """How many jobs of each stage have all their files."""
     counts: dict[str, list[int]] = {}
     for job in jobs(plan):
         counts.setdefault(job.stage, [0, 0])[0 if job.done else 1] += 1
     for stage, (done, missing) in counts.items():
         yield Finding(f"stage {stage}", f"{done} of {done + missing} jobs have their files")
     missing = sum(missing for _, missing in counts.values())
-    yield Finding("to do", f"{missing} jobs, and whatever `snakemake -n` finds to be out of date")
+    yield Finding("to do", f"{missing} jobs, and those that `snakemake -n` lists as out of date")
 
 
 def lines(findings: Iterable[Finding]) -> Iterator[tuple[str, bool]]:
-    """The findings as lines of text, and whether each would stop a run."""
+    """Format findings as lines of text, each with whether it would stop a run."""
     last = ""
     for finding in findings:
         about = "" if finding.about == last else finding.about

@@ -1,4 +1,4 @@
-"""What a run will take: disk and time, from the sizes and times of what is already there."""
+"""Estimates of the disk space and the time of a run, from the sizes and times of finished jobs."""
 
 import csv
 from collections.abc import Iterable, Sequence
@@ -22,9 +22,9 @@ UNKNOWN = "?"
 
 @dataclass(frozen=True)
 class Estimate:
-    """One stage on one corpus, or all trainings: jobs done and to do, bytes there and to come, hours to come.
+    """The estimate of one stage on one corpus, or of all trainings: jobs, bytes and hours, done and remaining.
 
-    The hours are those of one job at a time. What nothing is known of yet is None.
+    Hours assume one job at a time. A value is None if no job of the stage has finished yet.
     """
 
     stage: str
@@ -34,13 +34,13 @@ class Estimate:
     bytes_now: int
     bytes_to_come: float | None
     hours_to_come: float | None
-    largest: float = 0  # bytes of the largest file to come
+    largest: float = 0  # bytes of the largest remaining file
 
 
 def estimate_run(plan: Plan) -> list[Estimate]:
-    """The shards and the networks of a run, estimated in proportion to frames, and to trainings.
+    """Estimate the shards of a run in proportion to their frames, and the trainings in proportion to their number.
 
-    The clips tables say how many frames each shard has; raises ``InputError`` if one is not there yet.
+    The clips tables give the frames of each shard. Raises ``InputError`` if a table does not exist yet.
     """
     found: dict[tuple[str, str], list[Job]] = {}
     for job in jobs(plan):
@@ -56,16 +56,16 @@ def estimate_run(plan: Plan) -> list[Estimate]:
 
 
 def shard_frames(plan: Plan, corpus: str) -> dict[str, int]:
-    """The frames of the usable clips in each shard of a corpus; raises ``InputError`` if they are not listed yet."""
+    """The frames of the usable clips in each shard of a corpus; raises ``InputError`` without a clips table."""
     table = Path(plan.results, "clips", f"{corpus}.parquet")
     if not table.exists():
-        raise InputError(f"{table} is not there yet, so nothing is known of the clips; run `snakemake --cores 8 clips`")
+        raise InputError(f"{table} does not exist yet, so the clips are unknown; run `snakemake --cores 8 clips`")
     counts = read_clips(table).usable.groupby("shard").n_frames.sum()
     return {shard: int(counts.get(int(shard), 0)) for shard in plan.shards}
 
 
 def _estimate(stage: str, name: str, of_stage: Sequence[Job], weights: Sequence[float]) -> Estimate:
-    """Estimate a stage from its jobs that are done, each with the amount of its work."""
+    """Estimate a stage from its finished jobs; ``weights`` are the amounts of work of the jobs."""
     weighed = list(zip(of_stage, weights, strict=True))
     done = [(job, weight) for job, weight in weighed if job.done]
     to_do = [weight for job, weight in weighed if not job.done]
@@ -85,7 +85,7 @@ def _estimate(stage: str, name: str, of_stage: Sequence[Job], weights: Sequence[
 
 
 def _rate(measured: Iterable[tuple[float, float]]) -> float | None:
-    """Amount per unit of work over all that was measured; None if that was nothing."""
+    """Amount per unit of work, from pairs of amount and work; None without any work."""
     pairs = [(amount, weight) for amount, weight in measured if weight]
     return sum(amount for amount, _ in pairs) / sum(weight for _, weight in pairs) if pairs else None
 
@@ -95,7 +95,7 @@ def _times(rate: float | None, units: float) -> float | None:
 
 
 def measured_seconds(job: Job) -> float | None:
-    """How long a finished job took: by Snakemake's benchmark of a shard, or the card of a training."""
+    """The seconds of a finished job, from Snakemake's benchmark of a shard or the card of a training."""
     if job.stage == "train":
         return float(read_json(job.files[1])["seconds"])
     file = job.files[0]
@@ -107,7 +107,7 @@ def measured_seconds(job: Job) -> float | None:
 
 
 def first_shards(plan: Plan, estimates: Sequence[Estimate]) -> list[str]:
-    """For each kind of shard of which there is none yet, one of middling size to make first."""
+    """For each kind of shard that does not exist yet, the path of a shard of median size to make first."""
     first = []
     for estimate in estimates:
         if estimate.stage in SHARD_STAGES and not estimate.done and estimate.to_do:
@@ -119,17 +119,17 @@ def first_shards(plan: Plan, estimates: Sequence[Estimate]) -> list[str]:
 
 
 def preflight(plan: Plan, workers: int = 1, console: Console | None = None) -> bool:
-    """Print what a run will take and whether the disk has room for it, which is returned.
+    """Print the estimate of a run; returns whether it fits on the disk.
 
-    While a shard is made its clips lie beside it, so that each of ``workers`` jobs at a time takes the room of a shard
-    more.
+    While a job makes a shard, its clips are also on the disk, so each of ``workers`` parallel jobs needs the space of
+    one more shard.
     """
     console = console or Console(soft_wrap=True)
     estimates = estimate_run(plan)
     console.print(_table(estimates))
     if first := first_shards(plan, estimates):
         console.print(
-            f"Nothing is known yet where a {UNKNOWN} stands. Make first shards, and ask again:\n\n"
+            f"{UNKNOWN} marks an unknown estimate. Make these shards first, then run preflight again:\n\n"
             f"    snakemake --cores 8 {' '.join(first)}\n"
         )
     free = free_bytes(plan.results)
@@ -138,9 +138,7 @@ def preflight(plan: Plan, workers: int = 1, console: Console | None = None) -> b
     known = "at least " if any(estimate.bytes_to_come is None for estimate in estimates) else ""
     console.print(f"The run still needs {known}{in_words(needed)}; {in_words(free)} are free.")
     if needed > free:
-        console.print(
-            f"It does not fit: make room for {in_words(needed - free)} more, or run it in another --directory."
-        )
+        console.print(f"It does not fit: free {in_words(needed - free)} more, or run it in another --directory.")
     return needed <= free
 
 
@@ -148,12 +146,12 @@ def _table(estimates: Sequence[Estimate]) -> Table:
     table = Table(
         box=SIMPLE_HEAD,
         padding=(0, 1, 0, 0),
-        caption="Hours are those of one job at a time.",
+        caption="Hours assume one job at a time.",
         caption_justify="left",
     )
     for heading in ("stage", "of"):
         table.add_column(heading)
-    for heading in ("done", "to do", "there", "to come", "hours to come"):
+    for heading in ("done", "to do", "on disk", "still needed", "hours left"):
         table.add_column(heading, justify="right")
     for estimate in estimates:
         table.add_row(

@@ -26,33 +26,33 @@ def print_summary(
     emotion: tuple[Path, Path] | None = None,
     report: Path | None = None,
 ) -> None:
-    """Print how good each stream and the ensemble is on held-out clips, which ones, and where the submission lies.
+    """Print the measures of the streams and of the ensemble on held-out clips, and the paths of the outputs.
 
-    ``summary`` and ``fusion`` are the ensemble's. ``cards`` are those of streams outside the ensemble, such as
-    pretraining on another corpus. ``emotion`` are the card of what tells win from lose, and its submission. ``report``
-    is the page that shows all of it.
+    ``summary`` and ``fusion`` are the ensemble's files. ``cards`` are those of streams outside the ensemble, such as
+    pretraining on another corpus. ``emotion`` are the card and the submission of emotion recognition. ``report`` is the
+    path of the HTML report, if it shows this submission.
     """
     console = Console()
     rows = pd.read_csv(summary)
     if len(rows):
         console.print(_table(rows, read_json(fusion)["fitted_on"], [read_json(card) for card in cards]))
     elif (said := read_json(fusion))["fitted_on"]["split"] is None:
-        like = (
-            f"; that of {said['like']}, whose weights they take over, is in its summary.csv" if "like" in said else ""
-        )
-        console.print(f"The streams have learnt from the validation clips too, so there is no accuracy{like}.")
+        like = f"; see that of {said['like']}, whose weights they use, in its summary.csv" if "like" in said else ""
+        console.print(f"The streams were also trained on the validation clips, so there is no accuracy{like}.")
     else:
-        console.print("The corpus has no labelled validation clips: the streams have equal weights, and no accuracy.")
+        console.print(
+            "The corpus has no labelled validation clips: the streams have equal weights, and there is no accuracy."
+        )
     unusable = pd.read_csv(quarantine)
     if len(unusable):
-        console.print(f"{unusable.clip_id.nunique()} clips could not be used in every stage: see {quarantine}")
+        console.print(f"{unusable.clip_id.nunique()} clips could not be used in some stage: see {quarantine}")
     console.print(f"{len(pd.read_csv(submission))} test clips predicted: {submission}")
     if emotion:
         card, told = read_json(emotion[0]), emotion[1]
         console.print(
-            f"{len(pd.read_csv(told))} test videos told win or lose: {told}. Balanced accuracy "
-            f"{card['held_out_balanced_accuracy']:.3f} on the {sum(card['videos'].values())} labelled ones, each told "
-            "by networks that learnt without its people"
+            f"{len(pd.read_csv(told))} test videos predicted as win or lose: {told}. Balanced accuracy "
+            f"{card['held_out_balanced_accuracy']:.3f} on the {sum(card['videos'].values())} labelled videos, each "
+            "predicted by networks that were trained without its people"
         )
     if report:
         console.print(f"All of it to look at is on one page, {report}: open it in a browser")
