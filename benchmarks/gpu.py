@@ -22,7 +22,6 @@ from typing import NamedTuple
 import numpy as np
 import torch
 import yaml
-from microgesture.streams.optimizers import make_optimizer
 from torch import nn
 from torch.utils.data import default_collate
 from torch.utils.flop_counter import FlopCounterMode
@@ -36,7 +35,8 @@ from microgesture.machine.resources import Resources
 from microgesture.networks import build
 from microgesture.skeletons.keypoints import Selection, selection_named
 from microgesture.streams.augment import input_channels, network_input
-from microgesture.streams.losses import total_focal_loss
+from microgesture.streams.cross_entropy import total_focal_loss
+from microgesture.streams.optimizers import make_optimizer
 from microgesture.streams.samples import Sample
 
 ROOT = Path(__file__).resolve().parent.parent

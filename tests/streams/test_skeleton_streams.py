@@ -15,9 +15,9 @@ from microgesture.skeletons.points import at_times, even_times, normalise
 from microgesture.storage.scores import read_scores
 from microgesture.streams.augment import network_input
 from microgesture.streams.batches import load_batches
-from microgesture.streams.losses import orthogonal_anchors, total_semantic_loss
 from microgesture.streams.predict import predict
 from microgesture.streams.samples import ClipDataset
+from microgesture.streams.semantic import orthogonal_anchors, total_semantic_loss
 from microgesture.streams.train import train
 from microgesture.streams.weights import load_weights
 

@@ -5,6 +5,7 @@ from typing import ClassVar, Literal
 from pydantic import Field, model_validator
 
 from .base import Settings
+from .losses import LOSSES, AnyLoss, CrossEntropySettings, LossSettings, SemanticSettings
 
 
 class Variation(Settings):
@@ -110,6 +111,12 @@ class Recipe(Settings):
         description="of the squared distance of a clip's features to the fixed anchor of its class; of the size of the "
         "number of features, if at all",
     )
+    losses: tuple[AnyLoss, ...] | None = Field(
+        None,
+        min_length=1,
+        description="terms of the loss, added up; null: cross_entropy, and semantic if semantic_weight is not 0, as "
+        "class_weights, focal_gamma, label_smoothing and semantic_weight say",
+    )
     sampling: Literal["plain", "balanced"] = Field(
         "plain", description="balanced: a round shows as many clips of each class, those of rare ones again and again"
     )
@@ -146,6 +153,28 @@ class Recipe(Settings):
                 "flip": self.flip if self.test_flip is None else self.test_flip,
             }
         )
+
+    @property
+    def loss_terms(self) -> tuple[LossSettings, ...]:
+        """The terms of the loss: those of ``losses``, or those that the keys for the usual ones ask for."""
+        if self.losses is not None:
+            return self.losses
+        usual = {key: getattr(self, key) for key in ("class_weights", "focal_gamma", "label_smoothing")}
+        semantic = (SemanticSettings(weight=self.semantic_weight),) if self.semantic_weight else ()
+        return (CrossEntropySettings(**usual), *semantic)
+
+    @property
+    def loss_modules(self) -> tuple[str, ...]:
+        """The modules that compute the terms of the loss."""
+        return tuple(LOSSES[term.name].module for term in self.loss_terms)
+
+    @model_validator(mode="after")
+    def _losses_stand_alone(self) -> "Recipe":
+        usual = ("class_weights", "focal_gamma", "label_smoothing", "semantic_weight")
+        given = [key for key in usual if getattr(self, key) != type(self).model_fields[key].default]
+        if self.losses is not None and given:
+            raise ValueError(f"{given[0]} is a key of a term where losses are given; write it there, or leave it out")
+        return self
 
     @model_validator(mode="after")
     def _ranges_are_in_order(self) -> "Recipe":

@@ -104,10 +104,11 @@ class Config(Settings):
 
     def _check_paths(self, name: str, stream: Stream) -> None:
         recipe, network = self.recipes[stream.recipe], stream.network
-        if recipe.semantic_weight and len(stream.inputs) > 1:
+        one_path = [term.name for term in recipe.loss_terms if term.one_path]
+        if one_path and len(stream.inputs) > 1:
             raise ValueError(
-                f"streams.{name}: semantic_weight is for networks of one classifier, not for two paths; let "
-                f"recipes.{stream.recipe} have none"
+                f"streams.{name}: the loss {one_path[0]} is for networks of one classifier, not for "
+                f"two paths; let recipes.{stream.recipe} have none"
             )
         if network.name != "rgbposeconv3d":
             return

@@ -32,7 +32,7 @@ from .checks import refuse_new_branches, refuse_too_few
 from .distributed import Process, on_each_device
 from .folds import assign_folds
 from .fused_samples import Dataset, FusedSample, open_dataset
-from .losses import SemanticAnchors, class_weights, total_focal_loss
+from .losses import Loss, make_loss
 from .optimizers import make_optimizer
 from .order import epoch_batches, in_parts
 from .predict import Build, Shards, log_probabilities, network_of, test_batches
@@ -140,10 +140,8 @@ def learn(
         network.compile()
 
     # loss and optimizer
-    class_weight = class_weights(class_counts(training.labels, n_classes), recipe.class_weights)
-    weight_K = torch.tensor(class_weight, dtype=torch.float32, device=device)
-    weight_N = np.array(class_weight)[training.labels]
-    anchors = _anchors(network, step, device)
+    labels_N = np.array(training.labels)
+    loss_function = _loss_function(network, step, class_counts(training.labels, n_classes), device)
     optimizer = make_optimizer(network, recipe)
     scaler = torch.amp.GradScaler(device.type, enabled=recipe.precision == "fp16" and device.type == "cuda")
 
@@ -198,7 +196,7 @@ def learn(
         title, quiet = f"epoch {epoch + 1}", not process.is_first
         for number in progress(to_do, title, len(steps), "step", done=len(losses), part=True, quiet=quiet):
             agreed = process.agree(flags)
-            rows = [row for row, _ in steps[number]]
+            part_of_loss = loss_function.of_step(labels_N[[row for row, _ in steps[number]]])
             set_rate(optimizer, rates[number])
             optimizer.zero_grad()
             loss = torch.zeros((), device=device)
@@ -210,10 +208,7 @@ def learn(
                 with process.collecting(shared, last=micro_batch is micro_batches[-1]):
                     with autocast(recipe.precision, device):
                         logits = shared(*x)
-                    total = total_focal_loss(logits, batch.label, weight_K, recipe.label_smoothing, recipe.focal_gamma)
-                    part = total / weight_N[rows].sum()  # the parts of all micro-batches add up to the step's mean
-                    if anchors:
-                        part = part + recipe.semantic_weight * anchors.total_loss(batch.label) / len(rows)
+                    part = part_of_loss(logits, batch.label)  # the parts of all micro-batches add up to the step's mean
                     scaler.scale(part * process.count).backward()  # the processes' gradients are averaged
                 loss += part.detach()
             scaler.unscale_(optimizer)
@@ -377,15 +372,11 @@ def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
         group["lr"] = rate * group["scale"]
 
 
-def _anchors(network: nn.Module, step: TrainStep, device: torch.device) -> SemanticAnchors | None:
-    if not step.recipe.semantic_weight:
-        return None
+def _loss_function(network: nn.Module, step: TrainStep, counts: Sequence[int], device: torch.device) -> Loss:
     try:
-        return SemanticAnchors(network, device)
+        return make_loss(step.recipe, network, counts, device)
     except ValueError as error:
-        raise InputError(
-            f"stream '{step.stream}': {error}; let its network be wider, or set semantic_weight: 0"
-        ) from None
+        raise InputError(f"stream '{step.stream}': {error}") from None
 
 
 def _finite_losses(

@@ -233,16 +233,17 @@ class Plan:
         )
         data = [("clips", stream.corpus), *((kind, stream.corpus) for kind in self.stores(name))]
         networks = [f"microgesture.networks.{one.network.name}" for one in (stream, *fused)]
+        learning = ["microgesture.streams.train", *networks, *step.recipe.loss_modules]
         init = [("train", parent) for parent in stream.parents]
         init += [("pseudo_labels", stream.pseudo_labels)] if stream.pseudo_labels else []
-        self._add("train", name, step, ["microgesture.streams.train", *networks], [*data, *init])
+        self._add("train", name, step, learning, [*data, *init])
         self._add("predict", name, step, ["microgesture.streams.predict", *networks], [*data, ("train", name)])
         if self.config.emotion and name in self.config.emotion.streams:
             self._add("embed", name, step, ["microgesture.emotion.embeddings", *networks], [*data, ("train", name)])
         if name in self.folded:
             part = step.model_copy(update={"folds": self.config.folds})
             init = [("train_fold" if same else "train", parent) for parent, same in self.fold_parents(name).items()]
-            self._add("train_fold", name, part, ["microgesture.streams.train", *networks], [*data, *init])
+            self._add("train_fold", name, part, learning, [*data, *init])
             self._add(
                 "predict_fold", name, part, ["microgesture.streams.predict", *networks], [*data, ("train_fold", name)]
             )
