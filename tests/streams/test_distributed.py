@@ -1,10 +1,11 @@
 import json
+import os
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
-from torch.multiprocessing import ProcessRaisedException
+from torch.multiprocessing import ProcessExitedException, ProcessRaisedException
 
 from fixtures.training_clips import make_clips, make_step, write_shards
 from microgesture.errors import InputError
@@ -78,3 +79,15 @@ def test_a_process_that_fails_ends_the_others_and_its_error_is_told():
         on_each_device(TWO, fail, 1)
     with pytest.raises(InputError, match="no such clip"):
         on_each_device(TWO, fail, 0)
+
+
+class EndsWhoeverReadsIt:
+    """An argument that another process ends at, before any code of ours runs there."""
+
+    def __reduce__(self):
+        return os._exit, (3,)
+
+
+def test_a_process_that_ends_before_it_begins_to_work_ends_the_others():
+    with pytest.raises(ProcessExitedException, match="exit code 3"):
+        on_each_device(TWO, average, EndsWhoeverReadsIt())

@@ -6,8 +6,20 @@ from typing import Any
 import torch
 from torch.utils.data import DataLoader
 
+from .fused_samples import Dataset, FusedSample
 from .preemption import obey_parent_alone, signals_withheld
-from .samples import Key
+from .samples import Key, Sample
+
+
+class TwoSplits:
+    """The clips of train and val as one data set, so that the same worker processes load both: [split, key]."""
+
+    def __init__(self, training: Dataset, validation: Dataset) -> None:
+        self._splits = {"train": training, "val": validation}
+
+    def __getitem__(self, key: tuple[str, Key]) -> Sample | FusedSample:
+        split, key_in_split = key
+        return self._splits[split][key_in_split]
 
 
 def load_batches(

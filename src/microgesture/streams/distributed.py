@@ -110,6 +110,8 @@ def on_each_device(resources: Resources, work: Callable[..., Result], *arguments
             start_method="spawn",  # a GPU cannot be used after a fork
         )
     try:
+        while not store.check([f"started {number + 1}" for number in range(resources.devices - 1)]):
+            others.join(timeout=0.1)  # raises the error of a process that ended before it could be met
         result = _work_together(0, resources, store, work, arguments)
     except (InputError, Stopped):
         raise
@@ -133,8 +135,10 @@ def _work_as_other(
     number: int, resources: Resources, port: int, work: Callable[..., object], arguments: tuple[object, ...]
 ) -> None:
     obey_parent_alone()
-    with suppress(Stopped):  # the first process tells of it
-        _work_together(number + 1, resources, distributed.TCPStore(HOST, port), work, arguments)
+    store = distributed.TCPStore(HOST, port)
+    store.set(f"started {number + 1}", "")
+    with suppress(Stopped):  # the first process reports it
+        _work_together(number + 1, resources, store, work, arguments)
 
 
 def _work_together(

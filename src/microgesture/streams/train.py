@@ -26,7 +26,7 @@ from ..progress import progress
 from ..storage.clips import Clips, class_counts
 from ..storage.files import replacing
 from .augment import step_input
-from .batches import load_batches
+from .batches import TwoSplits, load_batches
 from .card import Made, write_card
 from .checks import refuse_new_branches, refuse_too_few
 from .distributed import Process, on_each_device
@@ -109,16 +109,9 @@ def learn(
     labelled = clips.usable[clips.usable.label.notna()]
     if fold is not None:
         labelled = labelled[labelled.clip_id.map(assign_folds(clips, step.folds)) != fold]
-    memory = resources.memory / process.count
+    limits = {"workers": resources.workers, "memory": resources.memory / process.count}
     training, validation = (
-        open_dataset(
-            labelled[labelled.split == split],
-            shards,
-            step,
-            training=split == "train",
-            workers=resources.workers,
-            memory=memory,
-        )
+        open_dataset(labelled[labelled.split == split], shards, step, training=split == "train", **limits)
         for split in ("train", "val")
     )
     fewest = min(map(len, epoch_batches(training.labels, recipe, step.seed, epoch=0)), default=0)
@@ -297,17 +290,6 @@ class MicroBatch(NamedTuple):
 
     number: int
     keys: list[Key]
-
-
-class TwoSplits:
-    """The clips of train and val as one data set, so that the same worker processes load both: [split, key]."""
-
-    def __init__(self, training: Dataset, validation: Dataset) -> None:
-        self._splits = {"train": training, "val": validation}
-
-    def __getitem__(self, key: tuple[str, Key]) -> Sample | FusedSample:
-        split, key_in_split = key
-        return self._splits[split][key_in_split]
 
 
 def loading_order(
