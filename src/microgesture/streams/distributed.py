@@ -17,7 +17,7 @@ from ..machine.resources import Resources
 from .preemption import Stopped, obey_parent_alone, signals_withheld
 
 HOST = "127.0.0.1"  # all processes run on this resources
-PATIENCE = 3  # seconds in which a process that failed has ended
+PATIENCE = 10  # seconds in which a process that failed has ended
 
 Result = TypeVar("Result")
 
