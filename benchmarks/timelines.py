@@ -16,12 +16,12 @@ from pathlib import Path
 import pandas as pd
 
 from microgesture.config.predictions import STILLNESS, THRESHOLD, FindingSettings
+from microgesture.machine.resources import Resources
 from microgesture.recogniser.finding import segments_of
 from microgesture.recogniser.scoring import Scorer
 from microgesture.recogniser.segments import Segment
 from microgesture.recogniser.windows import find_recording
 from microgesture.storage.clips import Clips, read_clips
-from microgesture.streams.batches import Machine
 
 
 def overlap(one: Segment, other: Segment) -> float:
@@ -77,7 +77,7 @@ def main() -> None:
     answers = dict(pd.read_csv(truth, dtype=str)[["Id", "Target"]].to_numpy().tolist())
     clips = read_clips(options.results / "clips" / f"{options.corpus}.parquet")
     files = clips.table[clips.table.split == options.split].groupby("recording").first()
-    scorer = Scorer(options.model, Machine("cpu"))
+    scorer = Scorer(options.model, Resources("cpu"))
     totals = [0, 0, 0]
     for name in options.recordings or files.index:
         started = time.monotonic()

@@ -7,6 +7,7 @@ from fixtures.exported import OTHERS, finished_run
 from microgesture.config.base import parse_step
 from microgesture.config.streams import TrainStep
 from microgesture.ensembles.fusion import Fusion, fuse
+from microgesture.machine.resources import Resources
 from microgesture.modalities.face import make_face
 from microgesture.modalities.rgb import make_rgb
 from microgesture.networks import build
@@ -18,12 +19,11 @@ from microgesture.skeletons.reading import read_skeletons
 from microgesture.storage.clips import read_clips
 from microgesture.storage.files import read_json
 from microgesture.storage.scores import read_scores
-from microgesture.streams.batches import Machine
 from microgesture.streams.predict import predict
 from microgesture.workflow.prediction_stages import recogniser_step
 from microgesture.workflow.read_plan import read_plan
 
-CPU = Machine("cpu")
+CPU = Resources("cpu")
 
 
 @pytest.fixture(scope="module")

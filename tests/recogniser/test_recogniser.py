@@ -14,18 +14,18 @@ from fixtures.exported import STREAMS, finished_run, recorded
 from microgesture.config.predictions import FindingSettings
 from microgesture.config.recogniser import Lengths
 from microgesture.errors import InputError, UnusableClip
+from microgesture.machine.resources import Resources
 from microgesture.recogniser import windows
 from microgesture.recogniser.export import export_recogniser, results_of
 from microgesture.recogniser.finding import find_gestures
 from microgesture.recogniser.loading import open_recogniser
 from microgesture.recogniser.scoring import Scorer
 from microgesture.recogniser.windows import Recording, find_recording, window_table
-from microgesture.streams.batches import Machine
 from microgesture.workflow.prediction_stages import recogniser_step
 from microgesture.workflow.read_plan import read_plan
 
 LENGTHS = Lengths(frames=(8, 12), fps=25)
-CPU = Machine("cpu")
+CPU = Resources("cpu")
 EVERYTHING = FindingSettings(threshold=0)
 
 

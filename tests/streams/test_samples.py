@@ -7,8 +7,9 @@ import torch
 from fixtures.training_clips import make_clips, make_step, write_shards
 from microgesture.errors import InputError, UnusableClip
 from microgesture.storage.shards import write_shard
-from microgesture.streams.batches import in_batches, load_batches
+from microgesture.streams.batches import load_batches
 from microgesture.streams.frames import interval_views, uniform_views
+from microgesture.streams.order import in_batches
 from microgesture.streams.samples import ClipDataset
 
 

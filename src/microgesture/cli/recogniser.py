@@ -72,11 +72,11 @@ def predict_videos(
     Without any they are found in the video (extra pose), or the streams that need them are left out.
     """
     from ..machine.gpus import held_gpus
+    from ..machine.resources import Resources
     from ..recogniser.finding import find_gestures
-    from ..streams.batches import Machine
 
     how = FindingSettings(fps=fps, threshold=threshold, stillness=stillness, join=join, pictures=pictures, pose=pose)
     with held_gpus(device) as gpus:
-        machine = Machine(device, threads, workers, memory, gpus=gpus)
-        for sentence in find_gestures(folder, videos, output, keypoints, how, machine):
+        resources = Resources(device, threads, workers, memory, gpus=gpus)
+        for sentence in find_gestures(folder, videos, output, keypoints, how, resources):
             typer.echo(sentence)

@@ -1,6 +1,6 @@
 """How a stream is trained and tested: everything but the data, the network and the seed. Light: no torch."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -36,6 +36,12 @@ class Recipe(Testing):
     The defaults are PoseConv3D's (arXiv 2104.13586) as pyskl trains it; ``config/`` has the published recipes of the
     video streams.
     """
+
+    renamed: ClassVar[dict[str, str]] = {
+        "batch": "batch_size",
+        "device_batch": "micro_batch_size",
+        "keep": "keep_checkpoint",
+    }
 
     # what the network sees of a clip
     frames: int = Field(48, ge=1, description="frames sampled from a clip")
@@ -80,14 +86,14 @@ class Recipe(Testing):
     repeats: int = Field(
         1, ge=1, description="times that a round shows each clip; 10 as published, for fewer validations"
     )
-    batch: int = Field(
-        32, ge=2, description="most clips a step, over all devices together; learning_rate is meant for it"
+    batch_size: int = Field(
+        32, ge=2, description="most clips in a step, over all devices together; learning_rate is meant for it"
     )
-    device_batch: int | None = Field(
+    micro_batch_size: int | None = Field(
         None,
         ge=1,
-        description="most clips that one device takes at once, over which batch norm averages; a step of batch clips "
-        "is added up from as many turns as that takes on the devices that are there. null: all of a device's share",
+        description="most clips that one device processes at once, over which batch norm averages; the gradients of "
+        "micro-batches are added up to those of a step of batch_size clips. null: all clips of a device at once",
     )
     optimizer: Literal["sgd", "adamw"] = Field("sgd", description="sgd has momentum 0.9; adamw has betas 0.9 and 0.999")
     learning_rate: float = Field(0.05, gt=0, description="highest rate, reached after the warm-up")
@@ -126,8 +132,10 @@ class Recipe(Testing):
         "plain", description="balanced: a round shows as many clips of each class, those of rare ones again and again"
     )
     label_smoothing: float = Field(0.0, ge=0, lt=1, description="share of the target spread evenly over all classes")
-    keep: Literal["best", "last"] = Field(
-        "best", description="the epoch of the best balanced accuracy on val, or the last; without val it is the last"
+    keep_checkpoint: Literal["best_balanced_accuracy", "best_accuracy", "last"] = Field(
+        "best_balanced_accuracy",
+        description="the epoch whose weights are kept, by its result on val (then by the lowest loss), or the last; "
+        "without val it is the last",
     )
     precision: Literal["fp32", "bf16", "fp16"] = Field(
         "fp32", description="of the network on a GPU; on a CPU always fp32"

@@ -119,7 +119,7 @@ def learn(
         [{"params": decayed, "weight_decay": recipe.weight_decay}, {"params": others, "weight_decay": 0.0}],
         lr=recipe.learning_rate,
     )
-    steps = -(-len(videos) // recipe.batch)
+    steps = -(-len(videos) // recipe.batch_size)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, recipe.learning_rate, recipe.epochs * steps, WARMUP, cycle_momentum=False
     )

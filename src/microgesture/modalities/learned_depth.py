@@ -9,9 +9,10 @@ import torch
 
 from ..errors import InputError, UnusableClip
 from ..machine.extras import install_hint
+from ..machine.precision import autocast
 from ..networks.compat import prepare_torchvision
 from ..storage.shards import Shard
-from .inference import Batches, autocast, device_named, finite
+from .inference import Batches, device_named, finite
 from .steady_depth import steady
 from .stored_depth import to_stored
 

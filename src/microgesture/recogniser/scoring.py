@@ -13,11 +13,11 @@ from ..config.modalities import MODALITIES, store
 from ..config.recogniser import Recogniser
 from ..ensembles.fusion import Fusion, fuse
 from ..errors import UnusableClip
+from ..machine.resources import Resources
 from ..modalities.work import Work
 from ..pose.holistic import require_mediapipe
 from ..progress import progress
 from ..storage.clips import Clips
-from ..streams.batches import Machine
 from ..streams.fused_samples import open_dataset
 from ..streams.predict import log_probabilities
 from .loading import open_network, open_recogniser
@@ -55,13 +55,13 @@ class Scorer:
     from such keypoints. Raises ``InputError`` if its folder is not what was exported, or without the packages for that.
     """
 
-    def __init__(self, folder: Path, machine: Machine, pose: bool | None = None) -> None:
+    def __init__(self, folder: Path, resources: Resources, pose: bool | None = None) -> None:
         self.recogniser: Recogniser = open_recogniser(folder)
         self._pose = self.recogniser.pose is not None if pose is None else pose
         if self._pose and self._reads_keypoints:
             require_mediapipe()
-        self._machine = machine
-        self._device = machine.prepare()
+        self._resources = resources
+        self._device = resources.prepare()
         self._networks: list[nn.Module] = [
             open_network(folder, self.recogniser, member).to(self._device) for member in self.recogniser.members
         ]
@@ -133,8 +133,8 @@ class Scorer:
                 shards={kind: files[kind] for kind in sources},
                 clips=with_skeletons if "skeletons" in sources else clips,
                 root=ROOT,
-                device=self._machine.device,
-                threads=self._machine.threads,
+                device=self._resources.device,
+                threads=self._resources.threads,
             )
             import_module(modality.module).make(work)
         return {kind: [files[kind]] for kind in self._kinds}
@@ -146,8 +146,8 @@ class Scorer:
         members = zip(self.recogniser.members, self._networks, logits_SNK, strict=True)
         for member, network, logits_NK in members:
             step = member.step
-            options = {"views": step.recipe.views, "crops": step.recipe.crops, "memory": self._machine.memory}
-            dataset = open_dataset(table, shards, step, training=False, workers=self._machine.workers, **options)
+            options = {"views": step.recipe.views, "crops": step.recipe.crops, "memory": self._resources.memory}
+            dataset = open_dataset(table, shards, step, training=False, workers=self._resources.workers, **options)
             both_sides = step.recipe.in_testing().flip
             found_NK = log_probabilities(network, dataset, step, self._device, both_sides=both_sides)
             rows = [row_of[clip_id] for clip_id in dataset.clip_ids]

@@ -17,7 +17,7 @@ _SIDED = re.compile(r"(?<![a-z])(left|right)(?![a-z])", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Size:
-    """How large the networks and their inputs are, and for how long they are trained: ``steps`` of ``batch`` clips."""
+    """How large the networks and their inputs are, and for how long they are trained, in steps of a batch."""
 
     why: str
     stored: int
@@ -27,7 +27,7 @@ class Size:
     heatmap_frames: int
     swin: str
     pose_width: int
-    batch: int
+    batch_size: int
     steps: int
     longest: int
     workers: int
@@ -36,12 +36,12 @@ class Size:
 SMALL = Size(
     why="no GPU was found, so the networks are small enough for CPU cores, as in the demo",
     stored=96, side=64, frames=8, heatmap_side=24, heatmap_frames=12, swin="width: 24, depths: [1, 1, 2, 1]",
-    pose_width=8, batch=8, steps=600, longest=100, workers=0,
+    pose_width=8, batch_size=8, steps=600, longest=100, workers=0,
 )  # fmt: skip
 LARGE = Size(
     why="a GPU was found, so networks and frames are of middling size",
     stored=128, side=112, frames=16, heatmap_side=48, heatmap_frames=32, swin="width: 48, depths: [2, 2, 6, 2]",
-    pose_width=32, batch=16, steps=6000, longest=120, workers=4,
+    pose_width=32, batch_size=16, steps=6000, longest=120, workers=4,
 )  # fmt: skip
 
 
@@ -64,7 +64,7 @@ def settings_text(
     known, with ``gpu`` networks and frames are larger, with ``pose`` the keypoints are found in the videos.
     """
     size = LARGE if gpu else SMALL
-    epochs = min(size.longest, max(12, math.ceil(size.steps * size.batch / max(1, training))))
+    epochs = min(size.longest, max(12, math.ceil(size.steps * size.batch_size / max(1, training))))
     sided = next((label for label in sorted(labels) if _SIDED.search(label.replace("_", " "))), None)
     streams = _streams(video, points is not None, size)
     parts = [_head(root, clips, shared, size, pose)]
@@ -124,7 +124,7 @@ def _recipes(video: bool, keypoints: bool, size: Size, epochs: int, training: in
     common = f"""\
     flip: {flip}
     epochs: {epochs}  # {training} clips to learn from; few clips need more rounds
-    batch: {size.batch}
+    batch_size: {size.batch_size}
     optimizer: adamw
     learning_rate: 0.001
     weight_decay: 0.05
