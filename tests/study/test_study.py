@@ -289,7 +289,7 @@ def test_without_labels_it_says_what_to_do_first(folder, capsys):
         main(["init", str(root.parent / "study"), "--from", str(root)])
     printed = capsys.readouterr().out
     assert "Once the labels are filled in there" in printed
-    assert "truth" not in yaml.safe_load((root.parent / "study/config.yaml").read_text())
+    assert "ground_truth" not in yaml.safe_load((root.parent / "study/config.yaml").read_text())
 
 
 def test_keypoints_to_be_found_in_the_videos(folder):
@@ -351,7 +351,7 @@ def test_the_command_and_a_dry_run_of_what_it_proposes(folder, capsys):
     printed = capsys.readouterr().out
     commands = next_commands(study)
     assert all(command in printed for command in commands)
-    assert read_plan(study / "config.yaml", (), "results").config.truth.file == str(study / "clips.csv")
+    assert read_plan(study / "config.yaml", (), "results").config.ground_truth.file == str(study / "clips.csv")
     run(f"{commands[1]} --dry-run --quiet rules")
     assert main(["init", str(study), "--from", str(root)]) == 1
 

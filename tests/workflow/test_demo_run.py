@@ -33,8 +33,8 @@ def finished_run():
 def true_labels(split):
     """The labels of a split by clip id; those of the test split from the file that no stage reads."""
     if split == "test":
-        truth = pd.read_csv(RESULTS / "demo/imigue_test_labels.csv")
-        return dict(zip(truth.Id, truth.Target, strict=True))
+        ground_truth = pd.read_csv(RESULTS / "demo/imigue_test_labels.csv")
+        return dict(zip(ground_truth.Id, ground_truth.Target, strict=True))
     table = read_clips(RESULTS / "clips/imigue.parquet").table
     return {row.clip_id: int(row.label) for row in table[table.split == split].itertuples()}
 
@@ -46,7 +46,7 @@ def measured(ids, scores_NK, split):
 
 
 def stream(name, split):
-    logits = read_scores(RESULTS / f"scores/{name}/{split}.parquet").logits
+    logits = read_scores(RESULTS / f"scores/{name}/{split}.parquet").log_probabilities
     return measured(list(logits), list(logits.values()), split)
 
 

@@ -88,10 +88,10 @@ def test_the_small_one_runs_from_the_drawing_to_the_ablation_table(tmp_path):
     subprocess.run([*command, "--configfile", ROOT / "config/mm_gesture_small.yaml"], check=True)
     results = tmp_path / "results"
 
-    truth = pd.read_csv(results / "demo/imigue_test_labels.csv").set_index("Id").Target
+    ground_truth = pd.read_csv(results / "demo/imigue_test_labels.csv").set_index("Id").Target
     submission = pd.read_csv(results / "submission.csv").set_index("Id").Target
-    assert set(submission.index) == set(truth.index)
-    assert (submission == truth[submission.index]).mean() > 3 / 8  # chance is an eighth
+    assert set(submission.index) == set(ground_truth.index)
+    assert (submission == ground_truth[submission.index]).mean() > 3 / 8  # chance is an eighth
 
     table = pd.read_csv(results / "ablation.csv").set_index("name")
     assert list(table.index) == [row.name for row in SMALL.ablation]

@@ -39,7 +39,7 @@ def project(finished, tmp_path):
 
 def test_the_first_run_makes_everything_once(finished):
     assert finished.first_run == Counter(
-        draw_demo=1,
+        generate_demo=1,
         list_clips=1,
         check_clips=1,
         read_skeletons=2,
@@ -53,9 +53,9 @@ def test_the_first_run_makes_everything_once(finished):
         write_submission=1,
     )
     submission = pd.read_csv(finished.folder / "results/submission.csv")
-    truth = pd.read_csv(finished.folder / "results/demo/imigue_test_labels.csv")
+    ground_truth = pd.read_csv(finished.folder / "results/demo/imigue_test_labels.csv")
     assert list(submission.columns) == ["Id", "Target"]
-    assert sorted(submission.Id) == sorted(truth.Id)
+    assert sorted(submission.Id) == sorted(ground_truth.Id)
     assert submission.Target.between(0, 31).all()
     assert "Validation split" in finished.printed
 
@@ -189,11 +189,11 @@ def test_a_truncated_video_costs_its_clips_and_not_the_run(project):
     project.write_config()
     assert project.run() == Counter()
     lost = pd.read_csv(project.folder / "results/quarantine.csv")
-    truth = pd.read_csv(project.folder / "results/demo/imigue_test_labels.csv")
+    ground_truth = pd.read_csv(project.folder / "results/demo/imigue_test_labels.csv")
     submission = pd.read_csv(project.folder / "results/submission.csv")
-    assert set(lost.clip_id) == set(truth.Id)
+    assert set(lost.clip_id) == set(ground_truth.Id)
     assert lost.reason.str.contains(video.name).all()
-    assert sorted(submission.Id) == sorted(truth.Id)
+    assert sorted(submission.Id) == sorted(ground_truth.Id)
     labels = pd.read_parquet(project.folder / "results/clips/imigue.parquet").query("split == 'train'").label
     assert set(submission.Target) == {labels.mode()[0]}
 
@@ -204,7 +204,7 @@ def test_pseudo_labels_make_two_halves_and_only_the_second_follows_them(tmp_path
     config["streams"]["again"] = TINY["streams"]["joint"] | {"pseudo_labels": "base"}
     config["ensembles"] = {
         "base": {"streams": ["joint"], "pseudo_labels": {"threshold": 0}},
-        "final": {"streams": ["again"], "like": "base"},
+        "final": {"streams": ["again"], "calibration_from": "base"},
     }
     project = Project(tmp_path / "project", config)
     first = project.run()

@@ -53,7 +53,7 @@ def settings_text(
     training: int,
     labels: Collection[str],
     shared: str | None,
-    truth: bool,
+    ground_truth: bool,
     gpu: bool,
     pose: bool,
 ) -> str:
@@ -78,7 +78,7 @@ def settings_text(
         f"ensembles:\n  final: {{streams: [{', '.join(streams)}], weights: search, calibrate: true}}\n",
         "submission: {ensemble: final}\n",
     ]
-    if truth:
+    if ground_truth:
         manifest = json.dumps(str(root / "clips.csv"), ensure_ascii=False)
         parts.append(f"truth: {{file: {manifest}}}  # labels of test; the report compares with them, nothing learns\n")
     return "\n".join(parts)
@@ -138,11 +138,11 @@ def _recipes(video: bool, keypoints: bool, size: Size, epochs: int, training: in
   heatmaps:
     frames: {size.heatmap_frames}  # sampled from a clip
     size: {size.heatmap_side}  # side of the network's input
-    views: 1  # samplings of a clip in testing; 10 as published
+    num_clips: 1  # samplings of a clip in testing; 10 as published
 {common}  skeletons:
     frames: 64
-    variation: {{shortest: 0.6, rotation: 20, scale: 0.15, shear: 0.15, noise: 0.01}}
-    views: 1
+    augmentation: {{shortest: 0.6, rotation: 20, scale: 0.15, shear: 0.15, noise: 0.01}}
+    num_clips: 1
 {common}"""
     for name in _proposed(video, keypoints):
         if name == "rgb":
@@ -151,7 +151,7 @@ def _recipes(video: bool, keypoints: bool, size: Size, epochs: int, training: in
     frames: {size.frames}  # sampled from a clip
     size: {size.side}  # side of the network's input in pixels
     crop_area: [0.7, 1.0]  # share of the image in a random crop
-    views: 1  # samplings of a clip in testing; 4 as published
+    num_clips: 1  # samplings of a clip in testing; 4 as published
 {common}"""
         else:
             text += f"  {name}:\n    <<: *videos\n"
