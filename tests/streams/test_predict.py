@@ -206,7 +206,7 @@ def test_a_clip_without_frames_gets_its_reason(stream, tmp_path):
 def test_a_split_without_clips_has_no_scores(stream, tmp_path):
     clips, *rest = stream
     only_test = Clips(clips.table[clips.table.split == "test"], clips.classes, clips.targets)
-    assert scores_of(only_test, *rest, tmp_path)["val"].logits == {}
+    assert scores_of(only_test, *rest, tmp_path)["val"].log_probabilities == {}
 
 
 def test_weights_for_other_classes_are_refused(stream, tmp_path):

@@ -83,7 +83,7 @@ def test_a_skeleton_stream_learns_what_is_plain_to_see(tmp_path, network):
     machine = Resources("cpu")
     train(clips, shards, step, build, model, tmp_path / "card.json", tmp_path / "scratch", machine)
     predict(clips, shards, model, step, build, scores, machine)
-    said = read_scores(scores["val"]).logits
+    said = read_scores(scores["val"]).log_probabilities
     assert [int(said[f"c{row}"].argmax()) for row in range(16, 24)] == labels[16:]
 
 
