@@ -19,7 +19,13 @@ SPLITS = ["train"] * 16 + ["val"] * 5
 TWO = Machine("cpu", devices=2)
 
 
-@pytest.mark.parametrize("inputs", [("rgb",), ("rgb", "joint")], ids=["without batch norm", "with batch norm"])
+@pytest.mark.parametrize(
+    "inputs",
+    [
+        pytest.param(("rgb",), id="without batch norm"),
+        pytest.param(("rgb", "joint"), id="with batch norm", marks=pytest.mark.slow),
+    ],
+)
 def test_two_devices_learn_what_one_learns_in_as_many_turns(tmp_path, inputs):
     # 16 clips in two steps, each in two pieces for each of two devices
     recipe = {"epochs": 2, "batch": 8, "device_batch": 2, "optimizer": "sgd", "class_weights": "sqrt"}
@@ -63,6 +69,7 @@ def fail(process, failing):
     process.total(np.zeros(1))
 
 
+@pytest.mark.slow
 def test_a_process_that_fails_ends_the_others_and_its_error_is_told():
     with pytest.raises(ProcessRaisedException, match="ValueError: out of memory"):
         on_each_device(TWO, fail, 1)
