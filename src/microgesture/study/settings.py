@@ -7,6 +7,9 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..config.declarations import Modality
+from ..config.modalities import MODALITIES, VIDEOS
+
 CORPUS = "mine"
 SELECTIONS = {137: "36", 35: "22", 28: "22"}  # by the points of a file
 _SIDED = re.compile(r"(?<![a-z])(left|right)(?![a-z])", re.IGNORECASE)
@@ -14,7 +17,7 @@ _SIDED = re.compile(r"(?<![a-z])(left|right)(?![a-z])", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Size:
-    """How large the networks and their inputs are, and for how long they are trained: ``steps`` of ``batch`` clips."""
+    """How large the networks and their inputs are, and for how long they are trained, in steps of a batch."""
 
     why: str
     stored: int
@@ -24,7 +27,7 @@ class Size:
     heatmap_frames: int
     swin: str
     pose_width: int
-    batch: int
+    batch_size: int
     steps: int
     longest: int
     workers: int
@@ -33,12 +36,12 @@ class Size:
 SMALL = Size(
     why="no GPU was found, so the networks are small enough for CPU cores, as in the demo",
     stored=96, side=64, frames=8, heatmap_side=24, heatmap_frames=12, swin="width: 24, depths: [1, 1, 2, 1]",
-    pose_width=8, batch=8, steps=600, longest=100, workers=0,
+    pose_width=8, batch_size=8, steps=600, longest=100, workers=0,
 )  # fmt: skip
 LARGE = Size(
     why="a GPU was found, so networks and frames are of middling size",
     stored=128, side=112, frames=16, heatmap_side=48, heatmap_frames=32, swin="width: 48, depths: [2, 2, 6, 2]",
-    pose_width=32, batch=16, steps=6000, longest=120, workers=4,
+    pose_width=32, batch_size=16, steps=6000, longest=120, workers=4,
 )  # fmt: skip
 
 
@@ -61,7 +64,7 @@ def settings_text(
     known, with ``gpu`` networks and frames are larger, with ``pose`` the keypoints are found in the videos.
     """
     size = LARGE if gpu else SMALL
-    epochs = min(size.longest, max(12, math.ceil(size.steps * size.batch / max(1, training))))
+    epochs = min(size.longest, max(12, math.ceil(size.steps * size.batch_size / max(1, training))))
     sided = next((label for label in sorted(labels) if _SIDED.search(label.replace("_", " "))), None)
     streams = _streams(video, points is not None, size)
     parts = [_head(root, clips, shared, size, pose)]
@@ -121,7 +124,7 @@ def _recipes(video: bool, keypoints: bool, size: Size, epochs: int, training: in
     common = f"""\
     flip: {flip}
     epochs: {epochs}  # {training} clips to learn from; few clips need more rounds
-    batch: {size.batch}
+    batch_size: {size.batch_size}
     optimizer: adamw
     learning_rate: 0.001
     weight_decay: 0.05
@@ -141,27 +144,29 @@ def _recipes(video: bool, keypoints: bool, size: Size, epochs: int, training: in
     variation: {{shortest: 0.6, rotation: 20, scale: 0.15, shear: 0.15, noise: 0.01}}
     views: 1
 {common}"""
-    if video:
-        text += f"""\
+    for name in _proposed(video, keypoints):
+        if name == "rgb":
+            text += f"""\
   rgb: &videos
     frames: {size.frames}  # sampled from a clip
     size: {size.side}  # side of the network's input in pixels
     crop_area: [0.7, 1.0]  # share of the image in a random crop
-    jitter: 0.2  # light differs from person to person
     views: 1  # samplings of a clip in testing; 4 as published
-{common}  taylor:
-    <<: *videos
-    jitter: 0
-    mean: [3, 5, 8]  # networks that start from nothing need inputs of about unit size
-    std: [8, 11, 17]
-  flow:
-    <<: *videos
-    jitter: 0
-    flow_bound: 0.01  # motion a frame that counts as 1, as a share of the side
-"""
-    if video and keypoints:
-        text += "  depth:\n    <<: *videos\n    jitter: 0\n"
+{common}"""
+        else:
+            text += f"  {name}:\n    <<: *videos\n"
+        text += "".join(f"    {key}: {value}\n" for key, value in MODALITIES[name].first_recipe.items())
     return text
+
+
+def _proposed(video: bool, keypoints: bool) -> list[str]:
+    """The videos that a new study has streams of."""
+    there = {"video"} | ({"keypoints"} if keypoints else set())
+    return [name for name in VIDEOS if video and _is_proposed(MODALITIES[name], there)]
+
+
+def _is_proposed(modality: Modality, there: set[str]) -> bool:
+    return modality.first_recipe is not None and modality.settings().needs <= there
 
 
 def _streams(video: bool, keypoints: bool, size: Size) -> dict[str, str]:
@@ -173,8 +178,7 @@ def _streams(video: bool, keypoints: bool, size: Size) -> dict[str, str]:
         streams["joint"] = f"{{corpus: {CORPUS}, input: joint, network: {pose}, recipe: heatmaps}}"
         streams["limb"] = f"{{corpus: {CORPUS}, input: limb, network: {pose}, recipe: heatmaps}}"
         streams["skeleton"] = f"{{corpus: {CORPUS}, input: skeleton, network: {graph}, recipe: skeletons}}"
-    kinds = (["rgb", "taylor", "flow"] if video else []) + (["depth"] if video and keypoints else [])
-    for kind in kinds:
+    for kind in _proposed(video, keypoints):
         streams[kind] = f"{{corpus: {CORPUS}, input: {kind}, network: {swin}, recipe: {kind}}}"
     return streams
 
