@@ -15,7 +15,7 @@ from fixtures.project import TINY, Project
 from microgesture.workflow.preflight import estimate_run
 from microgesture.workflow.read_plan import read_plan
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("one finished run")]
 
 FLOW_ONLY = Counter(train_stream=1, predict_stream=1, fuse_streams=1, write_submission=1)
 
@@ -60,26 +60,18 @@ def test_the_first_run_makes_everything_once(finished):
     assert "Validation split" in finished.printed
 
 
-def test_a_second_run_does_nothing(project):
-    assert project.run() == Counter()
-
-
 def test_fusion_weights_never_retrain(project):
     project.config["ensembles"] = {"final": {"streams": ["joint", "flow"], "weights": {"joint": 0.9, "flow": 0.1}}}
     project.write_config()
     assert project.run() == Counter(fuse_streams=1, write_submission=1)
 
 
-def test_the_order_of_keys_spellings_and_comments_do_nothing(project):
+def test_the_order_of_keys_spellings_comments_and_a_fresh_checkout_do_nothing(project):
     project.config = {key: project.config[key] for key in reversed(project.config)}
     project.config["recipes"]["flow"] = dict(reversed(project.config["recipes"]["flow"].items()))
     project.write_config()
     project.edit("config.yaml", "learning_rate: 0.001", "learning_rate: 1.0e-3  # the same number")
     project.edit("src/microgesture/streams/train.py", "\ndef train(", "\n# A comment.\ndef train(")
-    assert project.run() == Counter()
-
-
-def test_a_fresh_checkout_does_nothing(project):
     for path in [
         *project.folder.glob("src/**/*.py"),
         *project.folder.glob("workflow/**/*"),
@@ -92,17 +84,6 @@ def test_a_fresh_checkout_does_nothing(project):
 def test_a_learning_rate_retrains_one_stream(project):
     project.config["recipes"]["flow"]["learning_rate"] = 0.002
     project.write_config()
-    assert project.run() == FLOW_ONLY
-
-
-def test_a_failed_training_is_made_good_after_the_cause_is_gone(project):
-    project.config["recipes"]["flow"]["learning_rate"] = 0.002
-    project.write_config()
-    in_the_way = project.folder / "results/streams/flow/.scratch"
-    shutil.rmtree(in_the_way, ignore_errors=True)
-    in_the_way.write_text("not a folder")
-    assert project.run(fails=True) == Counter()
-    in_the_way.unlink()
     assert project.run() == FLOW_ONLY
 
 
@@ -274,3 +255,19 @@ def test_the_preflight_of_a_run_knows_its_sizes_and_times(project):
     assert (flow.done, flow.to_do, flow.bytes_now) == (1, 1, whole[kept])
     assert flow.bytes_to_come == pytest.approx(whole[removed], rel=0.2)
     assert flow.hours_to_come > 0
+
+
+def test_views_of_every_class_are_drawn(project):
+    project.config["view"] = {"cell": 48}
+    project.write_config()
+    made = project.run("views")
+    assert (made["view_clips"], made["views"]) == (1, 1)
+    folder = project.folder / "results/views/imigue"
+    listed = pd.read_csv(folder / "views.csv")
+    assert len(listed) >= 8
+    assert listed.groupby("class").size().max() == 2
+    assert all((folder / name).stat().st_size > 1000 for name in [*listed.sheet, *listed.video])
+    project.config["view"] = {"clips": 1, "cell": 48}
+    project.write_config()
+    assert project.run("views") == Counter(view_clips=1, views=1)
+    assert pd.read_csv(folder / "views.csv").groupby("class").size().max() == 1
