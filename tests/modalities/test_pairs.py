@@ -41,8 +41,8 @@ def pair_of(folder, path_T2, stored, **recipe):
     assert Shard(files["rgb"][0]).shape("c") == (N_FRAMES, *stored, 3)
     plain = {"size": SIZE, "heatmap_size": SIZE, "sigma": 1, "mean": (0, 0, 0), "std": (1, 1, 1), "color_jitter": 0}
     step = make_step("rgb", "joint", **plain | recipe).model_copy(update={"margin": MARGIN})
-    training = "views" not in recipe
-    views = {} if training else {"num_clips": recipe["views"], "num_crops": recipe["crops"]}
+    training = "num_clips" not in recipe
+    views = {} if training else {"num_clips": recipe["num_clips"], "num_crops": recipe["num_crops"]}
     return step, ClipDataset(clips.usable, files, step, training=training, **views)
 
 
