@@ -1,7 +1,6 @@
 """Our own files are safetensors, Parquet, Arrow, JSON and CSV: no pickle is written, and one module reads them."""
 
 import ast
-from collections import defaultdict
 from pathlib import Path
 
 import pytest
