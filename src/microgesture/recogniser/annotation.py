@@ -68,7 +68,7 @@ def bands(
     for segment in segments:
         corners = (across(segment.start), text + 2, across(segment.end + 1), text + strip - 3)
         draw.rectangle(corners, fill=colour_of(segment.label))
-    # A class whose script no font has is called by its number.
+    # A class whose script the font lacks is called by its number.
     names = [name if can_write(name) else f"class {label}" for label, name in enumerate(classes)]
 
     def band(frame: int) -> np.ndarray:
