@@ -37,8 +37,8 @@ localrules:
 
 
 include: "workflow/rules/corpus.smk"
-include: "workflow/rules/keypoints.smk"
-include: "workflow/rules/videos.smk"
+include: "workflow/rules/skeletons.smk"
+include: "workflow/rules/modalities.smk"
 include: "workflow/rules/streams.smk"
 include: "workflow/rules/ensemble.smk"
 include: "workflow/rules/views.smk"

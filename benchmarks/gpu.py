@@ -30,11 +30,12 @@ from microgesture.config.modalities import HEATMAPS, SKELETONS
 from microgesture.config.networks import NetworkSettings
 from microgesture.config.recipes import Recipe
 from microgesture.config.whole import load_config
+from microgesture.machine.precision import autocast
+from microgesture.machine.resources import Resources
 from microgesture.networks import build
 from microgesture.skeletons.keypoints import Selection, selection_named
 from microgesture.streams.augment import input_channels, network_input
-from microgesture.streams.batches import Machine, autocast
-from microgesture.streams.losses import total_focal_loss
+from microgesture.streams.cross_entropy import total_focal_loss
 from microgesture.streams.optimizers import make_optimizer
 from microgesture.streams.samples import Sample
 
@@ -72,7 +73,7 @@ class Workload(NamedTuple):
     @property
     def clips(self) -> int:
         """Clips that one device takes at once."""
-        return self.recipe.device_batch or self.recipe.batch
+        return self.recipe.micro_batch_size or self.recipe.batch_size
 
 
 class Way(NamedTuple):
@@ -206,7 +207,7 @@ def measure(work: Workload, way: Way, steps: int, device: torch.device) -> tuple
 
     def step() -> None:
         x = make_input()
-        with autocast(recipe, device):
+        with autocast(recipe.precision, device):
             logits = called(*x)
         loss = total_focal_loss(logits, batch.label, weight_K, recipe.label_smoothing) / work.clips
         optimizer.zero_grad()
@@ -258,7 +259,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--results", type=Path, default=ROOT / "benchmarks/RESULTS.md", help="file to add the table to")
     chosen = parser.parse_args(arguments)
 
-    device = Machine(chosen.device, threads=torch.get_num_threads()).prepare()
+    device = Resources(chosen.device, threads=torch.get_num_threads()).prepare()
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else f"CPU ({platform.machine()})"
     peak, source = bf16_peak(name, device)
     said = [

@@ -101,7 +101,7 @@ def run_stages(corpus: Path, results: Path, shards: int) -> dict[str, Cost]:
         )
         root = json.dumps({"root": str(corpus)})
         costs["skeletons"].append(run("skeletons", "--settings", root, *place, "--output", skeletons))
-        chosen = "--settings", '{"selection": "22"}', "--skeletons", skeletons
+        chosen = "--settings", '{"keypoints": {"selection": "22"}}', skeletons
         costs["keypoints"].append(run("keypoints", *chosen, *place, "--output", keypoints))
     check(table, sorted(results.glob("keypoints/scale/*.arrow")))
     return {

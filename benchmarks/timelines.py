@@ -10,17 +10,42 @@ in either). Thresholds are to be chosen on val; test is for the last word.
 
 import argparse
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 
 from microgesture.config.predictions import STILLNESS, THRESHOLD, FindingSettings
+from microgesture.machine.resources import Resources
 from microgesture.recogniser.finding import segments_of
 from microgesture.recogniser.scoring import Scorer
-from microgesture.recogniser.segments import Segment, count_found
+from microgesture.recogniser.segments import Segment
 from microgesture.recogniser.windows import find_recording
 from microgesture.storage.clips import Clips, read_clips
-from microgesture.streams.batches import Machine
+
+
+def overlap(one: Segment, other: Segment) -> float:
+    """Frames that both have, as a share of those that either has, 0 to 1."""
+    common = min(one.end, other.end) - max(one.start, other.start) + 1
+    either = max(one.end, other.end) - min(one.start, other.start) + 1
+    return max(common, 0) / either
+
+
+def count_found(found: Sequence[Segment], truth: Sequence[Segment], least: float = 0.3) -> int:
+    """How many true segments have a found one of their class that overlaps them by more than ``least``.
+
+    Each found segment stands for one true one; pairs are made in order of their overlap.
+    """
+    pairs = sorted(
+        ((overlap(a, b), i, j) for i, a in enumerate(found) for j, b in enumerate(truth) if a.label == b.label),
+        reverse=True,
+    )
+    used, met = set(), set()
+    for share, i, j in pairs:
+        if share > least and i not in used and j not in met:
+            used.add(i)
+            met.add(j)
+    return len(met)
 
 
 def true_segments(clips: Clips, recording: str, answers: dict[str, str]) -> list[Segment]:
@@ -52,7 +77,7 @@ def main() -> None:
     answers = dict(pd.read_csv(truth, dtype=str)[["Id", "Target"]].to_numpy().tolist())
     clips = read_clips(options.results / "clips" / f"{options.corpus}.parquet")
     files = clips.table[clips.table.split == options.split].groupby("recording").first()
-    scorer = Scorer(options.model, Machine("cpu"))
+    scorer = Scorer(options.model, Resources("cpu"))
     totals = [0, 0, 0]
     for name in options.recordings or files.index:
         started = time.monotonic()

@@ -2,7 +2,6 @@ import io
 import sys
 
 from microgesture import progress as bars
-from microgesture.streams.history import epochs_to_do
 
 
 class Terminal(io.StringIO):
@@ -33,35 +32,53 @@ def test_without_a_terminal_there_is_one_line_at_the_end(monkeypatch):
     assert "\r" not in pipe.getvalue()
 
 
-def test_epochs_have_a_bar_with_what_the_last_one_gave(monkeypatch):
-    terminal = writing_to(Terminal(), monkeypatch)
+def two_of_three_epochs():
     history = []
-    for _ in epochs_to_do("joint", 2, history):
-        history.append({"train_loss": 1.5, "val_loss": 1.0, "val_accuracy": 0.25, "val_balanced_accuracy": 0.25})
+    for epoch in bars.progress(range(1, 3), "train joint", 3, "epoch", done=1, results=lambda: f"loss {history[-1]}"):
+        history.append(1.5 - epoch)
+
+
+def test_results_stand_beside_the_bar(monkeypatch):
+    terminal = writing_to(Terminal(), monkeypatch)
+    two_of_three_epochs()
     assert "train joint: 100%|" in terminal.getvalue()
-    assert "loss 1.50, val accuracy 25.0%" in terminal.getvalue()
+    assert "3/3" in terminal.getvalue()
+    assert "loss -0.5" in terminal.getvalue()
+
+
+def test_results_stand_at_the_end_of_the_line(monkeypatch):
+    pipe = writing_to(io.StringIO(), monkeypatch)
+    two_of_three_epochs()
+    assert pipe.getvalue().startswith("train joint: 2 epochs in ")
+    assert pipe.getvalue().endswith(" s, loss -0.5\n")
+
+
+def test_a_work_that_is_done_shows_nothing(monkeypatch):
+    pipe = writing_to(io.StringIO(), monkeypatch)
+    assert list(bars.progress(range(3, 3), "train joint", 3, "epoch", done=3, results=lambda: 1 / 0)) == []
+    assert pipe.getvalue() == ""
 
 
 def test_a_long_part_has_a_second_bar_that_goes_away(monkeypatch):
     terminal = writing_to(Terminal(), monkeypatch)
     monkeypatch.setattr(bars, "BRIEF", 0)
-    assert list(bars.part_progress(range(4, 6), "epoch 3", 6, done=4)) == [4, 5]
+    assert list(bars.progress(range(4, 6), "epoch 3", 6, done=4, part=True)) == [4, 5]
     assert "epoch 3:  67%|" in terminal.getvalue()
     assert terminal.getvalue().endswith("\r")
 
 
 def test_a_brief_part_has_none(monkeypatch):
     terminal = writing_to(Terminal(), monkeypatch)
-    assert list(bars.part_progress(range(2), "epoch 3", 2)) == [0, 1]
+    assert list(bars.progress(range(2), "epoch 3", 2, part=True)) == [0, 1]
     assert terminal.getvalue().strip() == ""
 
 
 def test_a_part_is_never_seen_without_a_terminal_or_if_it_is_quiet(monkeypatch):
     pipe = writing_to(io.StringIO(), monkeypatch)
     monkeypatch.setattr(bars, "BRIEF", 0)
-    assert list(bars.part_progress(range(2), "epoch 3", 2)) == [0, 1]
+    assert list(bars.progress(range(2), "epoch 3", 2, part=True)) == [0, 1]
     terminal = writing_to(Terminal(), monkeypatch)
-    assert list(bars.part_progress(range(2), "epoch 3", 2, quiet=True)) == [0, 1]
+    assert list(bars.progress(range(2), "epoch 3", 2, part=True, quiet=True)) == [0, 1]
     assert pipe.getvalue() == terminal.getvalue() == ""
 
 

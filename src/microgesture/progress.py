@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
 from contextvars import ContextVar
 from typing import TypeVar
@@ -14,36 +14,44 @@ BRIEF = 5  # seconds after which a part of a longer work gets a bar of its own
 _inside: ContextVar[bool] = ContextVar("inside", default=False)  # whether an item of another bar is worked on
 
 
-def progress(items: Iterable[T], title: str, total: int, unit: str = "clip") -> Iterator[T]:
+def progress(
+    items: Iterable[T],
+    title: str,
+    total: int,
+    unit: str = "clip",
+    *,
+    done: int = 0,
+    part: bool = False,
+    quiet: bool = False,
+    results: Callable[[], str] | None = None,
+) -> Iterator[T]:
     """Pass the items on under a bar named ``title``; without a terminal print one line at the end instead.
 
-    While the items of another such bar are worked on, it is one of a part: seen if it takes longer than some seconds,
-    gone when it is done, and without a line.
+    Of ``total`` items ``done`` were done before. What ``results`` returns after an item stands beside the bar, and at
+    the end of the line. While the items of another such bar are worked on, or with ``part``, the bar is one of a part:
+    it appears after some seconds, goes away at the end, and there is no line. With ``quiet`` nothing is shown.
     """
-    seen, inside = sys.stderr.isatty(), _inside.get()
-    options = {"unit": unit, "dynamic_ncols": True, "leave": not inside, "delay": BRIEF if inside else 0}
-    started = time.monotonic()
-    done = 0
+    terminal, part = sys.stderr.isatty(), part or _inside.get()
+    options = {"unit": unit, "dynamic_ncols": True, "leave": not part, "delay": BRIEF if part else 0}
+    started, before = time.monotonic(), done
+    # tqdm has a lock that is shared with forked processes, and one that is killed may hold it for ever.
+    seen = terminal and not quiet
+    bar = tqdm(desc=title, total=total, initial=done, **options) if seen else nullcontext()
+    outside = _inside.get()
     try:
-        # tqdm has a lock that is shared with forked processes, and one that is killed may hold it for ever.
-        with tqdm(items, desc=title, total=total, **options) if seen else nullcontext(items) as bar:
-            for item in bar:
+        with bar:
+            for item in items:
                 _inside.set(True)
                 yield item
-                _inside.set(inside)
+                _inside.set(outside)
                 done += 1
+                if seen:
+                    bar.set_postfix_str(results() if results else "", refresh=False)
+                    bar.update()
     finally:
-        _inside.set(inside)
-    if not seen and not inside:
-        seconds = time.monotonic() - started
-        print(f"{title}: {done} {unit}s in {seconds:.1f} s", file=sys.stderr, flush=True)
-
-
-def part_progress(items: Iterable[T], title: str, total: int, done: int = 0, *, quiet: bool = False) -> Iterator[T]:
-    """Pass the items on, a part of a longer work of which ``done`` are done, under a second bar that goes away again.
-
-    It is shown where the part takes longer than some seconds; without a terminal or with ``quiet`` nothing is.
-    """
-    options = {"unit": "step", "dynamic_ncols": True, "leave": False, "delay": BRIEF}
-    seen = sys.stderr.isatty() and not quiet
-    yield from tqdm(items, desc=title, total=total, initial=done, **options) if seen else items
+        _inside.set(outside)
+    if done > before and not (terminal or part or quiet):
+        text = f", {results()}" if results else ""
+        print(
+            f"{title}: {done - before} {unit}s in {time.monotonic() - started:.1f} s{text}", file=sys.stderr, flush=True
+        )

@@ -22,7 +22,7 @@ def benchmark():
 
 @pytest.fixture
 def configfile(tmp_path):
-    pair = {"frames": 2, "size": 32, "heatmap_frames": 8, "heatmap_size": 8, "batch": 4, "device_batch": 2}
+    pair = {"frames": 2, "size": 32, "heatmap_frames": 8, "heatmap_size": 8, "batch_size": 4, "micro_batch_size": 2}
     network = {
         "joint": {"name": "poseconv3d", "width": 4},
         "video": {"name": "video_swin", "width": 8, "depths": [1, 1]},
@@ -38,11 +38,11 @@ def configfile(tmp_path):
         "flow": {"input": "flow", "network": network["video"], "recipe": "other"},
         "depth": {"input": "depth", "network": network["video"], "recipe": "another"},
     }
-    video = {"frames": 4, "size": 32, "batch": 2, "precision": "bf16"}
+    video = {"frames": 4, "size": 32, "batch_size": 2, "precision": "bf16"}
     config = {
         "corpora": {"own": {"format": "manifest", "root": "own"}},
         "recipes": {
-            "heatmaps": {"frames": 4, "size": 16, "batch": 2},
+            "heatmaps": {"frames": 4, "size": 16, "batch_size": 2},
             "video": video,
             "other": {**video, "optimizer": "adamw", "clip_norm": None},
             "another": video,
@@ -71,7 +71,7 @@ def test_each_network_is_measured_in_each_way(benchmark, configfile, tmp_path, c
         ["poseconv3d", "joint", "2"],
         ["poseconv3d", "limb", "2"],
         ["slowonly", "rgb", "2"],
-        ["rgbposeconv3d", "rgb, limb", "2"],  # device_batch
+        ["rgbposeconv3d", "rgb, limb", "2"],  # micro_batch_size
         ["video_swin tiny", "rgb", "2"],  # and taylor, whose steps are the same
         ["video_swin tiny", "flow", "2"],
         ["video_swin tiny", "depth", "2"],

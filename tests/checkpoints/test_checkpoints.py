@@ -10,7 +10,7 @@ from torch import nn
 
 from fixtures.openmmlab import POSECONV3D, SLOWONLY, PairRecognizer, Recognizer
 from microgesture.checkpoints.layouts import adapt, translate
-from microgesture.config.networks import NetworkSettings
+from microgesture.config.networks import Network
 from microgesture.errors import InputError
 from microgesture.networks import build
 from microgesture.networks.compat import prepare_torchvision
@@ -25,7 +25,7 @@ CLASSES = ("wave", "nod", "shake")
 
 
 def network(channels, classes=3, **settings):
-    return build(TypeAdapter(NetworkSettings).validate_python(settings), channels, classes)
+    return build(TypeAdapter(Network).validate_python(settings), channels, classes)
 
 
 def settled(module, seed=0):

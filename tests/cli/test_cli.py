@@ -19,14 +19,14 @@ def test_every_stage_explains_itself_and_its_settings(stage, capsys):
 def test_a_misspelt_setting_is_a_sentence_and_not_a_traceback(tmp_path, capsys):
     shard = tmp_path / "0000.arrow"
     shard.touch()
-    command = ["taylor", "--rgb", str(shard), "--output", str(tmp_path / "out"), "--settings", '{"termz": 3}']
+    command = ["taylor", str(shard), "--output", str(tmp_path / "out"), "--settings", '{"taylor": {"termz": 3}}']
     assert main(command) == 1
     assert "unknown key 'termz'; did you mean 'terms'?" in capsys.readouterr().err
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path, capsys):
     with pytest.raises(SystemExit, match="2"):
-        main(["taylor", "--rgb", str(tmp_path / "nope.arrow"), "--output", "out"])
+        main(["taylor", str(tmp_path / "nope.arrow"), "--output", "out"])
     assert "nope.arrow" in re.sub(r"[\s│]+", "", capsys.readouterr().err)
 
 

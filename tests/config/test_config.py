@@ -50,6 +50,11 @@ def change(raw, path, value):
     [
         ("taylor.termz", 3, "taylor: unknown key 'termz'; did you mean 'terms'?"),
         ("recipes.videos.epocs", 3, "recipes.videos: unknown key 'epocs'; did you mean 'epochs'?"),
+        ("recipes.videos.batch", 8, "recipes.videos: key 'batch' is now called 'batch_size'"),
+        ("recipes.videos.device_batch", 8, "recipes.videos: key 'device_batch' is now called 'micro_batch_size'"),
+        ("recipes.videos.keep", "best", "recipes.videos: key 'keep' is now called 'keep_checkpoint'"),
+        ("recipes.videos.keep_checkpoint", "best", "recipes.videos.keep_checkpoint: .* 'best_accuracy' or 'last'"),
+        ("emotion", {"corpus": "imigue", "recipe": {"batch": 8}}, "emotion.recipe: key 'batch' .* 'batch_size'"),
         ("sead", 3, "unknown key 'sead'; did you mean 'seed'?"),
         ("shards", 0, "shards: Input should be greater than or equal to 1, not 0"),
         ("taylor.window", 5, "taylor.window is 5, but 3 terms need differences over 6 frames"),

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -12,6 +14,7 @@ from fixtures.release_files import (
     write_video,
 )
 from microgesture.corpora import list_clips, provides, smg
+from microgesture.corpora.labels import split_of_recording
 from microgesture.errors import InputError
 
 SKELETONS = "smg_data_phase1/smg_skeleton_{}"
@@ -34,7 +37,7 @@ def test_the_table_has_the_published_classes_and_subjects():
         "Illustrative hand gestures",
     )
     assert tuple(map(str, range(1, 18))) == smg.TARGETS
-    splits = [smg._official_split(f"Sample{number:04d}") for number in range(1, 41)]
+    splits = [split_of_recording(f"Sample{number:04d}", Path("x.csv"), smg.OFFICIAL_SPLITS) for number in range(1, 41)]
     assert splits == ["train"] * 30 + ["val"] * 5 + ["test"] * 5
 
 

@@ -12,6 +12,7 @@ import yaml
 from pydantic import TypeAdapter
 from snakemake.cli import get_argument_parser
 
+from fixtures.rules import rule_texts
 from microgesture.cli import app
 from microgesture.config.recipes import Recipe
 from microgesture.config.whole import Config
@@ -130,11 +131,7 @@ def test_commands_that_pages_show_are_real():
 
 def test_targets_and_options_of_snakemake_that_pages_show_are_real():
     parser = get_argument_parser()
-    rules = {
-        name
-        for file in ROOT.glob("workflow/rules/*.smk")
-        for name in re.findall(r"^rule (\w+):", file.read_text(), re.M)
-    }
+    rules = set(rule_texts())
     shown = list(commands_of("snakemake"))
     assert shown
     for page, words in shown:

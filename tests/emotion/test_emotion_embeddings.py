@@ -6,12 +6,13 @@ from fixtures.fused_clips import fused_of, step_of, write_stores
 from fixtures.training_clips import draw_video, make_clips, make_step, write_shards
 from microgesture.emotion.embeddings import embed, read_embeddings
 from microgesture.errors import InputError, UnusableClip
+from microgesture.machine.resources import Resources
 from microgesture.networks import build
 from microgesture.skeletons.keypoints import SELECTIONS
 from microgesture.storage.scores import read_scores
 from microgesture.storage.shards import write_shard
 from microgesture.streams.augment import input_channels, step_input
-from microgesture.streams.batches import Machine, load_batches
+from microgesture.streams.batches import load_batches
 from microgesture.streams.predict import network_of, predict
 from microgesture.streams.samples import ClipDataset
 from microgesture.streams.weights import About, save_weights
@@ -32,11 +33,11 @@ def a_stream(folder, *inputs):
 def test_every_usable_clip_is_seen_and_the_logits_are_those_of_prediction(tmp_path):
     _, clips, shards, model, step = a_stream(tmp_path, "rgb")
     clips.table.loc[2, "status"] = "quarantined"
-    embed(clips, shards, model, step, build, tmp_path / "seen.parquet", Machine("cpu"))
+    embed(clips, shards, model, step, build, tmp_path / "seen.parquet", Resources("cpu"))
     seen = read_embeddings(tmp_path / "seen.parquet")
     assert list(seen) == [f"c{row}" for row in range(10) if row != 2]
     outputs = {split: tmp_path / f"{split}.parquet" for split in ("val", "test")}
-    predict(clips, shards, model, step, build, outputs, Machine("cpu"))
+    predict(clips, shards, model, step, build, outputs, Resources("cpu"))
     for path in outputs.values():
         for clip_id, logits_K in read_scores(path).logits.items():
             np.testing.assert_allclose(seen[clip_id].logits_K, logits_K, atol=1e-5)
@@ -44,7 +45,7 @@ def test_every_usable_clip_is_seen_and_the_logits_are_those_of_prediction(tmp_pa
 
 def test_features_are_the_mean_over_all_views(tmp_path):
     network, clips, shards, model, step = a_stream(tmp_path, "rgb")
-    embed(clips, shards, model, step, build, tmp_path / "seen.parquet", Machine("cpu"))
+    embed(clips, shards, model, step, build, tmp_path / "seen.parquet", Resources("cpu"))
     data = ClipDataset(clips.usable, shards, step, training=False, views=3)
     views = []
     for view in range(3):
@@ -60,9 +61,9 @@ def test_a_clip_without_the_input_has_no_embedding_and_other_files_are_none(tmp_
     _, clips, shards, model, step = a_stream(tmp_path, "rgb")
     made = [(f"c{row}", draw_video(label, row)) for row, label in enumerate(LABELS)]
     write_shard(shards["rgb"][0], [*made[:9], ("c9", UnusableClip("the video is truncated"))], "jpeg")
-    embed(clips, shards, model, step, build, tmp_path / "seen.parquet", Machine("cpu"))
+    embed(clips, shards, model, step, build, tmp_path / "seen.parquet", Resources("cpu"))
     assert "c9" not in read_embeddings(tmp_path / "seen.parquet")
-    predict(clips, shards, model, step, build, {"val": tmp_path / "val.parquet"}, Machine("cpu"))
+    predict(clips, shards, model, step, build, {"val": tmp_path / "val.parquet"}, Resources("cpu"))
     with pytest.raises(InputError, match="holds no embeddings"):
         read_embeddings(tmp_path / "val.parquet")
 
@@ -70,7 +71,7 @@ def test_a_clip_without_the_input_has_no_embedding_and_other_files_are_none(tmp_
 def test_a_network_that_shows_no_features_is_refused(tmp_path):
     _, clips, shards, model, step = a_stream(tmp_path, "rgb", "joint")
     with pytest.raises(InputError, match="its network shows no features; name another one under emotion"):
-        embed(clips, shards, model, step, build, tmp_path / "seen.parquet", Machine("cpu"))
+        embed(clips, shards, model, step, build, tmp_path / "seen.parquet", Resources("cpu"))
 
 
 def test_a_fused_stream_gives_features_even_of_clips_that_lack_an_input(tmp_path):
@@ -79,9 +80,9 @@ def test_a_fused_stream_gives_features_even_of_clips_that_lack_an_input(tmp_path
     torch.manual_seed(0)
     network = network_of(step, build, 2)
     save_weights(tmp_path / "model.safetensors", network.state_dict(), About("s", step.inputs, ("wave", "nod")))
-    embed(clips, shards, tmp_path / "model.safetensors", step, build, tmp_path / "seen.parquet", Machine("cpu"))
+    embed(clips, shards, tmp_path / "model.safetensors", step, build, tmp_path / "seen.parquet", Resources("cpu"))
     predict(
-        clips, shards, tmp_path / "model.safetensors", step, build, {"val": tmp_path / "val.parquet"}, Machine("cpu")
+        clips, shards, tmp_path / "model.safetensors", step, build, {"val": tmp_path / "val.parquet"}, Resources("cpu")
     )
     seen, scores = read_embeddings(tmp_path / "seen.parquet"), read_scores(tmp_path / "val.parquet")
     assert len(seen) == 10

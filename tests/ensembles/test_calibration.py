@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from scipy.special import softmax
 
 from fixtures.made_up_scores import as_scores, made_up_stream
-from microgesture.ensembles.fusion import fit_fusion, fit_temperature, fuse, grid_weights, stack, stacked
+from microgesture.ensembles.calibration import fit_temperature
+from microgesture.ensembles.fusion import fit_fusion, fuse, stack, stacked
+from microgesture.ensembles.rules.grid import grid_weights
 from microgesture.measures.metrics import expected_calibration_error, measure
 
 

@@ -6,8 +6,10 @@ import pytest
 from scipy.special import softmax
 
 from fixtures.made_up_scores import as_scores, made_up_stream
+from microgesture.ensembles.calibration import fit_temperature
 from microgesture.ensembles.ensemble import HeldOut, hold_out, predict_split, run_ensemble, summarise
-from microgesture.ensembles.fusion import Fusion, fit_temperature
+from microgesture.ensembles.fusion import Fusion
+from microgesture.ensembles.rules.weighted_mean import WeightedMean
 from microgesture.errors import InputError
 from microgesture.storage.clips import Clips
 from microgesture.storage.scores import Scores, read_said, write_scores
@@ -16,7 +18,7 @@ CLASSES = ("wave", "nod", "shrug", "point")
 
 
 def fusion_of(temperatures, weights):
-    return Fusion(np.array(temperatures, float), np.array(weights, float))
+    return Fusion(np.array(temperatures, float), WeightedMean(np.array(weights, float)))
 
 
 def clips_of(labels_N, splits, status="ok"):
@@ -106,7 +108,7 @@ def test_with_folds_other_clips_are_predicted_with_what_all_of_them_fit():
     held_out, fusion = hold_out(clips, scores, FOLD, "search", True)
     as_val = hold_out(clips_of(labels_N, "val"), scores, None, "search", True)[1]
     assert len(held_out.clip_ids) == 72
-    np.testing.assert_array_equal(fusion.weights_S, as_val.weights_S)
+    np.testing.assert_array_equal(fusion.rule.weights_S, as_val.rule.weights_S)
     np.testing.assert_array_equal(fusion.temperatures_S, as_val.temperatures_S)
     assert all((each.temperatures_S != fusion.temperatures_S).any() for each in held_out.fusions)
 

@@ -263,35 +263,38 @@ def torch_storage(count):
     return file.getvalue()
 
 
+def rebuilt(offset, shape, strides):
+    """A tensor as PyTorch's pickles make theirs, of a storage of four numbers."""
+    return Calls(torch._utils._rebuild_tensor_v2, storage_of(4), offset, shape, strides, False, None)
+
+
 F8 = np.dtype("f8")
 
 
 @pytest.mark.parametrize(
     ("odd", "message"),
     [
-        (reconstructed((10**12,), F8, bytes(8)), "an array that has not the bytes of its shape"),
-        (reconstructed((-1, -1), F8, bytes(8)), "an array that has not the bytes of its shape"),
-        (reconstructed((2**40, 0), F8, bytes(8)), "an array that has not the bytes of its shape"),
-        (reconstructed((1,), F8, [1.0]), "an array of objects"),
+        (reconstructed((10**12,), F8, bytes(8)), "cannot reshape"),
+        (reconstructed((-1, -1), F8, bytes(8)), "only specify one unknown dimension"),
+        (reconstructed((2**40, 0), F8, bytes(8)), "cannot reshape"),
+        (reconstructed((1,), F8, [1.0]), "a bytes-like object is required"),
         (reconstructed((1,), np.dtype("U4"), bytes(16)), "an array of 'U4'"),
         (reconstructed((1,), np.dtype([("a", "f8")]), bytes(8)), "an array of 'V8'"),
-        (Calls(torch._utils._rebuild_tensor_v2, storage_of(4), 0, (5,), (1,), False, None), "larger than its storage"),
-        (Calls(torch._utils._rebuild_tensor_v2, storage_of(4), 3, (2,), (1,), False, None), "larger than its storage"),
-        (
-            Calls(torch._utils._rebuild_tensor_v2, storage_of(4), -4, (2,), (1,), False, None),
-            "a tensor of no known shape",
-        ),
-        (
-            Calls(torch._utils._rebuild_tensor_v2, storage_of(4), 0, (10**9,), (0,), False, None),
-            "larger than its storage",
-        ),
-        (Calls(torch._utils._rebuild_tensor_v2, storage_of(4), 0, (2, 2), (1, 2), False, None), "is not contiguous"),
-        (Calls(torch._utils._rebuild_tensor_v2, "storage", 0, (2,), (1,), False, None), "a tensor without storage"),
+        (rebuilt(0, (5,), (1,)), "storage of size 16"),
+        (rebuilt(3, (2,), (1,)), "storage of size 16"),
+        (rebuilt(-4, (2,), (1,)), "invalid storage offset -4"),
+        (rebuilt(0, (10**9,), (0,)), "larger than its storage"),
+        (Calls(torch._utils._rebuild_tensor_v2, "storage", 0, (2,), (1,), False, None), "'str' object"),
     ],
 )
 def test_arrays_that_are_not_what_they_say_are_refused(tmp_path, odd, message):
     with pytest.raises(InputError, match=message):
         read_numbers(dumped(tmp_path / "odd.pkl", odd))
+
+
+def test_a_transposed_tensor_is_read(tmp_path):
+    file = dumped(tmp_path / "their.pkl", torch.arange(6).reshape(2, 3).T)
+    assert read_numbers(file).array.tolist() == [[0, 3], [1, 4], [2, 5]]
 
 
 @pytest.mark.parametrize(
@@ -301,7 +304,7 @@ def test_arrays_that_are_not_what_they_say_are_refused(tmp_path, odd, message):
         (b"]p99999999999\n.", "a count beyond its length"),
         (b"\x80\x05\x96" + struct.pack("<Q", 2**40) + b"abc.", "expected 1099511627776 bytes"),
         (b"\x80\x02X" + struct.pack("<I", 2**31) + b"abc.", "expected 2147483648 bytes"),
-        (b"\x80\x02cnumpy\ndtype\n}U\x01aK\x01sb.", "a function that is to be changed"),
+        (b"\x80\x02cnumpy\ndtype\n}U\x01aK\x01sb.", "invalid partial state"),
         (b"\x80\x02cnumpy\ndtype\n)\x81.", "NEWOBJ"),
         (b"\x80\x02U\x01aQ.", "persistent"),
         (b"\x80\x02\x82\x01.", "unregistered extension code"),

@@ -21,10 +21,10 @@ from microgesture.corpora import list_clips
 from microgesture.ensembles.ensemble import run_ensemble
 from microgesture.ensembles.pseudo_labels import make_pseudo_labels, read_pseudo_labels, sure_clips, with_pseudo_labels
 from microgesture.errors import InputError
+from microgesture.machine.resources import Resources
 from microgesture.networks import build
 from microgesture.storage.clips import Clips, write_clips
 from microgesture.storage.scores import Scores, read_said, write_scores
-from microgesture.streams.batches import Machine
 from microgesture.streams.train import train
 from microgesture.workflow.plan import Plan
 
@@ -154,7 +154,7 @@ def test_training_on_pseudo_labels_reads_no_test_label(tmp_path):
     for planted in ([None] * 6, [1 - label for label in labels[14:]]):
         clips = with_pseudo_labels(make_clips(splits, [*labels[:14], *planted]), {"c14": 0, "c15": 1})
         model, card = tmp_path / "model.safetensors", tmp_path / "card.json"
-        train(clips, shards, step, build, model, card, tmp_path / "scratch", Machine("cpu"))
+        train(clips, shards, step, build, model, card, tmp_path / "scratch", Resources("cpu"))
         assert sum(json.loads(card.read_text())["train_clips"]) == 16
         made.append(model.read_bytes())
     assert made[0] == made[1]

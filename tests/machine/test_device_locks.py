@@ -14,7 +14,7 @@ import torch
 import microgesture.machine.gpus as gpus
 from microgesture.errors import InputError
 from microgesture.machine.device_locks import held
-from microgesture.streams.batches import Machine
+from microgesture.machine.resources import Resources
 
 FOUR = ("a", "b", "c", "d")
 
@@ -122,6 +122,6 @@ def test_a_training_runs_on_the_gpus_it_holds(monkeypatch, tmp_path):
     see(monkeypatch, tmp_path, "one", "two", "three")
     current = []
     monkeypatch.setattr(torch.cuda, "set_device", current.append)
-    machine = Machine("cuda", devices=2, gpus=(2, 1))
+    machine = Resources("cuda", devices=2, gpus=(2, 1))
     assert [str(machine.prepare(rank)) for rank in (0, 1)] == ["cuda:2", "cuda:1"]
     assert current == [2, 1]

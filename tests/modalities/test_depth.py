@@ -6,8 +6,9 @@ import pandas as pd
 import pytest
 
 from microgesture.errors import InputError, UnusableClip
-from microgesture.modalities.depth import make_depth, to_stored
+from microgesture.modalities.depth import make_depth
 from microgesture.modalities.skeleton_depth import fill_short_gaps, joint_nearness, skeleton_depth
+from microgesture.modalities.stored_depth import to_stored
 from microgesture.skeletons.keypoints import SELECTIONS
 from microgesture.storage.clips import SCHEMA, Clips
 from microgesture.storage.shards import Shard, write_shard

@@ -3,7 +3,8 @@ import numpy as np
 import pytest
 
 from microgesture.errors import InputError, UnusableClip
-from microgesture.modalities.flow import BACKENDS, DISFlow, from_stored, make_flow, mirror_flow, to_stored
+from microgesture.modalities.flow import BACKENDS, DISFlow, make_flow
+from microgesture.modalities.stored_flow import from_stored, mirror_flow, to_stored
 from microgesture.storage.shards import Shard, write_shard
 
 INSIDE = np.s_[:, 16:-16, 16:-16]  # away from the border, where what moves in was not to be seen before

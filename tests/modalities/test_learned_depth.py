@@ -8,9 +8,10 @@ import torch
 
 from fixtures.stand_ins import GREEDY, KILLER, Brightness, SmallBrightness
 from microgesture.errors import InputError, UnusableClip
-from microgesture.modalities.depth import make_depth, to_stored
+from microgesture.modalities.depth import make_depth
 from microgesture.modalities.learned_depth import NETWORKS, TransformersDepth, depth_of_shard
 from microgesture.modalities.steady_depth import steady
+from microgesture.modalities.stored_depth import to_stored
 from microgesture.networks.compat import prepare_torchvision
 from microgesture.storage.clips import SCHEMA, Clips
 from microgesture.storage.shards import Shard, write_shard

@@ -9,9 +9,11 @@ from safetensors.torch import save_file
 
 from fixtures.stand_ins import GREEDY, KILLER, Differences, SmallDifferences, differences
 from microgesture.errors import InputError, UnusableClip
-from microgesture.modalities.flow import LEARNED, from_stored, make_flow
-from microgesture.modalities.inference import Batches, autocast, device_named
+from microgesture.machine.precision import autocast
+from microgesture.modalities.flow import LEARNED, make_flow
+from microgesture.modalities.inference import Batches, device_named
 from microgesture.modalities.learned_flow import NETWORKS, PtlFlow, Raft, flow_of_shard, padded
+from microgesture.modalities.stored_flow import from_stored
 from microgesture.networks.compat import prepare_torchvision
 from microgesture.storage.shards import Shard, write_shard
 

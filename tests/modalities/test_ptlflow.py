@@ -5,8 +5,9 @@ import pytest
 import torch
 
 from microgesture.errors import InputError
-from microgesture.modalities.flow import from_stored, make_flow
+from microgesture.modalities.flow import make_flow
 from microgesture.modalities.learned_flow import PtlFlow
+from microgesture.modalities.stored_flow import from_stored
 from microgesture.networks.compat import prepare_torchvision
 from microgesture.storage.shards import Shard, write_shard
 

@@ -3,7 +3,7 @@ import torch
 from pydantic import TypeAdapter, ValidationError
 from torch import nn
 
-from microgesture.config.networks import NetworkSettings
+from microgesture.config.networks import Network
 from microgesture.networks import build
 from microgesture.networks.compat import prepare_torchvision
 
@@ -16,7 +16,7 @@ SMALL = {"width": 8, "depths": (1, 1, 1), "frames": 4, "side": 48}
 
 def network(classes: int = 7, **settings: object) -> nn.Module:
     torch.manual_seed(0)
-    return build(TypeAdapter(NetworkSettings).validate_python({"name": "mvit", **settings}), (3,), classes)
+    return build(TypeAdapter(Network).validate_python({"name": "mvit", **settings}), (3,), classes)
 
 
 def awake(module: nn.Module) -> nn.Module:
@@ -139,7 +139,7 @@ def test_videos_of_another_length_or_side_are_refused(shape):
 @pytest.mark.parametrize("channels", [(36,), (3, 3)])
 def test_anything_but_three_channels_is_refused(channels):
     with pytest.raises(ValueError, match="mvit sees 3 channels, not"):
-        build(TypeAdapter(NetworkSettings).validate_python({"name": "mvit", **SMALL}), channels, 7)
+        build(TypeAdapter(Network).validate_python({"name": "mvit", **SMALL}), channels, 7)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 
 from fixtures.small_networks import NARROW, narrow_settings, network, wake
-from microgesture.networks import NETWORKS
+from microgesture.config.networks import NETWORKS
 from microgesture.networks.paths import mean_probability, per_path
 from microgesture.streams.weights import start_from_file
 

@@ -8,7 +8,7 @@ from pydantic import TypeAdapter
 from torch import nn
 
 from fixtures.small_networks import narrow_settings, wake
-from microgesture.config.networks import NetworkSettings, TokenFusionSettings
+from microgesture.config.networks import Network, TokenFusionSettings
 from microgesture.networks import build
 from microgesture.networks.token_fusion import TokenFusion, found_tokens, waves
 from microgesture.networks.tokens import Seen
@@ -169,7 +169,7 @@ def test_all_of_it_learns_once_the_first_step_is_done(one, other):
     inputs = [torch.rand(4, *INPUTS.get(name, (3, 4, 32, 32))) - 0.1 for name in names]
     moments = [torch.linspace(0, 1, x.shape[2]).expand(4, -1) for x in inputs]
     settings = TokenFusionSettings(width=WIDTH, heads=2, dropout=0)
-    branches = [TypeAdapter(NetworkSettings).validate_python(narrow_settings(name)) for name in names]
+    branches = [TypeAdapter(Network).validate_python(narrow_settings(name)) for name in names]
     network = build(settings, [x.shape[1] for x in inputs], CLASSES, selection, branches)
     for branch in network.branches:
         wake(branch)

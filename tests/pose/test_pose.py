@@ -22,7 +22,6 @@ from microgesture.corpora import list_clips
 from microgesture.demo.people import Framing, draw_recording, draw_subject, idle, render
 from microgesture.errors import InputError, UnusableClip
 from microgesture.pose import holistic, making, videos
-from microgesture.pose.holistic import keypoints_of_frames
 from microgesture.pose.making import make_pose
 from microgesture.pose.mapping import SIZES, in_openpose_order, origins
 from microgesture.pose.videos import keypoints_of_videos
@@ -147,7 +146,7 @@ def test_snakemake_finds_keypoints_in_videos_and_reads_no_skeleton_files(tmp_pat
         [sys.executable, "-m", "snakemake", *map(str, command)], cwd=ROOT, capture_output=True, text=True, check=True
     )
     counts = Counter({rule: int(n) for rule, n in re.findall(r"^(\w+) +(\d+)$", planned.stdout, re.MULTILINE)})
-    assert counts["make_pose"] == counts["select_keypoints"] == 3
+    assert counts["make_pose"] == counts["make_keypoints"] == 3
     assert counts["read_skeletons"] == 0
 
 
@@ -286,6 +285,12 @@ def test_the_points_of_the_face_lie_alike_in_mediapipes_mesh():
         for kind, edges in zip(("eye ", "brow "), parts, strict=True):
             points = {point for name, point in named.items() if name.startswith(f"{side} {kind}")}
             assert points < {point for edge in edges for point in edge}
+
+
+def keypoints_of_frames(frames):
+    """Keypoints (T, 137, 3) of frames that follow each other, in this process."""
+    found = [found_VC for _, found_VC in holistic._in_order(holistic._mediapipe(), enumerate(frames))]
+    return np.stack(found) if found else np.zeros((0, len(NAMES), 3), np.float32)
 
 
 def drawn_person(frames: int, seed: int, size: tuple[int, int]) -> tuple[list[np.ndarray], np.ndarray]:

@@ -7,6 +7,7 @@ from fixtures.exported import OTHERS, finished_run
 from microgesture.config.base import parse_step
 from microgesture.config.streams import TrainStep
 from microgesture.ensembles.fusion import Fusion, fuse
+from microgesture.machine.resources import Resources
 from microgesture.modalities.face import make_face
 from microgesture.modalities.rgb import make_rgb
 from microgesture.networks import build
@@ -18,12 +19,11 @@ from microgesture.skeletons.reading import read_skeletons
 from microgesture.storage.clips import read_clips
 from microgesture.storage.files import read_json
 from microgesture.storage.scores import read_scores
-from microgesture.streams.batches import Machine
 from microgesture.streams.predict import predict
-from microgesture.workflow.jobs import read_plan
 from microgesture.workflow.prediction_stages import recogniser_step
+from microgesture.workflow.read_plan import read_plan
 
-CPU = Machine("cpu")
+CPU = Resources("cpu")
 
 
 @pytest.fixture(scope="module")
@@ -59,10 +59,7 @@ def said_by_the_run(folder, plan, scratch):
         model = results / "streams" / stream / "model.safetensors"
         predict(clips, shards, model, step, build, {"test": scratch / f"{stream}.parquet"}, CPU)
         logits.append(read_scores(scratch / f"{stream}.parquet").logits["d"])
-    how = Fusion(
-        *(np.array([fusion[part][stream] for stream in fusion["streams"]]) for part in ("temperatures", "weights"))
-    )
-    return fuse(np.array(logits)[:, None], how)[0]
+    return fuse(np.array(logits)[:, None], Fusion.from_json(fusion, fusion["streams"]))[0]
 
 
 def test_a_window_is_scored_as_a_clip_of_the_run(run, scorer, tmp_path):

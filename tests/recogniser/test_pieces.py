@@ -10,6 +10,7 @@ from fixtures.exported import finished_run, recorded
 from fixtures.release_files import write_video
 from microgesture.config.recogniser import Lengths
 from microgesture.errors import InputError
+from microgesture.machine.resources import Resources
 from microgesture.recogniser import pieces, scoring, windows
 from microgesture.recogniser.export import export_recogniser, results_of
 from microgesture.recogniser.motion import motion_of
@@ -19,13 +20,12 @@ from microgesture.recogniser.stretches import each_stretch
 from microgesture.recogniser.windows import find_recording, window_table
 from microgesture.skeletons.reading import read_skeleton
 from microgesture.storage.shards import Shard
-from microgesture.streams.batches import Machine
 from microgesture.videos.reading import decode, probe
-from microgesture.workflow.jobs import read_plan
 from microgesture.workflow.prediction_stages import recogniser_step
+from microgesture.workflow.read_plan import read_plan
 
 LENGTHS = Lengths(frames=(4, 6), fps=25)
-CPU = Machine("cpu")
+CPU = Resources("cpu")
 N_FRAMES = 40
 
 

@@ -14,18 +14,18 @@ from fixtures.exported import STREAMS, finished_run, recorded
 from microgesture.config.predictions import FindingSettings
 from microgesture.config.recogniser import Lengths
 from microgesture.errors import InputError, UnusableClip
+from microgesture.machine.resources import Resources
 from microgesture.recogniser import windows
 from microgesture.recogniser.export import export_recogniser, results_of
 from microgesture.recogniser.finding import find_gestures
 from microgesture.recogniser.loading import open_recogniser
 from microgesture.recogniser.scoring import Scorer
 from microgesture.recogniser.windows import Recording, find_recording, window_table
-from microgesture.streams.batches import Machine
-from microgesture.workflow.jobs import read_plan
 from microgesture.workflow.prediction_stages import recogniser_step
+from microgesture.workflow.read_plan import read_plan
 
 LENGTHS = Lengths(frames=(8, 12), fps=25)
-CPU = Machine("cpu")
+CPU = Resources("cpu")
 EVERYTHING = FindingSettings(threshold=0)
 
 
@@ -97,7 +97,7 @@ def test_the_folder_holds_the_weights_and_what_they_need(run, exported):
     opened = open_recogniser(exported)
     assert opened.classes == ("nod", "wave")
     assert opened.lengths.frames == (8, 9, 10)
-    assert {member.step.stream: member.weight for member in opened.members} == {"joint": 0.25, "taylor": 0.75}
+    assert opened.fusion["weights"] == {"joint": 0.25, "taylor": 0.75}
     for stream in STREAMS:
         source = load_file(f"{run.results}/streams/{stream}/model.safetensors")
         copied = load_file(exported / f"{stream}.safetensors")
@@ -148,8 +148,8 @@ def test_no_file_outside_the_folder_is_ever_named(run, tmp_path):
 
 
 def test_a_folder_of_a_newer_format_is_refused_and_says_so(run, tmp_path):
-    folder = rewritten(run, tmp_path / "model", lambda content: content.update(format=2, secret=1))
-    with pytest.raises(InputError, match="is of format 2, and this version of microgesture reads format 1"):
+    folder = rewritten(run, tmp_path / "model", lambda content: content.update(format=3, secret=1))
+    with pytest.raises(InputError, match="is of format 3, and this version of microgesture reads format 2"):
         open_recogniser(folder)
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from microgesture.recogniser.segments import Segment, count_found, find_segments, joined, overlap, without_rest
+from microgesture.recogniser.segments import Segment, find_segments, joined, without_rest
 from microgesture.recogniser.timeline import timeline
 
 SPAN = st.tuples(st.integers(0, 20), st.integers(1, 8), st.integers(1, 99))
@@ -62,19 +62,6 @@ def test_pieces_of_one_gesture_are_joined_across_short_gaps_alone():
     assert joined(pieces, 1.9) == pieces
     assert [segment[:3] for segment in joined(pieces, 8)] == [(0, 49, 1), (50, 59, 0)]
     assert joined([], 5) == []
-
-
-def test_overlap_is_the_share_of_frames_in_both():
-    assert overlap(Segment(0, 9, 0, 1), Segment(5, 14, 0, 1)) == pytest.approx(5 / 15)
-    assert overlap(Segment(0, 9, 0, 1), Segment(0, 9, 0, 1)) == 1
-    assert overlap(Segment(0, 3, 0, 1), Segment(4, 9, 0, 1)) == 0
-
-
-def test_a_gesture_is_found_once_and_by_its_own_class():
-    truth = [Segment(0, 9, 0, 1), Segment(20, 29, 1, 1)]
-    found = [Segment(0, 9, 0, 0.9), Segment(1, 9, 0, 0.8), Segment(20, 29, 0, 0.9)]
-    assert count_found(found, truth) == 1
-    assert count_found([Segment(20, 22, 1, 0.9)], truth) == 0  # three frames of ten are not more than 0.3
 
 
 def test_a_timeline_ends_with_the_last_frame():

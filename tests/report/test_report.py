@@ -45,7 +45,7 @@ def page(made_up):
 
 def fused(results, without=None):
     """The ensemble's probabilities, computed stream by stream."""
-    said, weights = results.held_out, results.held_out.fusions[0].weights_S.copy()
+    said, weights = results.held_out, results.held_out.fusions[0].rule.weights_S.copy()
     if without is not None:
         weights[without] = 0
     parts = zip(weights, said.logits_SNK, said.fusions[0].temperatures_S, strict=True)
@@ -77,7 +77,7 @@ def test_leaving_a_stream_out_is_computed_anew(made_up, page):
     for number, row in enumerate(rows(section(page, "weights").all("table")[0])):
         rest = (fused(results, number).argmax(1) == labels_N).mean()
         assert row["stream"] == STREAMS[number]
-        assert row["weight"] == pytest.approx(results.held_out.fusions[0].weights_S[number], abs=1e-5)
+        assert row["weight"] == pytest.approx(results.held_out.fusions[0].rule.weights_S[number], abs=1e-5)
         assert row["ensemble without it"] == pytest.approx(rest, abs=1e-5)
         assert row["contribution"] == pytest.approx(whole - rest, abs=1e-5)
 

@@ -5,11 +5,9 @@ import pandas as pd
 import pytest
 
 from microgesture.errors import InputError, UnusableClip
-from microgesture.skeletons.drawing import draw_selections
 from microgesture.skeletons.keypoints import (
     LAYOUTS,
     SELECTIONS,
-    bones,
     cut_clip,
     hands_swapped,
     mirrored_name,
@@ -52,10 +50,8 @@ def test_mirroring_swaps_left_and_right_and_keeps_the_limbs(selection):
         assert selection.joints[joint] == (other if other in selection.joints else name)
     for side in ("left ", "right ") if selection.name != "21" else ():
         assert sum(name.startswith(side) for name in selection.joints) == sum(i != j for i, j in enumerate(flip)) / 2
-    limb_flip = selection.limb_flip
-    assert [limb_flip[limb_flip[limb]] for limb in range(len(limb_flip))] == list(range(len(limb_flip)))
-    for (a, b), mirror in zip(selection.edges, limb_flip, strict=True):
-        assert {flip[a], flip[b]} == set(selection.edges[mirror])
+    limbs = {frozenset(edge) for edge in selection.edges}
+    assert {frozenset((flip[a], flip[b])) for a, b in selection.edges} == limbs
 
 
 def test_the_36_points_are_the_published_ones():
@@ -117,19 +113,6 @@ def test_limbs_connect_what_they_should(selection):
     alone = {selection.joints[joint] for joint in set(range(len(selection.joints))) - reached}
     assert all("lip" in name for name in alone)
     assert not alone or selection.name == "36"
-
-
-def test_bones_are_differences_and_missing_with_either_joint():
-    selection = SELECTIONS["22"]
-    keypoints_TVC = recording(4)[:, list(selection.indices[137])]
-    keypoints_TVC[1, 4] = 0  # right wrist: forearm and five fingers lose an end
-    bones_TEC = bones(keypoints_TVC, selection)
-    assert bones_TEC.shape == (4, 21, 3)
-    for limb, (a, b) in enumerate(selection.edges):
-        expected = keypoints_TVC[0, b, :2] - keypoints_TVC[0, a, :2]
-        np.testing.assert_allclose(bones_TEC[0, limb, :2], expected)
-        assert bones_TEC[0, limb, 2] == min(keypoints_TVC[0, [a, b], 2])
-    assert [limb for limb in range(21) if not bones_TEC[1, limb].any()] == [3, 16, 17, 18, 19, 20]
 
 
 @pytest.mark.parametrize("points", [137, 35, 28])
@@ -226,8 +209,3 @@ def test_the_stage_cuts_each_clip_and_says_why_one_has_none(tmp_path, caplog):
     assert "two.xlsx: the left and right hand are swapped" in caplog.text
     assert "one.xlsx" not in caplog.text
     assert written.reasons == {"c": "bad.xlsx is empty", "d": "d has no keypoints"}
-
-
-def test_every_selection_can_be_drawn(tmp_path):
-    draw_selections(tmp_path / "selections.png")
-    assert (tmp_path / "selections.png").read_bytes().startswith(b"\x89PNG")

@@ -14,6 +14,7 @@ from fixtures.training_clips import make_clips
 from microgesture.config.recipes import Variation
 from microgesture.config.streams import TrainStep
 from microgesture.errors import InputError
+from microgesture.machine.resources import Resources
 from microgesture.networks import build
 from microgesture.skeletons.input import bone_vectors, mirror_points, skeleton_input
 from microgesture.skeletons.keypoints import SELECTIONS, in_space
@@ -22,7 +23,7 @@ from microgesture.skeletons.points import at_times, even_times, normalise, vary
 from microgesture.storage.scores import read_scores
 from microgesture.storage.shards import write_shard
 from microgesture.streams.augment import input_channels, network_input
-from microgesture.streams.batches import Machine, load_batches
+from microgesture.streams.batches import load_batches
 from microgesture.streams.predict import predict
 from microgesture.streams.samples import ClipDataset
 from microgesture.streams.train import train
@@ -55,7 +56,7 @@ def moving(label, seed, frames=12):
 
 
 def step(modality="skeleton3d", network="agcn", **recipe):
-    small = {"frames": 8, "epochs": 4, "batch": 8, "optimizer": "adamw", "learning_rate": 0.01, "views": 1}
+    small = {"frames": 8, "epochs": 4, "batch_size": 8, "optimizer": "adamw", "learning_rate": 0.01, "views": 1}
     return TrainStep(
         stream="small",
         inputs=(modality,),
@@ -192,10 +193,10 @@ def test_a_stream_in_space_learns_what_no_picture_shows(tmp_path, network):
     assert (farther_TVC[:, wrist, 5] - nearer_TVC[:, wrist, 5]).min() > 0.3
     shards = shards_of(tmp_path, clips_TVC)
     clips = make_clips(["train"] * 16 + ["val"] * 8, labels)
-    chosen = step("skeleton3d", network, keep="last", epochs=2, repeats=16, own_hands=False)
+    chosen = step("skeleton3d", network, keep_checkpoint="last", epochs=2, repeats=16, own_hands=False)
     model, scores = tmp_path / "model.safetensors", {"val": tmp_path / "val.parquet"}
-    train(clips, shards, chosen, build, model, tmp_path / "card.json", tmp_path / "scratch", Machine("cpu"))
-    predict(clips, shards, model, chosen, build, scores, Machine("cpu"))
+    train(clips, shards, chosen, build, model, tmp_path / "card.json", tmp_path / "scratch", Resources("cpu"))
+    predict(clips, shards, model, chosen, build, scores, Resources("cpu"))
     said = read_scores(scores["val"]).logits
     assert [int(said[f"c{row}"].argmax()) for row in range(16, 24)] == labels[16:]
 

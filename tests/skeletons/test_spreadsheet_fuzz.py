@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from fixtures.mutations import ODD_CELLS, attempt, damaged, fuzz, fuzzed
 from fixtures.release_files import keypoints, write_npz, write_openpose, write_xlsx
 from microgesture.errors import UnusableClip
-from microgesture.skeletons import reading as skeletons
+from microgesture.skeletons.files import workbook
 from microgesture.skeletons.reading import read_skeleton
 from microgesture.videos.isolation import Isolated
 
@@ -204,7 +204,7 @@ def bomb(path):
 
 
 def test_a_workbook_that_unpacks_to_too_much_is_refused_before_it_is(tmp_path, monkeypatch):
-    monkeypatch.setattr(skeletons, "LARGEST", 1 << 20)
+    monkeypatch.setattr(workbook, "LARGEST", 1 << 20)
     with pytest.raises(UnusableClip, match=r"0012_openpose\.xlsx: the workbook unpacks to \d{8} bytes, more than"):
         read_skeleton(bomb(tmp_path / "0012_openpose.xlsx"))
 

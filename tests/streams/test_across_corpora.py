@@ -12,13 +12,13 @@ import yaml
 from fixtures.release_files import kinect_columns, kinect_metres
 from fixtures.training_clips import draw_video, make_clips
 from microgesture.config.streams import TrainStep
+from microgesture.machine.resources import Resources
 from microgesture.networks import build
 from microgesture.skeletons.keypoints import LAYOUTS, SELECTIONS, cut_clip
 from microgesture.skeletons.kinect import kinect_joints
 from microgesture.storage.clips import Clips
 from microgesture.storage.shards import write_shard
 from microgesture.streams.augment import input_channels
-from microgesture.streams.batches import Machine
 from microgesture.streams.train import train
 from microgesture.streams.weights import is_head, load_weights, start_from
 from microgesture.workflow.plan import Plan
@@ -30,7 +30,15 @@ TINY = {
     "joint": {"name": "poseconv3d", "width": 4},
     "rgb": {"name": "slowonly", "width": 4},
 }
-RECIPE = {"frames": 4, "epochs": 1, "batch": 4, "size": 16, "views": 1, "optimizer": "adamw", "learning_rate": 0.01}
+RECIPE = {
+    "frames": 4,
+    "epochs": 1,
+    "batch_size": 4,
+    "size": 16,
+    "views": 1,
+    "optimizer": "adamw",
+    "learning_rate": 0.01,
+}
 
 
 def config(modality):
@@ -83,7 +91,7 @@ def test_weights_learnt_on_smg_are_the_start_on_imigue(tmp_path, modality):
     def fit(name, clips, keypoints, parents):
         shards = shards_of(tmp_path / name, modality, keypoints)
         files = models[name], tmp_path / f"{name}.json", tmp_path / f"{name}_scratch"
-        train(clips, shards, steps[name], build, *files, Machine("cpu"), parents=parents)
+        train(clips, shards, steps[name], build, *files, Resources("cpu"), parents=parents)
 
     fit("first", of_smg, kinect, [])
     fit("then", of_imigue, openpose, [models["first"]])

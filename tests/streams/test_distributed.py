@@ -1,32 +1,33 @@
 import json
+import os
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
-from torch.multiprocessing import ProcessRaisedException
+from torch.multiprocessing import ProcessExitedException, ProcessRaisedException
 
 from fixtures.training_clips import make_clips, make_step, write_shards
 from microgesture.errors import InputError
+from microgesture.machine.resources import Resources
 from microgesture.networks import build
-from microgesture.streams.batches import Machine
 from microgesture.streams.distributed import on_each_device
 from microgesture.streams.train import train
 from microgesture.streams.weights import load_weights
 
 LABELS = [0, 1, 1] * 7
 SPLITS = ["train"] * 16 + ["val"] * 5
-TWO = Machine("cpu", devices=2)
+TWO = Resources("cpu", devices=2)
 
 
 @pytest.mark.parametrize("inputs", [("rgb",), ("rgb", "joint")], ids=["without batch norm", "with batch norm"])
-def test_two_devices_learn_what_one_learns_in_as_many_turns(tmp_path, inputs):
-    # 16 clips in two steps, each in two pieces for each of two devices
-    recipe = {"epochs": 2, "batch": 8, "device_batch": 2, "optimizer": "sgd", "class_weights": "sqrt"}
+def test_two_devices_learn_what_one_learns_in_as_many_micro_batches(tmp_path, inputs):
+    # 16 clips in two steps, each in two micro-batches for each of two devices
+    recipe = {"epochs": 2, "batch_size": 8, "micro_batch_size": 2, "optimizer": "sgd", "class_weights": "sqrt"}
     step = make_step(*inputs, network={"dropout": 0.5}, learning_rate=0.05, **recipe)
     shards = write_shards(tmp_path, inputs, LABELS)
     states, cards = [], []
-    for machine in (Machine("cpu"), Machine("cpu", devices=2, workers=1)):
+    for machine in (Resources("cpu"), Resources("cpu", devices=2, workers=1)):
         folder = tmp_path / str(machine.devices)
         files = folder / "model.safetensors", folder / "card.json", folder / "scratch"
         train(make_clips(SPLITS, LABELS), shards, step, build, *files, machine)
@@ -36,7 +37,7 @@ def test_two_devices_learn_what_one_learns_in_as_many_turns(tmp_path, inputs):
     for name, tensor in one.items():
         if "running" not in name and "num_batches" not in name:
             torch.testing.assert_close(two[name], tensor, rtol=1e-5, atol=1e-6)
-    assert [(card["devices"], card["pieces_per_step"]) for card in cards] == [(1, 4), (2, 4)]
+    assert [(card["devices"], card["micro_batches_per_step"]) for card in cards] == [(1, 4), (2, 4)]
     for epoch, other in zip(*(card["history"] for card in cards), strict=True):
         assert other["train_loss"] == pytest.approx(epoch["train_loss"], rel=1e-5)
         if inputs == ("rgb",):
@@ -54,7 +55,17 @@ def average(process, factor):
 
 def test_processes_share_totals_and_running_statistics():
     assert on_each_device(TWO, average, 3.0) == (1.5, 0, [2, 1])
-    assert on_each_device(Machine("cpu"), average, 3.0) == (0, 0, [1, 0])
+    assert on_each_device(Resources("cpu"), average, 3.0) == (0, 0, [1, 0])
+
+
+def flags_of_all(process):
+    """Each of two processes sets a flag, and none sets the third."""
+    return process.agree(lambda: [process.rank == 0, process.rank == 1, False])()
+
+
+def test_processes_agree_on_what_any_of_them_asks_for():
+    assert on_each_device(TWO, flags_of_all) == [True, True, False]
+    assert on_each_device(Resources("cpu"), flags_of_all) == [True, False, False]
 
 
 def fail(process, failing):
@@ -68,3 +79,15 @@ def test_a_process_that_fails_ends_the_others_and_its_error_is_told():
         on_each_device(TWO, fail, 1)
     with pytest.raises(InputError, match="no such clip"):
         on_each_device(TWO, fail, 0)
+
+
+class EndsWhoeverReadsIt:
+    """An argument that another process ends at, before any code of ours runs there."""
+
+    def __reduce__(self):
+        return os._exit, (3,)
+
+
+def test_a_process_that_ends_before_it_begins_to_work_ends_the_others():
+    with pytest.raises(ProcessExitedException, match="exit code 3"):
+        on_each_device(TWO, average, EndsWhoeverReadsIt())

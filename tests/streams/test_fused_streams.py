@@ -10,12 +10,13 @@ import torch
 from fixtures.fused_clips import fused_of, step_of, write_stores
 from fixtures.training_clips import CLASSES, make_clips
 from microgesture.errors import InputError
+from microgesture.machine.resources import Resources
 from microgesture.networks import build
 from microgesture.skeletons.keypoints import SELECTIONS
 from microgesture.storage.scores import read_scores
 from microgesture.storage.shards import write_shard
 from microgesture.streams.augment import network_input, step_input
-from microgesture.streams.batches import Machine, load_batches
+from microgesture.streams.batches import load_batches
 from microgesture.streams.fused_samples import FusedDataset, open_dataset
 from microgesture.streams.predict import log_probabilities, network_of, predict
 from microgesture.streams.samples import ClipDataset
@@ -23,7 +24,7 @@ from microgesture.streams.train import train
 from microgesture.streams.weights import About, load_weights, save_weights, start_from
 
 LABELS = [0, 1] * 4
-CPU, MACHINE = torch.device("cpu"), Machine("cpu")
+CPU, MACHINE = torch.device("cpu"), Resources("cpu")
 PAIRS = [("rgb", "joint"), ("skeleton", "rgb"), ("rgb", "depth"), ("flow", "joint"), ("bone", "skeleton")]
 
 
@@ -116,7 +117,7 @@ def test_any_two_streams_are_fused_trained_and_speak(tmp_path, one, other):
         network = network_of(parent, build, len(CLASSES))
         models.append(tmp_path / f"{parent.stream}.safetensors")
         save_weights(models[-1], network.state_dict(), About(parent.stream, parent.inputs, CLASSES))
-    step = fused_of(*parents, epochs=1, device_batch=3, keep="last")
+    step = fused_of(*parents, epochs=1, micro_batch_size=3, keep_checkpoint="last")
     model, card = run(tmp_path / "fused", step, clips, shards, parents=models)
     assert card["inputs"] == [one, other]
     assert card["init"]["parents"] == [parent.stream for parent in parents]

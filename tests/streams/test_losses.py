@@ -6,16 +6,11 @@ import torch
 from pydantic import TypeAdapter
 from scipy.special import log_softmax
 
-from microgesture.config.networks import NetworkSettings
+from microgesture.config.networks import Network
 from microgesture.networks import build
 from microgesture.skeletons.keypoints import SELECTIONS
-from microgesture.streams.losses import (
-    SemanticAnchors,
-    class_weights,
-    orthogonal_anchors,
-    total_focal_loss,
-    total_semantic_loss,
-)
+from microgesture.streams.cross_entropy import class_weights, total_focal_loss
+from microgesture.streams.semantic import SemanticAnchors, orthogonal_anchors, total_semantic_loss
 
 
 def test_class_weights_have_mean_one_and_favour_the_rare():
@@ -112,12 +107,13 @@ def test_semantic_loss_of_nothing_is_one_feature_s_share():
     ids=lambda value: value["name"] if isinstance(value, dict) else "",
 )
 def test_every_network_shows_its_features(settings, shape):
-    checked = TypeAdapter(NetworkSettings).validate_python(settings)
+    checked = TypeAdapter(Network).validate_python(settings)
     network = build(checked, [3], 2, SELECTIONS["22"]).eval()
     anchors, labels = SemanticAnchors(network, torch.device("cpu")), torch.tensor([1, 0])
     x, linear = torch.rand(shape), network.head[-1]
-    assert network(x).shape == (2, 2)
+    logits_BK = network(x)
+    assert logits_BK.shape == (2, 2)
     network.head[-1] = torch.nn.Identity()
     features_BD = network(x)  # what the classifier would have been given
     expected = total_semantic_loss(features_BD, labels, orthogonal_anchors(2, linear.in_features))
-    torch.testing.assert_close(anchors.total_loss(labels), expected)
+    torch.testing.assert_close(anchors.total(logits_BK, labels), expected)

@@ -5,7 +5,8 @@ import torch
 from torch import nn
 
 from microgesture.config.recipes import Recipe
-from microgesture.streams.optimizers import make_optimizer, rate_factor, set_rate
+from microgesture.streams.optimizers import make_optimizer
+from microgesture.streams.train import rate_factor, set_rate
 
 
 def test_the_rate_rises_straight_and_falls_as_a_cosine():

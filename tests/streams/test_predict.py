@@ -8,13 +8,14 @@ import torch
 
 from fixtures.training_clips import film, make_clips, make_step, write_shards
 from microgesture.errors import InputError, UnusableClip
+from microgesture.machine.resources import Resources
 from microgesture.networks import build
 from microgesture.skeletons.keypoints import SELECTIONS
 from microgesture.storage.clips import Clips
 from microgesture.storage.scores import read_scores
 from microgesture.storage.shards import Shard, write_shard
 from microgesture.streams.augment import input_channels, network_input
-from microgesture.streams.batches import Machine, load_batches
+from microgesture.streams.batches import load_batches
 from microgesture.streams.folds import assign_folds
 from microgesture.streams.predict import exact_mean, log_probabilities, predict, predict_fold
 from microgesture.streams.samples import ClipDataset
@@ -46,7 +47,7 @@ def stream(tmp_path):
 
 def scores_of(clips, shards, model, step, folder):
     outputs = {split: folder / f"{split}.parquet" for split in ("val", "test")}
-    predict(clips, shards, model, step, build, outputs, Machine("cpu"))
+    predict(clips, shards, model, step, build, outputs, Resources("cpu"))
     return {split: read_scores(path) for split, path in outputs.items()}
 
 
@@ -118,8 +119,8 @@ class EveryView:
     ("inputs", "recipe"),
     [
         (("joint",), {"views": 10}),
-        (("rgb",), {"views": 4, "crops": 3, "interval": 2, "batch": 13}),
-        (("rgb", "joint"), {"views": 5, "batch": 5}),
+        (("rgb",), {"views": 4, "crops": 3, "interval": 2, "batch_size": 13}),
+        (("rgb", "joint"), {"views": 5, "batch_size": 5}),
     ],
 )
 def test_equal_views_are_seen_once_and_the_scores_have_the_same_bits(tmp_path, inputs, recipe):
@@ -172,7 +173,7 @@ def test_a_fold_scores_the_labelled_clips_of_its_own_people(stream, tmp_path):
     for fold in (0, 1):
         output = tmp_path / f"fold{fold}.parquet"
         part = step.model_copy(update={"folds": 2})
-        predict_fold(clips, shards, model, part, build, fold, output, Machine("cpu"))
+        predict_fold(clips, shards, model, part, build, fold, output, Resources("cpu"))
         mine = [clip_id for clip_id in clips.table.clip_id if folds.get(clip_id) == fold]
         assert list(read_scores(output).logits) == mine
         assert 0 < len(mine) < 7
@@ -182,7 +183,7 @@ def test_scores_do_not_depend_on_batch_size_or_order(stream, tmp_path):
     clips, shards, model, step = stream
     scores = scores_of(*stream, tmp_path)
     backwards = Clips(clips.table.iloc[::-1], clips.classes, clips.targets)
-    small = step.model_copy(update={"recipe": step.recipe.model_copy(update={"batch": 3})})
+    small = step.model_copy(update={"recipe": step.recipe.model_copy(update={"batch_size": 3})})
     others = scores_of(backwards, shards, model, small, tmp_path / "backwards")
     for split in scores:
         assert set(scores[split].logits) == set(others[split].logits)

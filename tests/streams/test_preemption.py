@@ -14,10 +14,10 @@ import torch
 import microgesture.streams.train as training
 from fixtures.training_clips import make_clips, make_step, write_shards
 from fixtures.training_command import LABELS, SPLITS, TrainingCommand
+from microgesture.machine.resources import Resources
 from microgesture.networks import build
 from microgesture.storage.files import read_json
 from microgesture.streams.augment import step_input
-from microgesture.streams.batches import Machine
 from microgesture.streams.preemption import (
     EXIT_STATUS,
     SIGNALS,
@@ -38,14 +38,14 @@ def files_in(folder: Path) -> tuple[Path, Path, Path]:
 
 @BOTH
 def test_training_that_is_told_to_stop_ends_in_the_same_bytes(tmp_path, monkeypatch, number):
-    # 2 epochs of 4 steps, of 2 pieces each; told in the first piece of the third step
-    step = make_step("joint", network={"dropout": 0.5}, epochs=2, batch=4, device_batch=2, repeats=2)
+    # 2 epochs of 4 steps, of 2 micro-batches each; stopped in the first micro-batch of the third step
+    step = make_step("joint", network={"dropout": 0.5}, epochs=2, batch_size=4, micro_batch_size=2, repeats=2)
     shards, clips = write_shards(tmp_path, ("joint",), LABELS), make_clips(SPLITS, LABELS)
-    pieces = []
+    micro_batches = []
 
     def telling(*arguments, **options):
-        pieces.append(arguments)
-        if len(pieces) == 5:
+        micro_batches.append(arguments)
+        if len(micro_batches) == 5:
             os.kill(os.getpid(), number)
         return step_input(*arguments, **options)
 
@@ -54,13 +54,13 @@ def test_training_that_is_told_to_stop_ends_in_the_same_bytes(tmp_path, monkeypa
     told = files_in(tmp_path / "told")
     sentence = rf"'small_joint' was stopped by {number.name} in epoch 0 after 3 of 4 steps; run again to go on"
     with pytest.raises(Stopped, match=sentence), stop_on_signals() as stop:
-        train(clips, shards, step, build, *told, Machine("cpu"), stop=stop)
-    assert len(pieces) == 6
+        train(clips, shards, step, build, *told, Resources("cpu"), stop=stop)
+    assert len(micro_batches) == 6
     assert [signal.getsignal(known) for known in SIGNALS] == before
-    train(clips, shards, step, build, *told, Machine("cpu"))
-    assert len(pieces) == 16  # no step was taken twice
+    train(clips, shards, step, build, *told, Resources("cpu"))
+    assert len(micro_batches) == 16  # no step was taken twice
     whole = files_in(tmp_path / "whole")
-    train(clips, shards, step, build, *whole, Machine("cpu"))
+    train(clips, shards, step, build, *whole, Resources("cpu"))
     assert told[0].read_bytes() == whole[0].read_bytes()
     assert read_json(told[1])["history"] == read_json(whole[1])["history"]
 
@@ -79,9 +79,9 @@ def test_a_request_between_epochs_or_before_the_first_step_stops_there(tmp_path,
     with stop_on_signals() as stop:
         for _ in range(2):  # the second time the request is there from the beginning
             with pytest.raises(Stopped, match="in epoch 1 after 0 of 1 steps"):
-                train(clips, shards, step, build, *files, Machine("cpu"), stop=stop)
+                train(clips, shards, step, build, *files, Resources("cpu"), stop=stop)
     monkeypatch.setattr(training, "validate", validate)
-    train(clips, shards, step, build, *files, Machine("cpu"))
+    train(clips, shards, step, build, *files, Resources("cpu"))
     assert [epoch["epoch"] for epoch in read_json(files[1])["history"]] == [0, 1, 2]
 
 
@@ -135,7 +135,7 @@ def test_the_command_stops_with_a_status_of_its_own_and_goes_on(tmp_path):
     assert not list(tmp_path.glob("told/.scratch/*"))
     whole = tmp_path / "whole.safetensors"
     files = whole, tmp_path / "whole.json", tmp_path / "scratch"
-    train(make_clips(SPLITS, LABELS), told.shards, told.step, build, *files, Machine("cpu"))
+    train(make_clips(SPLITS, LABELS), told.shards, told.step, build, *files, Resources("cpu"))
     assert told.model.read_bytes() == whole.read_bytes()
 
 

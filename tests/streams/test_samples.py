@@ -6,11 +6,11 @@ import torch
 
 from fixtures.training_clips import make_clips, make_step, write_shards
 from microgesture.errors import InputError, UnusableClip
-from microgesture.modalities.flow import STEPS_PER_PIXEL
 from microgesture.storage.shards import write_shard
-from microgesture.streams.batches import in_batches, load_batches
+from microgesture.streams.batches import load_batches
 from microgesture.streams.frames import interval_views, uniform_views
-from microgesture.streams.samples import FLOW_STEPS, ClipDataset
+from microgesture.streams.order import in_batches
+from microgesture.streams.samples import ClipDataset
 
 
 def dataset(tmp_path, *inputs, training=True, seed=0, order=range(6), machine=None, **recipe):
@@ -157,7 +157,3 @@ def test_batches_are_few_and_equal(clips, size, expected):
 
 def test_no_clips_make_no_batches():
     assert in_batches([], 4) == []
-
-
-def test_samples_read_flow_in_the_steps_it_is_stored_in():
-    assert FLOW_STEPS == STEPS_PER_PIXEL

@@ -7,16 +7,17 @@ import torch
 from fixtures.training_clips import draw_keypoints, make_clips, write_shards
 from microgesture.config.streams import TrainStep
 from microgesture.errors import InputError
+from microgesture.machine.resources import Resources
 from microgesture.networks import build
 from microgesture.skeletons.input import skeleton_input
 from microgesture.skeletons.keypoints import SELECTIONS
 from microgesture.skeletons.points import at_times, even_times, normalise
 from microgesture.storage.scores import read_scores
 from microgesture.streams.augment import network_input
-from microgesture.streams.batches import Machine, load_batches
-from microgesture.streams.losses import orthogonal_anchors, total_semantic_loss
+from microgesture.streams.batches import load_batches
 from microgesture.streams.predict import predict
 from microgesture.streams.samples import ClipDataset
+from microgesture.streams.semantic import orthogonal_anchors, total_semantic_loss
 from microgesture.streams.train import train
 from microgesture.streams.weights import load_weights
 
@@ -29,7 +30,7 @@ VARIED = {"shortest": 0.6, "rotation": 20, "scale": 0.1, "shear": 0.1, "noise": 
 
 
 def skeleton_step(modality: str = "skeleton", network: str = "stcnn", **recipe) -> TrainStep:
-    small = {"frames": 8, "epochs": 6, "batch": 8, "optimizer": "adamw", "learning_rate": 0.01, "views": 3}
+    small = {"frames": 8, "epochs": 6, "batch_size": 8, "optimizer": "adamw", "learning_rate": 0.01, "views": 3}
     return TrainStep(
         stream=f"small_{modality}",
         inputs=(modality,),
@@ -75,9 +76,9 @@ def test_a_skeleton_stream_learns_what_is_plain_to_see(tmp_path, network):
     labels = [row % 2 for row in range(24)]
     clips = make_clips(["train"] * 16 + ["val"] * 8, labels)
     shards = write_shards(tmp_path, ("joint",), labels)
-    step = skeleton_step(network=network, variation=VARIED, keep="last", epochs=2, repeats=16)
+    step = skeleton_step(network=network, variation=VARIED, keep_checkpoint="last", epochs=2, repeats=16)
     model, scores = tmp_path / "model.safetensors", {"val": tmp_path / "val.parquet"}
-    machine = Machine("cpu")
+    machine = Resources("cpu")
     train(clips, shards, step, build, model, tmp_path / "card.json", tmp_path / "scratch", machine)
     predict(clips, shards, model, step, build, scores, machine)
     said = read_scores(scores["val"]).logits
@@ -90,7 +91,7 @@ def test_semantic_loss_draws_features_to_the_anchors_of_their_classes(tmp_path):
     far = {}
     for weight in (0.0, 300.0):
         step, folder = skeleton_step(epochs=2, repeats=8, semantic_weight=weight), tmp_path / str(weight)
-        arguments = folder / "model.safetensors", folder / "card.json", folder / "scratch", Machine("cpu")
+        arguments = folder / "model.safetensors", folder / "card.json", folder / "scratch", Resources("cpu")
         train(clips, shards, step, build, *arguments)
         network = build(step.network, [3], 2, SELECTION)
         network.load_state_dict(load_weights(arguments[0])[0])
@@ -109,4 +110,4 @@ def test_more_classes_than_features_have_no_anchors(tmp_path):
     narrow = step.network.model_copy(update={"widths": (1, 1), "joints_apart": False})
     step = step.model_copy(update={"network": narrow})
     with pytest.raises(InputError, match=r"2 classes need at least as many features.*set semantic_weight: 0"):
-        train(clips, shards, step, build, tmp_path / "model", tmp_path / "card", tmp_path / "scratch", Machine("cpu"))
+        train(clips, shards, step, build, tmp_path / "model", tmp_path / "card", tmp_path / "scratch", Resources("cpu"))

@@ -1,4 +1,6 @@
 import json
+import os
+import re
 
 import numpy as np
 import pytest
@@ -9,15 +11,16 @@ from torch import nn
 import microgesture.streams.train as training
 from fixtures.training_clips import make_clips, make_step, write_shards
 from microgesture.errors import InputError, UnusableClip
+from microgesture.machine.resources import Resources
 from microgesture.networks import build
 from microgesture.storage.shards import Shard, write_shard
 from microgesture.streams.augment import network_input, step_input
-from microgesture.streams.batches import Machine, load_batches
+from microgesture.streams.batches import load_batches
 from microgesture.streams.distributed import Process
 from microgesture.streams.folds import assign_folds
 from microgesture.streams.preemption import StopRequest
 from microgesture.streams.samples import ClipDataset
-from microgesture.streams.train import learn, train
+from microgesture.streams.train import best_epoch, learn, outcome, train
 from microgesture.streams.weights import load_weights
 
 LABELS = [0, 1] * 8
@@ -30,7 +33,7 @@ def run(folder, step, clips=None, shards=None, machine=None, **options):
     shards = shards or write_shards(folder, step.inputs, LABELS)
     clips = clips or make_clips(SPLITS, LABELS)
     files = folder / "model.safetensors", folder / "card.json", folder / "scratch"
-    train(clips, shards, step, build, *files, machine or Machine("cpu"), **options)
+    train(clips, shards, step, build, *files, machine or Resources("cpu"), **options)
     return json.loads((folder / "card.json").read_text())
 
 
@@ -42,7 +45,7 @@ def weights_in(folder):
     ("inputs", "recipe"),
     [
         (("joint",), {"crop_area": (1, 1), "flip": False}),
-        (("rgb",), {"crop_area": (1, 1), "epochs": 25, "warmup_epochs": 3, "learning_rate": 0.005, "batch": 4}),
+        (("rgb",), {"crop_area": (1, 1), "epochs": 25, "warmup_epochs": 3, "learning_rate": 0.005, "batch_size": 4}),
         (("rgb", "joint"), {"crop_area": (1, 1), "flip": False, "epochs": 6}),
     ],
 )
@@ -59,14 +62,14 @@ def test_eight_clips_are_learnt_by_heart(tmp_path, inputs, recipe):
     assert not (tmp_path / "scratch").exists()
 
 
-def test_a_step_in_pieces_follows_the_gradient_of_the_mean_loss_over_the_whole_step(tmp_path):
+def test_a_step_in_micro_batches_follows_the_gradient_of_the_mean_loss_over_the_whole_step(tmp_path):
     labels = [0, 0, 0, 0, 0, 1, 1, 0]
     clips = make_clips(SPLITS[:8], labels)
     shards = write_shards(tmp_path, ("rgb",), labels)
     recipe = {"optimizer": "sgd", "learning_rate": 0.1, "weight_decay": 0, "clip_norm": None, "epochs": 1}
-    step = make_step("rgb", **recipe, class_weights="sqrt", label_smoothing=0.1, device_batch=3)
+    step = make_step("rgb", **recipe, class_weights="sqrt", label_smoothing=0.1, micro_batch_size=3)
     card = run(tmp_path, step, clips, shards)
-    assert card["pieces_per_step"] == 3
+    assert card["micro_batches_per_step"] == 3
 
     torch.manual_seed(step.seed)
     network = build(step.network, (3,), 2)
@@ -118,20 +121,20 @@ def test_training_that_was_killed_ends_in_the_same_bytes(tmp_path, monkeypatch, 
     assert (killed / "model.safetensors").read_bytes() == (whole / "model.safetensors").read_bytes()
 
 
-@pytest.mark.parametrize("killed_at", [6, 7])  # in the first and in the second piece of the second step of an epoch
+@pytest.mark.parametrize("killed_at", [6, 7])  # in either micro-batch of an epoch's second step
 @pytest.mark.parametrize("input", ["joint", "rgb"])
 def test_training_that_was_killed_within_an_epoch_ends_in_the_same_bytes(tmp_path, monkeypatch, input, killed_at):
-    # 2 steps an epoch, of 2 pieces each
-    step = make_step(input, network={"dropout": 0.5}, epochs=3, batch=4, device_batch=2)
+    # 2 steps an epoch, of 2 micro-batches each
+    step = make_step(input, network={"dropout": 0.5}, epochs=3, batch_size=4, micro_batch_size=2)
     whole, killed = tmp_path / "whole", tmp_path / "killed"
-    pieces = []
+    micro_batches = []
 
     def counting(*arguments, **options):
-        pieces.append(arguments)
+        micro_batches.append(arguments)
         return step_input(*arguments, **options)
 
     def killing(*arguments, **options):
-        if len(pieces) == killed_at:
+        if len(micro_batches) == killed_at:
             raise Killed
         return counting(*arguments, **options)
 
@@ -140,7 +143,7 @@ def test_training_that_was_killed_within_an_epoch_ends_in_the_same_bytes(tmp_pat
         run(killed, step, save_seconds=0)
     monkeypatch.setattr(training, "step_input", counting)
     history = run(killed, step, save_seconds=0)["history"]
-    assert len(pieces) == 12 + killed_at % 2  # only the step that was under way was begun again
+    assert len(micro_batches) == 12 + killed_at % 2  # only the step that was under way was begun again
     assert history == run(whole, step)["history"]
     assert (killed / "model.safetensors").read_bytes() == (whole / "model.safetensors").read_bytes()
 
@@ -152,25 +155,113 @@ def test_another_seed_gives_other_weights(tmp_path):
     assert not torch.equal(*(weights_in(tmp_path / name)["stem.conv.weight"] for name in ("one", "other")))
 
 
-def test_a_loss_that_is_not_finite_stops_and_names_the_clips(tmp_path):
-    step = make_step("joint", learning_rate=1e30, batch=4)
+@pytest.mark.parametrize("save_seconds", [0, 600])
+def test_a_loss_that_is_not_finite_stops_and_names_the_clips(tmp_path, save_seconds):
+    step = make_step("joint", learning_rate=1e30, batch_size=4)
     with pytest.raises(
         InputError, match=r"stream 'small_joint': the loss is (nan|inf) in epoch \d, step \d; .* c\d, c\d"
     ):
-        run(tmp_path, step)
+        run(tmp_path, step, save_seconds=save_seconds)
+    for path in tmp_path.glob("scratch/*"):
+        state = torch.load(path, weights_only=True)
+        assert np.isfinite(state["losses"] + [epoch["train_loss"] for epoch in state["history"]]).all()
+
+
+def test_the_clips_of_the_first_loss_that_is_not_finite_are_named(tmp_path, monkeypatch):
+    seen = []
+
+    def blinded(batch, step, *, training):
+        seen.append(sorted(f"c{row}" for row in batch.row.tolist()))
+        (x,) = step_input(batch, step, training=training)
+        return (x * float("nan") if len(seen) >= 3 else x,)
+
+    monkeypatch.setattr(training, "step_input", blinded)
+    with pytest.raises(InputError, match="in epoch 0, step 2; the clips of that step are c") as raised:
+        run(tmp_path, make_step("joint", batch_size=2))
+    assert len(seen) == 4  # the epoch ends before it is noticed
+    assert sorted(re.findall(r"\bc\d+", str(raised.value))) == seen[2]
+
+
+READERS = ("item", "tolist", "cpu", "numpy", "__bool__", "__float__", "__int__")
+
+
+def test_the_device_is_asked_for_numbers_once_an_epoch_however_many_steps_that_has(tmp_path, monkeypatch):
+    asked = []
+    for name in READERS:
+        read = getattr(torch.Tensor, name)
+        monkeypatch.setattr(torch.Tensor, name, lambda *a, _read=read, _name=name: asked.append(_name) or _read(*a))
+    counts = []
+    for batch_size in (8, 2):
+        run(tmp_path / str(batch_size), make_step("rgb", epochs=1, batch_size=batch_size, optimizer="sgd"))
+        counts.append(len(asked))
+        asked.clear()
+    assert counts[0] == counts[1] > 0
+
+
+def test_the_same_processes_load_the_clips_of_the_whole_training(tmp_path, monkeypatch):
+    loaded_by = []
+    read = training.TwoSplits.__getitem__
+
+    def reading(splits, key):
+        sample = read(splits, key)
+        return sample._replace(times=os.getpid())
+
+    def showing(batch, step, *, training):
+        loaded_by.extend(batch.times.tolist())
+        return step_input(batch, step, training=training)
+
+    monkeypatch.setattr(training.TwoSplits, "__getitem__", reading)
+    monkeypatch.setattr(training, "step_input", showing)
+    run(tmp_path, make_step("joint", epochs=3, batch_size=4), machine=Resources("cpu", workers=2))
+    assert len(loaded_by) == 3 * 8
+    assert len(set(loaded_by) - {os.getpid()}) == len(set(loaded_by)) == 2
+
+
+def results(accuracy, balanced, loss, train_loss=1.0):
+    return {
+        "train_loss": train_loss,
+        "val_accuracy": accuracy,
+        "val_balanced_accuracy": balanced,
+        "val_loss": loss,
+    }
+
+
+def test_the_kept_epoch_is_the_best_then_the_one_of_lowest_loss():
+    history = [results(0.9, 0.5, 1.0), results(0.4, 0.7, 2.0), results(0.9, 0.7, 1.5), results(0.9, 0.7, 1.5)]
+    history += [results(0.95, 0.6, 3.0), results(0.95, 0.6, 2.5)]
+    assert best_epoch(history, "best_balanced_accuracy") == 2
+    assert best_epoch(history, "best_accuracy") == 5
+    assert best_epoch(history[:5], "last") == 4
+    assert best_epoch([results(None, None, None)] * 2, "best_accuracy") == 1
+
+
+def test_the_last_and_the_kept_epoch_are_told():
+    history = [results(0.5, 0.5, 1.0), results(0.8, 0.8, 1.0), results(0.6, 0.6, 1.0, train_loss=0.25)]
+    text = outcome(history, "best_balanced_accuracy")
+    assert text == "loss 0.25, val accuracy 60.0%; epoch 1 is kept: loss 1.00, val accuracy 80.0%"
+
+
+@pytest.mark.parametrize(
+    ("keep", "measure"), [("best_accuracy", "val_accuracy"), ("best_balanced_accuracy", "val_balanced_accuracy")]
+)
+def test_the_weights_of_the_epoch_that_the_recipe_names_are_kept(tmp_path, monkeypatch, keep, measure):
+    measured = iter([results(0.2, 0.9, 1.0), results(0.9, 0.2, 1.0), results(0.1, 0.1, 1.0)])
+    monkeypatch.setattr(training, "validate", lambda *arguments: next(measured))
+    card = run(tmp_path, make_step("joint", epochs=3, keep_checkpoint=keep))
+    assert card["best"][measure] == 0.9
 
 
 def test_the_card_tells_what_went_in_and_out(tmp_path):
     clips = make_clips([*SPLITS, "test"], [*LABELS, None])
     shards = write_shards(tmp_path, ("joint",), [*LABELS, 0])
-    card = run(tmp_path, make_step("joint", epochs=2, device_batch=3), clips, shards, Machine("cpu", devices=1))
+    card = run(tmp_path, make_step("joint", epochs=2, micro_batch_size=3), clips, shards, Resources("cpu", devices=1))
     assert card["stream"] == "small_joint"
     assert card["corpus"] == "drawn"
     assert card["classes"] == ["wave", "nod"]
     assert card["train_clips"] == card["val_clips"] == [4, 4]
     assert card["recipe"]["epochs"] == len(card["history"]) == 2
     assert card["init"] is card["fold"] is None
-    assert (card["device"], card["devices"], card["pieces_per_step"]) == ("cpu", 1, 3)
+    assert (card["device"], card["devices"], card["micro_batches_per_step"]) == ("cpu", 1, 3)
     state, about = load_weights(tmp_path / "model.safetensors")
     learnt = [tensor for name, tensor in state.items() if "running" not in name and "num_batches" not in name]
     assert card["parameters"] == sum(tensor.numel() for tensor in learnt)
@@ -257,16 +348,16 @@ def test_steps_of_fewer_clips_than_devices_are_refused(tmp_path):
     shards = write_shards(tmp_path, ("joint",), LABELS)
     one_of_five = Process(0, 5, torch.device("cpu"))
     # 8 clips in two steps of 4
-    inputs = make_clips(SPLITS, LABELS), shards, make_step("joint", batch=5), build, tmp_path / "scratch"
+    inputs = make_clips(SPLITS, LABELS), shards, make_step("joint", batch_size=5), build, tmp_path / "scratch"
     with pytest.raises(InputError, match="a step has 4 clips, too few for 5 devices"):
-        learn(one_of_five, *inputs, Machine("cpu", devices=5), (), None, None, 600, StopRequest())
+        learn(one_of_five, *inputs, Resources("cpu", devices=5), (), None, None, 600, StopRequest())
 
 
 @pytest.mark.slow
 def test_compiled_networks_learn_the_same(tmp_path):
-    step, clips = make_step("rgb", epochs=2, batch=4, optimizer="sgd"), make_clips(SPLITS, LABELS[:8] + [None] * 8)
+    step, clips = make_step("rgb", epochs=2, batch_size=4, optimizer="sgd"), make_clips(SPLITS, LABELS[:8] + [None] * 8)
     run(tmp_path / "as_it_is", step, clips)
-    run(tmp_path / "compiled", step, clips, machine=Machine("cpu", compile=True))
+    run(tmp_path / "compiled", step, clips, machine=Resources("cpu", compile=True))
     expected = weights_in(tmp_path / "as_it_is")
     learnt = weights_in(tmp_path / "compiled")
     assert learnt.keys() == expected.keys()

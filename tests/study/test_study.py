@@ -28,7 +28,7 @@ from microgesture.corpora import list_clips
 from microgesture.demo.corpus import make_demo
 from microgesture.errors import InputError
 from microgesture.study.start import next_commands, plan_study, start_study
-from microgesture.workflow.jobs import read_plan
+from microgesture.workflow.read_plan import read_plan
 
 ROOT = Path(__file__).parents[2]
 

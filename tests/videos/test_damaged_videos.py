@@ -118,7 +118,7 @@ def run(folder: Path, videos: dict[str, Case]) -> Run:
         path.write_bytes(case.data)
         lines.append(f"{name},train,x,{path.name},{',' if case.end is None else f'0,{case.end}'}")
     write_lines(root / "clips.csv", lines)
-    listing = {"corpus": "mine", "format": "manifest", "root": str(root), "shards": 1, "max_quarantined": 1}
+    listing = {"corpus": "mine", "format": "manifest", "root": str(root), "shards": 1}
     clips, rgb, ledger = folder / "mine.parquet", folder / "rgb/mine/0000.arrow", folder / "quarantine.csv"
     cutting = json.dumps({"root": str(root), "size": SIZE})
     for command in (

@@ -7,7 +7,7 @@ from fixtures.training_clips import FRAME, MARGIN, draw_keypoints, make_clips, m
 from microgesture.config.view import HeatmapView
 from microgesture.skeletons.keypoints import SELECTIONS
 from microgesture.streams.augment import network_input
-from microgesture.streams.crops import keypoints_in_box
+from microgesture.streams.crops import keypoints_in_box, video_box
 from microgesture.streams.samples import ClipDataset, Sample
 from microgesture.videos.reading import crop, person_box
 from microgesture.view.pictures import (
@@ -17,7 +17,6 @@ from microgesture.view.pictures import (
     full_speed,
     heatmap_pictures,
     scaled,
-    video_box,
     with_figure,
 )
 

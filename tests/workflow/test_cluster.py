@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from fixtures.project import TINY, Project
+from fixtures.rules import rule_texts
 
 ROOT = Path(__file__).parents[2]
 PROFILE = yaml.safe_load((ROOT / "profiles/slurm/profile.yaml").read_text())
@@ -23,10 +24,7 @@ SHELL = re.compile(r"^```bash\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 def rules():
     """The text of each rule that runs a command, by its name."""
-    text = "".join(path.read_text() for path in sorted((ROOT / "workflow/rules").glob("*.smk")))
-    parts = re.split(r"^(?: {4})?(?:rule (\w+)|use rule \w+ as (\w+) with):$", text, flags=re.MULTILINE)
-    named = {name or derived: body for name, derived, body in zip(parts[1::3], parts[2::3], parts[3::3], strict=True)}
-    return {name: body for name, body in named.items() if "output:" in body}
+    return {name: body for name, body in rule_texts().items() if "output:" in body}
 
 
 def test_the_profile_names_rules_that_there_are():
@@ -36,7 +34,8 @@ def test_the_profile_names_rules_that_there_are():
 
 
 def test_the_stages_that_make_shards_are_arrays_and_no_others():
-    by_shard = {name for name, body in rules().items() if "{shard}.arrow" in body.split("output:")[1].split("log:")[0]}
+    outputs = {name: body.split("output:")[1].split("log:")[0] for name, body in rules().items()}
+    by_shard = {name for name, output in outputs.items() if re.search(r"shard}+\.arrow", output)}
     assert set(PROFILE["slurm-array-jobs"].split(",")) == by_shard
 
 
@@ -59,7 +58,7 @@ def planned(tmp_path):
     config = copy.deepcopy(TINY) | {"device": "auto"}
     project = Project(tmp_path / "project", config)
     for path in (project.folder / "workflow/rules").glob("*.smk"):  # without their messages jobs tell what they claim
-        path.write_text(re.sub(r"^    message:\n.*\n", "", path.read_text(), flags=re.MULTILINE))
+        path.write_text(re.sub(r"^ +message:\n.*\n", "", path.read_text(), flags=re.MULTILINE))
     command = [sys.executable, "-m", "snakemake", "--workflow-profile", "profiles/slurm", "--dry-run"]
     command += ["--quiet=host", "results/submission.csv"]
     done = subprocess.run(

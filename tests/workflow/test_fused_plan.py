@@ -9,7 +9,6 @@ import yaml
 from microgesture.config.streams import TrainStep
 from microgesture.config.whole import load_config
 from microgesture.errors import InputError
-from microgesture.workflow.jobs import jobs
 from microgesture.workflow.plan import Plan
 
 FUSED = {"fuses": ["rgb", "joint"], "recipe": "rgb"}
@@ -36,7 +35,7 @@ def test_all_that_a_fused_stream_needs_follows_from_the_two(raw):
     assert load_config(raw).streams["fused"].network.width == 32
     plan = Plan(raw)
     assert plan.stores("fused") == ["keypoints", "rgb"]
-    assert {job.stage for job in jobs(plan) if job.name == "fused"} == {"train", "predict"}
+    assert all(plan.step(stage, "fused") for stage in ("train", "predict"))
 
 
 def test_each_branch_has_the_network_and_the_recipe_of_the_stream_that_it_comes_from(raw):
@@ -48,9 +47,10 @@ def test_each_branch_has_the_network_and_the_recipe_of_the_stream_that_it_comes_
     assert step.selection == "36"
     for part, name in zip(step.parts, ("rgb", "joint"), strict=True):
         alone = TrainStep.model_validate_json(plan.step("train", name).settings)
-        recipe = config.recipes[config.streams[name].recipe].model_copy(update={"flip": False, "test_flip": True})
+        recipe = config.recipes[config.streams[name].recipe].tested().model_copy(update={"flip": False})
         assert (part.inputs, part.network, part.recipe) == (alone.inputs, alone.network, recipe)
         assert part.parts == alone.parts == ()
+    assert [part.recipe.test_flip for part in step_of(plan, "predict").parts] == [True, True]
 
 
 def changed(raw, path, value):
@@ -98,7 +98,7 @@ def test_a_fold_starts_from_the_same_fold_of_both(raw):
         ({"weights": "swin.pth"}, "weights of a stream that fuses two others follows"),
         ({"network": {"name": "slowonly"}}, "has the network token_fusion, not slowonly"),
         ({"network": {"name": "token_fusion", "width": 30}}, "width of token_fusion is 30, which 4 heads cannot share"),
-        ({"recipe": "anchored"}, "fused: semantic_weight is for networks of one classifier"),
+        ({"recipe": "anchored"}, "fused: the loss semantic is for networks of one classifier"),
         ({"recipe": "none"}, "streams.fused.recipe names 'none'"),
     ],
 )

@@ -6,7 +6,6 @@ import pytest
 import yaml
 
 from microgesture.errors import InputError
-from microgesture.workflow.jobs import Job, jobs
 from microgesture.workflow.plan import Plan
 
 # Through JSON, which knows no aliases: a change of one stream must not change another.
@@ -87,11 +86,11 @@ FACE = {"corpus": "imigue", "input": "face", "network": {"name": "swinface", "wi
 def test_faces_come_from_the_video_and_the_whole_skeletons():
     plan = Plan(change(DEMO, "streams.face", FACE))
     assert plan.kinds("imigue")[-1] == "face"
-    assert Job("skeletons", "imigue", (Path("results/skeletons/imigue/0000.arrow"),)) in list(jobs(plan))
+    assert plan.step("skeletons", "imigue")
     only_face = change(DEMO, "streams", {"face": FACE})
     only_face["ensembles"] = {"final": {"streams": ["face"]}}
     assert Plan(only_face).kinds("imigue") == ["face"]
-    assert "skeletons" in {job.stage for job in jobs(Plan(only_face))}
+    assert Plan(only_face).step("skeletons", "imigue")
     touched = changed(Plan(only_face), Plan(change(only_face, "face", {"smallest": 30})))
     assert touched == {
         ("face", "imigue"),

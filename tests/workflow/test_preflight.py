@@ -10,8 +10,8 @@ from microgesture.cli import main
 from microgesture.errors import InputError
 from microgesture.storage.clips import SCHEMA, Clips, write_clips
 from microgesture.storage.files import write_json
-from microgesture.workflow.jobs import read_plan
 from microgesture.workflow.preflight import estimate_run, first_shards
+from microgesture.workflow.read_plan import read_plan
 
 FRAMES = {0: 100, 1: 300, 2: 0, 3: 600}  # of the usable clips in each shard
 

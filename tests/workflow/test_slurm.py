@@ -44,7 +44,7 @@ def edit_profile(project):
     profile = yaml.safe_load(path.read_text())
     profile |= {"latency-wait": 5, "slurm-init-seconds-before-status-checks": 3}
     too_little = 60  # a Snakemake alone takes 200 within a few seconds, and SLURM looks once a second
-    profile["set-resources"]["select_keypoints"] = {"mem_mb": f"{too_little} if attempt == 1 else 4000"}
+    profile["set-resources"]["make_keypoints"] = {"mem_mb": f"{too_little} if attempt == 1 else 4000"}
     path.write_text(yaml.safe_dump(profile))
 
 
@@ -115,7 +115,7 @@ def test_a_run_that_loses_jobs_and_a_node_ends_with_the_same_submission(slurm, t
     assert (now[requeued.id].state, now[requeued.id].restarts) == ("COMPLETED", "1")
     assert now[cancelled.id].state == "CANCELLED"
     assert cancelled.id.endswith(("_1", "_2")), "both shards are one array"
-    assert "exceeded memory limit" in slurm_log(project, "select_keypoints")
+    assert "exceeded memory limit" in slurm_log(project, "make_keypoints")
     assert now[warned.id].state == "FAILED"
     assert "stream 'joint' was stopped by SIGTERM in epoch" in slurm_log(project, "train_stream")
     assert (now[crashed.id].state, now[crashed.id].restarts) == ("COMPLETED", "1")

@@ -8,11 +8,17 @@ from snakemake.exceptions import WorkflowError
 
 sys.path.insert(0, f"{workflow.basedir}/src")
 
+from microgesture.config.modalities import MODALITIES
 from microgesture.errors import InputError
 from microgesture.config.streams import is_published_name
-from microgesture.workflow.claims import largest_shard, shard_memory, shard_minutes, training_memory
+from microgesture.workflow.claims import (
+    largest_shard,
+    shard_memory,
+    shard_minutes,
+    training_memory,
+)
 from microgesture.workflow.commands import claimed_threads, prepare, show_summary
-from microgesture.workflow.plan import KINDS, Plan
+from microgesture.workflow.plan import Plan
 
 try:
     plan = Plan(config)
@@ -69,21 +75,39 @@ def all_shards(kind):
     ]
 
 
-def rgb_if_seen(wildcards):
-    """The frames that a learned depth is made from; none for the other kinds of depth."""
-    return (
-        f"results/rgb/{wildcards.corpus}/{wildcards.shard}.arrow"
-        if plan.config.depth.is_learned
-        else []
-    )
+def modality_inputs(modality):
+    """What a modality is made from: the clips table, shards of other kinds, and the weights of a network."""
+
+    def inputs(wildcards):
+        weights = plan.config.modality(modality.name).weights_file
+        return {
+            "clips": (
+                [f"results/clips/{wildcards.corpus}.parquet"]
+                if modality.reads_clips
+                else []
+            ),
+            "shards": [
+                f"results/{kind}/{wildcards.corpus}/{wildcards.shard}.arrow"
+                for kind in plan.sources(modality.name, wildcards.corpus)
+            ],
+            "weights": weights_file(weights),
+        }
+
+    return inputs
 
 
-def keypoints_if_any(wildcards):
-    """The keypoints that say where the person is; none for a corpus of videos alone."""
-    known = "keypoints" in plan.kinds(wildcards.corpus)
-    return (
-        f"results/keypoints/{wildcards.corpus}/{wildcards.shard}.arrow" if known else []
+def modality_options(wildcards, input):
+    """The options that name the inputs of a modality."""
+    options = (
+        [f"--clips {input.clips} --shard {wildcards.shard}"] if input.clips else []
     )
+    options += [f"--weights {input.weights}"] if input.weights else []
+    return " ".join(options)
+
+
+def is_learned(modality):
+    """Whether a network makes a modality."""
+    return plan.config.modality(modality.name).is_learned
 
 
 def stream_clips(wildcards):
@@ -124,12 +148,6 @@ def weights_file(weights):
         return []
     named = is_published_name(weights)
     return f"results/weights/{weights}.safetensors" if named else weights
-
-
-def flow_weights(wildcards):
-    """The weights of a learned flow; none for DIS, nor where the stage fetches them by the network's own name."""
-    weights = plan.config.flow.weights
-    return weights_file(weights) if weights and Path(weights).suffix else []
 
 
 def stream_pseudo_labels(wildcards):

@@ -1,5 +1,10 @@
 # REQUIRED INPUTS: the corpora that the configuration names, or nothing for a drawn one.
-# OUTPUTS: results/clips/<corpus>.parquet, one row a clip; results/quarantine.csv, what could not be used and why.
+# OUTPUTS: results/listed/<corpus>.parquet, one row a clip, and the same as results/clips/<corpus>.parquet once it keeps
+# within the limits; results/quarantine.csv, what could not be used and why.
+
+localrules:
+    check_clips,
+
 
 
 rule clips:
@@ -33,9 +38,9 @@ rule list_clips:
             else []
         ),
     output:
-        "results/clips/{corpus}.parquet",
+        "results/listed/{corpus}.parquet",
     log:
-        "results/logs/clips/{corpus}.log",
+        "results/logs/listed/{corpus}.log",
     params:
         settings=settings("clips", "corpus"),
         stamp=stamp("clips", "corpus"),
@@ -45,10 +50,28 @@ rule list_clips:
         "microgesture --log {log:q} clips --settings {params.settings:q} --output {output}"
 
 
+# The limits that it holds clips to come from the environment (see commands.prepare): a raised one repeats nothing.
+rule check_clips:
+    input:
+        "results/listed/{corpus}.parquet",
+    output:
+        "results/clips/{corpus}.parquet",
+    log:
+        "results/logs/clips/{corpus}.log",
+    params:
+        stamp=stamp("clips", "corpus"),
+    message:
+        "Checking the clips of {wildcards.corpus}"
+    shell:
+        "microgesture --log {log:q} check-clips --listed {input} --output {output}"
+
+
 rule list_quarantine:
     input:
         clips=expand("results/clips/{corpus}.parquet", corpus=plan.config.corpora),
-        shards=[path for kind in ("skeletons", *KINDS) for path in all_shards(kind)],
+        shards=[
+            path for kind in ("skeletons", *MODALITIES) for path in all_shards(kind)
+        ],
     output:
         "results/quarantine.csv",
     log:

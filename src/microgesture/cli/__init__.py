@@ -5,7 +5,7 @@ import logging
 from ..errors import InputError
 from ..storage.disk import DiskFull
 from ..streams.preemption import EXIT_STATUS, Stopped
-from . import archives, data, emotion, foreign, recogniser, results, streams, study, upkeep, view  # noqa: F401 (they add subcommands)
+from . import data, emotion, foreign, recogniser, results, streams, study, upkeep, view  # noqa: F401 (they add subcommands)
 from .options import app as app
 
 

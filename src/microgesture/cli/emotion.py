@@ -44,14 +44,14 @@ def embed(
     """Write what a trained stream sees in every usable clip: features and logits."""
     from ..emotion.embeddings import embed as embed_clips
     from ..machine.gpus import held_gpus
+    from ..machine.resources import Resources
     from ..networks import build
     from ..storage.clips import read_clips
-    from ..streams.batches import Machine
 
     step = parse_step(TrainStep, settings)
     with held_gpus(device) as gpus:
-        machine = Machine(device, threads, workers, memory, gpus=gpus)
-        embed_clips(read_clips(clips), by_kind(shards), model, step, build, output, machine)
+        resources = Resources(device, threads, workers, memory, gpus=gpus)
+        embed_clips(read_clips(clips), by_kind(shards), model, step, build, output, resources)
 
 
 @stage("train-emotion", EmotionStep)
@@ -71,11 +71,11 @@ def train_emotion(
     from ..emotion.train import train_emotion as train_row
     from ..emotion.videos import read_videos
     from ..machine.gpus import held_gpus
-    from ..streams.batches import Machine
+    from ..machine.resources import Resources
 
     step = parse_step(EmotionStep, settings)
     with held_gpus(device) as gpus:
-        on = Machine(device, threads, gpus=gpus).prepare()
+        on = Resources(device, threads, gpus=gpus).prepare()
         tokens = _tokens(step, videos, clips, faces or [], context, gestures, on)
         train_row(read_videos(videos), tokens, step, model, card, on)
 
@@ -98,11 +98,11 @@ def predict_emotion(
     from ..emotion.predict import predict_emotion as predict_row
     from ..emotion.videos import read_videos
     from ..machine.gpus import held_gpus
-    from ..streams.batches import Machine
+    from ..machine.resources import Resources
 
     step = parse_step(EmotionStep, settings)
     with held_gpus(device) as gpus:
-        on = Machine(device, threads, gpus=gpus).prepare()
+        on = Resources(device, threads, gpus=gpus).prepare()
         tokens = _tokens(step, videos, clips, faces or [], context, gestures, on)
         predict_row(read_videos(videos), tokens, step, model, held_out, test, on)
 

@@ -32,6 +32,9 @@ Device = Annotated[str, typer.Option(envvar="MICROGESTURE_DEVICE", help="auto, c
 Workers = Annotated[int, typer.Option(envvar="MICROGESTURE_WORKERS", min=0, help="processes that read clips")]
 Devices = Annotated[int, typer.Option(envvar="MICROGESTURE_DEVICES", min=1, help="devices to train on")]
 Compile = Annotated[bool, typer.Option(envvar="MICROGESTURE_COMPILE", help="compile the network first")]
+MaxQuarantined = Annotated[
+    float, typer.Option(envvar="MICROGESTURE_MAX_QUARANTINED", min=0, max=1, help="fail above this share of clips")
+]
 Memory = Annotated[float, typer.Option(envvar="MICROGESTURE_MEMORY", min=0, help="GiB of clips to keep in memory")]
 
 

@@ -22,8 +22,8 @@ def export(
 ) -> None:
     """Write an ensemble of a finished run as one folder that predict-videos uses anywhere."""
     from ..recogniser.export import export_recogniser, results_of
-    from ..workflow.jobs import read_plan
     from ..workflow.prediction_stages import recogniser_step
+    from ..workflow.read_plan import read_plan
 
     plan = read_plan(configfile, config or (), results).config
     step = recogniser_step(plan, ensemble or plan.submission.ensemble)
@@ -72,11 +72,11 @@ def predict_videos(
     Without any they are found in the video (extra pose), or the streams that need them are left out.
     """
     from ..machine.gpus import held_gpus
+    from ..machine.resources import Resources
     from ..recogniser.finding import find_gestures
-    from ..streams.batches import Machine
 
     how = FindingSettings(fps=fps, threshold=threshold, stillness=stillness, join=join, pictures=pictures, pose=pose)
     with held_gpus(device) as gpus:
-        machine = Machine(device, threads, workers, memory, gpus=gpus)
-        for sentence in find_gestures(folder, videos, output, keypoints, how, machine):
+        resources = Resources(device, threads, workers, memory, gpus=gpus)
+        for sentence in find_gestures(folder, videos, output, keypoints, how, resources):
             typer.echo(sentence)

@@ -14,6 +14,7 @@ from .options import (
     File,
     Files,
     FoldNumber,
+    MaxQuarantined,
     Memory,
     Output,
     SettingsText,
@@ -59,25 +60,26 @@ def train(
     workers: Workers = 0,
     memory: Memory = 1.0,
     compile: Compile = False,
+    max_quarantined: MaxQuarantined = 1.0,
 ) -> None:
     """Train one stream; a killed training goes on from where it was."""
     from ..ensembles.pseudo_labels import read_pseudo_labels, with_pseudo_labels
     from ..machine.gpus import held_gpus
+    from ..machine.resources import Resources
     from ..networks import build
     from ..storage.clips import read_clips
-    from ..streams.batches import Machine
     from ..streams.preemption import stop_on_signals
     from ..streams.train import train as train_stream
 
-    step = parse_step(TrainStep, settings)
+    step = parse_step(TrainStep, settings).model_copy(update={"max_quarantined": max_quarantined})
     known = read_clips(clips)
     if pseudo_labels:
         known = with_pseudo_labels(known, read_pseudo_labels(pseudo_labels))
     # A job that waits for a GPU has nothing to save: signals end it as they end any other.
     with held_gpus(device, devices) as gpus, stop_on_signals() as stop, scratch_folder(model, stamp) as scratch:
-        machine = Machine(device, threads, workers, memory, devices, compile, gpus)
+        resources = Resources(device, threads, workers, memory, devices, compile, gpus)
         files = model, card, scratch
-        train_stream(known, by_kind(shards), step, build, *files, machine, init or (), weights, fold, stop=stop)
+        train_stream(known, by_kind(shards), step, build, *files, resources, init or (), weights, fold, stop=stop)
 
 
 @stage("predict", TrainStep)
@@ -95,15 +97,15 @@ def predict(
 ) -> None:
     """Score the validation and the test clips with a trained stream."""
     from ..machine.gpus import held_gpus
+    from ..machine.resources import Resources
     from ..networks import build
     from ..storage.clips import read_clips
-    from ..streams.batches import Machine
     from ..streams.predict import predict as predict_stream
 
     step = parse_step(TrainStep, settings)
     with held_gpus(device) as gpus:
-        machine = Machine(device, threads, workers, memory, gpus=gpus)
-        predict_stream(read_clips(clips), by_kind(shards), model, step, build, {"val": val, "test": test}, machine)
+        resources = Resources(device, threads, workers, memory, gpus=gpus)
+        predict_stream(read_clips(clips), by_kind(shards), model, step, build, {"val": val, "test": test}, resources)
 
 
 @stage("predict-fold", TrainStep)
@@ -121,12 +123,12 @@ def predict_fold(
 ) -> None:
     """Score the labelled clips of the people that a fold of a stream was trained without."""
     from ..machine.gpus import held_gpus
+    from ..machine.resources import Resources
     from ..networks import build
     from ..storage.clips import read_clips
-    from ..streams.batches import Machine
     from ..streams.predict import predict_fold as predict_people
 
     step = parse_step(TrainStep, settings)
     with held_gpus(device) as gpus:
-        machine = Machine(device, threads, workers, memory, gpus=gpus)
-        predict_people(read_clips(clips), by_kind(shards), model, step, build, fold, output, machine)
+        resources = Resources(device, threads, workers, memory, gpus=gpus)
+        predict_people(read_clips(clips), by_kind(shards), model, step, build, fold, output, resources)

@@ -32,8 +32,8 @@ def preflight(
     cores: Annotated[int, typer.Option(min=1, help="jobs at a time")] = 8,
 ) -> None:
     """Estimate the disk and the time of a whole run from its first shards; exit code 1 if it does not fit."""
-    from ..workflow.jobs import read_plan
     from ..workflow.preflight import preflight as estimate
+    from ..workflow.read_plan import read_plan
 
     if not estimate(read_plan(configfile, config or (), results), cores):
         raise typer.Exit(1)
@@ -45,7 +45,7 @@ def doctor(
     configfile: ConfigFile = Path("config.yaml"),
     config: ConfigChanges = None,
 ) -> None:
-    """Check whether a run can start: versions, devices, decoders, folders, corpora, and the jobs to do.
+    """Check whether a run can start: versions, devices, decoders, folders and corpora.
 
     The exit code is 1 if something would stop it.
     """

@@ -31,7 +31,7 @@ def view(
     from ..storage.shards import Shard
     from ..view.choice import file_name, find_clip, prediction_files, read_all_predictions, shard_files
     from ..view.clip import Source, write_view
-    from ..workflow.jobs import read_plan
+    from ..workflow.read_plan import read_plan
 
     plan = read_plan(configfile, config or (), results)
     if corpus is not None and corpus not in plan.config.corpora:

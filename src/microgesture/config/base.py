@@ -1,7 +1,7 @@
 """The base of every settings class: frozen, complete, and helpful about misspelt keys."""
 
 from difflib import get_close_matches
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -11,15 +11,21 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$", description="let
 
 
 class Settings(BaseModel):
-    """Settings that refuse unknown keys and suggest the key that was probably meant."""
+    """Settings that refuse unknown keys and suggest the key that was probably meant.
+
+    A class lists its ``renamed`` keys as old name: new name.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+    renamed: ClassVar[dict[str, str]] = {}
 
     @model_validator(mode="before")
     @classmethod
     def _suggest_key(cls, values: Any) -> Any:
         if isinstance(values, dict):
             for key in values:
+                if key in cls.renamed:
+                    raise ValueError(f"key '{key}' is now called '{cls.renamed[key]}'; rename it")
                 if key not in cls.model_fields:
                     near = get_close_matches(str(key), cls.model_fields, n=1)
                     hint = f"did you mean '{near[0]}'?" if near else f"the keys here are {', '.join(cls.model_fields)}"

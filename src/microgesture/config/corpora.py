@@ -1,53 +1,24 @@
-"""Settings of a corpus: where it lies, or how it is drawn, and how its release is read."""
+"""Settings of a corpus in each of the formats, and of the stages that draw and list it."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal, Union
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from .base import Settings
+from .corpus_format import CorpusFormat, DemoSettings, Release
+from .extensions import declared
 
 
-class DemoSettings(Settings):
-    """A corpus that the pipeline draws for itself, in the layout of the release that ``format`` names."""
-
-    seed: int = Field(0, description="everything in the corpus follows from it")
-    subjects: dict[Literal["train", "val", "test"], int] = Field(
-        description="people in each split; none is in two splits"
-    )
-    clips: dict[Literal["train", "val", "test"], int] = Field(description="about how many clips in each split")
-    frame: tuple[int, int] = Field((320, 240), description="width and height of the videos in pixels")
-    emotion: bool = Field(
-        False, description="miga: everybody sits once after a win and once after a loss, and gestures and face tell"
-    )
-
-
-class CorpusBase(Settings):
-    """What every corpus has, whatever its format."""
-
-    root: str | None = Field(None, description="folder of the corpus; null only for a demo")
-    demo: DemoSettings | None = Field(None, description="draw the corpus instead of reading it from a folder")
-    allow_shared_subjects: bool = Field(
-        False, description="accept a subject in test and in train or val; the score then says nothing of new people"
-    )
-
-    pose: Literal["mediapipe"] | None = Field(
-        None, description="find keypoints in the videos of a corpus that has none: mediapipe (an extra); null: do not"
-    )
-    end_tolerance: int = Field(
-        5, ge=0, description="frames by which a clip may end after its video and is cut; beyond, it is quarantined"
-    )
-
-    @model_validator(mode="after")
-    def _root_or_demo(self) -> "CorpusBase":
-        if (self.root is None) == (self.demo is None):
-            raise ValueError("give either root (a folder of your own) or demo (a drawn corpus)")
-        if self.demo is not None and self.demo.emotion and self.format != "miga":
-            raise ValueError("only a demo of format miga has emotions; leave demo.emotion out")
-        return self
-
-
-class MigaCorpus(CorpusBase):
+class MigaCorpus(CorpusFormat):
     """iMiGUE as the MiGA challenge hands it out."""
+
+    title: ClassVar = "iMiGUE"
+    module: ClassVar = "microgesture.corpora.miga"
+    facts: ClassVar = "microgesture/tables/imigue.json"
+    release: ClassVar = Release(r"\d{4}_(label|light_hand)\.csv", "imigue", "config/mm_gesture.yaml", "docs/imigue.md")
+    synthetic_module: ClassVar = "microgesture.demo.miga"
+    synthetic_sources: ClassVar = frozenset({"video", "keypoints"})
+    synthetic_emotions: ClassVar = True
 
     format: Literal["miga"]
     skeleton: Literal["auto", "openpose", "light_hand"] = Field(
@@ -55,42 +26,67 @@ class MigaCorpus(CorpusBase):
     )
 
 
-class Ma52Corpus(CorpusBase):
+class Ma52Corpus(CorpusFormat):
     """MA-52: one video a clip, and lists."""
+
+    title: ClassVar = "MA-52"
+    module: ClassVar = "microgesture.corpora.ma52"
+    facts: ClassVar = "microgesture/tables/ma52.json"
+    release: ClassVar = Release(r"(train|val|test)_list_videos\.txt", "ma52", "config/mm_gesture.yaml", "docs/ma52.md")
+    synthetic_module: ClassVar = "microgesture.demo.ma52"
+    synthetic_sources: ClassVar = frozenset({"video"})
 
     format: Literal["ma52"]
     keypoints: str | None = Field(None, description="folder below root with <clip>.npz skeletons; null: none")
 
 
-class SmgCorpus(CorpusBase):
+class SmgCorpus(CorpusFormat):
     """SMG: long sequences with the joints and the colour video of a Kinect v2."""
+
+    title: ClassVar = "SMG"
+    module: ClassVar = "microgesture.corpora.smg"
+    facts: ClassVar = "microgesture/tables/smg.json"
+    in_space: ClassVar = True
+    release: ClassVar = Release(
+        r"Sample\d{4}_(finelabels\.csv|skeleton\.csv|color\.mp4)", "smg", "config/multitrack.yaml", "docs/smg.md"
+    )
+    synthetic_module: ClassVar = "microgesture.demo.smg"
+    synthetic_sources: ClassVar = frozenset({"video", "keypoints", "metres"})
 
     format: Literal["smg"]
 
 
-class ManifestCorpus(CorpusBase):
+class ManifestCorpus(CorpusFormat):
     """Anybody's own clips: a folder with clips.csv."""
+
+    title: ClassVar = "clips.csv"
+    module: ClassVar = "microgesture.corpora.manifest"
 
     format: Literal["manifest"]
 
 
-Corpus = Annotated[MigaCorpus | Ma52Corpus | SmgCorpus | ManifestCorpus, Field(discriminator="format")]
+FORMATS: dict[str, type[CorpusFormat]] = {
+    corpus.format_name(): corpus
+    for corpus in (MigaCorpus, Ma52Corpus, SmgCorpus, ManifestCorpus, *declared(CorpusFormat))
+}
+SYNTHETIC = tuple(name for name, corpus in FORMATS.items() if corpus.synthetic_module)
+
+Corpus = Annotated[Union[tuple(FORMATS.values())], Field(discriminator="format")]  # noqa: UP007
 
 
 class DemoStep(DemoSettings):
     """A corpus to draw."""
 
-    layout: Literal["miga", "ma52", "smg"] = Field(description="the release whose files to imitate")
+    layout: Literal[SYNTHETIC] = Field(description="the release whose files to imitate")
 
 
 class ClipsStep(Settings):
     """A corpus to list."""
 
     corpus: str
-    format: Literal["miga", "ma52", "smg", "manifest"]
+    format: Literal[tuple(FORMATS)]
     root: str = Field(description="folder of the corpus")
     shards: int = Field(ge=1)
-    max_quarantined: float = Field(ge=0, le=1)
     options: dict[str, Any] = Field({}, description="the reader's own settings")
 
 

@@ -1,6 +1,6 @@
 """Settings of emotion recognition; light, so that the configuration can be read without torch."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -41,8 +41,10 @@ class InterFusionSettings(Settings):
 class EmotionRecipe(Settings):
     """How the network is trained; the number of epochs is fixed, so that no video is needed to choose one."""
 
+    renamed: ClassVar[dict[str, str]] = {"batch": "batch_size"}
+
     epochs: int = Field(40, ge=1, description="rounds over all videos")
-    batch: int = Field(8, ge=1, description="videos of a step")
+    batch_size: int = Field(8, ge=1, description="videos of a step")
     learning_rate: float = Field(1e-3, gt=0, description="highest of all steps; AdamW")
     weight_decay: float = Field(0.05, ge=0, description="of all but norms and biases")
     clips: int = Field(32, ge=1, description="clips of a video that a step shows at most, drawn anew each time")

@@ -5,6 +5,23 @@ from typing import Annotated, Literal
 from pydantic import Field, StrictBool, model_validator
 
 from .base import Name, Settings
+from .extensions import declared
+from .fusion_rule import FusionRule
+
+_RULES = "microgesture.ensembles.rules"
+GIVEN = FusionRule("given", "the weight of each stream, scaled to sum 1", f"{_RULES}.weighted_mean", fitted=False)
+EQUAL = FusionRule("equal", "the plain mean", f"{_RULES}.equal", fitted=False)
+FUSION_RULES: dict[str, FusionRule] = {
+    rule.name: rule
+    for rule in (
+        FusionRule("search", "the likeliest weights", f"{_RULES}.search"),
+        FusionRule("grid", "the most accurate weights of a grid, as often published", f"{_RULES}.grid"),
+        EQUAL,
+        GIVEN,
+        *declared(FusionRule),
+    )
+}
+_BY_NAME = tuple(name for name in FUSION_RULES if name != GIVEN.name)
 
 
 class PseudoLabelSettings(Settings):
@@ -19,10 +36,9 @@ class Ensemble(Settings):
     """Streams whose probabilities are averaged."""
 
     streams: tuple[Name, ...] = Field(min_length=1, description="keys of streams, all on one corpus")
-    weights: Literal["search", "grid", "equal"] | dict[Name, float] = Field(
+    weights: Literal[_BY_NAME] | dict[Name, float] = Field(
         "search",
-        description="search: the likeliest; grid: the most accurate of a grid, as often published; equal; or given for "
-        "each stream (scaled to sum 1)",
+        description="; ".join(f"{name}: {FUSION_RULES[name].text}" for name in _BY_NAME) + f"; or {GIVEN.text}",
     )
     calibrate: StrictBool | Annotated[float, Field(gt=0)] = Field(
         True, description="true: fit one temperature a stream before averaging; a number: this temperature for all"
@@ -38,6 +54,11 @@ class Ensemble(Settings):
     stacking: bool = Field(
         False, description="measure a logistic regression on all streams' scores too, only to compare it"
     )
+
+    @property
+    def rule(self) -> FusionRule:
+        """How the streams are joined."""
+        return GIVEN if isinstance(self.weights, dict) else FUSION_RULES[self.weights]
 
     @model_validator(mode="after")
     def _weights_fit(self) -> "Ensemble":

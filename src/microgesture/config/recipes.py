@@ -1,10 +1,12 @@
 """How a stream is trained and tested: everything but the data, the network and the seed. Light: no torch."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
 from .base import Settings
+from .loss_settings import LossSettings
+from .losses import AnyLoss, CrossEntropySettings, SemanticSettings
 
 
 class Variation(Settings):
@@ -18,12 +20,28 @@ class Variation(Settings):
     joint_dropout: float = Field(0.0, ge=0, lt=1, description="share of the joints hidden through a clip")
 
 
-class Recipe(Settings):
+class Testing(Settings):
+    """Settings that only testing uses: what a clip is predicted from, but not its size, which validation has too."""
+
+    test_flip: bool | None = Field(None, description="average over both sides in testing; null: as flip")
+    views: int = Field(10, ge=1, description="samplings of a clip in testing, averaged; equal ones are seen once")
+    crops: Literal[1, 3] = Field(
+        1, description="squares of a video's frame in testing, averaged: the middle, or both ends too; equal ones once"
+    )
+
+
+class Recipe(Testing):
     """Settings of training and testing.
 
     The defaults are PoseConv3D's (arXiv 2104.13586) as pyskl trains it; ``config/`` has the published recipes of the
     video streams.
     """
+
+    renamed: ClassVar[dict[str, str]] = {
+        "batch": "batch_size",
+        "device_batch": "micro_batch_size",
+        "keep": "keep_checkpoint",
+    }
 
     # what the network sees of a clip
     frames: int = Field(48, ge=1, description="frames sampled from a clip")
@@ -68,14 +86,14 @@ class Recipe(Settings):
     repeats: int = Field(
         1, ge=1, description="times that a round shows each clip; 10 as published, for fewer validations"
     )
-    batch: int = Field(
-        32, ge=2, description="most clips a step, over all devices together; learning_rate is meant for it"
+    batch_size: int = Field(
+        32, ge=2, description="most clips in a step, over all devices together; learning_rate is meant for it"
     )
-    device_batch: int | None = Field(
+    micro_batch_size: int | None = Field(
         None,
         ge=1,
-        description="most clips that one device takes at once, over which batch norm averages; a step of batch clips "
-        "is added up from as many turns as that takes on the devices that are there. null: all of a device's share",
+        description="most clips that one device processes at once, over which batch norm averages; the gradients of "
+        "micro-batches are added up to those of a step of batch_size clips. null: all clips of a device at once",
     )
     optimizer: Literal["sgd", "adamw"] = Field("sgd", description="sgd has momentum 0.9; adamw has betas 0.9 and 0.999")
     learning_rate: float = Field(0.05, gt=0, description="highest rate, reached after the warm-up")
@@ -104,12 +122,20 @@ class Recipe(Settings):
         description="of the squared distance of a clip's features to the fixed anchor of its class; of the size of the "
         "number of features, if at all",
     )
+    losses: tuple[AnyLoss, ...] | None = Field(
+        None,
+        min_length=1,
+        description="terms of the loss, added up; null: cross_entropy, and semantic if semantic_weight is not 0, as "
+        "class_weights, focal_gamma, label_smoothing and semantic_weight say",
+    )
     sampling: Literal["plain", "balanced"] = Field(
         "plain", description="balanced: a round shows as many clips of each class, those of rare ones again and again"
     )
     label_smoothing: float = Field(0.0, ge=0, lt=1, description="share of the target spread evenly over all classes")
-    keep: Literal["best", "last"] = Field(
-        "best", description="the epoch of the best balanced accuracy on val, or the last; without val it is the last"
+    keep_checkpoint: Literal["best_balanced_accuracy", "best_accuracy", "last"] = Field(
+        "best_balanced_accuracy",
+        description="the epoch whose weights are kept, by its result on val (then by the lowest loss), or the last; "
+        "without val it is the last",
     )
     precision: Literal["fp32", "bf16", "fp16"] = Field(
         "fp32", description="of the network on a GPU; on a CPU always fp32"
@@ -122,11 +148,15 @@ class Recipe(Settings):
         description="side of the input in testing, of the heatmaps beside a video in proportion; null: size. "
         "Training's crops show a person larger: 64 for crops of 56 makes both alike",
     )
-    test_flip: bool | None = Field(None, description="average over both sides in testing; null: as flip")
-    views: int = Field(10, ge=1, description="samplings of a clip in testing, averaged; equal ones are seen once")
-    crops: Literal[1, 3] = Field(
-        1, description="squares of a video's frame in testing, averaged: the middle, or both ends too; equal ones once"
-    )
+
+    @property
+    def testing(self) -> Testing:
+        """What only predictions depend on."""
+        return Testing(**{key: getattr(self, key) for key in Testing.model_fields})
+
+    def tested(self, testing: Testing | None = None) -> "Recipe":
+        """The same recipe, tested in another way; None: by default, as a training has it, which does not test."""
+        return self.model_copy(update=(testing or Testing()).model_dump())
 
     def in_testing(self) -> "Recipe":
         """The same with the sizes and the mirroring of testing."""
@@ -138,6 +168,28 @@ class Recipe(Settings):
                 "flip": self.flip if self.test_flip is None else self.test_flip,
             }
         )
+
+    @property
+    def loss_terms(self) -> tuple[LossSettings, ...]:
+        """The terms of the loss: those of ``losses``, or those that the keys for the usual ones ask for."""
+        if self.losses is not None:
+            return self.losses
+        usual = {key: getattr(self, key) for key in ("class_weights", "focal_gamma", "label_smoothing")}
+        semantic = (SemanticSettings(weight=self.semantic_weight),) if self.semantic_weight else ()
+        return (CrossEntropySettings(**usual), *semantic)
+
+    @property
+    def loss_modules(self) -> tuple[str, ...]:
+        """The modules that compute the terms of the loss."""
+        return tuple(term.module for term in self.loss_terms)
+
+    @model_validator(mode="after")
+    def _losses_stand_alone(self) -> "Recipe":
+        usual = ("class_weights", "focal_gamma", "label_smoothing", "semantic_weight")
+        given = [key for key in usual if getattr(self, key) != type(self).model_fields[key].default]
+        if self.losses is not None and given:
+            raise ValueError(f"{given[0]} is a key of a term where losses are given; write it there, or leave it out")
+        return self
 
     @model_validator(mode="after")
     def _ranges_are_in_order(self) -> "Recipe":

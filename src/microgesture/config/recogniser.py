@@ -1,15 +1,16 @@
 """What a folder that is handed over says of itself: streams, classes and how inputs are made. Light: no torch."""
 
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, create_model
 
 from .base import Settings
-from .modalities import DepthSettings, FaceSettings, FlowSettings, KeypointSettings, RgbSettings, TaylorSettings
+from .modalities import MODALITIES
+from .recipes import Testing
 from .streams import TrainStep
 
 MANIFEST, SUMS, CARD = "recogniser.json", "SHA256SUMS", "README.md"
-FORMAT = 1
+FORMAT = 2
 
 
 class Member(Settings):
@@ -17,8 +18,6 @@ class Member(Settings):
 
     step: TrainStep
     file: str = Field(pattern=r"^[\w.-]+\.safetensors$", description="of its weights, in the same folder")
-    temperature: float = Field(gt=0)
-    weight: float = Field(ge=0, le=1)
 
 
 class Lengths(Settings):
@@ -28,26 +27,30 @@ class Lengths(Settings):
     fps: float = Field(gt=0, description="frames a second of the recordings")
 
 
-class RecogniserStep(Settings):
-    """An ensemble to hand over, and how what its streams see is made."""
+class _RecogniserStep(Settings):
+    """An ensemble to export; the settings of the modalities follow."""
 
     ensemble: str
     corpus: str
+    testing: dict[str, Testing] = Field({}, description="how each stream is tested; none: as its recipe says")
     pose: Literal["mediapipe"] | None = Field(None, description="what found the keypoints; null: they came with files")
-    keypoints: KeypointSettings
-    rgb: RgbSettings
-    face: FaceSettings
-    taylor: TaylorSettings
-    flow: FlowSettings
-    depth: DepthSettings
+
+
+RecogniserStep = create_model(
+    "RecogniserStep",
+    __base__=_RecogniserStep,
+    __doc__="An ensemble to export, and how the inputs of its streams are made.",
+    **{name: (modality.settings, modality.settings()) for name, modality in MODALITIES.items()},
+)
 
 
 class Recogniser(RecogniserStep):
     """An ensemble, ready for other videos."""
 
-    format: Literal[1]
+    format: Literal[FORMAT]
     classes: tuple[str, ...] = Field(min_length=1)
     members: tuple[Member, ...] = Field(min_length=1)
+    fusion: dict[str, Any] = Field(description="how the streams are joined, as in the ensemble's fusion.json")
     lengths: Lengths
 
     @property

@@ -7,11 +7,11 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from .base import Name, Settings
-from .modalities import Modality, SelectionName
-from .networks import NetworkSettings, TokenFusionSettings
+from .modalities import Input, SelectionName
+from .networks import Network, TokenFusionSettings
 from .recipes import Recipe
 
-Inputs = Annotated[tuple[Modality, ...], Field(min_length=1, max_length=2)]
+Inputs = Annotated[tuple[Input, ...], Field(min_length=1, max_length=2)]
 
 
 def is_published_name(text: str) -> bool:
@@ -29,11 +29,11 @@ class Stream(Settings):
     """
 
     corpus: Name | None = Field(None, description="a key of corpora; null only with fuses")
-    input: Modality | Inputs | None = Field(
+    input: Input | Inputs | None = Field(
         None,
         description="what the network sees; two for a network of two paths: [rgb, joint]; null only with fuses",
     )
-    network: NetworkSettings | None = Field(None, description="null only with fuses, for token_fusion as it is")
+    network: Network | None = Field(None, description="null only with fuses, for token_fusion as it is")
     recipe: Name = Field(description="a key of recipes")
     fuses: tuple[Name, Name] | None = Field(
         None,
@@ -57,7 +57,7 @@ class Stream(Settings):
     )
 
     @property
-    def inputs(self) -> tuple[Modality, ...]:
+    def inputs(self) -> tuple[Input, ...]:
         """What the network sees, in the order of its arguments."""
         return (self.input,) if isinstance(self.input, str) else self.input or ()
 
@@ -126,7 +126,7 @@ def _fused(name: str, streams: Mapping[str, Stream]) -> Stream:
 class Branch(Settings):
     """One of the two networks that a fused stream joins."""
 
-    network: NetworkSettings
+    network: Network
     recipe: Recipe = Field(description="of the stream that it comes from, which says how its input is shown")
 
 
@@ -139,7 +139,7 @@ class TrainStep(Settings):
     margin: float | None = Field(
         None, description="about the person in the stored videos, for heatmaps seen in the same crop; else null"
     )
-    network: NetworkSettings
+    network: Network
     branches: tuple[Branch, ...] | None = Field(
         None, description="of a fused stream, in the order of its inputs; null for every other"
     )
@@ -148,7 +148,10 @@ class TrainStep(Settings):
     weights: str | None = Field(None, description="published weights to start from: a name, or a file")
     pseudo_labels: str | None = Field(None, description="ensemble whose labels of test clips are learnt from too")
     folds: int | None = Field(None, ge=2, description="parts that the subjects are dealt into; null: train on all")
-    max_quarantined: float = Field(ge=0, le=1, description="share of clips without this input above which it fails")
+    # It stops a training and changes none, so that it is no part of what a model is known by.
+    max_quarantined: float = Field(
+        1.0, ge=0, le=1, exclude=True, description="share of clips without this input above which it fails"
+    )
 
     @property
     def parts(self) -> tuple["TrainStep", ...]:
@@ -158,7 +161,7 @@ class TrainStep(Settings):
         """
         return tuple(map(self._part, self.inputs, self.branches)) if self.branches else ()
 
-    def _part(self, modality: Modality, branch: Branch) -> "TrainStep":
+    def _part(self, modality: Input, branch: Branch) -> "TrainStep":
         shared = {"flip": self.recipe.flip, "test_flip": self.recipe.test_flip}
         changed = {"inputs": (modality,), "network": branch.network, "branches": None}
         return self.model_copy(update={**changed, "recipe": branch.recipe.model_copy(update=shared)})

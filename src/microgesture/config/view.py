@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from .base import Settings
-from .modalities import SelectionName
+from .modalities import MODALITIES, SelectionName
 
 
 class ViewSettings(Settings):
@@ -27,12 +27,10 @@ class HeatmapView(Settings):
 class ViewStep(ViewSettings):
     """A corpus to show."""
 
-    kinds: tuple[Literal["keypoints", "rgb", "taylor", "flow", "depth", "face"], ...] = Field(
-        description="kinds of shard that the corpus has"
-    )
+    kinds: tuple[Literal[*MODALITIES], ...] = Field(description="kinds of shard that the corpus has")
     selection: SelectionName = Field(description="of keypoints")
     margin: float = Field(ge=0, description="about the person in the stored videos, as a share of the person's size")
-    signed: bool = Field(False, description="whether rest is grey in Taylor videos, not black")
+    rest: dict[str, int] = Field({}, description="by modality: the stored value of no motion, if it has one")
     heatmaps: dict[Literal["joint", "limb"], HeatmapView] = Field(
         {}, description="those that the first stream of each kind sees"
     )

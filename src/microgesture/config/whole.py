@@ -3,15 +3,16 @@
 import json
 from typing import Any, Literal
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, create_model, field_validator, model_validator
 
 from ..errors import InputError
 from .base import Name, Settings, listed_problems
 from .corpora import Corpus
+from .declarations import ModalitySettings
 from .emotion import EmotionSettings
 from .ensembles import Ensemble, Submission
 from .measures import AblationRow, Truth
-from .modalities import DepthSettings, FaceSettings, FlowSettings, KeypointSettings, RgbSettings, TaylorSettings
+from .modalities import MODALITIES
 from .predictions import PredictionSettings
 from .recipes import Recipe
 from .report import ReportSettings
@@ -19,8 +20,8 @@ from .streams import Stream, completed
 from .view import ViewSettings
 
 
-class Config(Settings):
-    """The whole configuration."""
+class _Config(Settings):
+    """All but the settings of the modalities."""
 
     seed: int = Field(0, description="of every random choice in training")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto: a GPU where there is one")
@@ -41,12 +42,6 @@ class Config(Settings):
         "seen. 0: fitted on val, as published, with no more training",
     )
     corpora: dict[Name, Corpus] = Field(min_length=1, description="where the clips are")
-    keypoints: KeypointSettings = KeypointSettings()
-    rgb: RgbSettings = RgbSettings()
-    taylor: TaylorSettings = TaylorSettings()
-    flow: FlowSettings = FlowSettings()
-    depth: DepthSettings = DepthSettings()
-    face: FaceSettings = FaceSettings()
     recipes: dict[Name, Recipe] = Field(min_length=1, description="how streams are trained and tested")
     streams: dict[Name, Stream] = Field(min_length=1, description="the networks, and what each sees")
     ensembles: dict[Name, Ensemble] = Field(min_length=1, description="streams that are averaged")
@@ -72,14 +67,13 @@ class Config(Settings):
         return completed(streams)
 
     @model_validator(mode="after")
-    def _names_exist(self) -> "Config":
+    def _names_exist(self) -> "_Config":
         for name, stream in self.streams.items():
             _require(stream.corpus, self.corpora, f"streams.{name}.corpus")
             _require(stream.recipe, self.recipes, f"streams.{name}.recipe")
             for parent in stream.parents:
                 _require(parent, self.streams, f"streams.{name}.init")
-            self._check_paths(name, stream)
-            self._check_length_and_side(name, stream)
+            self._check_recipe(name, stream)
             self._check_pseudo_labels(name, stream)
         if both := sorted(set(self.streams) & set(self.ensembles)):
             raise ValueError(f"'{both[0]}' names a stream and an ensemble; the ablation table needs two names")
@@ -102,36 +96,18 @@ class Config(Settings):
             raise ValueError("folds are at least 2, or 0 for none")
         return self
 
-    def _check_paths(self, name: str, stream: Stream) -> None:
-        recipe, network = self.recipes[stream.recipe], stream.network
-        if recipe.semantic_weight and len(stream.inputs) > 1:
+    def _check_recipe(self, name: str, stream: Stream) -> None:
+        recipe = self.recipes[stream.recipe]
+        one_path = [term.name for term in recipe.loss_terms if term.one_path]
+        if one_path and len(stream.inputs) > 1:
             raise ValueError(
-                f"streams.{name}: semantic_weight is for networks of one classifier, not for two paths; let "
-                f"recipes.{stream.recipe} have none"
+                f"streams.{name}: the loss {one_path[0]} is for networks of one classifier, not for "
+                f"two paths; let recipes.{stream.recipe} have none"
             )
-        if network.name != "rgbposeconv3d":
-            return
-        if (recipe.heatmap_frames or recipe.frames) != network.frame_ratio * recipe.frames:
-            raise ValueError(
-                f"streams.{name}: its network sees {network.frame_ratio} heatmaps a frame of the video, so "
-                f"recipes.{stream.recipe}.heatmap_frames must be {network.frame_ratio * recipe.frames}"
-            )
-        if (recipe.heatmap_size or recipe.size) * 4 != recipe.size:
-            raise ValueError(
-                f"streams.{name}: the two paths of its network meet where heatmaps have a quarter of the video's side, "
-                f"so recipes.{stream.recipe}.heatmap_size must be a quarter of size, {recipe.size}"
-            )
-
-    def _check_length_and_side(self, name: str, stream: Stream) -> None:
-        recipe, network = self.recipes[stream.recipe], stream.network
-        if network.name != "mvit":
-            return
-        if (recipe.frames, recipe.size, recipe.in_testing().size) != (network.frames, network.side, network.side):
-            raise ValueError(
-                f"streams.{name}: its network is made for {network.frames} frames of {network.side} pixels, so "
-                f"recipes.{stream.recipe} must have frames: {network.frames}, size: {network.side} and no other "
-                "test_size"
-            )
+        try:
+            stream.network.check_recipe(recipe, stream.inputs, stream.recipe)
+        except ValueError as error:
+            raise ValueError(f"streams.{name}: {error}") from None
 
     def _check_pseudo_labels(self, name: str, stream: Stream) -> None:
         if stream.pseudo_labels is None:
@@ -160,7 +136,7 @@ class Config(Settings):
         if ensemble.like is not None:
             if len(self.ensembles[ensemble.like].streams) != len(ensemble.streams):
                 raise ValueError(f"ensembles.{name} has not as many streams as '{ensemble.like}', which it is like")
-        elif self.learns_from_val(name) and (ensemble.weights in ("search", "grid") or ensemble.calibrate is True):
+        elif self.learns_from_val(name) and (ensemble.rule.fitted or ensemble.calibrate is True):
             raise ValueError(
                 f"ensembles.{name}: its streams have learnt from val too, so that nothing can be fitted there; name "
                 "the ensemble whose temperatures and weights it takes over (like), or give weights and a temperature"
@@ -191,6 +167,10 @@ class Config(Settings):
                 if self.streams[stream].corpus != self.emotion.corpus:
                     raise ValueError(f"emotion.{source} names '{stream}', which is on another corpus than its own")
 
+    def modality(self, name: str) -> ModalitySettings:
+        """The settings of a modality."""
+        return getattr(self, name)
+
     def streams_of(self, name: str) -> tuple[str, ...]:
         """The streams of an ensemble, or the stream itself."""
         return self.ensembles[name].streams if name in self.ensembles else (name,)
@@ -208,6 +188,14 @@ class Config(Settings):
             return [*stream.parents, *([stream.pseudo_labels] if stream.pseudo_labels else [])]
         ensemble = self.ensembles[name]
         return [*ensemble.streams, *([ensemble.like] if ensemble.like else [])]
+
+
+Config = create_model(
+    "Config",
+    __base__=_Config,
+    __doc__="The whole configuration.",
+    **{name: (modality.settings, modality.settings()) for name, modality in MODALITIES.items()},
+)
 
 
 def _require(key: str, there: dict[str, Any], where: str) -> None:

@@ -3,19 +3,19 @@
 import difflib
 import inspect
 from collections.abc import Iterable
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pandas as pd
 
+from ..config.corpora import FORMATS
 from ..errors import InputError, UnusableClip
 from ..storage.clips import SCHEMA, Clips, refuse_shared_subjects, shard_of
 from ..videos.reading import VideoInfo
-from . import ma52, manifest, miga, smg
 from .listing import Listing, Row, kinds_in_every_split
 from .measuring import Measure, measure_files
-
-FORMATS: dict[str, ModuleType] = {"miga": miga, "ma52": ma52, "smg": smg, "manifest": manifest}
 
 
 def list_clips(
@@ -29,7 +29,7 @@ def list_clips(
     pose: str | None = None,
     **options: object,
 ) -> Clips:
-    """The clips table of a corpus in one of ``FORMATS``, whose ``read`` takes the ``options``; ``root`` is its folder.
+    """The clips table of a corpus in one of ``FORMATS``, whose reader takes the ``options``; ``root`` is its folder.
 
     A clip is quarantined, with the reason, if its declaration makes no sense, if it lacks a kind of file that every
     split has, if its video is none, or if it ends more than ``end_tolerance`` frames after its video (up to that, its
@@ -60,17 +60,25 @@ def provides(format: str, root: Path | str, **options: object) -> frozenset[str]
 
     Raises ``InputError``.
     """
-    return _call(format, "provides", Path(root), options)
+    if hasattr(_reader(format), "provides"):
+        kinds = _call(format, "provides", Path(root), options)
+    else:
+        kinds = kinds_in_every_split(_read(format, Path(root), options).rows)
+    return kinds | {"metres"} if FORMATS[format].in_space and "keypoints" in kinds else kinds
 
 
 def _read(format: str, root: Path, options: dict) -> Listing:
     return _call(format, "read", root, options)
 
 
-def _call(format: str, name: str, root: Path, options: dict) -> Listing | frozenset[str]:
+def _reader(format: str) -> ModuleType:
     if format not in FORMATS:
         raise InputError(f"format '{format}' is unknown; the formats are {', '.join(FORMATS)}")
-    function = getattr(FORMATS[format], name)
+    return import_module(FORMATS[format].module)
+
+
+def _call(format: str, name: str, root: Path, options: dict) -> Any:
+    function = getattr(_reader(format), name)
     known = [option for option in inspect.signature(function).parameters if option != "root"]
     for option in options:
         if option not in known:

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from ..errors import InputError
 from ..storage.csv_files import text_of
-from .listing import Listing, Row, kinds_in_every_split, one_of, split_named, table, walk, whole
+from .listing import Listing, Row, one_of, split_named, table, walk, whole
 
 _TABLE = table("ma52.json")
 CLASSES = tuple(_TABLE["classes"])
@@ -51,11 +51,6 @@ def read(root: Path, keypoints: str | None = None) -> Listing:
             row.expected = {"video": f"{row.clip_id}.mp4", "keypoints": f"{row.clip_id}.npz"}
             rows.append(row)
     return Listing(rows, CLASSES, TARGETS)
-
-
-def provides(root: Path, keypoints: str | None = None) -> frozenset[str]:
-    """Which of "video" and "keypoints" every split under ``root`` has."""
-    return kinds_in_every_split(read(root, keypoints).rows)
 
 
 def _lists(root: Path, paths: list[Path]) -> dict[str, Path]:

@@ -4,15 +4,13 @@ A label file has no header; each row is class, first frame, last frame (from 0, 
 Classes are 1 to 31 and 99 (no micro-gesture). Folder names differ from year to year, so files are found by name.
 """
 
-import itertools
 import re
-import sys
-from collections import defaultdict
 from pathlib import Path
 
 from ..errors import InputError
 from ..storage.csv_files import csv_rows
-from .listing import Listing, Row, check_frames, kinds_in_every_split, one_of, split_of, table, walk, whole
+from .labels import find_files, label_file, read_labels, split_of_recording, tell_unlabelled
+from .listing import Listing, one_of, table, walk, whole
 
 FPS = 25.0
 NO_GESTURE = 99  # the raw label of the last class
@@ -20,6 +18,7 @@ _TABLE = table("imigue.json")
 CLASSES = tuple(_TABLE["classes"])
 OFFICIAL_SPLITS = {split: tuple(_TABLE[split]) for split in ("val", "test")}  # all other recordings are for training
 TARGETS = tuple(str(label) for label in range(len(CLASSES)))
+_NUMBERS = f"1..{len(CLASSES) - 1} and {NO_GESTURE}"
 
 _PATTERNS = {
     "label": re.compile(r"(\d{4})_label\.csv", re.IGNORECASE),
@@ -40,8 +39,6 @@ _EXPECTED = {
     "light_hand": "_light_hand.csv",
 }
 
-Files = dict[str, dict[str, list[Path]]]  # kind, then recording (or clip): the files of that name
-
 
 def read(root: Path, skeleton: str = "auto") -> Listing:
     """List the clips under ``root``; ``skeleton`` says which file type to use (auto: OpenPose where there is one).
@@ -54,7 +51,7 @@ def read(root: Path, skeleton: str = "auto") -> Listing:
     if skeleton not in SKELETONS:
         raise InputError(f"skeleton: '{skeleton}' is none of {', '.join(SKELETONS)}")
     paths = list(walk(root))
-    files = _find(paths)
+    files = find_files(paths, _PATTERNS)
     if not files["label"]:
         raise InputError(
             f"{root}: no label file (NNNN_label.csv) in it or its folders; is this the folder of the release?"
@@ -62,12 +59,13 @@ def read(root: Path, skeleton: str = "auto") -> Listing:
     subjects = _subjects(root, paths)
     rows = []
     for recording in sorted(files["label"]):
-        label_file = _label_file(root, files["label"][recording])
-        split = split_of(label_file) or _official_split(recording)
+        labels = label_file(root, files["label"][recording])
+        split = split_of_recording(recording, labels, OFFICIAL_SPLITS)
         sources = [one_of(files[kind][recording], split, root) for kind in SKELETONS[skeleton]]
         skeleton_file = next(filter(None, sources), None)
         video_file = one_of(files["video"][recording], split, root)
-        for number, row in enumerate(_read_labels(root / label_file, recording, split)):
+        read_rows = read_labels(root / labels, recording, split, _class_of, _NUMBERS, fps=FPS, header=True)
+        for number, row in enumerate(read_rows):
             row.subject = subjects.get(recording)
             row.expected = {
                 "video": f"{recording}.mp4 or {recording}_{number}.mp4",
@@ -80,62 +78,14 @@ def read(root: Path, skeleton: str = "auto") -> Listing:
             elif cut := one_of(files["clip"][row.clip_id], split, root):
                 row.video, row.video_start = cut.as_posix(), 0
             rows.append(row)
-    _tell_unlabelled(files)
+    tell_unlabelled(files, ("video", *SKELETONS["auto"]))
     return Listing(rows, CLASSES, TARGETS)
 
 
-def provides(root: Path, skeleton: str = "auto") -> frozenset[str]:
-    """Which of "video" and "keypoints" every split under ``root`` has."""
-    return kinds_in_every_split(read(root, skeleton).rows)
-
-
-def _find(paths: list[Path]) -> Files:
-    files: Files = {kind: defaultdict(list) for kind in _PATTERNS}
-    for path in paths:
-        for kind, pattern in _PATTERNS.items():
-            if match := pattern.fullmatch(path.name):
-                files[kind][match[1]].append(path)
-    return files
-
-
-def _label_file(root: Path, paths: list[Path]) -> Path:
-    """One label file of a recording: a release may repeat it beside skeletons and videos, but not contradict itself."""
-    first, *others = paths
-    for other in others:
-        if split_of(other) != split_of(first) or (root / other).read_bytes() != (root / first).read_bytes():
-            raise InputError(
-                f"under {root}, {first} and {other} give the same clip ids but differ in split or content; "
-                "keep the right one"
-            )
-    return first
-
-
-def _official_split(recording: str) -> str:
-    return next((split for split, recordings in OFFICIAL_SPLITS.items() if recording in recordings), "train")
-
-
-def _read_labels(path: Path, recording: str, split: str) -> list[Row]:
-    rows = []
-    lines = csv_rows(path)
-    first = next(lines, None)
-    # Names of columns hold no digit: a damaged first row is a row all the same, or all ids after it would be wrong.
-    named = first is None or all(re.fullmatch(r"\D*[^\W\d]\D*", cell) for cell in first[1])
-    for line, cells in lines if named else itertools.chain([first], lines):
-        row = Row(f"{recording}_{len(rows)}", f"{path.name}, row {line}", recording, split, fps=FPS)
-        rows.append(row)
-        # Where the class is unknown, its column may be missing.
-        if len(cells) != 3 and (split == "train" or len(cells) != 2):
-            row.refuse(f"{len(cells)} columns, expected class, first frame, last frame")
-            row.start, row.end = 0, -1
-            continue
-        if split != "test" and len(cells) == 3:
-            raw = whole(cells[0])
-            if raw == NO_GESTURE or (raw is not None and 1 <= raw < len(CLASSES)):
-                row.label = len(CLASSES) - 1 if raw == NO_GESTURE else raw - 1
-            else:
-                row.refuse(f"column 1: class {cells[0]!r} is none of 1..{len(CLASSES) - 1} and {NO_GESTURE}")
-        check_frames(row, *cells[-2:])
-    return rows
+def _class_of(raw: int | None) -> int | None:
+    if raw == NO_GESTURE:
+        return len(CLASSES) - 1
+    return raw - 1 if raw is not None and 1 <= raw < len(CLASSES) else None
 
 
 def _subjects(root: Path, paths: list[Path]) -> dict[str, str]:
@@ -160,9 +110,3 @@ def _subjects(root: Path, paths: list[Path]) -> dict[str, str]:
                         f"but {known} before; keep the right one"
                     )
     return subjects
-
-
-def _tell_unlabelled(files: Files) -> None:
-    found = {recording for kind in ("video", *SKELETONS["auto"]) for recording in files[kind]}
-    if unlabelled := sorted(found - set(files["label"])):
-        print(f"no label file, so no clips: recordings {', '.join(unlabelled)}", file=sys.stderr)

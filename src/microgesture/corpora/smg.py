@@ -10,13 +10,12 @@ these are a clip's frames here, and one more at its beginning at most is missing
 """
 
 import re
-import sys
-from collections import defaultdict
 from pathlib import Path
 
 from ..errors import InputError
 from ..storage.csv_files import csv_rows
-from .listing import Listing, Row, check_frames, decimal, kinds_in_every_split, one_of, split_of, table, walk, whole
+from .labels import find_files, label_file, read_labels, split_of_recording, tell_unlabelled
+from .listing import Listing, Row, decimal, one_of, table, walk
 
 _TABLE = table("smg.json")
 CLASSES = tuple(_TABLE["classes"])
@@ -24,13 +23,11 @@ OFFICIAL_SPLITS = {split: tuple(_TABLE[split]) for split in ("val", "test")}  # 
 TARGETS = tuple(str(label) for label in range(1, len(CLASSES) + 1))  # as in label files: no challenge classifies clips
 
 _PATTERNS = {
-    "labels": re.compile(r"(Sample\d{4})_finelabels\.csv", re.IGNORECASE),
+    "label": re.compile(r"(Sample\d{4})_finelabels\.csv", re.IGNORECASE),
     "keypoints": re.compile(r"(Sample\d{4})_skeleton\.csv", re.IGNORECASE),
     "video": re.compile(r"(Sample\d{4})_color\.mp4", re.IGNORECASE),
     "data": re.compile(r"(Sample\d{4})_data\.csv", re.IGNORECASE),
 }
-
-Files = dict[str, dict[str, list[Path]]]  # kind, then recording: the files of that name
 
 
 def read(root: Path) -> Listing:
@@ -40,18 +37,20 @@ def read(root: Path) -> Listing:
     official one: 1 to 30 train, 31 to 35 val, 36 to 40 test. A sequence is one subject. The class column of a test
     label file is never looked at. Raises ``InputError`` if there is no label file or files contradict each other.
     """
-    files = _find(walk(root))
-    if not files["labels"]:
+    files = find_files(walk(root), _PATTERNS)
+    if not files["label"]:
         raise InputError(
             f"{root}: no label file (SampleNNNN_finelabels.csv) in it or its folders; is this the folder of SMG?"
         )
     rows = []
-    for recording, paths in sorted(files["labels"].items()):
-        label_file = _label_file(root, paths)
-        split = split_of(label_file) or _official_split(recording)
+    for recording, paths in sorted(files["label"].items()):
+        labels = label_file(root, paths)
+        split = split_of_recording(recording, labels, OFFICIAL_SPLITS)
         skeleton, video, data = (one_of(files[kind][recording], split, root) for kind in ("keypoints", "video", "data"))
         fps, complaint = _frame_rate(root / data) if data else (None, None)
-        for row in _read_labels(root / label_file, recording, split):
+        known = f"1..{len(CLASSES)}"
+        for row in read_labels(root / labels, recording, split, _class_of, known, "class, start, end"):
+            _end_before(row)
             row.subject, row.fps = recording, fps
             row.expected = {"video": f"{recording}_color.mp4", "keypoints": f"{recording}_skeleton.csv"}
             if skeleton:
@@ -61,68 +60,21 @@ def read(root: Path) -> Listing:
             if complaint:
                 row.refuse(complaint)
             rows.append(row)
-    _tell_unlabelled(files)
+    tell_unlabelled(files, ("video", "keypoints"))
     return Listing(rows, CLASSES, TARGETS)
 
 
-def provides(root: Path) -> frozenset[str]:
-    """Which of "video", "keypoints" and "metres" every split under ``root`` has; a Kinect's joints have metres."""
-    kinds = kinds_in_every_split(read(root).rows)
-    return kinds | {"metres"} if "keypoints" in kinds else kinds
+def _class_of(raw: int | None) -> int | None:
+    return raw - 1 if raw is not None and 1 <= raw <= len(CLASSES) else None
 
 
-def _find(paths) -> Files:
-    files: Files = {kind: defaultdict(list) for kind in _PATTERNS}
-    for path in paths:
-        for kind, pattern in _PATTERNS.items():
-            if match := pattern.fullmatch(path.name):
-                files[kind][match[1].capitalize()].append(path)
-    return files
-
-
-def _label_file(root: Path, paths: list[Path]) -> Path:
-    """One label file of a sequence: releases repeat it beside other kinds of files, but must not contradict it."""
-    first, *others = paths
-    for other in others:
-        if split_of(other) != split_of(first) or (root / other).read_bytes() != (root / first).read_bytes():
-            raise InputError(
-                f"under {root}, {first} and {other} give the same clip ids but differ in split or content; "
-                "keep the right one"
-            )
-    return first
-
-
-def _official_split(recording: str) -> str:
-    return next((split for split, recordings in OFFICIAL_SPLITS.items() if recording in recordings), "train")
-
-
-def _read_labels(path: Path, recording: str, split: str) -> list[Row]:
-    rows = []
-    for line, cells in csv_rows(path):
-        row = Row(f"{recording}_{len(rows)}", f"{path.name}, row {line}", recording, split)
-        rows.append(row)
-        # Where the class is unknown, its column may be missing.
-        if len(cells) != 3 and (split == "train" or len(cells) != 2):
-            row.refuse(f"{len(cells)} columns, expected class, start, end")
-            row.start, row.end = 0, -1
-            continue
-        if split != "test" and len(cells) == 3:
-            raw = whole(cells[0])
-            if raw is not None and 1 <= raw <= len(CLASSES):
-                row.label = raw - 1
-            else:
-                row.refuse(f"column 1: class {cells[0]!r} is none of 1..{len(CLASSES)}")
-        _set_frames(row, *cells[-2:])
-    return rows
-
-
-def _set_frames(row: Row, start: str, end: str) -> None:
-    check_frames(row, start, end)
+def _end_before(row: Row) -> None:
+    """Move the end from the frame after the last to the last, counted from 0."""
     if row.reason:
         return
-    row.end -= 1  # the frame after the last, counted from 0
+    row.end -= 1
     if row.end < row.start:
-        row.refuse(f"end {end} is not after start {start}, so that the clip has no frame")
+        row.refuse(f"end {row.end + 1} is not after start {row.start}, so that the clip has no frame")
 
 
 def _frame_rate(path: Path) -> tuple[float | None, str | None]:
@@ -132,9 +84,3 @@ def _frame_rate(path: Path) -> tuple[float | None, str | None]:
     if fps is None or not 1 <= fps <= 1000:
         return None, f"{path.name} does not say the frames a second in its second column; mend it"
     return fps, None
-
-
-def _tell_unlabelled(files: Files) -> None:
-    found = {recording for kind in ("video", "keypoints") for recording in files[kind]}
-    if unlabelled := sorted(found - set(files["labels"])):
-        print(f"no label file, so no clips: recordings {', '.join(unlabelled)}", file=sys.stderr)

@@ -3,19 +3,18 @@
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
+from importlib import import_module
 from multiprocessing import get_context
 from pathlib import Path
 
 import pandas as pd
 
+from ..config.corpora import FORMATS, SYNTHETIC
 from ..errors import InputError
 from ..progress import progress
 from ..storage.clips import SPLITS
 from ..storage.files import write_csv
-from . import ma52, miga, smg
 from .sittings import Sitting
-
-LAYOUTS = {"miga": miga, "ma52": ma52, "smg": smg}
 
 
 def make_demo(
@@ -32,22 +31,21 @@ def make_demo(
 ) -> list[Path]:
     """Write a demo corpus under ``root`` and return the files written, sorted.
 
-    ``layout`` is ``miga`` (long videos, keypoints and label files as in the MiGA release of iMiGUE), ``ma52`` (one
-    video a clip and list files as in MA-52) or ``smg`` (one long video and Kinect skeleton a person as in SMG).
+    ``layout`` is the name of a format that has a synthetic version: its files are laid out as in that release.
     ``subjects`` and ``clips`` say how many of each split (train, val, test) has; ``frame`` is the videos' (width,
     height) in pixels, even numbers. The test labels, which the release does not hold, go to ``truth`` (columns Id,
-    Target). With ``emotion`` (miga alone), every person sits once after a win and once after a loss, and the outcomes
-    of the test recordings go to ``emotion_truth`` (columns video_id, label: Win or Lose). The same arguments give the
-    same bytes, whatever ``workers`` is.
+    Target). With ``emotion`` (formats with ``synthetic_emotions``), every person sits once after a win and once after a
+    loss, and the outcomes of the test recordings go to ``emotion_truth`` (columns video_id, label: Win or Lose). The
+    same arguments give the same bytes, whatever ``workers`` is.
 
     Raises ``InputError`` if the settings cannot be met.
     """
     root = Path(root)
     _check(layout, subjects, clips, frame)
-    if emotion and (layout != "miga" or emotion_truth is None):
-        raise InputError("demo: emotions are drawn in the layout 'miga' alone, and need a file for those of the test")
+    if emotion and (not FORMATS[layout].synthetic_emotions or emotion_truth is None):
+        raise InputError(f"demo: emotions are not drawn in the layout '{layout}', or lack a file for those of the test")
     options = {"emotion": True} if emotion else {}
-    release = LAYOUTS[layout]
+    release = import_module(FORMATS[layout].synthetic_module)
     plans = {split: release.plan(split, seed, subjects[split], clips[split], **options) for split in SPLITS}
     sittings = [sitting for split in SPLITS for sitting in plans[split]]
     write = partial(release.write, root, seed=seed, frame=frame)
@@ -59,13 +57,13 @@ def make_demo(
     ]
     write_csv(truth, pd.DataFrame(hidden, columns=["Id", "Target"]))
     if emotion:
-        write_csv(emotion_truth, miga.emotion_truth(sittings))
+        write_csv(emotion_truth, release.emotion_truth(sittings))
     return sorted([path for written in files for path in written] + lists)
 
 
 def _check(layout: str, subjects: dict[str, int], clips: dict[str, int], frame: tuple[int, int]) -> None:
-    if layout not in LAYOUTS:
-        raise InputError(f"the demo's layout is one of {', '.join(LAYOUTS)}, not '{layout}'")
+    if layout not in SYNTHETIC:
+        raise InputError(f"the demo's layout is one of {', '.join(SYNTHETIC)}, not '{layout}'")
     for name, counts in (("subjects", subjects), ("clips", clips)):
         if set(counts) != set(SPLITS) or min(counts.values()) < 1:
             raise InputError(

@@ -14,13 +14,15 @@ import torch
 
 from ..config.streams import TrainStep
 from ..errors import InputError
+from ..machine.precision import autocast
+from ..machine.resources import Resources
 from ..progress import progress
 from ..storage.clips import Clips
 from ..storage.parquet import read_parquet, write_parquet
 from ..streams.augment import step_input
-from ..streams.batches import Machine, autocast, load_batches
+from ..streams.batches import load_batches
 from ..streams.fused_samples import open_dataset
-from ..streams.predict import Build, exact_mean, full_batches, trained
+from ..streams.predict import Build, exact_mean, test_batches, trained
 
 SCHEMA = pa.schema(
     [
@@ -48,7 +50,7 @@ def embed(
     step: TrainStep,
     build: Build,
     output: Path,
-    machine: Machine,
+    resources: Resources,
 ) -> None:
     """Write the features and logits of every usable clip of all splits as Parquet, or the reason there are none.
 
@@ -56,7 +58,7 @@ def embed(
     those of ``predict``. Raises ``InputError`` if the weights belong to other classes or inputs, or if the network
     shows no features.
     """
-    device, recipe = machine.prepare(), step.recipe.in_testing()
+    device, recipe = resources.prepare(), step.recipe.in_testing()
     network = trained(model, step, build, clips.classes).to(device).eval()
     if not hasattr(network, "see"):
         raise InputError(f"stream '{step.stream}': its network shows no features; name another one under emotion")
@@ -67,11 +69,11 @@ def embed(
         training=False,
         views=recipe.views,
         crops=recipe.crops,
-        workers=machine.workers,
-        memory=machine.memory,
+        workers=resources.workers,
+        memory=resources.memory,
     )
     keys = dataset.test_keys()
-    batches = full_batches(keys, len(dataset) * dataset.views, recipe.device_batch or recipe.batch) if keys else []
+    batches = test_batches(dataset, step, keys)
     seen: dict[int, list[tuple[np.ndarray, np.ndarray, int]]] = {}
     loaded = load_batches(dataset, batches, device)
     for number, batch in enumerate(progress(loaded, f"embed {step.stream}", len(batches), unit="step")):
@@ -79,7 +81,7 @@ def embed(
         for mirror in (False, True) if recipe.flip else (False,):
             shown = batch._replace(mirror=torch.full_like(batch.mirror, mirror))
             x = step_input(shown, step, training=False)
-            with autocast(recipe, device):
+            with autocast(recipe.precision, device):
                 _, features_BD, logits_BK = network.see(*x)
             sides.append((features_BD.float(), logits_BK.float().softmax(-1)))
         features_BSD, probability_BSK = (torch.stack(parts, 1).cpu().numpy() for parts in zip(*sides, strict=True))

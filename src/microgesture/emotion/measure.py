@@ -7,16 +7,16 @@ import numpy as np
 import pandas as pd
 
 from ..errors import InputError
-from ..measures.ablation import ENDS, FEW_PEOPLE, draw_people
+from ..measures.ablation import FEW_PEOPLE, everybody_and_draws, table_of_rows
 from ..measures.metrics import count
+from ..measures.people import person_of
 from ..storage.files import write_csv, write_text
 from ..storage.markdown import compared_rows
 from .predict import read_probabilities
-from .train import learnt_from, person_of_video
+from .train import learnt_from
 from .videos import LABELS, read_labels, video_key
 
 MEASURED = {"balanced_accuracy": "balanced", "auc": "AUC", "accuracy": "accuracy"}
-COLUMNS = [f"{metric}{end}" for metric in MEASURED for end in ("", "_low", "_high")]
 
 
 def weighted_auc(says_N: np.ndarray, win_N: np.ndarray, times_DN: np.ndarray) -> np.ndarray:
@@ -50,22 +50,9 @@ def measure_rows(
     accuracy over ``versus``, is a paired one. NaN where there is one person, or where nothing can be said.
     """
     people, group_N = np.unique(person_N, return_inverse=True)
-    times_DG = draw_people(len(people), draws, seed)
-    drawn: dict[str, dict[str, np.ndarray]] = {}
-    lines = []
-    for row, says_N in says.items():
-        # The first line is the videos as they are.
-        metrics = _metrics(says_N, win_N, group_N, np.concatenate((np.ones((1, len(people))), times_DG)))
-        drawn[row] = metrics
-        line = {"row": row, "videos": len(win_N)}
-        for metric in MEASURED:
-            line |= _with_interval(metric, metrics[metric], len(people))
-        if (other := versus.get(row)) is not None:
-            gain_D = metrics["balanced_accuracy"] - drawn[other]["balanced_accuracy"]
-            line |= {"versus": other} | _with_interval("difference", gain_D, len(people))
-        lines.append(line)
-    columns = ["row", "videos", *COLUMNS, "versus", "difference", "difference_low", "difference_high"]
-    return pd.DataFrame(lines, columns=columns)
+    times_DG = everybody_and_draws(len(people), draws, seed)
+    drawn = {row: _metrics(says_N, win_N, group_N, times_DG) for row, says_N in says.items()}
+    return table_of_rows(drawn, versus, MEASURED, "balanced_accuracy", {"row": "videos"}, len(win_N), len(people))
 
 
 def compare_rows(
@@ -90,7 +77,7 @@ def compare_rows(
         {row: np.array([says[video_id] for video_id in known.video_id]) for row, says in said.items()},
         versus,
         (known.label == "win").to_numpy(),
-        person_of_video(known).to_numpy(str),
+        person_of(known).to_numpy(str),
     )
     write_csv(csv, found.round(4))
     write_text(markdown, _report(found, known, of_test=truth is not None))
@@ -107,12 +94,6 @@ def _metrics(says_N: np.ndarray, win_N: np.ndarray, group_N: np.ndarray, times_D
     }
 
 
-def _with_interval(name: str, values_D: np.ndarray, people: int) -> dict[str, float]:
-    drawn_D = values_D[1:][~np.isnan(values_D[1:])]
-    low, high = np.quantile(drawn_D, ENDS) if people > 1 and len(drawn_D) else (np.nan, np.nan)
-    return {name: float(values_D[0]), f"{name}_low": float(low), f"{name}_high": float(high)}
-
-
 def _with_truth(videos: pd.DataFrame, truth: Path) -> pd.DataFrame:
     tested = videos[videos.split == "test"]
     labels = read_labels([truth], set(tested.video_id.map(video_key)))
@@ -124,7 +105,7 @@ def _with_truth(videos: pd.DataFrame, truth: Path) -> pd.DataFrame:
 
 def _report(found: pd.DataFrame, known: pd.DataFrame, *, of_test: bool) -> str:
     counts = known.label.value_counts().reindex(LABELS, fill_value=0)
-    people = person_of_video(known).nunique()
+    people = person_of(known).nunique()
     described = (
         "Test videos, whose labels nothing else reads"
         if of_test

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from sklearn.model_selection import StratifiedGroupKFold
 from torch.nn import functional
 
 from ..config.emotion import EmotionStep
-from ..ensembles.fusion import fit_temperature
+from ..ensembles.calibration import fit_temperature
 from ..errors import InputError
+from ..measures.people import people_folds, person_of
 from ..progress import progress
 from ..storage.files import write_json
 from ..streams.card import LIBRARIES, git_revision
@@ -30,11 +30,6 @@ log = logging.getLogger(__name__)
 WARMUP = 0.1  # share of the steps in which the learning rate rises
 
 
-def person_of_video(videos: pd.DataFrame) -> pd.Series:
-    """Who is seen in each video: its subject, or nobody else than the recording where that is unknown."""
-    return ("subject " + videos.subject).fillna("recording " + videos.recording)
-
-
 def learnt_from(videos: pd.DataFrame) -> pd.DataFrame:
     """The videos of train and val that have a label."""
     return videos[(videos.split != "test") & videos.label.notna()].reset_index(drop=True)
@@ -45,7 +40,7 @@ def deal_people(videos: pd.DataFrame, folds: int, seed: int) -> np.ndarray:
 
     Raises ``InputError`` if there are too few people, or if the rest of some fold has one label only.
     """
-    person_N = person_of_video(videos)
+    person_N = person_of(videos)
     if person_N.nunique() < folds:
         raise InputError(
             f"the videos with a label show {person_N.nunique()} people (subjects, or recordings where the subject is "
@@ -54,8 +49,7 @@ def deal_people(videos: pd.DataFrame, folds: int, seed: int) -> np.ndarray:
     if (fewest := videos.label.value_counts().reindex(LABELS, fill_value=0).min()) < folds:
         raise InputError(f"one of win and lose has {fewest} videos, too few for emotion.folds: {folds}; lower it")
     fold_N = np.zeros(len(videos), int)
-    split = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
-    for fold, (_, rows) in enumerate(split.split(videos, videos.label, person_N)):
+    for fold, rows in enumerate(people_folds(videos.label, person_N, folds, seed)):
         fold_N[rows] = fold
     for fold in range(folds):
         if len(one := set(videos.label[fold_N != fold])) < 2:
@@ -125,7 +119,7 @@ def learn(
         [{"params": decayed, "weight_decay": recipe.weight_decay}, {"params": others, "weight_decay": 0.0}],
         lr=recipe.learning_rate,
     )
-    steps = -(-len(videos) // recipe.batch)
+    steps = -(-len(videos) // recipe.batch_size)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, recipe.learning_rate, recipe.epochs * steps, WARMUP, cycle_momentum=False
     )
@@ -166,7 +160,7 @@ def _card(
     return {
         **step.model_dump(mode="json"),
         "videos": {"win": int(win_N.sum()), "lose": int((~win_N).sum())},
-        "people": int(person_of_video(learnt).nunique()),
+        "people": int(person_of(learnt).nunique()),
         "subjects_known": bool(learnt.subject.notna().all()),
         "fold_of": dict(zip(learnt.video_id, fold_N.tolist(), strict=True)),
         "held_out_balanced_accuracy": float(np.mean([right_N[win_N == label].mean() for label in (False, True)])),

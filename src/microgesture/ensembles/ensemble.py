@@ -1,6 +1,6 @@
 """An ensemble of streams: fitted, measured on clips that were held out, and what it predicts."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,9 +15,9 @@ from ..measures.people import count_people
 from ..storage.clips import Clips, class_counts, natural_key
 from ..storage.files import read_json, write_csv, write_json
 from ..storage.scores import Scores, read_folds, read_scores, write_predictions
-from .fusion import Fusion, Search, cross_fit, fit_fusion, fuse, stack, stacked, usable
+from .fusion import Fusion, cross_fit, fit_fusion, fuse, stack, stacked, usable
 
-Weights = Search | Mapping[str, float]
+Weights = str | Mapping[str, float]  # a rule by its name, or a weight for each stream
 COMPARED_FOLDS = 5  # parts of val that stacking is measured on
 
 
@@ -40,13 +40,14 @@ class HeldOut:
         temperatures_SF = np.stack([fusion.temperatures_S for fusion in self.fusions], 1)
         return softmax(self.logits_SNK / temperatures_SF[:, self.fold_N][..., None], axis=2)
 
-    def fused(self, kept_S: np.ndarray | float = 1.0) -> np.ndarray:
-        """The fused probabilities (N, K), the weights multiplied by ``kept_S``; NaN where no stream is left."""
-        fused_NK = np.empty(self.logits_SNK.shape[1:])
+    def fused(self, left_out: int | None = None) -> np.ndarray:
+        """The fused probabilities (N, K), without one of the streams if asked; NaN where no stream is left."""
+        logits_SNK, fused_NK = self.logits_SNK.copy(), np.empty(self.logits_SNK.shape[1:])
+        if left_out is not None:
+            logits_SNK[left_out] = np.nan
         for fold, fusion in enumerate(self.fusions):
             own_N = self.fold_N == fold
-            kept = Fusion(fusion.temperatures_S, fusion.weights_S * kept_S)
-            fused_NK[own_N] = fuse(self.logits_SNK[:, own_N], kept)
+            fused_NK[own_N] = fuse(logits_SNK[:, own_N], fusion)
         return fused_NK
 
     def predicted(self, clips: Clips) -> np.ndarray:
@@ -122,10 +123,10 @@ def summarise(
 ) -> pd.DataFrame:
     """One row a stream and one for the ensemble: how good each is on the held-out clips that every stream has.
 
-    ``weight`` is the one in ``fusion``; ``without`` is the ensemble's accuracy when that stream is left out and the
-    other weights are kept. ``ece_before`` and ``ece`` are the expected calibration errors of a stream as it is and
-    after calibration. With ``stacking`` a logistic regression has a row too, fitted on other folds, or on other parts
-    of val.
+    ``weight`` is the one in ``fusion``, if its rule has any; ``without`` is the ensemble's accuracy when that stream is
+    left out and the others are joined as before. ``ece_before`` and ``ece`` are the expected calibration errors of a
+    stream as it is and after calibration. With ``stacking`` a logistic regression has a row too, fitted on other folds,
+    or on other parts of val.
     """
     common_N = usable(held_out.logits_SNK).all(0)
     labels_N = held_out.labels_N[common_N]
@@ -133,12 +134,13 @@ def summarise(
     def measured(scores_NK: np.ndarray) -> dict[str, float]:
         return measure(scores_NK[common_N], labels_N).rounded()
 
+    weights = fusion.to_json(streams).get("weights", {})
     rows: list[dict[str, Any]] = []
     for number, stream in enumerate(streams) if len(labels_N) else ():
-        rest_NK = held_out.fused(np.arange(len(streams)) != number)
+        rest_NK = held_out.fused(left_out=number)
         without = None if np.isnan(rest_NK[common_N]).any() else measured(rest_NK)["accuracy"]
         alone = measured(held_out.logits_SNK[number])
-        weight = round(float(fusion.weights_S[number]), 4)
+        weight = round(weights[stream], 4) if stream in weights else None
         before, after = (
             round(expected_calibration_error(said_SNK[number][common_N], labels_N), 4)
             for said_SNK in (softmax(held_out.logits_SNK, axis=2), held_out.calibrated())
@@ -191,7 +193,7 @@ def run_ensemble(
         write_predictions(output, *predict_split(read[split], fusion, clips, split))
     streams_N = usable(held_out.logits_SNK).sum(0)
     write_predictions(held_out_path, held_out.clip_ids, held_out.predicted(clips), streams_N)
-    written = {"ensemble": name, "streams": list(scores), **_named(fusion, scores)}
+    written = {"ensemble": name, "streams": list(scores), **fusion.to_json(list(scores))}
     if like:
         written["like"] = read_json(like)["ensemble"]
     if learns_from_val:
@@ -200,7 +202,7 @@ def run_ensemble(
         written["fitted_on"] = {"split": "val", "clips": len(held_out.clip_ids)}
     else:
         written["fitted_on"] = _fitted_on_folds(held_out, clips)
-        written["without_fold"] = [_named(each, scores) for each in held_out.fusions]
+        written["without_fold"] = [each.to_json(list(scores)) for each in held_out.fusions]
     write_json(fusion_path, written)
     write_csv(summary_path, summarise(name, list(scores), held_out, fusion, stacking))
 
@@ -218,19 +220,9 @@ def _read_folds(folds: Mapping[str, Sequence[Path]]) -> tuple[dict[str, Scores],
 
 
 def read_fusion(path: Path) -> Fusion:
-    """The temperatures and weights in a ``fusion.json``, in the order of its streams."""
+    """The fusion in a ``fusion.json``, in the order of its streams."""
     stored = read_json(path)
-    temperatures, weights = (
-        [stored[name][stream] for stream in stored["streams"]] for name in ("temperatures", "weights")
-    )
-    return Fusion(np.array(temperatures), np.array(weights))
-
-
-def _named(fusion: Fusion, streams: Iterable[str]) -> dict[str, dict[str, float]]:
-    return {
-        "temperatures": dict(zip(streams, fusion.temperatures_S.tolist(), strict=True)),
-        "weights": dict(zip(streams, fusion.weights_S.tolist(), strict=True)),
-    }
+    return Fusion.from_json(stored, stored["streams"])
 
 
 def _fitted_on_folds(held_out: HeldOut, clips: Clips) -> dict[str, Any]:

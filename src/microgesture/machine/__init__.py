@@ -1,1 +1,1 @@
-"""The devices of a machine, which one job holds at a time."""
+"""The machine that a job runs on: what the job may use of it, and devices that one job holds at a time."""

@@ -1,6 +1,6 @@
 """The ablation table: streams and ensembles on the same clips, with intervals that say which gain is real."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -35,22 +35,12 @@ def make_ablation(
     only. Without clips the table has no line.
     """
     people, person_N = np.unique(person_N, return_inverse=True)
-    times_DP = draw_people(len(people), draws, seed)
-    whole, drawn, lines = {}, {}, []
-    for name, versus in rows.items() if len(labels_N) else ():
-        counts = count(said[name], labels_N, person_N, len(people))
-        whole[name], drawn[name] = (counts.sums(times).metrics() for times in (np.ones((1, len(people))), times_DP))
-        line = {"name": name, "clips": len(labels_N)}
-        for metric in MEASURED:
-            line |= _with_interval(metric, whole[name][metric].item(), drawn[name][metric], len(people))
-        if versus is not None:
-            gain = (whole[name]["accuracy"] - whole[versus]["accuracy"]).item()
-            gain_D = drawn[name]["accuracy"] - drawn[versus]["accuracy"]
-            line |= {"versus": versus} | _with_interval("difference", gain, gain_D, len(people))
-        lines.append(line)
-    ends = [f"{metric}{end}" for metric in MEASURED for end in ("", "_low", "_high")]
-    columns = ["name", "clips", *ends, "versus", "difference", "difference_low", "difference_high"]
-    return pd.DataFrame(lines, columns=columns)
+    times_DP = everybody_and_draws(len(people), draws, seed)
+    drawn = {
+        name: count(said[name], labels_N, person_N, len(people)).sums(times_DP).metrics()
+        for name in (rows if len(labels_N) else ())
+    }
+    return table_of_rows(drawn, rows, MEASURED, "accuracy", {"name": "clips"}, len(labels_N), len(people))
 
 
 def draw_people(people: int, draws: int, seed: int) -> np.ndarray:
@@ -60,9 +50,44 @@ def draw_people(people: int, draws: int, seed: int) -> np.ndarray:
     return np.random.default_rng(seed).multinomial(people, np.full(people, 1 / people), draws).astype(float)
 
 
-def _with_interval(name: str, value: float, drawn_D: np.ndarray, people: int) -> dict[str, float]:
-    low, high = np.quantile(drawn_D, ENDS) if people > 1 else (np.nan, np.nan)
-    return {name: value, f"{name}_low": float(low), f"{name}_high": float(high)}
+def everybody_and_draws(people: int, draws: int, seed: int) -> np.ndarray:
+    """How often each person counts, (1 + draws, people): once in the first row, then as ``draw_people`` draws them."""
+    return np.concatenate((np.ones((1, people)), draw_people(people, draws, seed)))
+
+
+def table_of_rows(
+    drawn: Mapping[str, Mapping[str, np.ndarray]],
+    versus: Mapping[str, str | None],
+    metrics: Iterable[str],
+    compared: str,
+    titles: Mapping[str, str],
+    size: int,
+    people: int,
+) -> pd.DataFrame:
+    """One line a row: each metric with the ends of its interval, and its gain in ``compared`` over another row.
+
+    ``drawn[row][metric]`` is (1 + draws,), first of everybody as they are, NaN where a draw tells nothing. ``titles``
+    names the columns of the row's name and of ``size``, the number of what was measured.
+    """
+    ((name_title, size_title),) = titles.items()
+    lines = []
+    for row, values in drawn.items():
+        line = {name_title: row, size_title: size}
+        for metric in metrics:
+            line |= _with_interval(metric, values[metric], people)
+        if (other := versus.get(row)) is not None:
+            line |= {"versus": other}
+            line |= _with_interval("difference", values[compared] - drawn[other][compared], people)
+        lines.append(line)
+    ends = [f"{metric}{end}" for metric in metrics for end in ("", "_low", "_high")]
+    columns = [name_title, size_title, *ends, "versus", "difference", "difference_low", "difference_high"]
+    return pd.DataFrame(lines, columns=columns)
+
+
+def _with_interval(name: str, values_D: np.ndarray, people: int) -> dict[str, float]:
+    drawn_D = values_D[1:][~np.isnan(values_D[1:])]
+    low, high = np.quantile(drawn_D, ENDS) if people > 1 and len(drawn_D) else (np.nan, np.nan)
+    return {name: float(values_D[0]), f"{name}_low": float(low), f"{name}_high": float(high)}
 
 
 def ablation_table(table: pd.DataFrame) -> str:

@@ -1,8 +1,11 @@
 """Who is seen in the clips, and what a result on them says of anybody else."""
 
-from collections.abc import Mapping
+import warnings
+from collections.abc import Mapping, Sequence
 
+import numpy as np
 import pandas as pd
+from sklearn.model_selection import StratifiedGroupKFold
 
 
 def person_of(table: pd.DataFrame) -> pd.Series:
@@ -16,6 +19,14 @@ def count_people(table: pd.DataFrame) -> dict[str, int]:
     people = person_of(table).drop_duplicates()
     subjects = int(people.str.startswith("subject ").sum())
     return {"subjects": subjects, "recordings": len(people) - subjects}
+
+
+def people_folds(labels: Sequence, people: Sequence, folds: int, seed: int) -> list[np.ndarray]:
+    """The rows of each fold: nobody is in two folds, and the classes are spread as evenly as that allows."""
+    split = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # some classes are too rare to be in every fold
+        return [rows for _, rows in split.split(labels, labels, people)]
 
 
 def people_in_words(people: Mapping[str, int]) -> str:

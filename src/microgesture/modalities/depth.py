@@ -22,6 +22,8 @@ from ..storage.shards import Shard, build_shard, each_clip
 from ..videos.isolation import each_clip_isolated
 from ..videos.reading import DECODER_MEMORY, Box, crop, decode, person_box, probe
 from .skeleton_depth import SkeletonDepth
+from .stored_depth import to_stored
+from .work import Work
 
 BACKENDS = ("skeleton", "folder", "transformers")
 SECONDS = 900  # for the depth video of one clip
@@ -57,16 +59,6 @@ class DepthFolder:
         frames = decode(path, 0, clip.n_frames - 1)
         gray = (cv2.resize(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY), shape) for frame in frames)
         return np.stack([crop(frame, box, size) for frame in gray])
-
-
-def to_stored(depth_THW: np.ndarray) -> np.ndarray:
-    """Nearness as uint8 by the range of the whole clip: 0 the farthest, 255 the nearest; 0 if all is equally far."""
-    lowest, highest = float(depth_THW.min()), float(depth_THW.max())
-    stored_THW = np.zeros(depth_THW.shape, np.uint8)
-    if highest > lowest:
-        for depth_HW, stored_HW in zip(depth_THW, stored_THW, strict=True):
-            stored_HW[:] = np.rint((depth_HW.astype(np.float32) - lowest) * (255 / (highest - lowest))).clip(0, 255)
-    return stored_THW
 
 
 def depth_of_clips(
@@ -106,7 +98,7 @@ def make_depth(
     selection: str,
     size: int,
     margin: float,
-    folder: Path | None = None,
+    folder: Path | str | None = None,
     rgb: Path | None = None,
     model: str | None = None,
     precision: str = "fp32",
@@ -149,3 +141,17 @@ def make_depth(
         return made(progress(clip_ids, f"depth {output.parent.name}/{output.stem}", total=len(clip_ids)))
 
     build_shard(output, scratch, list(table.clip_id), produce, "jpeg")
+
+
+def make(work: Work) -> None:
+    """The stage; see ``make_depth``."""
+    depth, keypoints = work.settings["depth"], work.shards.get("keypoints")
+    make_depth(
+        *(work.clips, work.shard, keypoints, work.output, work.scratch),
+        **depth.model_dump(),
+        **work.settings["keypoints"].model_dump(),
+        **work.settings["rgb"].model_dump(),
+        rgb=work.shards.get("rgb"),
+        device=work.device,
+        threads=work.threads,
+    )

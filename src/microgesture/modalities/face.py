@@ -18,6 +18,7 @@ from ..storage.clips import Clips
 from ..storage.shards import Shard
 from .cutting import Cutter, View, cut
 from .decoded import store_decoded
+from .work import Work
 
 SIDE = 112  # pixels of an aligned face
 # Right eye, left eye, nose, right and left corner of the mouth, x and y in pixels; a whole number is the middle of a
@@ -168,3 +169,9 @@ def make_face(
     rows = {row.clip_id: (row.skeleton, row.skeleton_start, row.n_frames) for row in mine.itertuples()}
     start = partial(face_cutter, skeletons, rows, margin, smallest, confidence)
     store_decoded("face", clips, shard, root, start, output, scratch)
+
+
+def make(work: Work) -> None:
+    """The stage; see ``make_face``."""
+    settings, skeletons = work.settings["face"], work.source("skeletons")
+    make_face(work.clips, work.shard, work.root, skeletons, work.output, work.scratch, **settings.model_dump())

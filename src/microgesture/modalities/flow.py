@@ -12,8 +12,8 @@ from ..errors import InputError
 from ..progress import progress
 from ..storage.shards import Shard, build_shard, each_clip
 from ..videos.isolation import each_clip_isolated
-
-STEPS_PER_PIXEL = 32  # 1/32 px rounds off far less than any estimator errs, and int16 still reaches +-1023 px
+from .stored_flow import to_stored
+from .work import Work
 
 
 class FlowEstimator(Protocol):
@@ -53,22 +53,6 @@ BACKENDS: dict[str, type[FlowEstimator]] = {"dis": DISFlow}
 LEARNED = ("raft_small", "raft_large", "ptlflow")
 
 
-def to_stored(flow_THWC: np.ndarray) -> np.ndarray:
-    """Flow in pixels as int16 in 1/32 pixel, rounded to the nearest and limited to +-1023 pixels."""
-    limit = np.iinfo(np.int16)
-    return np.rint(flow_THWC * STEPS_PER_PIXEL).clip(limit.min + 1, limit.max).astype(np.int16)
-
-
-def from_stored(stored_THWC: np.ndarray) -> np.ndarray:
-    """Stored flow back in pixels, float32."""
-    return stored_THWC.astype(np.float32) / STEPS_PER_PIXEL
-
-
-def mirror_flow(flow_THWC: np.ndarray) -> np.ndarray:
-    """The flow of the mirrored video: left and right exchanged and u with the opposite sign; stored flow or pixels."""
-    return flow_THWC[..., ::-1, :] * np.array([-1, 1], flow_THWC.dtype)
-
-
 def make_flow(
     rgb: Path,
     output: Path,
@@ -106,3 +90,9 @@ def make_flow(
         return made(progress(clip_ids, f"flow {output.parent.name}/{output.stem}", total=len(clip_ids)))
 
     build_shard(output, scratch, frames.clip_ids, produce, "zstd")
+
+
+def make(work: Work) -> None:
+    """The stage; see ``make_flow``."""
+    options = work.settings["flow"].model_dump() | ({"weights": str(work.weights)} if work.weights else {})
+    make_flow(work.source("rgb"), work.output, work.scratch, device=work.device, threads=work.threads, **options)

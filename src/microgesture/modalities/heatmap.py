@@ -43,7 +43,7 @@ def limb_heatmaps(
 
 
 def _as_array(keypoints_BTVC: torch.Tensor) -> np.ndarray:
-    """Contiguous float32, so that each kernel below is compiled for one signature only (see ``taylor``)."""
+    """Contiguous float32, so that each kernel below is compiled for one signature only."""
     return np.ascontiguousarray(keypoints_BTVC.detach().numpy(), np.float32)
 
 

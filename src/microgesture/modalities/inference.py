@@ -13,7 +13,6 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 # What torch, its CUDA libraries and the system say when memory runs out, besides the error classes for it.
 NO_MEMORY = ("out of memory", "not enough memory", "can't allocate memory", "alloc_failed")
 
@@ -29,12 +28,6 @@ def device_named(name: str, threads: int) -> torch.device:
     if device.index is not None:
         torch.cuda.set_device(device)
     return device
-
-
-def autocast(precision: str, device: torch.device) -> torch.autocast:
-    """The precision ("fp32", "bf16" or "fp16") that a network runs in on a GPU; on a CPU always float32."""
-    mixed = precision != "fp32" and device.type == "cuda"
-    return torch.autocast(device.type, PRECISIONS[precision] if mixed else None, enabled=mixed)
 
 
 class Batches:

@@ -9,11 +9,12 @@ import torch
 
 from ..errors import InputError, UnusableClip
 from ..machine.extras import install_hint
+from ..machine.precision import autocast
 from ..networks.compat import prepare_torchvision
 from ..storage.shards import Shard
-from .depth import to_stored
-from .inference import Batches, autocast, device_named, finite
+from .inference import Batches, device_named, finite
 from .steady_depth import steady
+from .stored_depth import to_stored
 
 FRAMES = 8  # at a time; Depth Anything's head works on 518 x 518 pixels whatever the size of the frame
 # The kinds of network whose larger values are nearer; others estimate distance.

@@ -15,10 +15,11 @@ from torch import nn
 from ..checkpoints.reading import read_state_dict
 from ..errors import InputError, UnusableClip
 from ..machine.extras import install_hint
+from ..machine.precision import autocast
 from ..networks.compat import prepare_torchvision
 from ..storage.shards import Shard
-from .flow import to_stored
-from .inference import Batches, autocast, device_named, finite
+from .inference import Batches, device_named, finite
+from .stored_flow import to_stored
 
 prepare_torchvision()
 

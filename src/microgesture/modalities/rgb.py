@@ -6,6 +6,7 @@ from pathlib import Path
 from ..storage.clips import Clips
 from .cutting import cutter
 from .decoded import store_decoded
+from .work import Work
 
 
 def make_rgb(
@@ -26,3 +27,9 @@ def make_rgb(
     it such as ``clips.csv``.
     """
     store_decoded("rgb", clips, shard, root, partial(cutter, keypoints, size, margin), output, scratch)
+
+
+def make(work: Work) -> None:
+    """The stage; see ``make_rgb``."""
+    settings, keypoints = work.settings["rgb"], work.shards.get("keypoints")
+    make_rgb(work.clips, work.shard, work.root, keypoints, work.output, work.scratch, **settings.model_dump())

@@ -198,7 +198,7 @@ def _draw_torso(points_V2: np.ndarray, selection: Selection, nearness: float, de
 
 
 @numba.njit(cache=True, nogil=True)
-def _draw_bars(bars_NC, zoom, depth_HW):  # one signature only, see taylor
+def _draw_bars(bars_NC, zoom, depth_HW):  # one signature only, so that processes can share the cache
     height, width = depth_HW.shape
     for n in range(len(bars_NC)):
         ax, ay, az, bx, by, bz, radius = bars_NC[n]

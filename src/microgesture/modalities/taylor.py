@@ -16,6 +16,7 @@ import numpy as np
 from ..errors import InputError
 from ..progress import progress
 from ..storage.shards import Shard, build_shard, each_clip
+from .work import Work
 
 SCALINGS = ("joint", "channel")
 CHUNK = 256  # pixels whose window fits into the processor's first cache
@@ -126,3 +127,8 @@ def make_taylor(rgb: Path, output: Path, scratch: Path, *, terms: int, window: i
         )
 
     build_shard(output, scratch, frames.clip_ids, produce, "jpeg")
+
+
+def make(work: Work) -> None:
+    """The stage; see ``make_taylor``."""
+    make_taylor(work.source("rgb"), work.output, work.scratch, **work.settings["taylor"].model_dump())

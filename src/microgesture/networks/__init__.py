@@ -11,27 +11,13 @@ import importlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from ..config.declarations import NetworkSettings
 from ..config.modalities import SKELETONS
-from ..config.networks import NetworkSettings
 
 if TYPE_CHECKING:
     from torch import nn
 
     from ..skeletons.keypoints import Selection
-
-# Modules by name and not imported here: a stream's code digest then follows only the network that it uses.
-NETWORKS = {
-    "poseconv3d": "microgesture.networks.poseconv3d",
-    "slowonly": "microgesture.networks.slowonly",
-    "rgbposeconv3d": "microgesture.networks.rgbposeconv3d",
-    "video_swin": "microgesture.networks.video_swin",
-    "mvit": "microgesture.networks.mvit",
-    "r2plus1d": "microgesture.networks.r2plus1d",
-    "swinface": "microgesture.networks.swinface",
-    "stcnn": "microgesture.networks.stcnn",
-    "agcn": "microgesture.networks.agcn",
-    "token_fusion": "microgesture.networks.token_fusion",
-}
 
 
 def build(
@@ -47,7 +33,7 @@ def build(
     logits. The joints of a ``selection`` and how they hang together shape a network for skeletons, and no other.
     ``branches`` are the two networks that a fused one is made of, in the order of its inputs.
     """
-    module = importlib.import_module(NETWORKS[settings.name])
+    module = importlib.import_module(settings.module)
     if branches:
         each = [build(branch, (of,), classes, selection) for branch, of in zip(branches, channels, strict=True)]
         return module.build(settings, each, classes)

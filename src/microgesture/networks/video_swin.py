@@ -7,6 +7,7 @@ from torch import nn
 
 from ..config.networks import VideoSwinSettings
 from .compat import prepare_torchvision
+from .narrow import keep_variance
 from .tokens import Seen
 
 prepare_torchvision()
@@ -61,17 +62,6 @@ def build(settings: VideoSwinSettings, channels: Sequence[int], classes: int) ->
         num_classes=classes,
     )
     if settings.width is not None:
-        _start_strong(network)
+        keep_variance(network.features)
     network.head = nn.Sequential(nn.Dropout(settings.dropout), network.head)
     return network
-
-
-def _start_strong(network: VideoSwin) -> None:
-    """Let every linear layer keep the variance of its input.
-
-    The published weights of 0.02 are meant for wide layers and long training; narrow ones would add next to nothing at
-    first, and a short training would end before it got anywhere.
-    """
-    for module in network.features.modules():
-        if isinstance(module, nn.Linear):
-            nn.init.trunc_normal_(module.weight, std=module.in_features**-0.5)

@@ -13,7 +13,7 @@ import numpy as np
 from ..errors import InputError
 from ..machine.extras import install_hint
 from ..videos.reading import decode_spans
-from .mapping import NAMES, SIZES, in_openpose_order
+from .mapping import SIZES, in_openpose_order
 
 VISIBLE = 0.5  # least visibility of a point of the body; below, MediaPipe's own drawings leave it out
 _FIELDS = {f"{part.replace(' ', '_')}_landmarks": part for part in SIZES}
@@ -26,16 +26,6 @@ def require_mediapipe() -> None:
     """Raise ``InputError`` if MediaPipe is not installed."""
     if importlib.util.find_spec("mediapipe") is None:
         raise InputError(f"keypoints from video need packages that are not installed: {install_hint('pose')}")
-
-
-def keypoints_of_frames(frames: Iterable[np.ndarray]) -> np.ndarray:
-    """Keypoints float32 (T, 137, 3) of RGB frames uint8 (H, W, 3) in 0..255 that follow each other.
-
-    They are as ``in_openpose_order`` says; where nobody is found, all are (0, 0, 0). Raises ``InputError`` without
-    MediaPipe. ``keypoints_of_videos`` is for files.
-    """
-    found = [found_VC for _, found_VC in _in_order(_mediapipe(), enumerate(frames))]
-    return np.stack(found) if found else np.zeros((0, len(NAMES), 3), np.float32)
 
 
 def finder() -> Finder:

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from ..errors import UnusableClip
-from ..progress import part_progress
+from ..progress import progress
 from ..videos.isolation import each_clip_isolated
 from ..videos.lettering import can_write, shortened, width_of, write
 from ..videos.reading import DECODER_MEMORY, decode, decoding_seconds
@@ -94,7 +94,8 @@ def _annotator(
         size = picture_size(recording.width, recording.height)
         band = bands(segments, classes, recording.n_frames, size[0])
         # The band is above, for a player lays its buttons over the lower edge.
-        frames = part_progress(decode(path, 0, recording.n_frames - 1), f"draw {recording.name}", recording.n_frames)
+        decoded = decode(path, 0, recording.n_frames - 1)
+        frames = progress(decoded, f"draw {recording.name}", recording.n_frames, "frame", part=True)
         pictures = (
             np.concatenate((band(number), cv2.resize(frame_HWC, size, interpolation=cv2.INTER_AREA)))
             for number, frame_HWC in enumerate(frames)

@@ -8,6 +8,7 @@ import pandas as pd
 from .. import __version__
 from ..config.recogniser import SUMS, Recogniser
 from ..storage.clips import Clips, class_counts
+from ..storage.markdown import markdown_table
 from ..streams.card import git_revision
 
 MEASURES = ("accuracy", "balanced_accuracy", "macro_f1", "top5")
@@ -18,12 +19,14 @@ def card_text(recogniser: Recogniser, clips: Clips, fitted_on: Mapping[str, Any]
     train = clips.usable[clips.usable.split == "train"]
     counts = class_counts(train.label.dropna().astype(int).tolist(), len(clips.classes))
     measured = fitted_on.get("split") or f"{fitted_on.get('folds', 0)} folds of people"
+    weights = recogniser.fusion.get("weights")
     streams = "\n".join(
-        f"* `{member.step.stream}`: {member.step.network.name} on {' and '.join(member.step.inputs)}, "
-        f"weight {member.weight:.3f}"
+        f"* `{member.step.stream}`: {member.step.network.name} on {' and '.join(member.step.inputs)}"
+        + (f", weight {weights[member.step.stream]:.3f}" if weights else "")
         for member in recogniser.members
     )
-    classes = "\n".join(f"| {name} | {count} |" for name, count in zip(clips.classes, counts, strict=True))
+    classes = markdown_table(("class", "training clips"), zip(clips.classes, map(str, counts), strict=True))
+    columns = [column for column in ("name", *MEASURES) if column in summary]
     return f"""# Micro-gesture recogniser: {recogniser.ensemble}
 
 Trained by microgesture {__version__} (revision {git_revision() or "unknown"}) on corpus `{recogniser.corpus}`:
@@ -40,14 +43,10 @@ Trained by microgesture {__version__} (revision {git_revision() or "unknown"}) o
 On {measured} ({fitted_on.get("clips", 0)} cut clips with a gesture each; in a long video, where gestures have to be
 found first, less is to be expected):
 
-{_table(summary)}
-
+{markdown_table(columns, summary[columns].astype(str).to_numpy().tolist())}
 ## Classes
 
-| class | training clips |
-|---|---|
 {classes}
-
 ## Licence and terms of the data
 
 The code is under Apache-2.0. The weights were learnt from `{recogniser.corpus}`, whose own terms go with them: iMiGUE,
@@ -57,9 +56,3 @@ judge people by it.
 
 `{SUMS}` has the checksums of all files; a folder in which one differs is refused.
 """
-
-
-def _table(summary: pd.DataFrame) -> str:
-    columns = [column for column in ("name", *MEASURES) if column in summary]
-    rows = [columns, ["---"] * len(columns), *summary[columns].astype(str).to_numpy().tolist()]
-    return "\n".join("| " + " | ".join(row) + " |" for row in rows)

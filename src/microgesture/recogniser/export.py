@@ -4,13 +4,13 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from ..config.recogniser import CARD, FORMAT, MANIFEST, SUMS, Lengths, Member, Recogniser, RecogniserStep
 from ..config.streams import TrainStep
+from ..ensembles.fusion import Fusion
 from ..errors import InputError
 from ..storage.clips import read_clips
 from ..storage.files import read_json, write_json, write_text
@@ -48,9 +48,14 @@ def export_recogniser(step: RecogniserStep, sources: Sources, output: Path) -> R
     """
     clips = read_clips(_found(sources.clips))
     fusion = read_json(_found(sources.fusion))
-    members = tuple(_member(stream, sources.streams[stream], fusion) for stream in fusion["streams"])
+    members = tuple(_member(stream, sources.streams[stream], step) for stream in fusion["streams"])
     recogniser = Recogniser(
-        **step.model_dump(), format=FORMAT, classes=clips.classes, members=members, lengths=_lengths(clips.usable)
+        **step.model_dump(exclude={"testing"}),
+        format=FORMAT,
+        classes=clips.classes,
+        members=members,
+        fusion=Fusion.from_json(fusion, fusion["streams"]).to_json(fusion["streams"]),
+        lengths=_lengths(clips.usable),
     )
     summary = pd.read_csv(_found(sources.summary))
     _prepare(output)
@@ -59,7 +64,7 @@ def export_recogniser(step: RecogniserStep, sources: Sources, output: Path) -> R
         if about is None or about.classes != recogniser.classes or about.inputs != member.step.inputs:
             raise InputError(f"stream '{member.step.stream}' was trained for other classes or inputs; run it again")
         save_weights(output / member.file, state, about)
-    write_json(output / MANIFEST, recogniser.model_dump(mode="json"))
+    write_json(output / MANIFEST, recogniser.model_dump(mode="json", exclude={"testing"}))
     write_text(output / CARD, card_text(recogniser, clips, fusion["fitted_on"], summary))
     written = sorted([MANIFEST, CARD, *(member.file for member in members)])
     write_text(output / SUMS, "".join(f"{sha256(output / file)}  {file}\n" for file in written))
@@ -72,16 +77,13 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _member(stream: str, folder: Path, fusion: Mapping[str, Any]) -> Member:
+def _member(stream: str, folder: Path, exported: RecogniserStep) -> Member:
     card = read_json(_found(folder / "card.json"))
     # The card says how the stream was trained, whatever the configuration says by now.
     step = TrainStep.model_validate({key: card[key] for key in TrainStep.model_fields if key in card})
-    return Member(
-        step=step,
-        file=f"{stream}.safetensors",
-        temperature=fusion["temperatures"][stream],
-        weight=min(max(fusion["weights"][stream], 0.0), 1.0),
-    )
+    if stream in exported.testing:
+        step = step.model_copy(update={"recipe": step.recipe.tested(exported.testing[stream])})
+    return Member(step=step, file=f"{stream}.safetensors")
 
 
 def _lengths(table: pd.DataFrame) -> Lengths:

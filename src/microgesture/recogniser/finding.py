@@ -7,7 +7,7 @@ import numpy as np
 
 from ..config.predictions import FindingSettings
 from ..errors import InputError, UnusableClip
-from ..streams.batches import Machine
+from ..machine.resources import Resources
 from .annotation import annotate
 from .page import write_page
 from .scoring import Scorer, Windows
@@ -22,7 +22,7 @@ def find_gestures(
     output: Path,
     keypoints: Path | None,
     how: FindingSettings,
-    machine: Machine,
+    resources: Resources,
 ) -> Iterator[str]:
     """Write ``<name>.csv`` in ``output`` for each video or file of keypoints, and tell of each in sentences.
 
@@ -38,7 +38,7 @@ def find_gestures(
         raise InputError(f"--keypoints goes with one video, not with {len(videos)}; lay each file beside its video")
     if beside := [file for file in (*videos, *([keypoints] if keypoints else [])) if _lies_in(file, output)]:
         raise InputError(f"{beside[0]} lies in {output}, where results could replace it; name another folder")
-    scorer = Scorer(folder, machine, how.pose)
+    scorer = Scorer(folder, resources, how.pose)
     classes, usable = scorer.recogniser.classes, 0
     output.mkdir(parents=True, exist_ok=True)
     for video in videos:

@@ -33,10 +33,10 @@ def open_recogniser(folder: Path) -> Recogniser:
     except ValueError as error:
         raise InputError(f"{manifest} is no JSON ({error}); get the folder again") from None
     found = content.get("format") if isinstance(content, dict) else None
-    if isinstance(found, int) and found > FORMAT:
+    if isinstance(found, int) and found != FORMAT:
+        remedy = "use the version that wrote it, or a newer one" if found > FORMAT else "export the ensemble again"
         raise InputError(
-            f"{manifest} is of format {found}, and this version of microgesture reads format {FORMAT}; use the version "
-            "that wrote it, or a newer one"
+            f"{manifest} is of format {found}, and this version of microgesture reads format {FORMAT}; {remedy}"
         )
     try:
         recogniser = Recogniser.model_validate(content)

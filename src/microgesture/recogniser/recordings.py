@@ -3,9 +3,10 @@
 from pathlib import Path
 
 from ..errors import InputError
+from ..skeletons.files import SUFFIXES
 from ..videos import VIDEOS
 
-SKELETONS = (".npz", ".xlsx", ".csv")  # where several lie beside a video, the first of these counts
+SKELETONS = SUFFIXES  # where several lie beside a video, the first of these counts
 
 
 def keypoints_beside(video: Path) -> list[Path]:

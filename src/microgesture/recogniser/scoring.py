@@ -2,33 +2,28 @@
 
 import tempfile
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from torch import nn
 
-from ..config.modalities import store
+from ..config.modalities import MODALITIES, store
 from ..config.recogniser import Recogniser
 from ..ensembles.fusion import Fusion, fuse
 from ..errors import UnusableClip
-from ..modalities.depth import make_depth
-from ..modalities.face import make_face
-from ..modalities.flow import make_flow
-from ..modalities.rgb import make_rgb
-from ..modalities.taylor import make_taylor
+from ..machine.resources import Resources
+from ..modalities.work import Work
 from ..pose.holistic import require_mediapipe
 from ..progress import progress
 from ..storage.clips import Clips
-from ..streams.batches import Machine
 from ..streams.fused_samples import open_dataset
 from ..streams.predict import log_probabilities
 from .loading import open_network, open_recogniser
 from .motion import motion_of
 from .pieces import ROOT, Piece, each_piece, read_keypoints, store_keypoints, store_part, store_reason
 from .windows import Recording, window_table
-
-SEEN = {"rgb", "taylor", "flow", "face"}  # kinds of shard for which the video is decoded
 
 
 @dataclass(frozen=True)
@@ -60,19 +55,18 @@ class Scorer:
     from such keypoints. Raises ``InputError`` if its folder is not what was exported, or without the packages for that.
     """
 
-    def __init__(self, folder: Path, machine: Machine, pose: bool | None = None) -> None:
+    def __init__(self, folder: Path, resources: Resources, pose: bool | None = None) -> None:
         self.recogniser: Recogniser = open_recogniser(folder)
         self._pose = self.recogniser.pose is not None if pose is None else pose
         if self._pose and self._reads_keypoints:
             require_mediapipe()
-        self._machine = machine
-        self._device = machine.prepare()
+        self._resources = resources
+        self._device = resources.prepare()
         self._networks: list[nn.Module] = [
             open_network(folder, self.recogniser, member).to(self._device) for member in self.recogniser.members
         ]
-        members = self.recogniser.members
-        temperatures, weights = zip(*((member.temperature, member.weight) for member in members), strict=True)
-        self._fusion = Fusion(np.array(temperatures), np.array(weights))
+        streams = [member.step.stream for member in self.recogniser.members]
+        self._fusion = Fusion.from_json(self.recogniser.fusion, streams)
 
     def score(self, recording: Recording) -> Windows:
         """The fused probabilities of all windows of a recording, in pieces of a bounded size.
@@ -84,7 +78,7 @@ class Scorer:
         wanted = self._pose and self._reads_keypoints
         with tempfile.TemporaryDirectory(prefix="microgesture") as scratch:
             keypoints = read_keypoints(clips, recording, wanted, Path(scratch))
-            pieces, total = each_piece(clips, bool(self._kinds & SEEN), Path(scratch)), table.shard.nunique()
+            pieces, total = each_piece(clips, self._opens_videos, Path(scratch)), table.shard.nunique()
             for piece in progress(pieces, f"windows of {recording.name}", total, "piece"):
                 with tempfile.TemporaryDirectory(dir=scratch) as folder:
                     shards = self._make(piece, keypoints, Path(folder))
@@ -104,41 +98,46 @@ class Scorer:
         return {store(modality) for modality in self.recogniser.inputs}
 
     @property
+    def _made(self) -> list[str]:
+        """The modalities to make, in an order in which they can be made: those of the streams, and their sources."""
+        wanted = set(self._kinds)
+        for name in reversed(MODALITIES):
+            if name in wanted:
+                wanted.update(getattr(self.recogniser, name).made_from)
+        return [name for name in MODALITIES if name in wanted and name != "keypoints"]
+
+    @property
+    def _opens_videos(self) -> bool:
+        return any(MODALITIES[name].opens_videos for name in self._made)
+
+    @property
     def _reads_keypoints(self) -> bool:
-        return bool(self._kinds & {"keypoints", "depth", "face"})
+        return any("keypoints" in getattr(self.recogniser, name).needs for name in self._kinds)
 
     def _make(self, piece: Piece, keypoints: np.ndarray | UnusableClip, folder: Path) -> dict[str, list[Path]]:
         """The shards of all inputs of a piece, by kind; what cannot be made of a window says why in its shard."""
-        wanted, settings, scratch = self._kinds, self.recogniser, folder / "scratch"
-        files = {kind: folder / f"{kind}.arrow" for kind in (*wanted, "keypoints", "rgb", "skeletons")}
+        files = {kind: folder / f"{kind}.arrow" for kind in ("keypoints", "skeletons", *self._made)}
         clips, rows = piece.clips, piece.clips.table
-        rgb, selection = settings.rgb.model_dump(), settings.keypoints.selection
-        store_keypoints(rows, keypoints, selection, files["keypoints"])
-        if wanted & {"rgb", "taylor", "flow"}:
-            if piece.damage:
-                store_reason(rows, piece.damage, files["rgb"])
-            else:
-                make_rgb(clips, 0, ROOT, files["keypoints"], files["rgb"], scratch, **rgb)
-        if "taylor" in wanted:
-            make_taylor(files["rgb"], files["taylor"], scratch, **settings.taylor.model_dump())
-        if "flow" in wanted:
-            machine = {"device": self._machine.device, "threads": self._machine.threads}
-            make_flow(files["rgb"], files["flow"], scratch, **settings.flow.model_dump(), **machine)
-        if "depth" in wanted:
-            make_depth(
-                *(clips, 0, files["keypoints"], files["depth"], scratch),
-                backend=settings.depth.backend,
-                selection=selection,
-                **rgb,
+        store_keypoints(rows, keypoints, self.recogniser.keypoints.selection, files["keypoints"])
+        with_skeletons = Clips(store_part(rows, keypoints, files["skeletons"]), clips.classes, clips.targets)
+        for name in self._made:
+            modality, own = MODALITIES[name], getattr(self.recogniser, name)
+            if modality.opens_videos and piece.damage:
+                store_reason(rows, piece.damage, files[name])
+                continue
+            sources = (*own.made_from, *own.made_from_if_there)
+            work = Work(
+                settings={used: getattr(self.recogniser, used) for used in (name, *modality.uses)},
+                output=files[name],
+                scratch=folder / "scratch",
+                shards={kind: files[kind] for kind in sources},
+                clips=with_skeletons if "skeletons" in sources else clips,
+                root=ROOT,
+                device=self._resources.device,
+                threads=self._resources.threads,
             )
-        if "face" in wanted:
-            if piece.damage:
-                store_reason(rows, piece.damage, files["face"])
-            else:
-                there = Clips(store_part(rows, keypoints, files["skeletons"]), clips.classes, clips.targets)
-                face = settings.face.model_dump()
-                make_face(there, 0, ROOT, files["skeletons"], files["face"], scratch, **face)
-        return {kind: [files[kind]] for kind in wanted}
+            import_module(modality.module).make(work)
+        return {kind: [files[kind]] for kind in self._kinds}
 
     def _listen(self, table: pd.DataFrame, shards: dict[str, list[Path]], reasons: dict[str, str]) -> np.ndarray:
         """The logits of every stream for some windows, (S, N, K), NaN where it has none; ``reasons`` gets its first."""
@@ -147,8 +146,8 @@ class Scorer:
         members = zip(self.recogniser.members, self._networks, logits_SNK, strict=True)
         for member, network, logits_NK in members:
             step = member.step
-            options = {"views": step.recipe.views, "crops": step.recipe.crops, "memory": self._machine.memory}
-            dataset = open_dataset(table, shards, step, training=False, workers=self._machine.workers, **options)
+            options = {"views": step.recipe.views, "crops": step.recipe.crops, "memory": self._resources.memory}
+            dataset = open_dataset(table, shards, step, training=False, workers=self._resources.workers, **options)
             both_sides = step.recipe.in_testing().flip
             found_NK = log_probabilities(network, dataset, step, self._device, both_sides=both_sides)
             rows = [row_of[clip_id] for clip_id in dataset.clip_ids]

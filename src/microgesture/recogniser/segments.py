@@ -77,27 +77,3 @@ def joined(segments: Sequence[Segment], gap: float) -> list[Segment]:
         mean = float(np.average([last.probability, one.probability], weights=sizes))
         whole[-1] = Segment(last.start, one.end, one.label, mean)
     return whole
-
-
-def overlap(one: Segment, other: Segment) -> float:
-    """Frames that both have, as a share of those that either has, 0 to 1."""
-    common = min(one.end, other.end) - max(one.start, other.start) + 1
-    either = max(one.end, other.end) - min(one.start, other.start) + 1
-    return max(common, 0) / either
-
-
-def count_found(found: Sequence[Segment], truth: Sequence[Segment], least: float = 0.3) -> int:
-    """How many true segments have a found one of their class that overlaps them by more than ``least``.
-
-    Each found segment stands for one true one; pairs are made in order of their overlap.
-    """
-    pairs = sorted(
-        ((overlap(a, b), i, j) for i, a in enumerate(found) for j, b in enumerate(truth) if a.label == b.label),
-        reverse=True,
-    )
-    used, met = set(), set()
-    for share, i, j in pairs:
-        if share > least and i not in used and j not in met:
-            used.add(i)
-            met.add(j)
-    return len(met)

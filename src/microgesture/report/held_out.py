@@ -39,7 +39,7 @@ def fusion_weights(measured: Measured, results: Results) -> Section:
     table = pd.DataFrame(
         {
             "stream": measured.streams,
-            "weight": [fusion["weights"][stream] for stream in measured.streams],
+            "weight": [fusion.get("weights", {}).get(stream, np.nan) for stream in measured.streams],
             "temperature": [fusion["temperatures"][stream] for stream in measured.streams],
         }
     )

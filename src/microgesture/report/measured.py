@@ -52,8 +52,8 @@ def measure_held_out(step: ReportStep, results: Results) -> Measured:
     person_N = person_of(clips).set_axis(clips.clip_id)[clip_ids].to_numpy()
     plain_SNK = softmax(held_out.logits_SNK[:, common_N], axis=2)
     fused_NK = held_out.fused()[common_N]
-    streams = np.arange(len(step.streams))
-    without_S = [_accuracy(held_out.fused(streams != left_out)[common_N], labels_N) for left_out in streams]
+    streams = range(len(step.streams))
+    without_S = [_accuracy(held_out.fused(left_out)[common_N], labels_N) for left_out in streams]
     said = dict(zip(step.streams, plain_SNK, strict=True)) | {step.measured: fused_NK}
     return Measured(
         streams=step.streams,

@@ -107,13 +107,8 @@ def _held_out(clips: Clips, files: Mapping[str, Sequence[Path]], said: Mapping[s
         np.array([labels[clip_id] for clip_id in clip_ids], int),
         stack(scores, clip_ids, len(clips.classes)),
         np.array([fold.get(clip_id, 0) for clip_id in clip_ids], int),
-        [_fusion(each, list(files)) for each in (said["without_fold"] if folded else [said])],
+        [Fusion.from_json(each, list(files)) for each in (said["without_fold"] if folded else [said])],
     )
-
-
-def _fusion(said: Mapping[str, Mapping[str, float]], streams: Sequence[str]) -> Fusion:
-    temperatures, weights = ([said[name][stream] for stream in streams] for name in ("temperatures", "weights"))
-    return Fusion(np.array(temperatures), np.array(weights))
 
 
 def read_jobs(benchmarks: Path | None, cards: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:

@@ -128,12 +128,6 @@ class Selection:
         others = (mirrored_name(name) for name in self.joints)
         return tuple(self.joints.index(name) if name in self.joints else i for i, name in enumerate(others))
 
-    @cached_property
-    def limb_flip(self) -> tuple[int, ...]:
-        """For each edge the position of its mirror image."""
-        position = {frozenset(edge): i for i, edge in enumerate(self.edges)}
-        return tuple(position[frozenset((self.flip[a], self.flip[b]))] for a, b in self.edges)
-
 
 def _named(size: int, indices: Sequence[int]) -> tuple[str, ...]:
     return tuple(LAYOUTS[size][index] for index in indices)
@@ -260,18 +254,6 @@ def in_space(keypoints_TVC: np.ndarray) -> np.ndarray:
     x runs to the right of the picture, y down and z away from the sensor.
     """
     return np.concatenate((keypoints_TVC[..., 3:], keypoints_TVC[..., 2:3]), -1)
-
-
-def bones(keypoints_TVC: np.ndarray, selection: Selection) -> np.ndarray:
-    """The limbs as vectors, (T, E, 3): from first to second joint in pixels, and the lower of the two confidences.
-
-    Where a joint is missing, (0, 0, 0), so is the bone (MM-Gesture, arXiv 2507.08344: the difference of two joints).
-    """
-    first_TEC, second_TEC = (keypoints_TVC[:, list(ends)] for ends in zip(*selection.edges, strict=True))
-    bones_TEC = second_TEC - first_TEC
-    bones_TEC[..., 2] = np.minimum(first_TEC[..., 2], second_TEC[..., 2])
-    bones_TEC[~(present(first_TEC) & present(second_TEC))] = 0
-    return bones_TEC
 
 
 def clean(keypoints_TVC: np.ndarray) -> np.ndarray:

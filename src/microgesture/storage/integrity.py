@@ -9,12 +9,12 @@ from pathlib import Path
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.filesize import decimal
 from rich.table import Table
 
 from ..errors import InputError
 from ..progress import progress
 from .checksums import is_whole, sealed_checksum
-from .disk import in_words
 from .files import read_json, write_text
 from .shards import Shard
 
@@ -104,7 +104,7 @@ def verify(results: Path, *, remove: bool = False, console: Console | None = Non
     removable = [damage.path for damage in damaged if damage.certain]
     unknown = f", {older} without a checksum" if (older := len(damaged) - len(removable)) else ""
     whole = f"{len(files) - len(damaged)} whole, {len(removable)} damaged{unknown}"
-    console.print(f"{len(files)} files, {in_words(size)}: {whole}")
+    console.print(f"{len(files)} files, {decimal(size)}: {whole}")
     if damaged:
         console.print(_table(damaged))
     if remove:

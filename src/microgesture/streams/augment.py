@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import torch
 
-from ..config.modalities import HEATMAPS, LIT, SKELETONS, VIDEOS
+from ..config.modalities import HEATMAPS, MODALITIES, SKELETONS, VIDEOS
 from ..config.recipes import Recipe
 from ..config.streams import TrainStep
 from ..modalities.heatmap import joint_heatmaps, limb_heatmaps
@@ -28,8 +28,8 @@ def network_input(
     """The network's x_BCTHW of each input, or x_BCTV of a skeleton, float32, of a batch of samples on its device.
 
     Clips with ``mirror`` are shown as a mirror would show them. For joint and limb the channels are heatmaps in [0, 1],
-    beside a video of side ``heatmap_size``; for flow they are u, v and speed, each relative to ``flow_bound`` and cut
-    to [-1, 1]; else they are normalised images.
+    beside a video of side ``heatmap_size``; for vectors they are u, v and speed, each relative to ``flow_bound`` and
+    cut to [-1, 1]; else they are normalised images.
     """
     size = recipe.heatmap_size or recipe.size if len(inputs) > 1 else recipe.size
 
@@ -59,14 +59,15 @@ def step_input(batch: Sample | FusedSample, step: TrainStep, *, training: bool) 
 
 def _images(data_BTHWC: torch.Tensor, batch: Sample, modality: str, recipe: Recipe) -> torch.Tensor:
     x_BTHWC = data_BTHWC.float()
-    if modality == "flow":
+    seen = MODALITIES[modality]
+    if seen.content == "vectors":
         x_BTHWC = flow_image(mirror_flow(x_BTHWC, batch.mirror), recipe.flow_bound)
     else:
         x_BTHWC = mirror_image(x_BTHWC, batch.mirror)
-        if modality in LIT:
+        if seen.lit:
             x_BTHWC = relight(x_BTHWC, batch.brightness, batch.contrast)
         mean, std = (x_BTHWC.new_tensor(values) for values in (recipe.mean, recipe.std))
-        x_BTHWC = (x_BTHWC - mean) / std  # depth has one channel, and becomes three here
+        x_BTHWC = (x_BTHWC - mean) / std  # one channel becomes three here
     return x_BTHWC.permute(0, 4, 1, 2, 3)
 
 

@@ -9,13 +9,12 @@ from typing import Any
 
 from torch import nn
 
+from ..config.recipes import Testing
 from ..config.streams import TrainStep
 from ..storage.clips import Clips, class_counts
 from ..storage.files import write_json
-from .batches import turns
 from .distributed import Process
 from .fused_samples import Dataset
-from .history import Epoch, best_epoch
 from .weights import Start
 
 LIBRARIES = ("torch", "torchvision", "pytorchvideo", "numpy")
@@ -23,7 +22,7 @@ LIBRARIES = ("torch", "torchvision", "pytorchvideo", "numpy")
 
 @dataclass(frozen=True)
 class Made:
-    """What came out of a training, and what went in."""
+    """What came out of a training, and what went in: ``micro_batches`` is their number in a step, on all devices."""
 
     step: TrainStep
     clips: Clips
@@ -31,17 +30,18 @@ class Made:
     validation: Dataset
     network: nn.Module
     start: Start | None
-    history: list[Epoch]
+    history: list[dict[str, float | int | None]]
+    best_epoch: int
+    micro_batches: int
     fold: int | None
     process: Process
 
 
 def write_card(path: Path | str, made: Made, seconds: float) -> None:
     """Write the card; unlike the weights it holds times and versions, so its bytes differ from run to run."""
-    settings = made.step.model_dump(mode="json")
-    recipe, process = made.step.recipe, made.process
-    best = best_epoch(made.history, recipe.keep)
-    clips = min(recipe.batch, recipe.repeats * len(made.training))
+    trained = {"recipe": set(Testing.model_fields)}  # these belong to predictions, and a training does not know them
+    settings = made.step.model_dump(mode="json", exclude=trained | {"branches": {"__all__": trained}})
+    process = made.process
     card: dict[str, Any] = {
         "stream": settings.pop("stream"),
         "corpus": ", ".join(sorted(set(made.clips.table.corpus))),
@@ -53,13 +53,13 @@ def write_card(path: Path | str, made: Made, seconds: float) -> None:
         "left_out": made.training.left_out | made.validation.left_out,
         "parameters": sum(parameter.numel() for parameter in made.network.parameters()),
         "init": asdict(made.start) if made.start else None,
-        "best_epoch": best,
-        "best": made.history[best],
+        "best_epoch": made.best_epoch,
+        "best": made.history[made.best_epoch],
         "history": made.history,
         "seconds": round(seconds, 1),
         "device": process.device.type,
         "devices": process.count,
-        "pieces_per_step": process.count * turns(clips, recipe.device_batch, process.count),
+        "micro_batches_per_step": made.micro_batches,
         "git_revision": git_revision(),
         "python": platform.python_version(),
         "libraries": {name: version(name) for name in LIBRARIES},

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from ..skeletons.keypoints import present
+from ..videos.reading import person_box
 
 PERSON_MARGIN = 0.25  # added to the person's extent, as in PoseConv3D's PoseCompact
 
@@ -54,6 +55,16 @@ def to_pixels(crop: Box, width: int, height: int) -> Box:
     left, top = min(int(crop.x * width + 0.5), width - 1), min(int(crop.y * height + 0.5), height - 1)
     right, bottom = int((crop.x + crop.width) * width + 0.5), int((crop.y + crop.height) * height + 0.5)
     return Box(left, top, max(1, right - left), max(1, bottom - top))
+
+
+def video_box(keypoints_TVC: np.ndarray, width: int | None, height: int | None, margin: float) -> Box:
+    """The box of a clip's stored rgb frames in its source video, in pixels with whole numbers at pixel centres.
+
+    The frames are crops by ``videos.reading.person_box`` of all keypoints (T, V, 3). That box counts whole pixels, so
+    it begins half a pixel before the centre of its first pixel. Raises ``UnusableClip`` if there is no such box.
+    """
+    cut = person_box(keypoints_TVC, width, height, margin)
+    return Box(cut.x - 0.5, cut.y - 0.5, cut.width, cut.height)
 
 
 def person_square(keypoints_TVC: np.ndarray) -> Box:

@@ -1,7 +1,7 @@
 """One training on several devices: a process for each, which see different clips and add up what they find."""
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from multiprocessing import resource_tracker
@@ -13,11 +13,11 @@ from torch import distributed, multiprocessing, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from ..errors import InputError
-from .batches import Machine
+from ..machine.resources import Resources
 from .preemption import Stopped, obey_parent_alone, signals_withheld
 
-HOST = "127.0.0.1"  # all processes run on this machine
-PATIENCE = 3  # seconds in which a process that failed has ended
+HOST = "127.0.0.1"  # all processes run on this resources
+PATIENCE = 10  # seconds in which a process that failed has ended
 
 Result = TypeVar("Result")
 
@@ -57,6 +57,23 @@ class Process:
         distributed.all_reduce(total)
         return total.numpy()
 
+    def agree(self, flags: Callable[[], Sequence[bool]]) -> Callable[[], Sequence[bool]]:
+        """Begin to find out which flags any process has set; what is returned waits for the answer.
+
+        The flags travel between the processes on the CPU while the devices work, so that no device is waited for. A
+        single process looks at its flags when it is asked for the answer.
+        """
+        if self.count == 1:
+            return flags
+        total = torch.tensor(flags(), dtype=torch.int32)
+        work = distributed.all_reduce(total, async_op=True)
+
+        def wait() -> Sequence[bool]:
+            work.wait()
+            return total.bool().tolist()
+
+        return wait
+
     def average_buffers(self, network: nn.Module) -> None:
         """Give all processes the mean of their running statistics, which no gradient carries.
 
@@ -71,29 +88,31 @@ class Process:
                 buffer /= self.count
 
 
-def on_each_device(machine: Machine, work: Callable[..., Result], *arguments: object) -> Result:
-    """Call ``work(process, *arguments)`` once for each of the machine's devices at once; returns what it returns here.
+def on_each_device(resources: Resources, work: Callable[..., Result], *arguments: object) -> Result:
+    """Call ``work(process, *arguments)`` on each of the devices at once; returns what it returns in this process.
 
     This process is the first of them. The others are new ones, so ``work`` is a function of a module and the arguments
     can be pickled. If one fails, all end: an error of this process is raised as it is, one of another process as
     ``torch.multiprocessing.ProcessRaisedException`` with its traceback. Of the signals that ask for an end only this
     process hears, which then tells the others.
     """
-    device = machine.prepare()
-    if machine.devices == 1:
+    device = resources.prepare()
+    if resources.devices == 1:
         return work(Process(0, 1, device), *arguments)
     store = distributed.TCPStore(HOST, 0, is_master=True, wait_for_workers=False)
     resource_tracker.ensure_running()  # starting it lets SIGTERM through again
     with signals_withheld():
         others = multiprocessing.start_processes(
             _work_as_other,
-            (machine, store.port, work, arguments),
-            machine.devices - 1,
+            (resources, store.port, work, arguments),
+            resources.devices - 1,
             join=False,
             start_method="spawn",  # a GPU cannot be used after a fork
         )
     try:
-        result = _work_together(0, machine, store, work, arguments)
+        while not store.check([f"started {number + 1}" for number in range(resources.devices - 1)]):
+            others.join(timeout=0.1)  # raises the error of a process that ended before it could be met
+        result = _work_together(0, resources, store, work, arguments)
     except (InputError, Stopped):
         raise
     except Exception:
@@ -113,26 +132,28 @@ def on_each_device(machine: Machine, work: Callable[..., Result], *arguments: ob
 
 
 def _work_as_other(
-    number: int, machine: Machine, port: int, work: Callable[..., object], arguments: tuple[object, ...]
+    number: int, resources: Resources, port: int, work: Callable[..., object], arguments: tuple[object, ...]
 ) -> None:
     obey_parent_alone()
-    with suppress(Stopped):  # the first process tells of it
-        _work_together(number + 1, machine, distributed.TCPStore(HOST, port), work, arguments)
+    store = distributed.TCPStore(HOST, port)
+    store.set(f"started {number + 1}", "")
+    with suppress(Stopped):  # the first process reports it
+        _work_together(number + 1, resources, store, work, arguments)
 
 
 def _work_together(
     rank: int,
-    machine: Machine,
+    resources: Resources,
     store: distributed.TCPStore,
     work: Callable[..., Result],
     arguments: tuple[object, ...],
 ) -> Result:
-    device = machine.prepare(rank)
+    device = resources.prepare(rank)
     backend = "gloo"
     if device.type == "cuda":
         torch.cuda.set_device(device)
         backend = "cpu:gloo,cuda:nccl"
-    distributed.init_process_group(backend, store=store, rank=rank, world_size=machine.devices)
-    result = work(Process(rank, machine.devices, device), *arguments)
+    distributed.init_process_group(backend, store=store, rank=rank, world_size=resources.devices)
+    result = work(Process(rank, resources.devices, device), *arguments)
     distributed.destroy_process_group()
     return result

@@ -1,11 +1,7 @@
 """Folds: parts of a corpus with other people in each, so that every clip can be predicted as one of a stranger."""
 
-import warnings
-
-from sklearn.model_selection import StratifiedGroupKFold
-
 from ..errors import InputError
-from ..measures.people import person_of
+from ..measures.people import people_folds, person_of
 from ..storage.clips import Clips
 
 
@@ -29,8 +25,5 @@ def assign_folds(clips: Clips, folds: int, seed: int = 0) -> dict[str, int]:
             f"no class has more than {most} labelled clips in train and val, too few for folds: {folds}; lower it, or "
             "set folds: 0"
         )
-    split = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # some classes are too rare to be in every fold
-        parts = list(split.split(table, label, person))
-    return {table.clip_id.iloc[row]: fold for fold, (_, rows) in enumerate(parts) for row in rows}
+    parts = people_folds(label, person, folds, seed)
+    return {table.clip_id.iloc[row]: fold for fold, rows in enumerate(parts) for row in rows}

@@ -2,7 +2,8 @@
 
 import logging
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -12,15 +13,18 @@ from torch import nn
 
 from ..config.streams import TrainStep
 from ..errors import InputError
+from ..machine.precision import autocast
+from ..machine.resources import Resources
 from ..networks.paths import mean_probability
 from ..progress import progress
 from ..skeletons.keypoints import selection_named
 from ..storage.clips import Clips
 from ..storage.scores import Scores, write_scores
 from .augment import input_channels, step_input
-from .batches import Key, Machine, autocast, load_batches
+from .batches import load_batches
 from .folds import assign_folds
-from .fused_samples import Dataset, open_dataset
+from .fused_samples import Dataset, FusedSample, open_dataset
+from .samples import Key, Sample
 from .weights import load_weights
 
 log = logging.getLogger(__name__)
@@ -41,27 +45,29 @@ def log_probabilities(
     both_sides: bool,
     only: Iterable[int] | None = None,
     title: str | None = None,
+    loaded: Iterator[Sample | FusedSample] | None = None,
 ) -> np.ndarray:
     """The log of the mean probability over a clip's views and a network's paths, float32 (N, K).
 
     Of the clips in the rows ``only``, in that order, or of all. With ``both_sides`` each view is also seen in a mirror.
     Equal views are seen once and counted as often as they occur, which gives the same bits as seeing each: all batches
-    are of one size, and the sums are exact. ``title`` names a progress bar; None shows nothing.
+    are of one size, and the sums are exact. ``title`` names a progress bar; None shows nothing. ``loaded`` gives the
+    ``test_batches`` of these clips next, if something loads them already.
     """
     network.eval()
     recipe = step.recipe.in_testing()
     keys = dataset.test_keys(only)
     if not keys:
         return np.zeros((0, 0), np.float32)
-    batches = full_batches(keys, len(dataset) * dataset.views, recipe.device_batch or recipe.batch)
-    loaded = load_batches(dataset, batches, device)
+    batches = test_batches(dataset, step, keys)
+    loaded = islice(loaded or load_batches(dataset, batches, device), len(batches))
     seen, times = [], []
-    for batch in progress(loaded, title, len(batches), unit="step") if title else loaded:
+    for batch in progress(loaded, title or "", len(batches), unit="step", quiet=title is None):
         sides = []
         for mirror in (False, True) if both_sides else (False,):
             shown = batch._replace(mirror=torch.full_like(batch.mirror, mirror))
             x = step_input(shown, step, training=False)
-            with autocast(recipe, device):
+            with autocast(recipe.precision, device):
                 logits = network(*x)
             sides.append(mean_probability(logits))
         seen.append(torch.stack(sides, 1))
@@ -90,18 +96,18 @@ def predict(
     step: TrainStep,
     build: Build,
     outputs: dict[str, Path],
-    machine: Machine,
+    resources: Resources,
 ) -> None:
     """Score the usable clips of each split in ``outputs`` with the weights in ``model`` and write their logits.
 
     The logits are the log of the probability averaged over views (and both sides, where the recipe says so). A clip
     that lacks an input gets its reason instead. Raises ``InputError`` if the weights belong to other classes or inputs.
     """
-    device = machine.prepare()
+    device = resources.prepare()
     network = trained(model, step, build, clips.classes).to(device)
     for split, output in outputs.items():
         table = clips.usable[clips.usable.split == split]
-        _score(network, table, shards, step, device, machine, output, split)
+        _score(network, table, shards, step, device, resources, output, split)
 
 
 def predict_fold(
@@ -112,17 +118,17 @@ def predict_fold(
     build: Build,
     fold: int,
     output: Path,
-    machine: Machine,
+    resources: Resources,
 ) -> None:
     """Score the labelled clips of the people in one of ``step.folds`` folds with weights trained without them.
 
     Otherwise as ``predict``.
     """
-    device = machine.prepare()
+    device = resources.prepare()
     network = trained(model, step, build, clips.classes).to(device)
     fold_of = assign_folds(clips, step.folds)
     table = clips.usable[clips.usable.clip_id.map(fold_of) == fold]
-    _score(network, table, shards, step, device, machine, output, f"fold {fold}")
+    _score(network, table, shards, step, device, resources, output, f"fold {fold}")
 
 
 def trained(model: Path, step: TrainStep, build: Build, classes: Sequence[str]) -> nn.Module:
@@ -149,7 +155,7 @@ def _score(
     shards: Shards,
     step: TrainStep,
     device: torch.device,
-    machine: Machine,
+    resources: Resources,
     output: Path,
     part: str,
 ) -> None:
@@ -161,8 +167,8 @@ def _score(
         training=False,
         views=step.recipe.views,
         crops=step.recipe.crops,
-        workers=machine.workers,
-        memory=machine.memory,
+        workers=resources.workers,
+        memory=resources.memory,
     )
     title = f"predict {step.stream} {part}"
     distinct, every = len(dataset.test_keys()), len(dataset) * dataset.views
@@ -171,6 +177,14 @@ def _score(
     )
     logits_NK = log_probabilities(network, dataset, step, device, both_sides=step.recipe.in_testing().flip, title=title)
     write_scores(output, Scores(dict(zip(dataset.clip_ids, logits_NK, strict=True)), dataset.left_out))
+
+
+def test_batches(dataset: Dataset, step: TrainStep, keys: Sequence[Key]) -> list[list[Key]]:
+    """The batches in which ``log_probabilities`` shows these keys to a network."""
+    recipe = step.recipe.in_testing()
+    if not keys:
+        return []
+    return full_batches(keys, len(dataset) * dataset.views, recipe.micro_batch_size or recipe.batch_size)
 
 
 def full_batches(keys: Sequence[Key], views: int, most: int) -> list[list[Key]]:

@@ -10,18 +10,25 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from ..config.modalities import HEATMAPS, IN_SPACE, LIT, SKELETONS, VIDEOS, store
+from ..config.modalities import HEATMAPS, IN_SPACE, MODALITIES, SKELETONS, VIDEOS, store
 from ..config.streams import TrainStep
 from ..errors import InputError
 from ..skeletons.keypoints import in_picture, in_space, selection_named
 from ..skeletons.points import at_times, even_times, normalise, random_times, vary
 from ..storage.shards import Shard
-from ..videos.reading import person_box
-from .crops import WHOLE, Box, frames_in_box, keypoints_in_box, person_square, random_crop, squares, to_pixels
+from .crops import (
+    WHOLE,
+    Box,
+    frames_in_box,
+    keypoints_in_box,
+    person_square,
+    random_crop,
+    squares,
+    to_pixels,
+    video_box,
+)
 from .frames import interval_frames, interval_views, uniform_frames, uniform_views
 
-FLOW_STEPS = 32  # a flow shard counts in 1/32 pixel
-BYTES = {"keypoints": 4, "rgb": 1, "taylor": 1, "flow": 2, "depth": 1, "face": 1}  # of a stored value
 _AS_IT_IS = (np.float32(1), np.float32(1))  # brightness and contrast
 
 Key = tuple[int, int]  # row of a clip in a data set, and which showing or view of it
@@ -32,8 +39,8 @@ class Sample(NamedTuple):
 
     ``data`` has an array for each input. For joint and limb it is float32 keypoints (T, V, 3), x y in [0, 1] over the
     crop (outside it beyond), missing (0, 0, 0); for a skeleton and what is made of it float32 points (T, V, 3) as
-    ``points.normalise`` gives them, (T, V, 4) in space; for rgb, face and taylor uint8 (T, size, size, 3); for depth
-    uint8 (T, size, size, 1); for flow float32 (T, size, size, 2), u v in shares of the crop's width and height.
+    ``points.normalise`` gives them, (T, V, 4) in space; for images (T, size, size, channels) as stored; for vectors
+    float32 (T, size, size, 2), u v in fractions of the crop's width and height.
     ``label`` is -1 where unknown, ``row`` the clip's position in the data set, ``times`` how many of the clip's views
     of testing this one stands for.
     """
@@ -124,6 +131,7 @@ class ClipDataset(Examples):
         # The first video sets the pixels that a crop is rounded to; heatmaps alone have none.
         self._video = next((self._stores[store(modality)] for modality in step.inputs if modality in VIDEOS), None)
         self._crops = crops if self._video else 1
+        self._lit = any(MODALITIES[store(modality)].lit for modality in step.inputs)
         reasons = {row.clip_id: self._reason(row) for row in table.itertuples()}
         super().__init__(table, {clip_id: reason for clip_id, reason in reasons.items() if reason})
         if self._margin is not None:
@@ -166,7 +174,7 @@ class ClipDataset(Examples):
             left, top, across, down = to_pixels(view.crop, width, height)
             view = view._replace(crop=Box(left / width, top / height, across / width, down / height))
         mirror = bool(generator and recipe.flip and generator.random() < 0.5)
-        jitter = recipe.jitter if generator and set(LIT) & set(self._inputs) else 0.0
+        jitter = recipe.jitter if generator and self._lit else 0.0
         brightness, contrast = generator.uniform(1 - jitter, 1 + jitter, 2).astype(np.float32) if jitter else _AS_IT_IS
         data = tuple(self._shown(modality, row, view, generator) for modality in self._inputs)
         return Sample(data, mirror, brightness, contrast, self.labels[row], row, view.times)
@@ -182,8 +190,9 @@ class ClipDataset(Examples):
         if modality not in VIDEOS:
             of_a_joint = 4 if modality in IN_SPACE else 3
             return np.zeros((self._length, len(self._selection.joints), of_a_joint), np.float32)
-        channels, dtype = {"flow": (2, np.float32), "depth": (1, np.uint8)}.get(modality, (3, np.uint8))
-        return np.zeros((self._recipe.frames, self._recipe.size, self._recipe.size, channels), dtype)
+        seen = MODALITIES[modality]
+        dtype = np.float32 if seen.content == "vectors" else seen.dtype
+        return np.zeros((self._recipe.frames, self._recipe.size, self._recipe.size, seen.channels), dtype)
 
     def _shown(self, modality: str, row: int, view: View, generator: np.random.Generator | None) -> np.ndarray:
         if modality in SKELETONS:
@@ -201,19 +210,18 @@ class ClipDataset(Examples):
         if self._margin is None:
             picture = person_square(keypoints_TVC)
         else:
-            cut = person_box(keypoints_TVC, *self._sizes[row], self._margin)
-            # A keypoint at a whole number lies in the middle of that pixel, half a pixel from its edge.
-            picture = Box(cut.x - 0.5, cut.y - 0.5, cut.width, cut.height)
+            picture = video_box(keypoints_TVC, *self._sizes[row], self._margin)
         return keypoints_in_box(keypoints_TVC[view.frames], picture.part(view.crop))
 
     def _images(self, row: int, view: View, modality: str) -> np.ndarray:
         frames_THWC = self._stores[modality].read(self.clip_ids[row], view.frames[:: self._stride])
         height, width = frames_THWC.shape[1:3]
         box = to_pixels(view.crop, width, height)
-        if modality != "flow":
+        seen = MODALITIES[modality]
+        if seen.content != "vectors":
             return frames_in_box(frames_THWC, box, self._recipe.size)
         vectors_THWC = frames_in_box(frames_THWC.astype(np.float32), box, self._recipe.size)
-        return vectors_THWC / np.float32((FLOW_STEPS * box.width, FLOW_STEPS * box.height))
+        return vectors_THWC / np.float32((seen.unit * box.width, seen.unit * box.height))
 
     def _reason(self, clip: tuple) -> str | None:
         """Why a clip (its row of the table) lacks an input; None if it has all."""
@@ -276,7 +284,7 @@ class _Store:
     """The shards of one kind: whichever holds a clip gives its frames, and ``kept`` those that have been read."""
 
     def __init__(self, kind: str, paths: Sequence[Path], clip_ids: Iterable[str]) -> None:
-        self._bytes = BYTES[kind]
+        self._bytes = np.dtype(MODALITIES[kind].dtype).itemsize
         self._holder = {clip_id: shard for shard in map(Shard, paths) for clip_id in shard.clip_ids}
         self.kept: dict[str, np.ndarray] | None = None
         if missing := [clip_id for clip_id in clip_ids if clip_id not in self._holder]:

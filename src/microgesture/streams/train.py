@@ -1,38 +1,52 @@
-"""Training of one stream: the loop, and what it leaves behind."""
+"""Training of one stream, in the order things happen: data, network, start weights, optimizer, steps, checkpoints.
+
+The inputs are rendered and augmented in ``augment``, the losses are in ``losses``, and several devices meet in
+``distributed``; everything else about a step is here.
+"""
 
 import logging
 import math
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import nn
 
+from ..config.recipes import Recipe
 from ..config.streams import TrainStep
 from ..errors import InputError
-from ..progress import part_progress
+from ..machine.precision import autocast
+from ..machine.resources import Resources
+from ..progress import progress
 from ..storage.clips import Clips, class_counts
+from ..storage.files import replacing
 from .augment import step_input
-from .batches import Machine, autocast, epoch_batches, load_batches, pieces_of
+from .batches import TwoSplits, load_batches
 from .card import Made, write_card
+from .checks import refuse_new_branches, refuse_too_few
 from .distributed import Process, on_each_device
 from .folds import assign_folds
-from .fused_samples import Dataset, open_dataset
-from .history import Epoch, best_epoch, epochs_to_do
-from .losses import SemanticAnchors, class_weights, total_focal_loss
-from .optimizers import make_optimizer, rate_factor, set_rate
-from .predict import Build, Shards, log_probabilities, network_of
+from .fused_samples import Dataset, FusedSample, open_dataset
+from .losses import Loss, make_loss
+from .optimizers import make_optimizer
+from .order import epoch_batches, in_parts
+from .predict import Build, Shards, log_probabilities, network_of, test_batches
 from .preemption import Stopped, StopRequest
-from .training_state import Reached, TrainingState
-from .weights import About, Start, is_branch, save_weights, start_from, start_from_file
+from .samples import Key, Sample
+from .weights import About, save_weights, start_from, start_from_file
 
 log = logging.getLogger(__name__)
 
 SAVE_SECONDS = 600.0  # a kill costs this much of training at most
+WARMUP_START = 0.1  # of the learning rate
+DECAY = 0.1  # of the learning rate, after each of the recipe's decay_epochs
+
+Epoch = dict[str, float | int | None]
 
 
 def train(
@@ -43,7 +57,7 @@ def train(
     output: Path,
     card: Path,
     scratch: Path,
-    machine: Machine,
+    resources: Resources,
     parents: Sequence[Path] = (),
     weights: Path | None = None,
     fold: int | None = None,
@@ -53,30 +67,17 @@ def train(
     """Train a stream on the labelled clips of ``train``; write its weights and a card about them.
 
     ``parents`` are weights of other streams to start from, one for each path of the network; ``weights`` are published
-    ones. With a ``fold`` (0 to ``step.folds`` - 1) the clips of its people are neither learnt from nor validated on.
-    Training that was killed goes on from where its state was last written in ``scratch``: at the end of every epoch and
-    every ``save_seconds``. On one CPU it ends in the same bytes as if it had not been killed. Once there is a request
-    to ``stop`` it saves its state after the step under way and raises ``Stopped``. Raises ``InputError`` if there is
-    nothing to learn from, if too many clips lack an input, or if the loss is not finite.
+    ones. With a ``fold`` (0 to ``step.folds`` - 1) the clips of its people are used neither to train nor to validate.
+    Training that was killed resumes from its state in ``scratch``, which is written at the end of every epoch and every
+    ``save_seconds``. On one CPU it ends in the same bytes as if it had not been killed. After a request to ``stop`` it
+    finishes the current step (several devices may take one more), saves its state and raises ``Stopped``. Raises
+    ``InputError`` if there are too few clips, if too many clips lack an input, or if the loss is not finite.
     """
     started = time.monotonic()
-    machine = replace(machine, devices=min(machine.devices, step.recipe.batch))
-    learnt, made = on_each_device(
-        machine,
-        learn,
-        clips,
-        shards,
-        step,
-        build,
-        scratch,
-        machine,
-        parents,
-        weights,
-        fold,
-        save_seconds,
-        stop or StopRequest(),
-    )
-    save_weights(output, learnt, About(step.stream, step.inputs, clips.classes))
+    resources = replace(resources, devices=min(resources.devices, step.recipe.batch_size))
+    run = clips, shards, step, build, scratch, resources, parents, weights, fold, save_seconds, stop or StopRequest()
+    kept, made = on_each_device(resources, learn, *run)
+    save_weights(output, kept, About(step.stream, step.inputs, clips.classes))
     write_card(card, made, seconds=time.monotonic() - started)
     shutil.rmtree(scratch, ignore_errors=True)
 
@@ -88,145 +89,170 @@ def learn(
     step: TrainStep,
     build: Build,
     scratch: Path,
-    machine: Machine,
+    resources: Resources,
     parents: Sequence[Path],
     weights: Path | None,
     fold: int | None,
     save_seconds: float,
     stop: StopRequest,
 ) -> tuple[dict[str, torch.Tensor], Made]:
-    """The part of ``train`` that each process takes: clips and network made ready, and all epochs."""
-    known = clips.usable[clips.usable.label.notna()]
-    if fold is not None:
-        known = known[known.clip_id.map(assign_folds(clips, step.folds)) != fold]
-    training, validation = (
-        open_dataset(
-            known[known.split == split],
-            shards,
-            step,
-            training=learns,
-            workers=machine.workers,
-            memory=machine.memory / process.count,
-        )
-        for split, learns in (("train", True), ("val", False))
-    )
-    _refuse_too_few(step, training, validation, process)
+    """The training as each process runs it; returns the weights of the kept epoch.
 
+    The clips of a step are divided into micro-batches, which are divided among the devices. The gradients of the
+    micro-batches add up to that of the mean loss over the step, however many there are. All that is random follows from
+    the seed and the numbers of epoch, step and micro-batch, so it depends neither on when the process began nor on
+    which device it is.
+    """
+    recipe, device, n_classes = step.recipe, process.device, len(clips.classes)
+
+    # data
+    labelled = clips.usable[clips.usable.label.notna()]
+    if fold is not None:
+        labelled = labelled[labelled.clip_id.map(assign_folds(clips, step.folds)) != fold]
+    limits = {"workers": resources.workers, "memory": resources.memory / process.count}
+    training, validation = (
+        open_dataset(labelled[labelled.split == split], shards, step, training=split == "train", **limits)
+        for split in ("train", "val")
+    )
+    fewest = min(map(len, epoch_batches(training.labels, recipe, step.seed, epoch=0)), default=0)
+    refuse_too_few(step, training, validation, fewest, process.count)
+
+    # network and the weights that it starts from
     torch.manual_seed(step.seed)
-    network = network_of(step, build, len(clips.classes))
+    network = network_of(step, build, n_classes)
     start = None
     if parents:
         start = start_from(network, parents, clips.classes)
-        _refuse_new_branches(step, start)
+        refuse_new_branches(step, start)
     elif weights is not None:
         start = start_from_file(network, weights, clips.classes)
     if start:
         log.info("%s %s", step.stream, start.sentence())
-    network.to(process.device)
-    if machine.compile:
+    network.to(device)
+    if resources.compile:
         network.compile()
-    learnt, history = fit(network, training, validation, len(clips.classes), step, process, scratch, save_seconds, stop)
-    return learnt, Made(step, clips, training, validation, network, start, history, fold, process)
 
-
-def fit(
-    network: nn.Module,
-    training: Dataset,
-    validation: Dataset,
-    classes: int,
-    step: TrainStep,
-    process: Process,
-    scratch: Path,
-    save_seconds: float,
-    stop: StopRequest,
-) -> tuple[dict[str, torch.Tensor], list[Epoch]]:
-    """Run all epochs; returns the weights of the best one and the history.
-
-    A step's clips are dealt into pieces that the devices take in turns; the gradients of the pieces add up to that of
-    the mean loss over the step, however many pieces there are. All that is random follows from the seed and the
-    numbers of epoch, step and piece, so it depends neither on when the process began nor on which device it is.
-    A fused network makes sense before it has learnt anything, so that its start may be the best of it.
-    Raises ``Stopped`` in all processes after the same step once the first one finds a request to ``stop``.
-    """
-    recipe, device = step.recipe, process.device
-    weights = class_weights(class_counts(training.labels, classes), recipe.class_weights)
-    weight_K = torch.tensor(weights, dtype=torch.float32, device=device)
-    weight_N = np.array(weights)[training.labels]
-    anchors = _anchors(network, step, device)
+    # loss and optimizer
+    labels_N = np.array(training.labels)
+    loss_function = _loss_function(network, step, class_counts(training.labels, n_classes), device)
     optimizer = make_optimizer(network, recipe)
     scaler = torch.amp.GradScaler(device.type, enabled=recipe.precision == "fp16" and device.type == "cuda")
-    state = TrainingState(
-        scratch / "state.pt", network, optimizer, scaler, every_seconds=save_seconds, writes=process.is_first
-    )
-    best, history, losses = state.restore(device)
+
+    # what a killed training resumes from: ``losses`` are those of the steps of the epoch that was under way
+    changing = {"network": network, "optimizer": optimizer, "scaler": scaler}
+    best, history, losses = {}, [], []
+    if (saved := scratch / "state.pt").exists():
+        state = torch.load(saved, map_location=device, weights_only=True)
+        for name, part in changing.items():
+            part.load_state_dict(state[name])
+        best, history, losses = state["best"], state["history"], state["losses"]
+    saved_at = time.monotonic()
+
+    def flags() -> list[bool]:
+        """Whether the state should be saved, and whether there is a request to stop."""
+        return [time.monotonic() - saved_at >= save_seconds, stop.is_made]
+
     shared = process.share(network)
-    start = int(step.branches is not None)
-    if start and not history:
-        measured = validate(network, validation, step, classes, process)
+
+    # A fused network makes sense before its first epoch: its start may be the best of it.
+    starts = int(step.branches is not None)
+    first_epoch = max(len(history) - starts, 0)
+    # One iterator over everything that is still to be loaded: its worker processes live for the whole training.
+    validate_first = bool(starts and not history)
+    order = loading_order(training, validation, step, process, first_epoch, len(losses), validate_first)
+    batches = load_batches(TwoSplits(training, validation), order, device, resources.workers)
+    if validate_first:
+        measured = validate(network, validation, batches, step, n_classes, process)
         history.append({"epoch": 0, "learning_rate": 0.0, "train_loss": None, **measured})
         best = _copied(network)
 
-    quiet = not process.is_first
-    for epoch in epochs_to_do(step.stream, recipe.epochs, history, recipe.keep, start=start, quiet=quiet):
+    for epoch in progress(
+        range(first_epoch, recipe.epochs),
+        f"train {step.stream}",
+        recipe.epochs,
+        "epoch",
+        done=first_epoch,
+        quiet=not process.is_first,
+        results=lambda: outcome(history, recipe.keep_checkpoint),
+    ):
         steps = epoch_batches(training.labels, recipe, step.seed, epoch)
-        if process.total(np.array([float(stop.is_made)]))[0]:
+        if process.agree(flags)()[1]:
             raise _stopped(step, stop, epoch, len(losses), len(steps))
         rates = [recipe.learning_rate * rate_factor(epoch + done / len(steps), recipe) for done in range(len(steps))]
-        pieces = [pieces_of(keys, recipe.device_batch, process.rank, process.count) for keys in steps]
-        loaded = load_batches(training, [piece.keys for own in pieces[len(losses) :] for piece in own], device)
+        # The losses stay on the device, for asking it for a number makes this process wait until it has worked off
+        # everything. They are read, and refused where they are not finite, whenever the state is saved.
+        loss_S = torch.zeros(len(steps), dtype=torch.float64, device=device)
+        if process.is_first:
+            loss_S[: len(losses)] = torch.tensor(losses, dtype=torch.float64)
         network.train()
-        to_do, title = range(len(losses), len(steps)), f"epoch {epoch + 1}"
-        for number in part_progress(to_do, title, len(steps), done=len(losses), quiet=not process.is_first):
-            rows = [row for row, _ in steps[number]]
+        to_do = range(len(losses), len(steps))
+        title, quiet = f"epoch {epoch + 1}", not process.is_first
+        for number in progress(to_do, title, len(steps), "step", done=len(losses), part=True, quiet=quiet):
+            agreed = process.agree(flags)
+            part_of_loss = loss_function.of_step(labels_N[[row for row, _ in steps[number]]])
             set_rate(optimizer, rates[number])
             optimizer.zero_grad()
             loss = torch.zeros((), device=device)
-            for piece in pieces[number]:
-                batch = next(loaded)
+            micro_batches = own_micro_batches(steps[number], recipe.micro_batch_size, process.rank, process.count)
+            for micro_batch in micro_batches:
+                batch = next(batches)
                 x = step_input(batch, step, training=True)
-                torch.manual_seed(_piece_seed(step.seed, epoch, number, piece.number))  # dropout and drop path
-                with process.collecting(shared, last=piece is pieces[number][-1]):
-                    with autocast(recipe, device):
+                torch.manual_seed(_seed(step.seed, epoch, number, micro_batch.number))  # dropout and drop path
+                with process.collecting(shared, last=micro_batch is micro_batches[-1]):
+                    with autocast(recipe.precision, device):
                         logits = shared(*x)
-                    total = total_focal_loss(logits, batch.label, weight_K, recipe.label_smoothing, recipe.focal_gamma)
-                    part = total / weight_N[rows].sum()  # of the mean over the step, as all pieces' parts add up to
-                    if anchors:
-                        part = part + recipe.semantic_weight * anchors.total_loss(batch.label) / len(rows)
+                    part = part_of_loss(logits, batch.label)  # the parts of all micro-batches add up to the step's mean
                     scaler.scale(part * process.count).backward()  # the processes' gradients are averaged
                 loss += part.detach()
             scaler.unscale_(optimizer)
             nn.utils.clip_grad_norm_(network.parameters(), recipe.clip_norm or math.inf)
             scaler.step(optimizer)
             scaler.update()
-            mean_loss, due, stopping = process.total(np.array([loss.item(), state.is_due(), stop.is_made]))
-            losses.append(float(mean_loss))
-            if not math.isfinite(mean_loss):
-                _diverged(step, epoch, number, mean_loss, [training.clip_ids[row] for row in rows])
+            loss_S[number] = loss
+            due, stopping = agreed()
             if due or stopping:
+                losses = _finite_losses(loss_S[: number + 1], steps, training, step, epoch, process)
                 process.average_buffers(network)
-                state.write(Reached(best, history, losses))
+                if process.is_first:
+                    save_state(saved, changing, {"best": best, "history": history, "losses": losses})
+                saved_at = time.monotonic()
             if stopping:
                 raise _stopped(step, stop, epoch, number + 1, len(steps))
+
+        losses = _finite_losses(loss_S, steps, training, step, epoch, process)
         process.average_buffers(network)
-        measured = validate(network, validation, step, classes, process)
+        measured = validate(network, validation, batches, step, n_classes, process)
         trained = {"epoch": len(history), "learning_rate": rates[-1], "train_loss": float(np.mean(losses))}
         history.append(trained | measured)
         losses = []
-        if best_epoch(history, recipe.keep) == len(history) - 1:
+        log.info("%s %s", step.stream, ", ".join(f"{k} {v:.3g}" for k, v in history[-1].items() if v is not None))
+        if best_epoch(history, recipe.keep_checkpoint) == len(history) - 1:
             best = _copied(network)
-        state.write(Reached(best, history, losses))
-    return best, history
+        if process.is_first:
+            save_state(saved, changing, {"best": best, "history": history, "losses": losses})
+        saved_at = time.monotonic()
+
+    kept = best_epoch(history, recipe.keep_checkpoint)
+    clips_of_step = min(recipe.batch_size, recipe.repeats * len(training))
+    per_step = process.count * micro_batches_each(clips_of_step, recipe.micro_batch_size, process.count)
+    return best, Made(step, clips, training, validation, network, start, history, kept, per_step, fold, process)
 
 
 def validate(
-    network: nn.Module, validation: Dataset, step: TrainStep, classes: int, process: Process
-) -> dict[str, float | None]:
+    network: nn.Module,
+    validation: Dataset,
+    batches: Iterator[Sample | FusedSample],
+    step: TrainStep,
+    n_classes: int,
+    process: Process,
+) -> Epoch:
     """Loss, accuracy and balanced accuracy on the validation clips, one view each; all None where there are none."""
     if not len(validation):
         return {"val_loss": None, "val_accuracy": None, "val_balanced_accuracy": None}
-    scores_NK = np.zeros((len(validation), classes), np.float32)
+    scores_NK = np.zeros((len(validation), n_classes), np.float32)
     if own := range(process.rank, len(validation), process.count):
-        scores_NK[own] = log_probabilities(network, validation, step, process.device, both_sides=False, only=own)
+        options = {"both_sides": False, "only": own, "loaded": batches}
+        scores_NK[own] = log_probabilities(network, validation, step, process.device, **options)
     scores_NK = process.total(scores_NK)
     labels_N = np.array(validation.labels)
     right_N = scores_NK.argmax(1) == labels_N
@@ -237,65 +263,133 @@ def validate(
     }
 
 
-def _anchors(network: nn.Module, step: TrainStep, device: torch.device) -> SemanticAnchors | None:
-    if not step.recipe.semantic_weight:
-        return None
+def best_epoch(history: Sequence[Epoch], keep_checkpoint: str) -> int:
+    """The place of the epoch that is kept: the best on val, then the one of the lowest loss, then the first.
+
+    It is the last one without validation, or if ``keep_checkpoint`` is "last".
+    """
+    if keep_checkpoint == "last" or history[-1]["val_loss"] is None:
+        return len(history) - 1
+    measure = {"best_balanced_accuracy": "val_balanced_accuracy", "best_accuracy": "val_accuracy"}[keep_checkpoint]
+    return max(range(len(history)), key=lambda e: (history[e][measure], -history[e]["val_loss"]))
+
+
+def outcome(history: Sequence[Epoch], keep_checkpoint: str) -> str:
+    """The last epoch and the one that is kept in words."""
+
+    def short(results: Epoch) -> str:
+        loss = "before training" if results["train_loss"] is None else f"loss {results['train_loss']:.2f}"
+        return loss if results["val_accuracy"] is None else f"{loss}, val accuracy {results['val_accuracy']:.1%}"
+
+    kept = best_epoch(history, keep_checkpoint)
+    return f"{short(history[-1])}; epoch {kept} is kept: {short(history[kept])}"
+
+
+class MicroBatch(NamedTuple):
+    """The clips that a device processes at once, and the number of the micro-batch in its step, on all devices."""
+
+    number: int
+    keys: list[Key]
+
+
+def loading_order(
+    training: Dataset,
+    validation: Dataset,
+    step: TrainStep,
+    process: Process,
+    first_epoch: int,
+    steps_done: int,
+    validate_first: bool,
+) -> Iterator[list[tuple[str, Key]]]:
+    """The keys of every micro-batch and validation batch that a process loads from here to the end of training."""
+    recipe, own = step.recipe, range(process.rank, len(validation), process.count)
+    tests = [[("val", key) for key in keys] for keys in test_batches(validation, step, validation.test_keys(own))]
+    if validate_first:
+        yield from tests
+    for epoch in range(first_epoch, recipe.epochs):
+        for keys in epoch_batches(training.labels, recipe, step.seed, epoch)[steps_done:]:
+            for micro_batch in own_micro_batches(keys, recipe.micro_batch_size, process.rank, process.count):
+                yield [("train", key) for key in micro_batch.keys]
+        steps_done = 0
+        yield from tests
+
+
+def micro_batches_each(clips: int, size: int | None, devices: int) -> int:
+    """How many micro-batches of a step each device processes, one after the other."""
+    return -(-clips // (devices * (size or clips)))
+
+
+def own_micro_batches(keys: Sequence[Key], size: int | None, rank: int, devices: int) -> list[MicroBatch]:
+    """What the device ``rank`` of ``devices`` processes of a step's clips, in order, at most ``size`` at once.
+
+    All devices' micro-batches together are the step, as equal in length as possible. Each device has one at least, if
+    there are no fewer clips than devices.
+    """
+    each = micro_batches_each(len(keys), size, devices)
+    parts = in_parts(keys, devices * each)
+    own = range(rank * each, (rank + 1) * each)
+    return [MicroBatch(number, parts[number]) for number in own if parts[number]]
+
+
+def _seed(*numbers: int) -> int:
+    return int(np.random.default_rng(numbers).integers(2**63))
+
+
+def rate_factor(epoch: float, recipe: Recipe) -> float:
+    """Share of the learning rate at a time in epochs: a linear warm-up from a tenth, then the recipe's ``schedule``.
+
+    That is a cosine down to 0, or a tenth of what it was after each of ``decay_epochs``.
+    """
+    if epoch < recipe.warmup_epochs:
+        return WARMUP_START + (1 - WARMUP_START) * epoch / recipe.warmup_epochs
+    if recipe.schedule == "steps":
+        return DECAY ** sum(epoch >= decay for decay in recipe.decay_epochs)
+    done = (epoch - recipe.warmup_epochs) / (recipe.epochs - recipe.warmup_epochs)
+    return (1 + math.cos(math.pi * done)) / 2
+
+
+def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    """Set the learning rate of each group of the optimizer: its share of the rate."""
+    for group in optimizer.param_groups:
+        group["lr"] = rate * group["scale"]
+
+
+def _loss_function(network: nn.Module, step: TrainStep, counts: Sequence[int], device: torch.device) -> Loss:
     try:
-        return SemanticAnchors(network, device)
+        return make_loss(step.recipe, network, counts, device)
     except ValueError as error:
-        raise InputError(
-            f"stream '{step.stream}': {error}; let its network be wider, or set semantic_weight: 0"
-        ) from None
+        raise InputError(f"stream '{step.stream}': {error}") from None
+
+
+def _finite_losses(
+    loss_S: torch.Tensor, steps: list[list[Key]], training: Dataset, step: TrainStep, epoch: int, process: Process
+) -> list[float]:
+    """Losses of an epoch's first steps over all devices; ``InputError`` names the clips of one that is not finite."""
+    losses = process.total(loss_S.cpu().numpy()).tolist()
+    for number, loss in enumerate(losses):
+        if not math.isfinite(loss):
+            clip_ids = [training.clip_ids[row] for row, _ in steps[number]]
+            raise InputError(
+                f"stream '{step.stream}': the loss is {loss} in epoch {epoch}, step {number}; the clips of that step "
+                f"are {', '.join(clip_ids)}. Look at their {' and '.join(step.inputs)}, or lower learning_rate (now "
+                f"{step.recipe.learning_rate})"
+            )
+    return losses
+
+
+def save_state(path: Path, changing: dict[str, Any], reached: dict[str, Any]) -> None:
+    """Write what training changes (network, optimizer, scaler) and how far it is, to resume from."""
+    # Given a path, torch would not report that the disk is full.
+    with replacing(path) as temporary, open(temporary, "wb") as file:
+        torch.save({name: part.state_dict() for name, part in changing.items()} | reached, file)
 
 
 def _copied(network: nn.Module) -> dict[str, torch.Tensor]:
     return {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}
 
 
-def _piece_seed(*numbers: int) -> int:
-    return int(np.random.default_rng(numbers).integers(2**63))
-
-
-def _refuse_new_branches(step: TrainStep, start: Start) -> None:
-    """A fused network begins where its parents ended, and is their mean only if it has all of both."""
-    if step.branches and (new := [name for name in start.new if is_branch(name)]):
-        raise InputError(
-            f"stream '{step.stream}' fuses {' and '.join(start.parents)}, whose weights do not fit: {new[0]} is new "
-            f"({len(new)} such tensors). They have other classes or another network; train them again"
-        )
-
-
-def _refuse_too_few(step: TrainStep, training: Dataset, validation: Dataset, process: Process) -> None:
-    inputs = (" or " if step.branches else " and ").join(step.inputs)
-    if len(training) < 2:
-        raise InputError(
-            f"stream '{step.stream}': {len(training)} usable clips of split train have a label and {inputs}; "
-            "at least 2 are needed"
-        )
-    fewest = min(len(keys) for keys in epoch_batches(training.labels, step.recipe, step.seed, 0))
-    if fewest < process.count:
-        raise InputError(
-            f"stream '{step.stream}': a step has {fewest} clips, too few for {process.count} devices; lower devices"
-        )
-    left_out = training.left_out | validation.left_out
-    if len(left_out) > step.max_quarantined * (len(training) + len(validation) + len(left_out)):
-        listed = "\n".join(f"  {clip_id}: {reason}" for clip_id, reason in left_out.items())
-        raise InputError(
-            f"stream '{step.stream}': {len(left_out)} clips have no {inputs}, more than max_quarantined = "
-            f"{step.max_quarantined:.1%}; mend the files or raise it:\n{listed}"
-        )
-
-
 def _stopped(step: TrainStep, stop: StopRequest, epoch: int, done: int, steps: int) -> Stopped:
     by = stop.signal.name if stop.signal else "its first process"
     return Stopped(
         f"stream '{step.stream}' was stopped by {by} in epoch {epoch} after {done} of {steps} steps; run again to go on"
-    )
-
-
-def _diverged(step: TrainStep, epoch: int, number: int, loss: float, clip_ids: list[str]) -> None:
-    raise InputError(
-        f"stream '{step.stream}': the loss is {loss} in epoch {epoch}, step {number}; the clips of that step are "
-        f"{', '.join(clip_ids)}. Look at their {' and '.join(step.inputs)}, or lower learning_rate (now "
-        f"{step.recipe.learning_rate})"
     )

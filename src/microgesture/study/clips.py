@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from ..corpora.listing import walk
+from ..skeletons.files import SKELETON_FILES
 from ..videos import VIDEOS
 
-KEYPOINTS = (".npz", ".xlsx")
+KEYPOINTS = tuple(entry.suffix for entry in SKELETON_FILES.values() if entry.known_by_suffix)
 # Folders that tell what kind of file lies in them, and nothing of the clip.
 _KIND_FOLDERS = {
     *("video", "videos", "clip", "clips", "rgb", "data", "files"),

@@ -8,31 +8,22 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from ..config.modalities import MODALITIES, VIDEOS
+
 CORPUS = "mine"
 SELECTIONS = {137: "36", 35: "22", 28: "22"}  # by the points of a file
 _SIDED = re.compile(r"(?<![a-z])(left|right)(?![a-z])", re.IGNORECASE)
-# How large networks and their inputs are, and for how long they are trained: "steps" of "batch" clips.
+# How large networks and their inputs are, and for how long they are trained: in steps of a batch.
 _SMALL = {
     "why": "no GPU was found, so the networks are small enough for CPU cores, as in the demo",
     "stored": 96, "side": 64, "frames": 8, "heatmap_side": 24, "heatmap_frames": 12, "workers": 0,
-    "swin": "width: 24, depths: [1, 1, 2, 1]", "pose_width": 8, "batch": 8, "steps": 600, "longest": 100,
+    "swin": "width: 24, depths: [1, 1, 2, 1]", "pose_width": 8, "batch_size": 8, "steps": 600, "longest": 100,
 }  # fmt: skip
 _LARGE = {
     "why": "a GPU was found, so networks and frames are of middling size",
     "stored": 128, "side": 112, "frames": 16, "heatmap_side": 48, "heatmap_frames": 32, "workers": 4,
-    "swin": "width: 48, depths: [2, 2, 6, 2]", "pose_width": 32, "batch": 16, "steps": 6000, "longest": 120,
+    "swin": "width: 48, depths: [2, 2, 6, 2]", "pose_width": 32, "batch_size": 16, "steps": 6000, "longest": 120,
 }  # fmt: skip
-# What the recipe of each kind of video adds, as YAML.
-_VIDEOS = {
-    "rgb": {},
-    "taylor": {
-        "jitter": "0",
-        "mean": "[3, 5, 8]  # networks that start from nothing need inputs of about unit size",
-        "std": "[8, 11, 17]",
-    },
-    "flow": {"jitter": "0", "flow_bound": "0.01  # motion a frame that counts as 1, as a share of the side"},
-    "depth": {"jitter": "0"},
-}
 
 
 def settings_text(
@@ -54,8 +45,9 @@ def settings_text(
     known, with ``gpu`` networks and frames are larger, with ``pose`` the keypoints are found in the videos.
     """
     size = _LARGE if gpu else _SMALL
-    keypoints = points is not None
-    videos = {name: keys for name, keys in _VIDEOS.items() if video and (keypoints or name != "depth")}
+    there = {"video"} if points is None else {"video", "keypoints"}
+    proposed = [name for name in VIDEOS if video and MODALITIES[name].first_recipe is not None]
+    videos = {n: MODALITIES[n].first_recipe for n in proposed if MODALITIES[n].settings().needs <= there}
     sided = next((label for label in sorted(labels) if _SIDED.search(label.replace("_", " "))), "")
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
@@ -70,13 +62,13 @@ def settings_text(
         # One clip in fifty, and one of few clips.
         max_quarantined=min(0.5, max(0.02, math.ceil(100 / clips) / 100)),
         size=size,
-        epochs=min(size["longest"], max(12, math.ceil(size["steps"] * size["batch"] / max(1, training)))),
+        epochs=min(size["longest"], max(12, math.ceil(size["steps"] * size["batch_size"] / max(1, training)))),
         learnt=training,
         sided=" ".join(sided.split()),
         points=points,
         selection=SELECTIONS.get(points),
         videos=videos,
-        streams=[*(("joint", "limb", "skeleton") if keypoints else ()), *videos],
+        streams=[*(() if points is None else ("joint", "limb", "skeleton")), *videos],
         shared=shared is not None,
         pose=pose,
         truth=_quoted(root / "clips.csv") if truth else None,

@@ -1,11 +1,9 @@
 """Splits for clips that have none: by subject where subjects are known."""
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 
-from sklearn.model_selection import StratifiedGroupKFold
-
+from ..measures.people import people_folds
 from .clips import FoundClip
 
 PARTS = 5  # one for testing, one for validation, the others for training
@@ -50,12 +48,9 @@ def _dealt(labels: Sequence[str], groups: Sequence[str]) -> list[str]:
     splits = ["train"] * len(labels)
     if parts < 2:
         return splits
-    folds = StratifiedGroupKFold(parts, shuffle=True, random_state=0)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # some classes are too rare to be in every part
-        dealt = [held_out for _, held_out in folds.split(labels, labels, groups)]
-    dealt.sort(key=lambda held_out: abs(len(held_out) - len(labels) / PARTS))  # few people make parts of unlike sizes
-    for name, held_out in zip(NAMES[: parts - 1], dealt, strict=False):
+    by_size = people_folds(labels, groups, parts, seed=0)
+    by_size.sort(key=lambda rows: abs(len(rows) - len(labels) / PARTS))  # few people make parts of unlike sizes
+    for name, held_out in zip(NAMES[: parts - 1], by_size, strict=False):
         for number in held_out:
             splits[number] = name
     return splits

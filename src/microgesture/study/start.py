@@ -120,10 +120,11 @@ def next_commands(study: Path) -> list[str]:
 
 def _refuse_release(folder: Path, files: Sequence[PurePosixPath]) -> None:
     if found := release_of(files):
-        release, told = found
+        entry, told = found
+        release = entry.release
         option = json.dumps({release.corpus: {"root": str(folder.resolve())}}, ensure_ascii=False)
         raise InputError(
-            f"{folder} is a release of {release.name}, for {told} is in it, and is read as it lies, without init: see "
+            f"{folder} is a release of {entry.title}, for {told} is in it, and is read as it lies, without init: see "
             f"{release.page}, and run snakemake with --configfile {release.settings} "
             f"--config {shlex.quote('corpora=' + option)}. If these are clips of your own, give {told.name} another "
             "name"

@@ -7,11 +7,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
-from xml.parsers import expat
 
 from ..corpora.listing import known_split, split_named
 from ..errors import InputError, UnusableClip
-from ..skeletons.reading import xlsx_rows
+from ..skeletons.files.workbook import xlsx_rows
 from ..storage.csv_files import csv_rows
 from .clips import FoundClip
 from .parts import Borders, Ruler, find_borders
@@ -19,6 +18,7 @@ from .parts import Borders, Ruler, find_borders
 TEXTS = (".csv", ".tsv", ".txt")
 WORKBOOK = ".xlsx"
 KEYPOINTS_WIDTH = 400  # columns; OpenPose's 137 points are 411, and no list of clips is nearly as wide
+LONGEST_ROW = 2**20  # bytes
 LARGEST = 2**26  # bytes of a table; what is larger is none of names and labels
 _DELIMITERS = (",", ";", "\t", " ")
 _COLUMNS = {
@@ -28,6 +28,7 @@ _COLUMNS = {
     "split": ("split", "set", "subset", "partition"),
 }  # fmt: skip
 _KIND_OF_VALUE = re.compile(r"_(?:id|name|label|code|number|no|value)$")
+_ROW_END, _CELL = re.compile(rb"</(?:\w+:)?row>"), re.compile(rb"<(?:\w+:)?c[\s/>]")
 
 Names = dict[str, int]  # what a clip may be called, and its number
 
@@ -60,30 +61,17 @@ def is_table(path: Path) -> bool:
         return path.suffix.lower() in TEXTS
     try:
         return _first_width(path) < KEYPOINTS_WIDTH
-    except (OSError, ValueError, zipfile.BadZipFile, expat.ExpatError):
+    except (OSError, ValueError, zipfile.BadZipFile):
         return False
 
 
 def _first_width(path: Path) -> int:
     """The number of cells in the first row of a workbook, without reading the others."""
-    cells = rows = 0
-
-    def begin(name: str, _: dict[str, str]) -> None:
-        nonlocal cells
-        cells += name.rpartition(":")[2] == "c" and not rows
-
-    def end(name: str) -> None:
-        nonlocal rows
-        rows += name.rpartition(":")[2] == "row"
-
-    parser = expat.ParserCreate()
-    parser.StartElementHandler, parser.EndElementHandler = begin, end
     with zipfile.ZipFile(path) as archive:
         sheet = min(name for name in archive.namelist() if re.fullmatch(r"xl/worksheets/[^/]+\.xml", name))
         with archive.open(sheet) as part:
-            while not rows and (chunk := part.read(1 << 16)):
-                parser.Parse(chunk)
-    return cells
+            start = part.read(LONGEST_ROW)
+    return len(_CELL.findall(_ROW_END.split(start, 1)[0]))
 
 
 def read_table(

@@ -10,15 +10,15 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
+from ..config.modalities import MODALITIES
 from ..config.view import ViewStep
 from ..errors import InputError, UnusableClip
-from ..modalities.flow import from_stored
 from ..skeletons.keypoints import Selection, in_picture, selection_named
 from ..storage.clips import Clips
 from ..storage.files import replacing
 from ..storage.scores import Prediction
 from ..storage.shards import Shard
-from ..streams.crops import keypoints_in_box, person_square
+from ..streams.crops import keypoints_in_box, person_square, video_box
 from ..videos.lettering import can_write
 from ..videos.writing import write_video
 from .pictures import (
@@ -28,7 +28,6 @@ from .pictures import (
     full_speed,
     heatmap_pictures,
     scaled,
-    video_box,
     with_figure,
 )
 from .sheet import Row, Words, contact_sheet, video_pictures
@@ -37,11 +36,6 @@ WHEEL = 44  # pixels
 TOGETHER = 32  # frames of a video that are read and drawn at once
 MEASURED = 64  # largest number of frames of a clip from which the full speed of its flow is estimated
 RATE = 25  # frames a second of the video, if the clips table has no frame rate
-NOTES = {
-    "taylor": "displacement, velocity, acceleration as red, green, blue; brightened",
-    "depth": "brighter: nearer",
-    "face": "black: no face found",
-}
 GUESSES = 3  # most probable classes in the text
 
 
@@ -133,7 +127,7 @@ def rows_of(clip: Any, source: Source, step: ViewStep, frames_N: np.ndarray) -> 
     """
     figures = ["rgb"] if "rgb" in step.kinds else ["keypoints"] if "keypoints" in step.kinds else []
     heatmaps = list(step.heatmaps) if "keypoints" in step.kinds else []
-    videos = [kind for kind in ("taylor", "flow", "depth", "face") if kind in step.kinds]
+    videos = [kind for kind in step.kinds if MODALITIES[kind].is_video and kind not in figures]
     ways = {_figure_row: figures, _heatmap_row: heatmaps, _video_row: videos}
     rows = []
     for make, names in ways.items():
@@ -199,15 +193,17 @@ def _heatmap_row(modality: str, clip: Any, source: Source, step: ViewStep, frame
 
 
 def _video_row(kind: str, clip: Any, source: Source, step: ViewStep, frames_N: np.ndarray) -> Row:
-    if kind == "flow":
+    modality = MODALITIES[kind]
+    if modality.content == "vectors":
         # One full speed for the whole clip, so that the colours do not depend on the chosen frames.
-        full = full_speed(from_stored(_read(kind, clip, source, moments(clip.n_frames, MEASURED))))
-        pictures_NHWC = flow_pictures(from_stored(_read(kind, clip, source, frames_N)), full)
+        pixel = np.float32(modality.unit)
+        full = full_speed(_read(kind, clip, source, moments(clip.n_frames, MEASURED)) / pixel)
+        pictures_NHWC = flow_pictures(_read(kind, clip, source, frames_N) / pixel, full)
         note = f"full colour: {full:.1f} pixels per frame"
         return Row(kind, scaled(pictures_NHWC, step.cell), note, flow_wheel(WHEEL))
     pictures_NHWC = _read(kind, clip, source, frames_N)
-    if kind == "depth":
+    if modality.channels == 1:
         pictures_NHWC = np.repeat(pictures_NHWC[..., None], 3, -1)
-    elif kind == "taylor":
-        pictures_NHWC = brightened(pictures_NHWC, 128 if step.signed else 0)
-    return Row(kind, scaled(pictures_NHWC, step.cell), NOTES[kind])
+    if kind in step.rest:
+        pictures_NHWC = brightened(pictures_NHWC, step.rest[kind])
+    return Row(kind, scaled(pictures_NHWC, step.cell), modality.caption)

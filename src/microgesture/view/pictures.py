@@ -9,24 +9,13 @@ import torch
 from ..config.view import HeatmapView
 from ..skeletons.keypoints import Selection, in_picture, present
 from ..streams.augment import heatmaps
-from ..streams.crops import Box, keypoints_in_box, person_square
-from ..videos.reading import person_box
+from ..streams.crops import keypoints_in_box, person_square, video_box
 
 # By the side of the person's body; the empty key is the midline.
 COLOURS: Mapping[str, tuple[int, int, int]] = {"left": (255, 92, 110), "right": (30, 205, 225), "": (255, 222, 100)}
 SLOWEST = 0.25  # pixels per frame, lower limit of the full speed: slower motion is noise of the flow estimator
 FASTEST = 99  # percentile of a clip's speeds that is the full speed, so that one outlier does not make the clip pale
 _FINER = 4  # fractional bits of the coordinates that OpenCV draws with
-
-
-def video_box(keypoints_TVC: np.ndarray, width: int | None, height: int | None, margin: float) -> Box:
-    """The box of a clip's stored rgb frames in its source video, in pixels with whole numbers at pixel centres.
-
-    The frames are crops by ``videos.reading.person_box`` of all keypoints. That box counts whole pixels, so it begins
-    half a pixel before the centre of its first pixel. Raises ``UnusableClip`` if there is no such box.
-    """
-    cut = person_box(in_picture(keypoints_TVC), width, height, margin)
-    return Box(cut.x - 0.5, cut.y - 0.5, cut.width, cut.height)
 
 
 def scaled(pictures_THWC: np.ndarray, height: int, smooth: bool = True) -> np.ndarray:

@@ -12,7 +12,8 @@ def prepare(config: Config) -> None:
     """Set what the commands take from the environment, for this process and those it starts.
 
     The installation that runs Snakemake comes first on PATH, also where it was not activated. What a training may use
-    of the machine is no parameter of a rule, for the same training on another machine is not another result.
+    of the machine is no parameter of a rule, for the same training on another machine is not another result. Nor is a
+    limit that stops a run: what was made below it stays as it is.
     """
     os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
     os.environ["MICROGESTURE_DEVICE"] = config.device
@@ -21,6 +22,9 @@ def prepare(config: Config) -> None:
     os.environ["MICROGESTURE_THREADS"] = str(config.threads)
     os.environ["MICROGESTURE_WORKERS"] = str(config.workers)
     os.environ["MICROGESTURE_MEMORY"] = str(config.memory)
+    os.environ["MICROGESTURE_MAX_QUARANTINED"] = str(config.max_quarantined)
+    shared = [name for name, corpus in config.corpora.items() if corpus.allow_shared_subjects]
+    os.environ["MICROGESTURE_SHARED_SUBJECTS"] = " ".join(shared)
 
 
 def claimed_threads(config: Config, cores: int | None) -> int:

@@ -3,18 +3,15 @@
 from collections.abc import Collection, Iterator
 
 from ..config.corpora import ClipsStep, DemoStep, SkeletonStep
-from ..config.modalities import DepthStep, FaceStep, RgbStep
+from ..config.modalities import MODALITIES, STEPS
 from ..config.whole import Config
-from ..corpora import FORMATS
+from ..skeletons.files import MODULES
 from .stages import Planned
 
-# Facts about a release that its reader takes from a table.
-TABLES = {
-    "miga": "microgesture/tables/imigue.json",
-    "ma52": "microgesture/tables/ma52.json",
-    "smg": "microgesture/tables/smg.json",
-}
 POSE_TABLE = "microgesture/tables/mediapipe.json"
+
+# What a stage uses of a declaration is part of its step; all the other declarations are not.
+REGISTRY = "microgesture.config.modalities:MODALITIES"
 
 
 def corpus_stages(config: Config, name: str, root: str, provides: Collection[str]) -> Iterator[Planned]:
@@ -22,41 +19,44 @@ def corpus_stages(config: Config, name: str, root: str, provides: Collection[str
     corpus = config.corpora[name]
     if corpus.demo is not None:
         drawing = DemoStep(layout=corpus.format, **corpus.demo.model_dump())
-        yield Planned("demo", name, drawing, ["microgesture.demo.corpus"], [])
+        yield Planned("demo", name, drawing, ["microgesture.demo.corpus", corpus.synthetic_module], [])
     listing = ClipsStep(
         corpus=name,
         format=corpus.format,
         root=root,
         shards=config.shards,
-        max_quarantined=config.max_quarantined,
-        options=corpus.model_dump(mode="json", exclude={"format", "root", "demo"}),
+        options=corpus.model_dump(mode="json", exclude={"format", "root", "demo", "allow_shared_subjects"}),
     )
-    other_readers = [f"microgesture.corpora.{reader}" for reader in FORMATS if reader != corpus.format]
     drawn = [("demo", name)] if corpus.demo else []
-    tables = [TABLES[corpus.format]] if corpus.format in TABLES else []
-    yield Planned("clips", name, listing, ["microgesture.corpora"], drawn, other_readers, tables)
+    tables = [corpus.facts] if corpus.facts else []
+    yield Planned("clips", name, listing, ["microgesture.corpora", corpus.module, *MODULES], drawn, tables=tables)
     yield from _modalities(config, name, root, provides)
 
 
 def _modalities(config: Config, name: str, root: str, provides: Collection[str]) -> Iterator[Planned]:
-    """What networks learn from: keypoints, and the shards of every modality."""
-    corpus, rgb = config.corpora[name], config.rgb.model_dump()
-    box = clips = [("clips", name)]
+    """What networks learn from: the skeletons of recordings, and the shards of every modality."""
+    clips = [("clips", name)]
     if "keypoints" in provides:
-        maker = "microgesture.pose.making" if corpus.pose else "microgesture.skeletons.reading"
-        tables = [POSE_TABLE] if corpus.pose else []
-        yield Planned("skeletons", name, SkeletonStep(root=root), [maker], clips, tables=tables)
-        yield Planned("keypoints", name, config.keypoints, ["microgesture.skeletons.keypoints"], [("skeletons", name)])
-        box = [("keypoints", name)]
-    if "video" in provides:
-        yield Planned("rgb", name, RgbStep(root=root, **rgb), ["microgesture.modalities.rgb"], [*clips, *box])
-        if "keypoints" in provides:
-            face = FaceStep(root=root, **config.face.model_dump())
-            yield Planned("face", name, face, ["microgesture.modalities.face"], [*clips, ("skeletons", name)])
-        yield Planned("taylor", name, config.taylor, ["microgesture.modalities.taylor"], [("rgb", name)])
-        unused = [] if config.flow.is_learned else ["microgesture.modalities.learned_flow"]
-        yield Planned("flow", name, config.flow, ["microgesture.modalities.flow"], [("rgb", name)], unused)
-    frames = [("rgb", name)] if config.depth.is_learned and "video" in provides else []
-    depth = DepthStep(**config.depth.model_dump(), **rgb, **config.keypoints.model_dump())
-    unused = [] if config.depth.is_learned else ["microgesture.modalities.learned_depth"]
-    yield Planned("depth", name, depth, ["microgesture.modalities.depth"], [*clips, *box, *frames], unused)
+        makers = (
+            ["microgesture.pose.making"] if config.corpora[name].pose else ["microgesture.skeletons.reading", *MODULES]
+        )
+        tables = [POSE_TABLE] if config.corpora[name].pose else []
+        yield Planned("skeletons", name, SkeletonStep(root=root), makers, clips, tables=tables)
+    for modality in MODALITIES.values():
+        own = config.modality(modality.name)
+        if not own.needs <= set(provides):
+            continue
+        settings = {used: config.modality(used) for used in (modality.name, *modality.uses)}
+        step = STEPS[modality.name](**settings, **({"root": root} if modality.opens_videos else {}))
+        above = [
+            *(clips if modality.reads_clips else []),
+            *((kind, name) for kind in sources(config, modality.name, provides)),
+        ]
+        without = (REGISTRY, *own.unused_modules)
+        yield Planned(modality.name, name, step, [modality.module], above, without, (), (modality.stored,))
+
+
+def sources(config: Config, modality: str, provides: Collection[str]) -> tuple[str, ...]:
+    """The kinds of shard that a modality of a corpus is made from, given what the corpus provides."""
+    own = config.modality(modality)
+    return (*own.made_from, *(own.made_from_if_there if "keypoints" in provides else ()))

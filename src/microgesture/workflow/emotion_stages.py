@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from ..config.emotion import EmotionSettings, EmotionStep, EmotionSubmissionStep, EmotionTableStep, VideosStep
 from ..config.measures import AblationRow
+from ..config.networks import LAYOUTS, SwinFaceSettings
 from .stages import Planned
 
 
@@ -18,8 +19,9 @@ def emotion_stages(emotion: EmotionSettings, root: str, seed: int) -> Iterator[P
         above = [("videos", "emotion"), *([("face", corpus)] if "face" in sources else [])]
         above += [("embed", getattr(emotion, source)) for source in ("context", "gestures") if source in sources]
         fixed = ["microgesture.emotion.faces"] if step.face and step.face.weights else []
+        other = [f"microgesture.checkpoints.{layout}" for layout in LAYOUTS if layout not in SwinFaceSettings.layouts]
         for stage, upstream in (("train", above), ("predict", [*above, ("train_emotion", row)])):
-            yield Planned(f"{stage}_emotion", row, step, [f"microgesture.emotion.{stage}", *fixed], upstream)
+            yield Planned(f"{stage}_emotion", row, step, [f"microgesture.emotion.{stage}", *fixed], upstream, other)
     rows = [("predict_emotion", row) for row in emotion.rows]
     for stage, truth in (("emotion_ablation", None), ("emotion_cross_subject", emotion.truth)):
         table = EmotionTableStep(

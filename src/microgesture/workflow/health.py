@@ -1,4 +1,4 @@
-"""Checks of ``microgesture doctor``: versions, devices, decoders, folders, corpora and jobs."""
+"""Checks of ``microgesture doctor``: versions, devices, decoders, folders and corpora."""
 
 import importlib.util
 import os
@@ -13,7 +13,9 @@ import av
 import torch
 from av.codec import Codec
 from av.codec.codec import UnknownCodecError
+from rich.filesize import decimal
 
+from ..config.modalities import MODALITIES
 from ..config.streams import is_published_name
 from ..config.whole import Config, Corpus
 from ..corpora import list_clips
@@ -21,9 +23,8 @@ from ..errors import InputError
 from ..machine.extras import install_hint
 from ..skeletons.reading import skeleton_points
 from ..storage.clips import SPLITS, Clips
-from ..storage.disk import free_bytes, in_words, nearest
-from .jobs import jobs, read_plan
-from .plan import Plan
+from ..storage.disk import free_bytes, nearest
+from .read_plan import read_plan
 
 LIBRARIES = (
     *("microgesture", "snakemake", "torch", "torchvision", "av", "opencv-python-headless", "pyarrow", "numpy"),
@@ -57,7 +58,6 @@ def examine(configfile: Path, changes: Sequence[str], results: Path) -> Iterator
     yield from needed_files(plan.config)
     for name, corpus in plan.config.corpora.items():
         yield from corpus_health(name, corpus, plan.config, faces="face" in plan.kinds(name))
-    yield from work(plan)
 
 
 def versions() -> Iterator[Finding]:
@@ -75,12 +75,12 @@ def devices(config: Config) -> Iterator[Finding]:
     """Processors, memory and GPUs."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     yield Finding(
-        "processor", f"{len(os.sched_getaffinity(0))} cores available to this process, {in_words(memory)} of memory"
+        "processor", f"{len(os.sched_getaffinity(0))} cores available to this process, {decimal(memory)} of memory"
     )
     count = torch.cuda.device_count()
     for number in range(count):
         properties = torch.cuda.get_device_properties(number)
-        yield Finding("gpu", f"{number}: {properties.name}, {in_words(properties.total_memory)}")
+        yield Finding("gpu", f"{number}: {properties.name}, {decimal(properties.total_memory)}")
     if count == 0:
         wanted = "; the configuration requires one (device: cuda)" if config.device == "cuda" else ""
         yield Finding("gpu", f"none{wanted}", stops=bool(wanted))
@@ -107,7 +107,7 @@ def writable(folder: Path) -> Finding:
     there = nearest(folder)
     try:
         with tempfile.TemporaryFile(dir=there):
-            return Finding(str(folder), f"is writable, {in_words(free_bytes(there))} free")
+            return Finding(str(folder), f"is writable, {decimal(free_bytes(there))} free")
     except OSError as error:
         return Finding(str(folder), f"is not writable ({error.strerror})", stops=True)
 
@@ -115,16 +115,16 @@ def writable(folder: Path) -> Finding:
 def needed_files(config: Config) -> Iterator[Finding]:
     """Missing files and packages that the configuration needs, besides the corpora."""
     named = {f"streams.{name}.weights": stream.weights for name, stream in config.streams.items()}
-    if config.flow.weights and Path(config.flow.weights).suffix:
-        named["flow.weights"] = config.flow.weights
-    named |= {"depth.folder": config.depth.folder, "submission.sample": config.submission.sample}
+    modalities = {name: config.modality(name) for name in MODALITIES}
+    named |= {f"{name}.{key}": path for name, own in modalities.items() for key, path in own.files.items()}
+    named |= {"submission.sample": config.submission.sample}
     for key, path in named.items():
         if path and not is_published_name(path) and not Path(path).exists():
             yield Finding(key, f"{path}: no such file or folder", stops=True)
-    if config.depth.is_learned and importlib.util.find_spec("transformers") is None:
-        yield Finding("depth.backend", f"needs packages that are not installed: {install_hint('depth')}", stops=True)
-    if config.flow.backend == "ptlflow" and importlib.util.find_spec("ptlflow") is None:
-        yield Finding("flow.backend", f"needs packages that are not installed: {install_hint('flow')}", stops=True)
+    for name, own in modalities.items():
+        if own.package and importlib.util.find_spec(own.package[0]) is None:
+            missing = f"needs packages that are not installed: {install_hint(own.package[1])}"
+            yield Finding(f"{name}.backend", missing, stops=True)
     if importlib.util.find_spec("mediapipe") is None:
         for name in (name for name, corpus in config.corpora.items() if corpus.pose):
             missing = f"needs packages that are not installed: {install_hint('pose')}"
@@ -185,17 +185,6 @@ def _faces_found(name: str, listed: Clips, folder: Path, limit: float) -> Iterat
             f"skeletons with {FACES} points (OpenPose) have them",
             stops=count > limit * len(files),
         )
-
-
-def work(plan: Plan) -> Iterator[Finding]:
-    """How many jobs of each stage have all their files."""
-    counts: dict[str, list[int]] = {}
-    for job in jobs(plan):
-        counts.setdefault(job.stage, [0, 0])[0 if job.done else 1] += 1
-    for stage, (done, missing) in counts.items():
-        yield Finding(f"stage {stage}", f"{done} of {done + missing} jobs have their files")
-    missing = sum(missing for _, missing in counts.values())
-    yield Finding("to do", f"{missing} jobs, and those that `snakemake -n` lists as out of date")
 
 
 def lines(findings: Iterable[Finding]) -> Iterator[tuple[str, bool]]:

@@ -12,31 +12,32 @@ from pathlib import Path
 from typing import Any
 
 from ..config.base import Settings
-from ..config.corpora import CorpusBase
+from ..config.corpus_format import CorpusFormat
 from ..config.ensembles import EnsembleStep, PseudoLabelStep
 from ..config.measures import AblationRow, AblationStep, CrossSubjectStep
-from ..config.modalities import HEATMAPS, IN_SPACE, SKELETONS, store
+from ..config.modalities import HEATMAPS, IN_SPACE, MODALITIES, SKELETONS, store
+from ..config.networks import LAYOUTS
 from ..config.streams import Branch, Stream, TrainStep
 from ..config.whole import Config, load_config
 from ..corpora import provides
 from ..errors import InputError
-from .corpus_stages import corpus_stages
+from .corpus_stages import REGISTRY, corpus_stages, sources
 from .emotion_stages import emotion_stages
 from .prediction_stages import prediction_stages
 from .report_stages import report_stage, reported_streams
-from .stamps import code_digest
+from .stamps import Sources
 from .view_stages import view_stage
 
-SOURCE = Path(__file__).resolve().parents[2]
-KINDS = ("keypoints", "rgb", "taylor", "flow", "depth", "face")
+SOURCES = Sources(Path(__file__).resolve().parents[2])
 # Progress bars and error classes have no part in any result.
-WITHOUT_EFFECT = ("microgesture.progress", "microgesture.errors")
-# What a drawn corpus will have, before it is drawn.
-DRAWN = {
-    "miga": frozenset({"video", "keypoints"}),
-    "ma52": frozenset({"video"}),
-    "smg": frozenset({"video", "keypoints", "metres"}),
-}
+WITHOUT_EFFECT = ("microgesture.progress", "microgesture.errors", "microgesture.config.base")
+# A step names the module of each entry that it uses, so that a new entry makes nothing again.
+REGISTRIES = (
+    "microgesture.config.corpora:FORMATS",
+    "microgesture.config.networks:NETWORKS",
+    "microgesture.config.losses:LOSSES",
+    "microgesture.config.ensembles:FUSION_RULES",
+)
 
 
 @dataclass(frozen=True)
@@ -50,9 +51,10 @@ class Step:
 class Plan:
     """The steps of a configuration; raises ``InputError`` if it makes no sense or asks a corpus for what it lacks."""
 
-    def __init__(self, raw: dict[str, Any], results: str = "results") -> None:
+    def __init__(self, raw: dict[str, Any], results: str = "results", sources: Sources = SOURCES) -> None:
         self.config: Config = load_config(raw)
         self.results = results
+        self._sources = sources
         self._steps: dict[tuple[str, str], Step] = {}
         self._provides = {name: self._look(name) for name in self.config.corpora}
         self._refuse_missing_inputs()
@@ -154,7 +156,7 @@ class Plan:
     def stores(self, stream: str) -> list[str]:
         """The kinds of shard that a stream is trained on."""
         wanted = {store(modality) for modality in self.config.streams[stream].inputs}
-        return [kind for kind in KINDS if kind in wanted]
+        return [kind for kind in MODALITIES if kind in wanted]
 
     def kinds(self, corpus: str) -> list[str]:
         """The kinds of shard that some stream, or another kind that one needs, wants of a corpus."""
@@ -165,18 +167,21 @@ class Plan:
             wanted.add("face")
         if corpus == self.framed:
             wanted.add("rgb")
-        if wanted & ({"taylor", "flow", "depth"} if self.config.depth.is_learned else {"taylor", "flow"}):
-            wanted.add("rgb")
-        if wanted & {"rgb", "depth"} and "keypoints" in self.provides(corpus):
-            wanted.add("keypoints")
-        return [kind for kind in KINDS if kind in wanted]
+        for kind in reversed(MODALITIES):
+            if kind in wanted:
+                wanted.update(self.sources(kind, corpus))
+        return [kind for kind in MODALITIES if kind in wanted]
+
+    def sources(self, kind: str, corpus: str) -> tuple[str, ...]:
+        """The kinds of shard that a modality of a corpus is made from."""
+        return sources(self.config, kind, self.provides(corpus))
 
     def _look(self, corpus: str) -> frozenset[str]:
         settings = self.config.corpora[corpus]
         if settings.demo is not None:
-            found = DRAWN[settings.format]
+            found = settings.synthetic_sources
         else:
-            options = settings.model_dump(exclude={*CorpusBase.model_fields, "format"})
+            options = settings.model_dump(exclude={*CorpusFormat.model_fields, "format"})
             found = provides(settings.format, self.root(corpus), **options)
         if settings.pose is None:
             return found
@@ -197,9 +202,7 @@ class Plan:
                     )
 
     def _needed_from_corpus(self, stream: Stream) -> list[str]:
-        from_keypoints = {*HEATMAPS, *SKELETONS} | ({"depth"} if self.config.depth.backend == "skeleton" else set())
-        needed = ["keypoints" if modality in from_keypoints else "video" for modality in stream.inputs]
-        needed += ["keypoints" for modality in stream.inputs if modality == "face"]
+        needed = [need for modality in stream.inputs for need in sorted(self.config.modality(store(modality)).needs)]
         return needed + ["metres" for modality in stream.inputs if modality in IN_SPACE]
 
     def _same_corpus(self, one: str, other: str) -> bool:
@@ -215,7 +218,7 @@ class Plan:
         if stream.pseudo_labels:
             self._plan_ensemble(stream.pseudo_labels)
         fused = [self.config.streams[parent] for parent in stream.fuses or ()]
-        branches = tuple(Branch(network=one.network, recipe=self.config.recipes[one.recipe]) for one in fused)
+        branches = tuple(Branch(network=one.network, recipe=self.config.recipes[one.recipe].tested()) for one in fused)
         heatmaps = [modality for modality in stream.inputs if modality in HEATMAPS]
         keypoints = any(modality in (*HEATMAPS, *SKELETONS) for modality in stream.inputs)
         step = TrainStep(
@@ -229,23 +232,35 @@ class Plan:
             seed=self.config.seed,
             weights=stream.weights,
             pseudo_labels=stream.pseudo_labels,
-            max_quarantined=self.config.max_quarantined,
         )
+        part = step.model_copy(update={"folds": self.config.folds})
         data = [("clips", stream.corpus), *((kind, stream.corpus) for kind in self.stores(name))]
-        networks = [f"microgesture.networks.{one.network.name}" for one in (stream, *fused)]
-        init = [("train", parent) for parent in stream.parents]
-        init += [("pseudo_labels", stream.pseudo_labels)] if stream.pseudo_labels else []
-        self._add("train", name, step, ["microgesture.streams.train", *networks], [*data, *init])
-        self._add("predict", name, step, ["microgesture.streams.predict", *networks], [*data, ("train", name)])
+        labels = [("pseudo_labels", stream.pseudo_labels)] if stream.pseudo_labels else []
+        networks = [one.network.module for one in (stream, *fused)]
+        declared = [MODALITIES[kind].stored for kind in self.stores(name)]
+
+        def add(
+            stage: str,
+            step: TrainStep,
+            modules: list[str],
+            upstream: list[tuple[str, str]],
+            without: Iterable[str] = (),
+        ) -> None:
+            self._add(stage, name, step, [*modules, *networks], [*data, *upstream], [REGISTRY, *without], (), declared)
+
+        def add_training(stage: str, step: TrainStep, upstream: list[tuple[str, str]]) -> None:
+            trained = step.model_copy(update={"recipe": step.recipe.tested()})
+            modules = ["microgesture.streams.train", *step.recipe.loss_modules]
+            add(stage, trained, modules, upstream, _other_weights(stream))
+
+        add_training("train", step, [*(("train", parent) for parent in stream.parents), *labels])
+        add("predict", step, ["microgesture.streams.predict"], [("train", name)])
         if self.config.emotion and name in self.config.emotion.streams:
-            self._add("embed", name, step, ["microgesture.emotion.embeddings", *networks], [*data, ("train", name)])
+            add("embed", step, ["microgesture.emotion.embeddings"], [("train", name)])
         if name in self.folded:
-            part = step.model_copy(update={"folds": self.config.folds})
-            init = [("train_fold" if same else "train", parent) for parent, same in self.fold_parents(name).items()]
-            self._add("train_fold", name, part, ["microgesture.streams.train", *networks], [*data, *init])
-            self._add(
-                "predict_fold", name, part, ["microgesture.streams.predict", *networks], [*data, ("train_fold", name)]
-            )
+            parents = self.fold_parents(name).items()
+            add_training("train_fold", part, [("train_fold" if same else "train", parent) for parent, same in parents])
+            add("predict_fold", part, ["microgesture.streams.predict"], [("train_fold", name)])
 
     def _plan_ensemble(self, name: str) -> None:
         """Plan an ensemble and what it is made of, if that is still to do."""
@@ -265,7 +280,9 @@ class Plan:
         stages = ("predict", "predict_fold") if self.config.folds else ("predict",)
         scores = [(stage, stream) for stream in ensemble.streams for stage in stages]
         like = [("ensemble", ensemble.like)] if ensemble.like else []
-        self._add("ensemble", name, step, ["microgesture.ensembles.ensemble"], [clips, *scores, *like])
+        self._add(
+            "ensemble", name, step, ["microgesture.ensembles.ensemble", ensemble.rule.module], [clips, *scores, *like]
+        )
         if name not in {stream.pseudo_labels for stream in self.config.streams.values()}:
             return
         label = PseudoLabelStep(**ensemble.pseudo_labels.model_dump(), streams=ensemble.streams)
@@ -329,8 +346,16 @@ class Plan:
         upstream: Iterable[tuple[str, str]],
         without: Iterable[str] = (),
         tables: Iterable[str] = (),
+        declared: Iterable[str] = (),
     ) -> None:
         canonical = json.dumps(settings.model_dump(mode="json"), sort_keys=True)
-        code = code_digest(SOURCE, modules, without={*WITHOUT_EFFECT, *without}, files=tables)
-        parts = json.dumps([stage, name, canonical, code, [self._steps[step].stamp for step in upstream]])
+        code = self._sources.digest(modules, without={*WITHOUT_EFFECT, *REGISTRIES, *without}, files=tables)
+        parts = json.dumps([stage, name, canonical, code, [self._steps[step].stamp for step in upstream], *declared])
         self._steps[stage, name] = Step(canonical, hashlib.sha256(parts.encode()).hexdigest()[:12])
+
+
+def _other_weights(stream: Stream) -> list[str]:
+    """The code that reads published weights of other networks than a stream's, or of any if it starts from none."""
+    if stream.weights is None:
+        return ["microgesture.streams.weights:start_from_file"]
+    return [f"microgesture.checkpoints.{layout}" for layout in LAYOUTS if layout not in stream.network.layouts]

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator
 
+from ..config.modalities import MODALITIES, store
 from ..config.predictions import FindingSettings, PredictionSettings
 from ..config.recogniser import RecogniserStep
 from ..config.whole import Config
 from ..errors import InputError
+from ..skeletons.files import MODULES
 from .stages import Planned
 
 PAGE = ("microgesture/recogniser/page.html",)
@@ -19,35 +21,41 @@ def recogniser_step(config: Config, ensemble: str) -> RecogniserStep:
     if ensemble not in config.ensembles:
         raise InputError(f"there is no ensemble '{ensemble}'; choose one of {', '.join(config.ensembles)}")
     streams = config.ensembles[ensemble].streams
-    for modality, settings, free in (("flow", config.flow, "dis"), ("depth", config.depth, "skeleton")):
-        seeing = [name for name in streams if modality in config.streams[name].inputs]
-        if seeing and settings.backend != free:
-            raise InputError(
-                f"ensemble '{ensemble}' cannot be handed over: its stream {seeing[0]} sees {modality}, and with "
-                f"{modality}.backend: {settings.backend} what makes it is not part of the folder. Export an ensemble "
-                f"without that stream (--ensemble, or submission.ensemble), or train with {modality}.backend: {free}"
-            )
+    for name in streams:
+        for modality in map(store, config.streams[name].inputs):
+            own = config.modality(modality)
+            if other := own.portable_backend:
+                raise InputError(
+                    f"ensemble '{ensemble}' cannot be exported: its stream {name} sees {modality}, and the exported "
+                    f"folder does not hold what makes it with {modality}.backend: {own.backend}. Export an ensemble "
+                    "without that stream (--ensemble, or submission.ensemble), or train with "
+                    f"{modality}.backend: {other}"
+                )
     corpus = config.streams[streams[0]].corpus
     return RecogniserStep(
         ensemble=ensemble,
         corpus=corpus,
         pose=config.corpora[corpus].pose,
-        **{part: getattr(config, part) for part in ("keypoints", "rgb", "face", "taylor", "flow", "depth")},
+        testing={name: config.recipes[config.streams[name].recipe].testing for name in streams},
+        **{name: config.modality(name) for name in MODALITIES},
     )
 
 
 def prediction_stages(config: Config, predictions: PredictionSettings) -> Iterator[Planned]:
     """Handing over the submission's ensemble, unless there is another recogniser, and finding gestures with it."""
-    above, networks = [], []
+    above, networks, rules = [], [], []
+    makers = [modality.module for modality in MODALITIES.values()]
     if predictions.recogniser is None:
         name = config.submission.ensemble
         streams = config.ensembles[name].streams
         above = [("recogniser", "recogniser")]
-        networks = sorted({f"microgesture.networks.{one}" for one in _networks(config, streams)})
+        networks = sorted(set(_networks(config, streams)))
+        rules = [config.ensembles[name].rule.module]
+        makers = _makers(config, streams)
         made_of = [("ensemble", name), *(("train", stream) for stream in streams)]
         step = recogniser_step(config, name)
-        yield Planned("recogniser", "recogniser", step, ["microgesture.recogniser.export"], made_of)
-    modules = ["microgesture.recogniser.finding", *networks]
+        yield Planned("recogniser", "recogniser", step, ["microgesture.recogniser.export", *rules], made_of)
+    modules = ["microgesture.recogniser.finding", *networks, *rules, *makers, *MODULES]
     finding = FindingSettings(**predictions.model_dump(include=set(FindingSettings.model_fields)))
     yield Planned("gestures", "predictions", finding, modules, above, tables=PAGE)
 
@@ -55,5 +63,15 @@ def prediction_stages(config: Config, predictions: PredictionSettings) -> Iterat
 def _networks(config: Config, streams: tuple[str, ...]) -> Iterator[str]:
     for name in streams:
         stream = config.streams[name]
-        yield stream.network.name
-        yield from (config.streams[branch].network.name for branch in stream.fuses or ())
+        yield stream.network.module
+        yield from (config.streams[branch].network.module for branch in stream.fuses or ())
+
+
+def _makers(config: Config, streams: tuple[str, ...]) -> list[str]:
+    """The modules that make the inputs of some streams, and what those are made from."""
+    waiting, found = [store(one) for name in streams for one in config.streams[name].inputs], set()
+    while waiting:
+        name = waiting.pop()
+        found.add(name)
+        waiting += [source for source in config.modality(name).made_from if source in MODALITIES]
+    return [modality.module for name, modality in MODALITIES.items() if name in found]

@@ -1,23 +1,37 @@
 """Estimates of the disk space and the time of a run, from the sizes and times of finished jobs."""
 
-import csv
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import pandas as pd
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.filesize import decimal
 from rich.table import Table
 
 from ..errors import InputError
 from ..storage.clips import read_clips
-from ..storage.disk import free_bytes, in_words
+from ..storage.disk import free_bytes
 from ..storage.files import read_json
-from .jobs import Job, jobs
-from .plan import KINDS, Plan
+from .plan import Plan
 
-SHARD_STAGES = ("skeletons", *KINDS)
 UNKNOWN = "?"
+
+
+@dataclass(frozen=True)
+class Job:
+    """One shard or one training: the files that it makes, and its amount of work (frames, or 1)."""
+
+    stage: str
+    name: str
+    files: tuple[Path, ...]
+    work: int
+
+    @property
+    def done(self) -> bool:
+        """Whether its files exist; whether they are up to date only Snakemake can say."""
+        return all(file.exists() for file in self.files)
 
 
 @dataclass(frozen=True)
@@ -37,22 +51,29 @@ class Estimate:
     largest: float = 0  # bytes of the largest remaining file
 
 
+def shards_and_trainings(plan: Plan) -> Iterator[Job]:
+    """The jobs that take nearly all the disk and time of a run; raises ``InputError`` if clips are not listed yet."""
+    results = Path(plan.results)
+    for corpus in plan.config.corpora:
+        frames, kinds = shard_frames(plan, corpus), plan.kinds(corpus)
+        for kind in [*(["skeletons"] if {"keypoints", "face"} & set(kinds) else []), *kinds]:
+            for shard, work in frames.items():
+                yield Job(kind, corpus, (results / kind / corpus / f"{shard}.arrow",), work)
+    for stream in plan.config.streams:
+        for part in (".", *(f"fold{fold}" for fold in plan.folds if stream in plan.folded)):
+            folder = results / "streams" / stream / part
+            yield Job("train", "all streams", (folder / "model.safetensors", folder / "card.json"), 1)
+
+
 def estimate_run(plan: Plan) -> list[Estimate]:
     """Estimate the shards of a run in proportion to their frames, and the trainings in proportion to their number.
 
     The clips tables give the frames of each shard. Raises ``InputError`` if a table does not exist yet.
     """
     found: dict[tuple[str, str], list[Job]] = {}
-    for job in jobs(plan):
-        if job.stage in SHARD_STAGES or job.stage == "train":
-            found.setdefault((job.stage, job.name if job.stage in SHARD_STAGES else "all streams"), []).append(job)
-    frames = {corpus: shard_frames(plan, corpus) for corpus in plan.config.corpora}
-    return [
-        _estimate(stage, name, of_stage, [frames[name][job.files[0].stem] for job in of_stage])
-        if stage in SHARD_STAGES
-        else _estimate(stage, name, of_stage, [1] * len(of_stage))
-        for (stage, name), of_stage in found.items()
-    ]
+    for job in shards_and_trainings(plan):
+        found.setdefault((job.stage, job.name), []).append(job)
+    return [_estimate(stage, name, jobs) for (stage, name), jobs in found.items()]
 
 
 def shard_frames(plan: Plan, corpus: str) -> dict[str, int]:
@@ -64,13 +85,12 @@ def shard_frames(plan: Plan, corpus: str) -> dict[str, int]:
     return {shard: int(counts.get(int(shard), 0)) for shard in plan.shards}
 
 
-def _estimate(stage: str, name: str, of_stage: Sequence[Job], weights: Sequence[float]) -> Estimate:
-    """Estimate a stage from its finished jobs; ``weights`` are the amounts of work of the jobs."""
-    weighed = list(zip(of_stage, weights, strict=True))
-    done = [(job, weight) for job, weight in weighed if job.done]
-    to_do = [weight for job, weight in weighed if not job.done]
-    sizes = [(sum(file.stat().st_size for file in job.files), weight) for job, weight in done]
-    times = [(seconds, weight) for job, weight in done if (seconds := measured_seconds(job)) is not None]
+def _estimate(stage: str, name: str, jobs: Sequence[Job]) -> Estimate:
+    """Estimate a stage from its finished jobs."""
+    done = [job for job in jobs if job.done]
+    to_do = [job.work for job in jobs if not job.done]
+    sizes = [(sum(file.stat().st_size for file in job.files), job.work) for job in done]
+    times = [(seconds, job.work) for job in done if (seconds := measured_seconds(job)) is not None]
     per_unit, seconds_per_unit = _rate(sizes), _rate(times)
     return Estimate(
         stage,
@@ -86,8 +106,8 @@ def _estimate(stage: str, name: str, of_stage: Sequence[Job], weights: Sequence[
 
 def _rate(measured: Iterable[tuple[float, float]]) -> float | None:
     """Amount per unit of work, from pairs of amount and work; None without any work."""
-    pairs = [(amount, weight) for amount, weight in measured if weight]
-    return sum(amount for amount, _ in pairs) / sum(weight for _, weight in pairs) if pairs else None
+    pairs = [(amount, work) for amount, work in measured if work]
+    return sum(amount for amount, _ in pairs) / sum(work for _, work in pairs) if pairs else None
 
 
 def _times(rate: float | None, units: float) -> float | None:
@@ -100,17 +120,14 @@ def measured_seconds(job: Job) -> float | None:
         return float(read_json(job.files[1])["seconds"])
     file = job.files[0]
     benchmark = file.parents[2] / "benchmarks" / job.stage / job.name / f"{file.stem}.tsv"
-    if not benchmark.exists():
-        return None
-    with open(benchmark, encoding="utf-8", newline="") as lines:
-        return sum(float(row["s"]) for row in csv.DictReader(lines, delimiter="\t"))
+    return float(pd.read_csv(benchmark, sep="\t").s.sum()) if benchmark.exists() else None
 
 
 def first_shards(plan: Plan, estimates: Sequence[Estimate]) -> list[str]:
     """For each kind of shard that does not exist yet, the path of a shard of median size to make first."""
     first = []
     for estimate in estimates:
-        if estimate.stage in SHARD_STAGES and not estimate.done and estimate.to_do:
+        if estimate.stage != "train" and not estimate.done and estimate.to_do:
             frames = shard_frames(plan, estimate.name)
             ordered = sorted((shard for shard in frames if frames[shard]), key=frames.__getitem__)
             if ordered:
@@ -136,9 +153,9 @@ def preflight(plan: Plan, workers: int = 1, console: Console | None = None) -> b
     beside = workers * max((estimate.largest for estimate in estimates), default=0)
     needed = sum(estimate.bytes_to_come or 0 for estimate in estimates) + beside
     known = "at least " if any(estimate.bytes_to_come is None for estimate in estimates) else ""
-    console.print(f"The run still needs {known}{in_words(needed)}; {in_words(free)} are free.")
+    console.print(f"The run still needs {known}{decimal(round(needed))}; {decimal(free)} are free.")
     if needed > free:
-        console.print(f"It does not fit: free {in_words(needed - free)} more, or run it in another --directory.")
+        console.print(f"It does not fit: free {decimal(round(needed - free))} more, or run it in another --directory.")
     return needed <= free
 
 
@@ -159,8 +176,8 @@ def _table(estimates: Sequence[Estimate]) -> Table:
             estimate.name,
             str(estimate.done),
             str(estimate.to_do),
-            in_words(estimate.bytes_now),
-            UNKNOWN if estimate.bytes_to_come is None else in_words(estimate.bytes_to_come),
+            decimal(estimate.bytes_now),
+            UNKNOWN if estimate.bytes_to_come is None else decimal(round(estimate.bytes_to_come)),
             UNKNOWN if estimate.hours_to_come is None else f"{estimate.hours_to_come:.2f}",
         )
     return table

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable
 
+from ..config.modalities import MODALITIES
 from ..config.report import ReportStep
 from ..config.whole import Config
 from .stages import Planned
 
-LISTED = {"corpora", "folds", "keypoints", "rgb", "taylor", "flow", "depth", "face", "ensembles", "emotion"}
+LISTED = {"corpora", "folds", "recipes", *MODALITIES, "ensembles", "emotion"}
 PAGE = tuple(f"microgesture/report/page.{part}" for part in ("html", "css", "js"))
 MODULES = ("microgesture.report.page", "microgesture.report.results")
 
@@ -47,4 +48,5 @@ def report_stage(config: Config, streams: Iterable[str], framed: str | None) -> 
     above += [("cross_subject", "cross_subject")] if config.truth else []
     above += [("emotion_ablation", "emotion"), ("emotion_cross_subject", "emotion")] if config.emotion else []
     above += [("rgb", framed)] if framed else []
-    return Planned("report", "report", step, MODULES, above, tables=PAGE)
+    modules = [*MODULES, config.ensembles[shown].rule.module]
+    return Planned("report", "report", step, modules, above, tables=PAGE)

@@ -10,7 +10,7 @@ class Planned(NamedTuple):
     """A stage for the corpus, stream or ensemble ``name``: its settings, and what its output depends on besides.
 
     ``modules`` are its code with all that they import, less those in ``without``; ``upstream`` are other steps, by
-    stage and name; ``tables`` are files of the package.
+    stage and name; ``tables`` are files of the package, ``declared`` is what it uses of declarations in a registry.
     """
 
     stage: str
@@ -20,3 +20,4 @@ class Planned(NamedTuple):
     upstream: Iterable[tuple[str, str]]
     without: Iterable[str] = ()
     tables: Iterable[str] = ()
+    declared: Iterable[str] = ()

@@ -1,56 +1,188 @@
-"""Digests of what code means, so that a changed algorithm reruns its stage and a changed comment does not."""
+"""Digests of what code computes, so that a changed algorithm reruns its stage and a changed sentence does not.
 
-import ast
-import functools
+A digest covers the definitions that a stage reaches: from its entry, name by name, through functions, classes and
+module-level constants. Nothing is imported. The type of an argument is reached too, for its methods are called; of a
+``Settings`` class these are only methods, since the values of its fields are in the settings of the step.
+
+Names in strings are not followed: a module that is imported by its name must be an entry of its stage.
+"""
+
 import hashlib
-from collections.abc import Collection, Iterable
+import importlib.util
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
-_Documented = ast.Module | ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+from .meaning import Code, Part
 
-
-def code_digest(root: Path, modules: Iterable[str], without: Collection[str] = (), files: Iterable[str] = ()) -> str:
-    """A digest of the named modules and of every module below ``root`` that they import, directly or not.
-
-    Taken over the syntax tree: comments, docstrings and formatting do not count. Nothing is imported. Modules named in
-    ``without`` are left out, and so is what only they import. ``files`` are data below ``root``, taken byte by byte.
-    """
-    seen = {name: hashlib.sha256((root / name).read_bytes()).hexdigest() for name in files}
-    waiting = list(modules)
-    while waiting:
-        module = waiting.pop()
-        if module not in seen and module not in without:
-            seen[module], imported = _module_digest(root, module)
-            waiting.extend(imported)
-    return hashlib.sha256(repr(sorted(seen.items())).encode()).hexdigest()[:12]
+SETTINGS = "microgesture.config.base.Settings"
+EFFECTS = ""  # the name of the statements of a module that run whenever it is imported
 
 
-@functools.cache
-def _module_digest(root: Path, module: str) -> tuple[str, frozenset[str]]:
-    path = _source(root, module)
-    if path is None:
-        raise ModuleNotFoundError(f"no module {module} below {root}")
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    package = module if path.name == "__init__.py" else module.rpartition(".")[0]
-    imported: set[str] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import | ast.ImportFrom):
-            imported.update(name for name in _imported_names(node, package) if _source(root, name))
-        elif isinstance(node, _Documented) and ast.get_docstring(node, clean=False) is not None:
-            node.body = node.body[1:] or [ast.Pass()]
-    return hashlib.sha256(ast.dump(tree).encode()).hexdigest(), frozenset(imported)
+class Place(NamedTuple):
+    """A name in a module (None: all of them), and whether only the methods of that class count."""
+
+    module: str
+    name: str | None
+    methods: bool = False
 
 
-def _imported_names(node: ast.Import | ast.ImportFrom, package: str) -> list[str]:
-    if isinstance(node, ast.Import):
-        return [alias.name for alias in node.names]
-    base = node.module or ""
-    if node.level:
-        parents = package.split(".")[: len(package.split(".")) - node.level + 1]
-        base = ".".join([*parents, base] if base else parents)
-    return [base, *(f"{base}.{alias.name}" for alias in node.names)]
+class Sources:
+    """Source files below ``root``, and those of packages on ``sys.path`` that entries are in; each is read once."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._codes: dict[str, Code | None] = {}
+        self._packages: dict[str, Path] = {}
+        self._found: dict[str, Place | None] = {}
+        self._digests: dict[tuple, str] = {}
+
+    def digest(self, entries: Iterable[str], without: Collection[str] = (), files: Iterable[str] = ()) -> str:
+        """A digest of the code that is reached from ``entries``, each ``package.module`` or ``package.module:name``.
+
+        Code of packages without an entry counts if it lies below ``root``. What ``without`` names in the same way is
+        left out, and so is what only that reaches. ``files`` are data below ``root``, taken byte by byte. Raises
+        ``ModuleNotFoundError`` or ``AttributeError`` if there is no such entry.
+        """
+        wanted = tuple(sorted(entries)), frozenset(without), tuple(sorted(files))
+        if wanted not in self._digests:
+            parts = sorted(_Reached(self, *wanted[:2]).parts.items())
+            contents = [(name, hashlib.sha256((self._root / name).read_bytes()).hexdigest()) for name in wanted[2]]
+            self._digests[wanted] = hashlib.sha256(repr([parts, contents]).encode()).hexdigest()[:12]
+        return self._digests[wanted]
+
+    def code(self, module: str) -> Code | None:
+        """The code of a module; None if it is not one of ours."""
+        if module not in self._codes:
+            path = _source(self._packages.get(module.partition(".")[0], self._root), module)
+            self._codes[module] = path and Code(path, module)
+        return self._codes[module]
+
+    def find(self, dotted: str) -> Place | None:
+        """The module and the name in it that a dotted name means; None if it is of no package of ours."""
+        if dotted not in self._found:
+            self._found[dotted] = self._search(dotted)
+        return self._found[dotted]
+
+    def _search(self, dotted: str) -> Place | None:
+        words = dotted.split(".")
+        for length in range(len(words), 0, -1):
+            module = ".".join(words[:length])
+            if (code := self.code(module)) is None:
+                continue
+            name = words[length] if length < len(words) else None
+            if name is None or name in code:
+                return Place(module, name)
+            if name in code.imports and code.imports[name] != f"{module}.{name}":
+                return self.find(".".join([code.imports[name], *words[length + 1 :]]))
+            return Place(module, None)
+        return None
+
+    def add_package(self, package: str) -> None:
+        """Let a package count that may lie elsewhere on ``sys.path``."""
+        if package not in self._packages:
+            self._packages[package] = _folder(self._root, package)
+            self._found.clear()
+            self._codes = {module: code for module, code in self._codes.items() if code}
 
 
-def _source(root: Path, module: str) -> Path | None:
-    base = root.joinpath(*module.split("."))
+class _Reached:
+    """All that is reached from some entries: ``parts`` maps its names to digests."""
+
+    def __init__(self, sources: Sources, entries: Iterable[str], without: Collection[str]) -> None:
+        places = [Place(module, name or None) for module, _, name in (entry.partition(":") for entry in entries)]
+        self._code, self._find, self._without = sources.code, sources.find, set(without)
+        self._loaded: set[str] = set()
+        self.parts: dict[str, str] = {}
+        for place in places:
+            sources.add_package(place.module.partition(".")[0])
+            code = self._code(place.module)
+            if code is None:
+                raise ModuleNotFoundError(f"there is no module {place.module} beside this package or on sys.path")
+            if place.name and place.name not in code:
+                raise AttributeError(f"{place.module} does not define {place.name}")
+        self._follow(places)
+
+    def _follow(self, places: list[Place]) -> None:
+        seen: set[Place] = set()
+        while places:
+            place = places.pop()
+            if place in seen or {place.module, f"{place.module}:{place.name}"} & self._without:
+                continue
+            seen.add(place)
+            code = self._code(place.module)
+            places += self._loading(place.module)
+            if place.name is None:
+                places += (Place(place.module, name) for name in (*code, EFFECTS))
+            elif place.name == EFFECTS:
+                places += self._visit(place, code.effects) if code.effects else ()
+            else:
+                places += self._visit(place, code.part(place.name))
+
+    def _visit(self, place: Place, part: Part) -> Iterator[Place]:
+        side = part.methods if place.methods and part.methods else part.whole
+        if not (place.methods and part.is_alias):
+            self.parts[f"{place.module}:{place.name}{':methods' if place.methods else ''}"] = side.digest
+        for module in side.loads:
+            yield from self._loading(module)
+        for name in side.uses:
+            yield from self._places(name, by_type=place.methods and part.is_alias)
+        for name in side.types:
+            for found in self._places(name, by_type=True):
+                # Which member of a union a setting is, the plan knows: its own stage has it as a type.
+                if not (place.methods and self._is_alias(found)):
+                    yield found
+
+    def _places(self, dotted: str, *, by_type: bool) -> Iterator[Place]:
+        """Where a name leads; as the type of a value, a settings class leads to its methods."""
+        if (place := self._find(dotted)) is None:
+            return
+        if not by_type or place.name is None:
+            yield place
+            return
+        part = self._code(place.module).part(place.name)
+        yield place._replace(methods=part.is_alias or self._is_settings(place))
+
+    def _is_alias(self, place: Place) -> bool:
+        return place.name is not None and self._code(place.module).part(place.name).is_alias
+
+    def _is_settings(self, place: Place) -> bool:
+        part = self._code(place.module).part(place.name)
+        for base in part.bases:
+            if base == SETTINGS or ((found := self._find(base)) and found.name and self._is_settings(found)):
+                return True
+        return f"{place.module}.{place.name}" == SETTINGS
+
+    def _loading(self, module: str) -> Iterator[Place]:
+        """What runs when a module is imported: statements of it, of its packages and of all that they import."""
+        waiting = [module]
+        while waiting:
+            name = waiting.pop()
+            if name in self._loaded or name in self._without:
+                continue
+            self._loaded.add(name)
+            waiting += [name.rpartition(".")[0]] if "." in name else []
+            if (code := self._code(name)) is None:
+                continue
+            waiting += code.loads
+            if code.effects:
+                yield Place(name, EFFECTS)
+            for decorated, decorator in code.decorated:
+                if self._find(decorator):  # it may keep what it decorates
+                    yield Place(name, decorated)
+
+
+def _folder(root: Path, package: str) -> Path:
+    """The folder that a package lies in: ``root``, or wherever ``sys.path`` has it."""
+    if _source(root, package):
+        return root
+    spec = importlib.util.find_spec(package)
+    if spec is None or spec.origin is None:
+        return root
+    origin = Path(spec.origin)
+    return origin.parents[1] if spec.submodule_search_locations else origin.parent
+
+
+def _source(folder: Path, module: str) -> Path | None:
+    base = folder.joinpath(*module.split("."))
     return next((path for path in (base.with_suffix(".py"), base / "__init__.py") if path.exists()), None)

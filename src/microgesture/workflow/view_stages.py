@@ -1,6 +1,6 @@
 """What a configuration says of the sheets of a corpus."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 
 from ..config.modalities import HEATMAPS
 from ..config.view import HeatmapView, ViewStep
@@ -18,7 +18,7 @@ def view_stage(config: Config, corpus: str, kinds: Collection[str], ensemble: st
     return Planned("view", corpus, _step(config, corpus, kinds, ensemble), ["microgesture.view.choice"], above)
 
 
-def _step(config: Config, corpus: str, kinds: Iterable[str], ensemble: str | None) -> ViewStep:
+def _step(config: Config, corpus: str, kinds: Collection[str], ensemble: str | None) -> ViewStep:
     """The settings of the sheets; heatmaps are those of the corpus's first streams that see some."""
     heatmaps: dict[str, HeatmapView] = {}
     for stream in config.streams.values():
@@ -34,7 +34,7 @@ def _step(config: Config, corpus: str, kinds: Iterable[str], ensemble: str | Non
         kinds=tuple(kinds),
         selection=config.keypoints.selection,
         margin=config.rgb.margin,
-        signed=config.taylor.signed,
+        rest={kind: rest for kind in kinds if (rest := config.modality(kind).rest) is not None},
         heatmaps=heatmaps,
         ensemble=ensemble,
     )

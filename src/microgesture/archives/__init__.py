@@ -1,1 +1,0 @@
-"""Archives of releases, unpacked without believing what they say of themselves."""

@@ -1,0 +1,32 @@
+"""Declarations that installed extension packages add to the registries of this package."""
+
+from importlib.metadata import entry_points
+from typing import TypeVar
+
+from ..errors import InputError
+
+GROUP = "microgesture"
+
+Kind = TypeVar("Kind")
+
+
+def declared(kind: type[Kind]) -> tuple[Kind, ...]:
+    """The declarations of a kind that extensions offer: instances of ``kind``, or subclasses of it.
+
+    An extension names a tuple of its declarations as an entry point of the group ``microgesture``. Raises
+    ``InputError`` if one cannot be imported.
+    """
+    found = []
+    for point in sorted(entry_points(group=GROUP), key=lambda point: point.name):
+        try:
+            declarations = point.load()
+        except Exception as error:
+            raise InputError(
+                f"extension '{point.name}' ({point.value}) cannot be imported: {error!r}; mend or uninstall it"
+            ) from error
+        found += [one for one in declarations if _is(one, kind)]
+    return tuple(found)
+
+
+def _is(declaration: object, kind: type) -> bool:
+    return issubclass(declaration, kind) if isinstance(declaration, type) else isinstance(declaration, kind)

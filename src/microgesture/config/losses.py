@@ -1,0 +1,34 @@
+"""Terms of the training loss: the settings of each. Light: no torch."""
+
+from typing import Annotated, ClassVar, Literal, Union
+
+from pydantic import Field
+
+from .extensions import declared
+from .loss_settings import LossSettings
+
+
+class CrossEntropySettings(LossSettings):
+    """Cross entropy of the classes, or the focal loss (arXiv 1708.02002)."""
+
+    module: ClassVar = "microgesture.streams.cross_entropy"
+    name: Literal["cross_entropy"] = "cross_entropy"
+    focal_gamma: float = Field(0.0, ge=0, description="as the recipe's key of this name")
+    label_smoothing: float = Field(0.0, ge=0, lt=1, description="as the recipe's key of this name")
+    class_weights: Literal["none", "sqrt"] = Field("none", description="as the recipe's key of this name")
+
+
+class SemanticSettings(LossSettings):
+    """Squared distance of a clip's features to the fixed anchor of its class; see ``streams.semantic``."""
+
+    module: ClassVar = "microgesture.streams.semantic"
+    one_path: ClassVar = True
+    name: Literal["semantic"] = "semantic"
+
+
+LOSSES: dict[str, type[LossSettings]] = {
+    term.model_fields["name"].default: term
+    for term in (CrossEntropySettings, SemanticSettings, *declared(LossSettings))
+}
+
+AnyLoss = Annotated[Union[tuple(LOSSES.values())], Field(discriminator="name")]  # noqa: UP007

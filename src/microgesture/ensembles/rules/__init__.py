@@ -1,0 +1,1 @@
+"""Fusion rules, one file each; ``config.ensembles.FUSION_RULES`` lists them."""

@@ -1,0 +1,36 @@
+"""The weighted mean that is right most often on labelled clips."""
+
+import math
+from itertools import combinations
+
+import numpy as np
+
+from ..calibration import negative_log_likelihood
+from .weighted_mean import WeightedMean, from_json
+
+__all__ = ["fit", "from_json"]
+
+GRIDS, MOST_POINTS = (20, 10, 5, 4, 3, 2), 5000  # steps of a weight from 0 to 1, the finest first; points to try
+
+
+def fit(probabilities_SNK: np.ndarray, labels_N: np.ndarray) -> WeightedMean:
+    """The mean with the weights of ``grid_weights``."""
+    return WeightedMean.scaled(grid_weights(probabilities_SNK, labels_N))
+
+
+def grid_weights(probabilities_SNK: np.ndarray, labels_N: np.ndarray) -> np.ndarray:
+    """The weights (S,) of an even grid on the simplex whose average is right most often, then the likeliest of them.
+
+    How ensembles are often published, such as the fourth place of MiGA 2026. The grid is in steps of 0.05, coarser for
+    more than 4 streams.
+    """
+    streams = len(probabilities_SNK)
+    steps = next((steps for steps in GRIDS if math.comb(steps + streams - 1, streams - 1) <= MOST_POINTS), GRIDS[-1])
+    best, found_S = (-1.0, 0.0), np.full(streams, 1 / streams)
+    for bars in combinations(range(steps + streams - 1), streams - 1):
+        weights_S = (np.diff([-1, *bars, steps + streams - 1]) - 1) / steps  # stars and bars: every way to deal steps
+        pooled_NK = np.tensordot(weights_S, probabilities_SNK, 1)
+        score = np.mean(pooled_NK.argmax(1) == labels_N), -negative_log_likelihood(pooled_NK, labels_N)
+        if score > best:
+            best, found_S = score, weights_S
+    return found_S

@@ -1,0 +1,35 @@
+"""The weighted mean that is most likely on labelled clips."""
+
+import numpy as np
+from scipy.optimize import minimize
+from scipy.special import softmax
+
+from ..calibration import negative_log_likelihood
+from .weighted_mean import WeightedMean, from_json
+
+__all__ = ["fit", "from_json"]
+
+
+def fit(probabilities_SNK: np.ndarray, labels_N: np.ndarray) -> WeightedMean:
+    """The mean with the weights of ``search_weights``."""
+    return WeightedMean.scaled(search_weights(probabilities_SNK, labels_N))
+
+
+def search_weights(probabilities_SNK: np.ndarray, labels_N: np.ndarray) -> np.ndarray:
+    """Weights on the simplex (S,) under which the recalibrated average of the probabilities is most likely.
+
+    An average of calibrated forecasts is less sure than it should be (Ranjan and Gneiting, 2010), so its plain
+    likelihood favours the one surest stream over a better team. The average is therefore sharpened by a temperature of
+    its own, found along with the weights; it changes no decision. A prior that counts as one clip for each stream keeps
+    the luck of a few clips from giving a stream up.
+    """
+    streams, clips = len(probabilities_SNK), len(labels_N)
+
+    def loss(free: np.ndarray) -> float:
+        weights_S, temperature = softmax(free[:-1]), np.exp(free[-1])
+        pooled_NK = np.tensordot(weights_S, probabilities_SNK, 1)
+        sharpened_NK = softmax(np.log(np.maximum(pooled_NK, 1e-12)) / temperature, axis=1)
+        return negative_log_likelihood(sharpened_NK, labels_N) - np.log(weights_S).sum() / clips
+
+    bounds = [(-10, 10)] * streams + [(np.log(0.1), np.log(3))]
+    return softmax(minimize(loss, np.zeros(streams + 1), method="L-BFGS-B", bounds=bounds).x[:-1])

@@ -1,0 +1,62 @@
+"""Cross entropy and focal loss of the classes, weighted by how rare they are."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional
+
+from ..config.losses import CrossEntropySettings
+from ..networks.paths import per_path
+
+
+class CrossEntropy:
+    """The term ``cross_entropy``; a clip counts as the weight of its class."""
+
+    def __init__(self, settings: CrossEntropySettings, counts: Sequence[int], device: torch.device) -> None:
+        self._settings = settings
+        weights = class_weights(counts, settings.class_weights)
+        self._weights_K = np.array(weights)
+        self._weight_K = torch.tensor(weights, dtype=torch.float32, device=device)
+
+    def total(self, logits: torch.Tensor, label_B: torch.Tensor) -> torch.Tensor:
+        """``total_focal_loss`` with the settings' smoothing and gamma."""
+        smoothing, gamma = self._settings.label_smoothing, self._settings.focal_gamma
+        return total_focal_loss(logits, label_B, self._weight_K, smoothing, gamma)
+
+    def size(self, labels_N: np.ndarray) -> float:
+        """The sum of the clips' weights."""
+        return self._weights_K[labels_N].sum()
+
+
+def make(
+    settings: CrossEntropySettings, network: nn.Module, counts: Sequence[int], device: torch.device
+) -> CrossEntropy:
+    """The term for a stream with so many training clips of each class."""
+    return CrossEntropy(settings, counts, device)
+
+
+def class_weights(counts: Sequence[int], scheme: str) -> list[float]:
+    """What a clip of each class counts in the loss: 1, or 1 / sqrt(clips of the class + 1) with mean 1."""
+    weights = np.ones(len(counts)) if scheme == "none" else 1 / np.sqrt(np.array(counts) + 1)
+    return (weights / weights.mean()).tolist()
+
+
+def total_focal_loss(
+    logits: torch.Tensor, label_B: torch.Tensor, weight_K: torch.Tensor, smoothing: float, gamma: float = 0.0
+) -> torch.Tensor:
+    """The focal loss -w (1 - p)^gamma log p of logits_BK or logits_PBK in float32, summed over clips and paths.
+
+    Clips that are classified surely count little (arXiv 1708.02002, eq. 5); with ``gamma`` 0 it is the weighted cross
+    entropy. With ``smoothing`` the cross entropy against the smoothed target stands for -w log p, and p is still the
+    true class's. Two paths learn side by side, each from its own logits: the loss of RGBPoseConv3D (arXiv 2104.13586).
+    """
+    logits_PBK = per_path(logits).float()
+    logits_NK, label_N = logits_PBK.flatten(0, 1), label_B.repeat(len(logits_PBK))
+    loss_N = functional.cross_entropy(logits_NK, label_N, weight_K, label_smoothing=smoothing, reduction="none")
+    if gamma:
+        probability_N = logits_NK.softmax(1).gather(1, label_N[:, None]).squeeze(1)
+        doubt_N = (1 - probability_N).clamp(min=1e-6)  # the slope of a root is endless at 0
+        loss_N = doubt_N**gamma * loss_N
+    return loss_N.sum()

@@ -1,0 +1,39 @@
+"""The plan of a configuration file, for the commands that look at a run from outside the workflow."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ..errors import InputError
+from .plan import Plan
+
+
+def read_plan(file: Path, changes: Sequence[str] = (), results: Path | str = "results") -> Plan:
+    """The plan of a configuration in YAML, with ``changes`` as Snakemake's ``--config`` takes them: ``key=value``.
+
+    Raises ``InputError`` if there is no such file, or if it makes no sense.
+    """
+    try:
+        raw = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{file}: {error.strerror}; name your configuration with --configfile") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError(f"{file} is not YAML: {error}") from None
+    if not isinstance(raw, dict):
+        raise InputError(f"{file} has no keys; it is no configuration")
+    for change in changes:
+        key, equals, value = change.partition("=")
+        if not equals:
+            raise InputError(f"--config {change} is not of the form key=value")
+        _update(raw, {key: yaml.safe_load(value)})
+    return Plan(raw, str(results))
+
+
+def _update(settings: dict[str, Any], changes: dict[str, Any]) -> None:
+    for key, value in changes.items():
+        if isinstance(value, dict) and isinstance(settings.get(key), dict):
+            _update(settings[key], value)
+        else:
+            settings[key] = value

@@ -1,0 +1,37 @@
+# REQUIRED INPUTS: results/clips/<corpus>.parquet, the videos it names, and the shards that a modality is made from.
+# OUTPUTS: results/<modality>/<corpus>/<shard>.arrow, the same frames seen in as many ways as there are modalities.
+
+
+for modality in MODALITIES.values():
+
+    rule:
+        name:
+            modality.name
+        input:
+            all_shards(modality.name),
+
+    rule:
+        name:
+            f"make_{modality.name}"
+        input:
+            unpack(modality_inputs(modality)),
+        output:
+            f"results/{modality.name}/{{corpus}}/{{shard}}.arrow",
+        log:
+            f"results/logs/{modality.name}/{{corpus}}/{{shard}}.log",
+        benchmark:
+            f"results/benchmarks/{modality.name}/{{corpus}}/{{shard}}.tsv"
+        resources:
+            gpu=int(is_learned(modality) and plan.config.device != "cpu"),
+            mem_mb=memory(8000 if is_learned(modality) else 2000),
+            runtime=minutes(modality.seconds),
+        params:
+            stage=modality.name,
+            settings=settings(modality.name, "corpus"),
+            stamp=stamp(modality.name, "corpus"),
+            options=modality_options,
+        message:
+            f"Making {modality.label} of {{wildcards.corpus}}, shard {{wildcards.shard}}"
+        shell:
+            "microgesture --log {log:q} {params.stage} --settings {params.settings:q} {params.options}"
+            " --output {output} --stamp {params.stamp} {input.shards}"
