@@ -36,7 +36,8 @@ def find_gestures(
         raise InputError(f"two of the videos are named {twice[0]}, and so would their timelines; rename one")
     if keypoints and len(videos) > 1:
         raise InputError(f"--keypoints goes with one video, not with {len(videos)}; lay each file beside its video")
-    if beside := [file for file in (*videos, *([keypoints] if keypoints else [])) if _lies_in(file, output)]:
+    given = [*videos, *([keypoints] if keypoints else [])]
+    if beside := [file for file in given if file.resolve().parent == output.resolve()]:
         raise InputError(f"{beside[0]} lies in {output}, where results could replace it; name another folder")
     scorer = Scorer(folder, resources, how.pose)
     classes, usable = scorer.recogniser.classes, 0
@@ -80,10 +81,6 @@ def _likeliest(windows: Windows, classes: Sequence[str]) -> str:
         f"{windows.recording.name}: likeliest is {classes[label]} from {second:.1f} s on, with a probability of "
         f"{windows.probabilities_NK[row, label]:.2f}; a lower threshold, or stillness, finds more"
     )
-
-
-def _lies_in(file: Path, folder: Path) -> bool:
-    return file.resolve().parent == folder.resolve()
 
 
 def _show(output: Path, windows: Windows, found: Sequence[Segment], classes: Sequence[str]) -> Iterator[str]:
