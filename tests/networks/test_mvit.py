@@ -132,13 +132,13 @@ def test_narrow_networks_start_with_blocks_that_say_something():
 @pytest.mark.parametrize("shape", [(3, 8, 48, 48), (3, 4, 56, 56), (3, 4, 48, 56), (3, 16, 24, 24)])
 def test_videos_of_another_length_or_side_are_refused(shape):
     T, H, W = shape[1:]
-    with pytest.raises(ValueError, match=rf"make 2 x 12 x 12 tokens cannot see {T} frames of {W} x {H}"):
+    with pytest.raises(ValueError, match=rf"of 2 x 12 x 12 tokens .* {T} frames of {W} x {H}"):
         network(**SMALL)(torch.zeros(1, *shape))
 
 
 @pytest.mark.parametrize("channels", [(36,), (3, 3)])
 def test_anything_but_three_channels_is_refused(channels):
-    with pytest.raises(ValueError, match="mvit sees 3 channels, not"):
+    with pytest.raises(ValueError, match=r"mvit .*3 channels, not"):
         build(TypeAdapter(Network).validate_python({"name": "mvit", **SMALL}), channels, 7)
 
 

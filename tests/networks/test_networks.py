@@ -332,5 +332,5 @@ def test_r2plus1d_of_34_layers_has_twice_the_blocks():
     blocks = [len(getattr(deep, f"layer{stage}")) for stage in (1, 2, 3, 4)]
     assert 2 * sum(blocks) + 2 == 34
     assert 60e6 < parameters(deep) < 64e6
-    with pytest.raises(ValueError, match="sees 3 channels, not 36"):
+    with pytest.raises(ValueError, match="3 channels, not 36"):
         network((36,), name="r2plus1d")

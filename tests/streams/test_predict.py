@@ -225,5 +225,5 @@ def test_weights_for_other_inputs_are_refused(stream, tmp_path):
 def test_a_file_that_holds_no_weights_is_refused(stream, tmp_path):
     clips, shards, _, step = stream
     (tmp_path / "odd.safetensors").write_bytes(b"<html>not found</html>")
-    with pytest.raises(InputError, match="is no safetensors file"):
+    with pytest.raises(InputError, match=r"odd\.safetensors is not a safetensors file"):
         scores_of(clips, shards, tmp_path / "odd.safetensors", step, tmp_path)

@@ -52,7 +52,7 @@ def test_training_that_is_told_to_stop_ends_in_the_same_bytes(tmp_path, monkeypa
     monkeypatch.setattr(training, "step_input", telling)
     before = [signal.getsignal(known) for known in SIGNALS]
     told = files_in(tmp_path / "told")
-    sentence = rf"'small_joint' was stopped by {number.name} in epoch 0 after 3 of 4 steps; run again to go on"
+    sentence = rf"'small_joint' was stopped by {number.name} in epoch 0 after 3 of 4 steps; run again"
     with pytest.raises(Stopped, match=sentence), stop_on_signals() as stop:
         train(clips, shards, step, build, *told, Resources("cpu"), stop=stop)
     assert len(micro_batches) == 6

@@ -141,7 +141,7 @@ def test_a_clip_in_no_shard_is_an_error_that_names_it(tmp_path):
     table = make_clips(["train"] * 2, [0, 1]).table
     with pytest.raises(InputError, match=r"clip c1 .*shard\.arrow"):
         ClipDataset(table, shards, make_step("joint"), training=True)
-    with pytest.raises(InputError, match="made of rgb, keypoints, but no shards of rgb"):
+    with pytest.raises(InputError, match=r"rgb, keypoints, .* no shards of rgb"):
         ClipDataset(table, shards, make_step("rgb", "joint"), training=True)
 
 

@@ -245,7 +245,7 @@ def cut(path):
         ("empty.pth", lambda path: path.touch(), "is no file of weights, or a broken one"),
         ("garbage.pth", garbage, "is no file of weights, or a broken one"),
         ("cut.pth", cut, "is no file of weights, or a broken one"),
-        ("cut.safetensors", garbage, "is no safetensors file, or a broken one"),
+        ("cut.safetensors", garbage, "is not a safetensors file"),
         ("list.pth", lambda path: torch.save([1, 2], path), "holds no tensors"),
         ("text.pth", lambda path: torch.save({"state_dict": {"a": "b"}}, path), "holds no tensors"),
     ],

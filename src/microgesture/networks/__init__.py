@@ -1,10 +1,12 @@
-"""The networks: each maps one x_BCTHW for each of its inputs, or one x_BCTV of a skeleton, to logits_BK.
+"""The networks: each maps its inputs, x_BCTHW or (for a skeleton) x_BCTV, to logits_BK.
 
-A network with a classifier for each of its P paths gives logits_PBK (see ``paths``). A path's tensors have the names of
-the network that is this path alone, behind one of ``path_prefixes``. A tensor belongs to a classifier if one of the
-dotted parts of its name is ``head``. A network for skeletons also gives ``features(x_BCTV)``, which its ``head``
-classifies. A network of one input also gives ``see(x)``, a ``Seen``, which holds its tokens beside the logits (see
-``tokens``), and ``token_width``, their channels. A fused network is made of two of these (see ``token_fusion``).
+* A network with P paths and a classifier for each path returns logits_PBK (see ``paths``). The name of a tensor of a
+  path is one of ``path_prefixes`` followed by the tensor's name in the network that consists of this path alone.
+* A tensor belongs to a classifier if one of the dotted parts of its name is ``head``.
+* A network for skeletons also has ``features(x_BCTV)``, the input of its ``head``.
+* A network with one input also has ``forward_features(x)``, which returns ``Features``: its tokens together with the
+  logits (see ``tokens``); and ``token_width``, the number of channels of a token.
+* A fused network consists of two networks with one input each (see ``token_fusion``).
 """
 
 import importlib
@@ -27,11 +29,11 @@ def build(
     selection: "Selection | None" = None,
     branches: Sequence[NetworkSettings] = (),
 ) -> "nn.Module":
-    """Build the network that the settings describe, with random weights from torch's generator.
+    """Build the network that the settings describe, with random weights from torch's global generator.
 
-    ``channels`` are each input's (joints, limbs, or channels of an image or a skeleton), ``classes`` the number of
-    logits. The joints of a ``selection`` and how they hang together shape a network for skeletons, and no other.
-    ``branches`` are the two networks that a fused one is made of, in the order of its inputs.
+    ``channels`` are the channels of each input (joints, limbs, or the channels of an image or a skeleton), ``classes``
+    is the number of logits. Only networks for skeletons use ``selection``: its joints and its limbs. ``branches`` are
+    the settings of the two networks that a fused network consists of, in the order of its inputs.
     """
     module = importlib.import_module(settings.module)
     if branches:

@@ -1,6 +1,6 @@
-"""2s-AGCN: graph convolutions whose graph is learned and depends on the clip, arXiv 1805.07694.
+"""2s-AGCN: graph convolutions with a graph that is learned and depends on the clip, arXiv 1805.07694.
 
-One of its two streams; the other is the same network over bones.
+This is the network of one stream. 2s-AGCN has two streams: one over joints and one over bones.
 """
 
 import math
@@ -16,14 +16,14 @@ from ..skeletons.keypoints import Selection
 from .tokens import Features
 
 UNITS = ((1, 1), (1, 1), (1, 1), (1, 1), (2, 2), (2, 1), (2, 1), (4, 2), (4, 1), (4, 1))  # times the width, stride
-KERNEL = 9  # frames that a temporal convolution spans
+KERNEL = 9  # frames that a temporal convolution covers
 
 
 class AdaptiveGraphConvolution(nn.Module):
-    """Features_BCTV of features_BCTV: what each joint receives from the joints that three graphs join to it (eq. 3).
+    """Graph convolution over three adaptive graphs: features_BCTV to features_BCTV (eq. 3).
 
-    Each graph is the sum of a fixed one A, a learned one B, which starts at almost nothing, and one C of the clip:
-    how alike two joints are to each other (eq. 4).
+    Each graph is the sum of a fixed graph A, a learned graph B, initialised to almost 0, and a graph C that is computed
+    from the clip: the similarity of each pair of joints (eq. 4).
     """
 
     def __init__(self, channels: int, width: int, fixed_KVV: np.ndarray) -> None:
@@ -41,10 +41,10 @@ class AdaptiveGraphConvolution(nn.Module):
         for convolution in self.out:
             nn.init.normal_(convolution.weight, std=math.sqrt(2 / (width * channels * graphs)))
             nn.init.zeros_(convolution.bias)
-        nn.init.constant_(self.norm.weight, 1e-6)  # starts as the shortcut alone
+        nn.init.constant_(self.norm.weight, 1e-6)  # at first the block computes its shortcut only
 
     def graph(self, x_BCTV: torch.Tensor) -> torch.Tensor:
-        """The graphs A + B + C of each clip, (B, 3, V, V); entry (i, j) is what i counts in the sum that j receives."""
+        """The graphs A + B + C of each clip, (B, 3, V, V); entry (i, j) weights joint i in the sum for joint j."""
         alike = []
         for theta, phi in zip(self.theta, self.phi, strict=True):
             queries_BCTV, keys_BCTV = theta(x_BCTV), phi(x_BCTV)
@@ -60,7 +60,7 @@ class AdaptiveGraphConvolution(nn.Module):
 
 
 class Unit(nn.Module):
-    """A graph convolution and one over nine frames, around which the input passes unless ``residual`` is False."""
+    """A graph convolution and a convolution over nine frames, with a residual connection if ``residual``."""
 
     def __init__(self, channels: int, width: int, stride: int, fixed_KVV: np.ndarray, residual: bool = True) -> None:
         super().__init__()
@@ -77,10 +77,11 @@ class Unit(nn.Module):
 
 
 class AGCN(nn.Module):
-    """Logits_BK of skeletons x_BCTV, whose last channel is above 0 where a joint was found.
+    """Logits_BK of skeletons x_BCTV, whose last channel is above 0 where a joint was detected.
 
-    3,482,360 parameters for 36 joints, 3 channels, 32 classes and width 64; any number of frames will do. A joint that
-    was not found stands at the mean of where that joint has been seen, with nothing but its confidence to tell of it.
+    The network has 3,482,360 parameters for 36 joints, 3 channels, 32 classes and width 64. It accepts any number of
+    frames. The coordinates of a missing joint are set to 0 after normalisation, which stands for the joint's mean
+    position; only its confidence shows that it is missing.
     """
 
     def __init__(
@@ -110,14 +111,14 @@ class AGCN(nn.Module):
         return self.units(seen_BCTV)
 
     def features(self, x_BCTV: torch.Tensor) -> torch.Tensor:
-        """Features_BD, D four times the width: what is classified."""
+        """The input of the classifier, features_BD; D is four times the width."""
         return self._tokens(x_BCTV).mean((2, 3))
 
     def forward(self, x_BCTV: torch.Tensor) -> torch.Tensor:
         return self.head(self.features(x_BCTV))
 
     def forward_features(self, x_BCTV: torch.Tensor) -> Features:
-        """What the network saw, joint by joint; there is a time step for every four frames."""
+        """The features with one token for each joint and for every four frames."""
         tokens_BDTV = self._tokens(x_BCTV)
         features_BD = tokens_BDTV.mean((2, 3))
         return Features(tokens_BDTV, features_BD, self.head(features_BD))
@@ -130,6 +131,6 @@ def _over_time(channels: int, width: int, kernel: int, stride: int) -> nn.Sequen
 
 
 def build(settings: AGCNSettings, channels: Sequence[int], classes: int, selection: Selection) -> AGCN:
-    """Build the network that the settings describe, for skeletons of a selection."""
+    """Build the network that the settings describe, for the joints of ``selection``."""
     (of_a_joint,) = channels
     return AGCN(of_a_joint, classes, adjacency(selection), settings.width, settings.dropout)

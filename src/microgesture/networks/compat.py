@@ -1,4 +1,4 @@
-"""What torchvision and pytorchvideo need before they can be imported beside a newer or CPU-only torch."""
+"""Workarounds that allow torchvision and pytorchvideo to be imported with a newer or CPU-only torch."""
 
 import functools
 import importlib
@@ -10,16 +10,16 @@ import torch
 
 @functools.cache
 def prepare_torchvision() -> None:
-    """Make ``import torchvision`` and ``import pytorchvideo`` work; call it before the first of either.
+    """Make ``import torchvision`` and ``import pytorchvideo`` work; call it before the first import of either.
 
-    Two faults are met, and neither remedy does anything where its fault is absent:
+    It works around two bugs. Each workaround has no effect where its bug is absent.
 
-    * torchvision registers shape functions for its operators ``nms`` and ``qnms`` even when its compiled library cannot
-      be loaded, which is so for its wheels beside a CPU-only torch, and then dies with "operator torchvision::nms does
-      not exist". Declaring the two operators lets it import; a call is still refused, and nothing here makes one.
-      To be deleted when ``pip install torch torchvision`` for the CPU imports by itself.
+    * torchvision registers shape functions for its operators ``nms`` and ``qnms`` even if it cannot load its compiled
+      library, as with its wheels beside a CPU-only torch. The import then fails with "operator torchvision::nms does
+      not exist". It succeeds once the two operators are declared. They still cannot be called; this package does not
+      use them. Delete this when ``pip install torch torchvision`` for the CPU can be imported without it.
     * pytorchvideo 0.1.5 imports ``torchvision.transforms.functional_tensor``, which is private since torchvision 0.17.
-      To be deleted with a pytorchvideo release after 0.1.5 (its repository has the fix).
+      Delete this after the next release of pytorchvideo (its repository has the fix).
     """
     try:
         importlib.import_module("torchvision")
@@ -37,7 +37,7 @@ def prepare_torchvision() -> None:
 
 @functools.cache
 def _declare_operators() -> torch.library.Library:
-    """Declare the operators' signatures; the cache keeps the library alive, and with it the declarations."""
+    """Declare the operators' signatures; they exist while the library does, and the cache keeps it alive."""
     library = torch.library.Library("torchvision", "FRAGMENT")
     for operator in ("nms", "qnms"):
         library.define(f"{operator}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")

@@ -1,23 +1,24 @@
-"""Bidirectional cross-attention: two sets of tokens that tell each other what they have found.
+"""Bidirectional cross-attention between two sets of tokens.
 
-The module of token fusion and of emotion. Of "Multi-Track Multimodal Learning on iMiGUE" (arXiv 2512.23291) only the
-abstract is public, which names cross-modal token fusion and InterFusion and no more; this form of them is ours.
+Token fusion and emotion recognition use it. Only the abstract of "Multi-Track Multimodal Learning on iMiGUE" (arXiv
+2512.23291) is public. It names cross-modal token fusion and InterFusion without details; this design is our own.
 """
 
 import torch
 from torch import nn
 
-EXPANSION = 2  # channels inside the feed-forward layers over those outside
+EXPANSION = 2  # hidden channels of the feed-forward layers, as a multiple of the width
 
 
 class CrossAttention(nn.Module):
-    """Tokens a_BND and b_BMD after each has looked at the other, then passed through a feed-forward layer.
+    """A block in which tokens a_BND and b_BMD attend to each other and then pass through feed-forward layers.
 
-    Both look at what the other was before the block. Norms come first (pre-norm), and the input passes around. Tokens
-    whose ``found_BN`` or ``found_BM`` is False are seen by nobody, whatever they hold; they themselves still look. Each
-    side may also look at a learned token that stands for nothing, so that a clip of which nothing was found gives no
-    NaN. With ``gated`` what is added counts tanh(gate), learned from 0: at first the block changes nothing (the gated
-    residual of Flamingo, arXiv 2204.14198). ``heads`` must divide ``width``.
+    Each side attends to the other side's input of the block. Layer norms come first (pre-norm), with residual
+    connections. Tokens whose ``found_BN`` or ``found_BM`` is False are masked as keys: no other token attends to them,
+    but they still attend to others. Each side also has one learned key, so that a clip without any token gives no NaN.
+
+    With ``gated`` each residual branch is multiplied by tanh(gate); the gate is learned and starts at 0, so the block
+    is the identity at first (the gated residual of Flamingo, arXiv 2204.14198). ``heads`` must divide ``width``.
     """
 
     def __init__(self, width: int, heads: int, dropout: float = 0.0, *, gated: bool = False) -> None:
@@ -32,15 +33,15 @@ class CrossAttention(nn.Module):
 
 
 class OneWay(nn.Module):
-    """Tokens_BND that have looked at others_BMD, of which those are seen that ``found_BM`` says; one half of the two.
+    """One direction of ``CrossAttention``: tokens_BND attend to those of others_BMD whose ``found_BM`` is True.
 
-    ``others_BMD`` may have any number of tokens, none included.
+    ``others_BMD`` may have any number of tokens, also none.
     """
 
     def __init__(self, width: int, heads: int, dropout: float, gated: bool) -> None:
         super().__init__()
         self.norm, self.norm_others = nn.LayerNorm(width), nn.LayerNorm(width)
-        # add_bias_kv is the learned token that stands for nothing
+        # add_bias_kv adds the learned key
         self.attention = nn.MultiheadAttention(width, heads, dropout, add_bias_kv=True, batch_first=True)
         self.feed_forward = nn.Sequential(
             nn.LayerNorm(width),

@@ -1,7 +1,8 @@
 """MViTv2, "Improved Multiscale Vision Transformers", arXiv 2112.01526: torchvision's network, of any side and depth.
 
-Queries, keys and values are pooled before they meet: from stage to stage a quarter of the squares is left, twice as
-wide, and the keys of every block lie about as far apart as the last stage's. Time is halved once, at the start.
+Queries, keys and values are pooled before attention. From one stage to the next, a quarter of the tokens of a frame
+remains, with twice as many channels. The keys of all blocks are pooled to about the grid of the last stage. Time is
+halved once, in the patch embedding.
 """
 
 from collections.abc import Sequence
@@ -18,19 +19,19 @@ prepare_torchvision()
 
 from torchvision.models.video import mvit  # noqa: E402
 
-# width, blocks of each stage, drop path of the published Kinetics-400 recipe
+# (width, blocks of each stage, drop path of the published Kinetics-400 recipe)
 SIZES = {
     "small": (96, (1, 2, 11, 2), 0.2),
     "base": (96, (2, 3, 16, 3), 0.3),
 }
-KERNEL = [3, 3, 3]  # frames, rows and columns that one pooled query, key or value is made of
+KERNEL = [3, 3, 3]  # frames, rows and columns that are pooled into one query, key or value
 
 
 class MViT(mvit.MViT):
-    """Logits_BK of videos x_BCTHW of 3 channels, frames and side as in the settings (else ``ValueError``).
+    """Logits_BK of videos x_BCTHW of 3 channels, with the frames and side of the settings (else ``ValueError``).
 
-    What is classified is a token of its own, not the mean of the tokens. All tensors have torchvision's names. The
-    tables of positions are decayed like other weights, as published.
+    The classifier's input is a class token, not the mean of the tokens. All tensors have torchvision's names. Weight
+    decay also applies to the position tables, as published.
     """
 
     @property
@@ -42,13 +43,13 @@ class MViT(mvit.MViT):
         return self.forward_features(x_BCTHW).logits_BK
 
     def forward_features(self, x_BCTHW: torch.Tensor) -> Features:
-        """What the network saw, token by token; a time step is two frames, the squares are those of the last stage."""
+        """The features with one token for every two frames and for each position of the last stage's grid."""
         embedded_BDTHW = self.conv_proj(x_BCTHW)
         grid = (self.pos_encoding.temporal_size, *self.pos_encoding.spatial_size)
         if embedded_BDTHW.shape[2:] != grid:
             T, H, W = x_BCTHW.shape[2:]
             raise ValueError(
-                f"a network for videos that make {' x '.join(map(str, grid))} tokens cannot see {T} frames of {W} x {H}"
+                f"a network for videos of {' x '.join(map(str, grid))} tokens does not accept {T} frames of {W} x {H}"
             )
         tokens_BND = self.pos_encoding(embedded_BDTHW.flatten(2).transpose(1, 2))
         for block in self.blocks:
@@ -59,10 +60,10 @@ class MViT(mvit.MViT):
 
 
 def blocks(width: int, depths: Sequence[int]) -> list[mvit.MSBlockConfig]:
-    """Torchvision's description of each block: stage by stage, the first of each stage but one halves rows and columns.
+    """Torchvision's settings of each block, stage by stage.
 
-    There is one head in the first stage. Width and heads double between stages, and what keys and values are divided by
-    halves.
+    The first block of each stage but the first halves the rows and columns. The first stage has one attention head.
+    From one stage to the next, width and heads double and the stride of keys and values halves.
     """
     described = []
     for stage, depth in enumerate(depths):
@@ -86,16 +87,16 @@ def blocks(width: int, depths: Sequence[int]) -> list[mvit.MSBlockConfig]:
 def build(settings: MViTSettings, channels: Sequence[int], classes: int) -> MViT:
     """Build the network that the settings describe; small has 34,254,752 parameters for 32 classes.
 
-    Only images of 3 channels are accepted (``ValueError``), for published weights to fit every stream.
+    Raises ``ValueError`` unless the images have 3 channels; with 3, published weights fit every stream.
     """
     if tuple(channels) != (3,):
-        raise ValueError(f"mvit sees 3 channels, not {' and '.join(map(str, channels))}")
+        raise ValueError(f"mvit needs 3 channels, not {' and '.join(map(str, channels))}")
     width, depths, drop_path = SIZES[settings.size]
     network = MViT(
         spatial_size=(settings.side, settings.side),
         temporal_size=settings.frames,
         block_setting=blocks(settings.width or width, settings.depths or depths),
-        # what makes it the second version
+        # the changes of version 2
         residual_pool=True,
         residual_with_cls_embed=False,
         rel_pos_embed=True,
@@ -105,5 +106,5 @@ def build(settings: MViTSettings, channels: Sequence[int], classes: int) -> MViT
     )
     if settings.width is not None:
         keep_variance(network.blocks)
-    network.head[0] = nn.Dropout(settings.dropout)  # torchvision's would change the features in their place
-    return network.to(memory_format=torch.channels_last_3d)  # a quarter faster in training on CPUs
+    network.head[0] = nn.Dropout(settings.dropout)  # torchvision's dropout changes the features in place
+    return network.to(memory_format=torch.channels_last_3d)  # trains a quarter faster on CPUs

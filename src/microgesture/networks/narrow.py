@@ -4,10 +4,10 @@ from torch import nn
 
 
 def keep_variance(blocks: nn.Module) -> None:
-    """Let every linear layer keep the variance of its input.
+    """Initialise every linear layer so that it preserves the variance of its input.
 
-    The published weights of 0.02 are meant for wide layers and long training; narrow ones would add next to nothing at
-    first, and a short training would end before it got anywhere.
+    The published standard deviation of 0.02 is meant for wide layers and long training. In narrow networks the residual
+    branches would contribute almost nothing at first, and a short training would end too early.
     """
     for module in blocks.modules():
         if isinstance(module, nn.Linear):

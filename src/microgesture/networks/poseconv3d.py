@@ -1,7 +1,7 @@
 """PoseConv3D: a 3-D ResNet over stacked heatmaps, "Revisiting Skeleton-based Action Recognition", arXiv 2104.13586.
 
-The SlowOnly-R50 variant for keypoints: no early pooling in space, three stages instead of four, time untouched up to
-the last stage.
+This is the SlowOnly-R50 variant for keypoints: no early pooling in space, three stages instead of four, and full
+temporal resolution up to the last stage.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ STAGES = (Stage(4, 1, 1, 2), Stage(6, 3, 1, 2), Stage(3, 3, 2, 2))
 class PoseConv3D(SlowResNet):
     """Logits_BK of heatmaps_BVTHW; 2,040,288 parameters for 36 channels, 32 classes and width 32.
 
-    Side and length may be any; space is halved three times and time once. ``joined``: see ``SlowResNet``.
+    Side and number of frames are free; space is halved three times and time once. For ``joined`` see ``SlowResNet``.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""R(2+1)D, arXiv 1711.11248: a ResNet over video with convolutions split into space and time; torchvision's parts."""
+"""R(2+1)D, arXiv 1711.11248: a video ResNet with convolutions split into space and time, built by torchvision."""
 
 from collections.abc import Sequence
 
@@ -13,14 +13,14 @@ prepare_torchvision()
 
 from torchvision.models.video.resnet import BasicBlock, Conv2Plus1D, R2Plus1dStem, VideoResNet  # noqa: E402
 
-BLOCKS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3)}  # of each stage
+BLOCKS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3)}  # blocks of each stage
 
 
 class R2Plus1D(VideoResNet):
-    """Logits_BK of videos x_BCTHW of 3 channels, any length and side.
+    """Logits_BK of videos x_BCTHW of 3 channels, with any number of frames and any side.
 
-    With 18 layers and 400 classes it is torchvision's network of 31,505,325 parameters, and its tensors have the same
-    names but for the classifier's. Torchvision has no network of 34 layers, but all of its parts.
+    With 18 layers and 400 classes it is torchvision's network with 31,505,325 parameters; only the classifier's tensors
+    have other names. Torchvision has no network of 34 layers; this one consists of torchvision's blocks.
     """
 
     def __init__(self, classes: int, layers: int = 18, dropout: float = 0.5) -> None:
@@ -34,7 +34,7 @@ class R2Plus1D(VideoResNet):
         return self.head(self.avgpool(self._tokens(x_BCTHW)).flatten(1))
 
     def forward_features(self, x_BCTHW: torch.Tensor) -> Features:
-        """What the network saw, token by token; the squares are those of the last stage."""
+        """The features with one token for each position of the last stage's grid."""
         tokens_BDTHW = self._tokens(x_BCTHW)
         features_BD = self.avgpool(tokens_BDTHW).flatten(1)
         return Features(tokens_BDTHW.flatten(3), features_BD, self.head(features_BD))
@@ -48,8 +48,8 @@ class R2Plus1D(VideoResNet):
 def build(settings: R2Plus1DSettings, channels: Sequence[int], classes: int) -> R2Plus1D:
     """Build the network that the settings describe.
 
-    Only images of 3 channels are accepted (``ValueError``), for published weights to fit every stream.
+    Raises ``ValueError`` unless the images have 3 channels; with 3, published weights fit every stream.
     """
     if tuple(channels) != (3,):
-        raise ValueError(f"r2plus1d sees 3 channels, not {' and '.join(map(str, channels))}")
+        raise ValueError(f"r2plus1d needs 3 channels, not {' and '.join(map(str, channels))}")
     return R2Plus1D(classes, settings.layers, settings.dropout)

@@ -1,4 +1,4 @@
-"""The slow 3-D ResNet that SlowOnly and PoseConv3D are two forms of, assembled from pytorchvideo's ResNet parts."""
+"""The slow 3-D ResNet behind SlowOnly and PoseConv3D, assembled from pytorchvideo's blocks."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -14,11 +14,11 @@ prepare_torchvision()
 from pytorchvideo.models.resnet import create_bottleneck_block, create_res_stage  # noqa: E402
 from pytorchvideo.models.stem import create_res_basic_stem  # noqa: E402
 
-EXPANSION = 4  # of a bottleneck: channels out over channels inside
+EXPANSION = 4  # output channels of a bottleneck block, as a multiple of its inner channels
 
 
 class Stage(NamedTuple):
-    """Blocks of one stage, temporal kernel of each one's first convolution, and what the first one divides by."""
+    """Number of blocks, temporal kernel of their first convolutions, strides of the first block in time and space."""
 
     blocks: int
     kernel: int
@@ -27,11 +27,11 @@ class Stage(NamedTuple):
 
 
 class SlowResNet(nn.Module):
-    """Logits_BK of x_BCTHW, any length and side: a stem, stages of bottleneck blocks and a classifier.
+    """Logits_BK of x_BCTHW with any number of frames and any side: a stem, bottleneck stages and a classifier.
 
-    The stem's convolution has stride ``stem`` in space, and so has its pooling. Stage i has ``width`` * 2^i channels
-    inside its blocks and 4 times as many behind them; ``joined`` are the channels that another network's features add
-    to what each stage sees, none unless given.
+    The convolution and the pooling of the stem both have stride ``stem`` in space. Stage i has ``width`` * 2^i inner
+    channels and 4 times as many output channels. ``joined`` are the channels of another network's features that are
+    concatenated to the input of each stage (default: none).
     """
 
     def __init__(
@@ -67,11 +67,11 @@ class SlowResNet(nn.Module):
                     conv_a_kernel_size=(stage.kernel, 1, 1),
                     conv_a_stride=(1, 1, 1),
                     conv_a_padding=(stage.kernel // 2, 0, 0),
-                    # Both strides sit in the second convolution, as published; pytorchvideo's default splits them.
+                    # The second convolution has both strides, as published; pytorchvideo splits them by default.
                     conv_b_stride=stride,
                 )
             )
-            # pytorchvideo leaves numpy's integers here, which torch.compile takes for tensors.
+            # pytorchvideo stores NumPy integers here, which torch.compile treats as tensors.
             self.stages[-1].res_blocks[0].branch1_conv.stride = stride
             features = EXPANSION * inner
         self.token_width = features
@@ -79,7 +79,7 @@ class SlowResNet(nn.Module):
             nn.AdaptiveAvgPool3d(1), nn.Flatten(), nn.Dropout(dropout), nn.Linear(features, classes)
         )
         self._initialise()
-        # Channels last is a third faster on CPUs and feeds the tensor cores on GPUs; what goes in follows the weights.
+        # Channels last is a third faster on CPUs and suits tensor cores; inputs take the memory format of the weights.
         self.to(memory_format=torch.channels_last_3d)
 
     def _initialise(self) -> None:
@@ -88,7 +88,7 @@ class SlowResNet(nn.Module):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
         for stage in self.stages:
             for block in stage.res_blocks:
-                # Each residual branch starts at zero, so the network starts out shallow and trains at a high rate.
+                # Residual branches start at zero: the network is shallow at first and can train at a high rate.
                 nn.init.zeros_(block.branch2.norm_c.weight)
         nn.init.normal_(self.head[-1].weight, std=0.01)
         nn.init.zeros_(self.head[-1].bias)
@@ -97,7 +97,7 @@ class SlowResNet(nn.Module):
         return self.head(self.stages(self.stem(x_BCTHW)))
 
     def forward_features(self, x_BCTHW: torch.Tensor) -> Features:
-        """What the network saw, token by token; the squares are those of the last stage."""
+        """The features with one token for each position of the last stage's grid."""
         tokens_BDTHW = self.stages(self.stem(x_BCTHW))
         features_BD = self.head[:2](tokens_BDTHW)  # averaged and flattened
         return Features(tokens_BDTHW.flatten(3), features_BD, self.head[2:](features_BD))

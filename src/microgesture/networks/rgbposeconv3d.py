@@ -1,10 +1,11 @@
-"""RGBPoseConv3D: a video and heatmaps that inform each other, arXiv 2104.13586.
+"""RGBPoseConv3D: a video path and a heatmap path with lateral connections, arXiv 2104.13586.
 
-SlowOnly sees the video and PoseConv3D the heatmaps. Twice on the way, behind SlowOnly's second and third stage and
-PoseConv3D's first and second, each path is shown what the other has found so far, as more channels of its next stage.
+The video path is SlowOnly, the heatmap path is PoseConv3D. After SlowOnly's second and third stage, and PoseConv3D's
+first and second, each path receives the other's features as additional channels of its next stage.
 
-The path over heatmaps keeps PoseConv3D's strides, which halve time in the last stage, where the published one leaves it
-whole. So it computes what its parent, a trained PoseConv3D, has learned, and no weight has another shape for it.
+The heatmap path keeps the strides of PoseConv3D, which halve time in the last stage; the published network does not
+halve it there. Thus the path computes exactly what the trained PoseConv3D that it starts from computes. The shapes of
+the weights are the same in both cases.
 """
 
 from collections.abc import Sequence
@@ -18,15 +19,15 @@ from .resnet import EXPANSION
 from .slowonly import SlowOnly
 
 EXCHANGES = 2
-KERNEL = 7  # frames of heatmaps that a lateral connection spans
+KERNEL = 7  # heatmap frames that a lateral connection covers
 
 
 class Exchange(nn.Module):
-    """Both paths' features, each with channels that are made of the other's: the lateral connections in one place.
+    """The lateral connections after one stage: features of each path are concatenated to those of the other.
 
-    The heatmaps have ``ratio`` frames for each frame of the video. Their features reach the video by a strided
-    convolution that keeps their channels; the video's reach the heatmaps by a transposed one with a quarter as many
-    channels as the heatmaps have there. Both see what the paths had before the exchange.
+    The heatmaps have ``ratio`` frames for each frame of the video. A strided convolution maps heatmap features to the
+    video path and keeps their channels. A transposed convolution maps video features to the heatmap path, with a
+    quarter of the heatmap path's channels. Both use the features from before the exchange.
     """
 
     def __init__(self, of_video: int, of_heatmaps: int, ratio: int) -> None:
@@ -39,7 +40,7 @@ class Exchange(nn.Module):
         }
         self.to_video = nn.Conv3d(of_heatmaps, of_heatmaps, **over_time)
         self.to_heatmaps = nn.Sequential(
-            # output_padding: exactly ratio times as many frames come out
+            # output_padding makes the output exactly ratio times as long
             nn.ConvTranspose3d(of_video, of_heatmaps // EXPANSION, output_padding=(ratio - 1, 0, 0), **over_time),
             nn.BatchNorm3d(of_heatmaps // EXPANSION),
             nn.ReLU(),
@@ -52,13 +53,14 @@ class Exchange(nn.Module):
 
 
 class RGBPoseConv3D(nn.Module):
-    """Logits_PBK, the video's and the heatmaps', of x_BCTHW and heatmaps_BVTHW.
+    """Logits_PBK of a video x_BCTHW and heatmaps_BVTHW; the video path comes first.
 
-    The heatmaps have ``ratio`` times the video's frames and a quarter of its side, both of which may be any;
-    ``ValueError`` if they do not. 36,105,984 parameters for 36 heatmaps, 32 classes and the published widths.
+    The heatmaps must have ``ratio`` times the frames of the video and a quarter of its side, else ``ValueError``. Side
+    and number of frames are free. The network has 36,105,984 parameters for 36 heatmaps, 32 classes and the published
+    widths.
 
-    The names of a path's weights are its prefix and their names in SlowOnly or PoseConv3D. They have the same shapes
-    there, but for more input channels, at the end, where another path's features join.
+    The name of a weight is the prefix of its path and its name in SlowOnly or PoseConv3D. Its shape is the same as
+    there, except where the other path's features are concatenated: additional input channels follow at the end.
     """
 
     path_prefixes = ("video.", "heatmap.")  # in the order of the inputs and of the logits
@@ -74,7 +76,7 @@ class RGBPoseConv3D(nn.Module):
     ) -> None:
         super().__init__()
         of_video, of_heatmaps = channels
-        inner = [heatmap_width * 2**index for index in range(EXCHANGES)]  # of the heatmaps' stages before an exchange
+        inner = [heatmap_width * 2**index for index in range(EXCHANGES)]  # of the heatmap stages before an exchange
         self.video = SlowOnly(
             of_video, classes, video_width, dropout, joined=(0, 0, *(EXPANSION * width for width in inner))
         )
@@ -103,8 +105,8 @@ class RGBPoseConv3D(nn.Module):
         T, H, W = video_BCTHW.shape[2:]
         if pose_BCTHW.shape[2:] != (T * self._ratio, H, W):
             raise ValueError(
-                f"a video of {_size(x_BCTHW)} and heatmaps of {_size(heatmaps_BVTHW)} do not go together; the heatmaps "
-                f"need {self._ratio} times the video's frames and a quarter of its side"
+                f"a video of {_size(x_BCTHW)} does not match heatmaps of {_size(heatmaps_BVTHW)}; the heatmaps need "
+                f"{self._ratio} times the video's frames and a quarter of its side"
             )
 
 

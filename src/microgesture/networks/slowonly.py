@@ -1,7 +1,7 @@
 """SlowOnly: a 3-D ResNet over few frames, the slow half of "SlowFast Networks", arXiv 1812.03982.
 
-The ResNet-50 that RGBPoseConv3D (arXiv 2104.13586) sees videos with: time is never divided, and only the last two
-stages look beyond one frame.
+This is the ResNet-50 of the video path of RGBPoseConv3D (arXiv 2104.13586). It has no stride in time, and only the
+last two stages have temporal convolutions.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ STAGES = (Stage(3, 1, 1, 1), Stage(4, 1, 1, 2), Stage(6, 3, 1, 2), Stage(3, 3, 1
 class SlowOnly(SlowResNet):
     """Logits_BK of x_BCTHW; 31,700,064 parameters for 3 channels, 32 classes and width 64.
 
-    Side and length may be any; space is halved five times. ``joined``: see ``SlowResNet``.
+    Side and number of frames are free; space is halved five times. For ``joined`` see ``SlowResNet``.
     """
 
     def __init__(

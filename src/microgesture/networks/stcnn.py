@@ -1,7 +1,8 @@
-"""Decoupled spatial-temporal CNN over skeletons: convolutions over joints and over time, one after the other.
+"""Decoupled spatial-temporal CNN over skeletons: convolutions over joints alternate with convolutions over time.
 
-Of the framework that came fourth in MiGA 2026: (1x3) convolutions over joints and (5x1) over time, on joints in an
-order that follows the body. What its authors leave open, such as widths and blocks, is ours.
+It is a part of the fourth-placed method of MiGA 2026: (1x3) convolutions over joints and (5x1) convolutions over time,
+with joints in an order that follows the body. Its authors do not publish details such as widths and blocks; those here
+are our own.
 """
 
 from collections.abc import Sequence
@@ -19,8 +20,8 @@ from .tokens import Features
 class Shortcut(nn.Sequential):
     """A 1 x 1 convolution of every ``stride``-th frame.
 
-    The frames are selected before the convolution. As the stride of the convolution, oneDNN 3.12 (torch 2.13) writes
-    outside of its memory in the backward pass of fewer than 16 channels in ``channels_last``.
+    The frames are selected before the convolution. With a strided convolution instead, oneDNN 3.12 (torch 2.13) writes
+    out of bounds in the backward pass if there are fewer than 16 channels in ``channels_last``.
     """
 
     def __init__(self, channels: int, width: int, stride: int) -> None:
@@ -32,9 +33,9 @@ class Shortcut(nn.Sequential):
 
 
 class Block(nn.Module):
-    """Features_BCTV of features_BCTV: three neighbouring joints, then five frames, around which the input passes.
+    """Convolutions over three joints and over five frames, with a residual connection: features_BCTV to features_BCTV.
 
-    Time is divided by ``stride``.
+    The convolution over time has the given ``stride``.
     """
 
     def __init__(self, channels: int, width: int, stride: int) -> None:
@@ -52,12 +53,12 @@ class Block(nn.Module):
 
 
 class DecoupledSTCNN(nn.Module):
-    """Logits_BK of skeletons x_BCTV, whose last channel is above 0 where a joint was found.
+    """Logits_BK of skeletons x_BCTV, whose last channel is above 0 where a joint was detected.
 
-    The first layer looks at single joints. A missing one is given learned features there, so that whatever else its
-    channels hold is never read, and what stands in its place takes no part in the average that is classified. With
-    ``joints_apart`` that is an average over time for each joint, side by side, else one over joints too. Each block
-    divides time by its entry in ``strides``; any number of frames will do.
+    The first layer processes each joint alone and replaces the features of a missing joint by learned ones, so the
+    values of its channels do not matter. Missing joints are excluded from the average that is classified. With
+    ``joints_apart`` the features of each joint are averaged over time and concatenated; otherwise the average is over
+    time and joints. Each block has its entry of ``strides`` in time. Any number of frames is accepted.
     """
 
     def __init__(
@@ -75,7 +76,7 @@ class DecoupledSTCNN(nn.Module):
         self.register_buffer("order", torch.tensor(order), persistent=False)
         self.stem = nn.Conv2d(channels, widths[0], 1)
         self.missing = nn.Parameter(torch.zeros(widths[0], 1, 1))
-        self.place = nn.Parameter(0.02 * torch.randn(widths[0], 1, V))  # tells joints of the same position apart
+        self.place = nn.Parameter(0.02 * torch.randn(widths[0], 1, V))  # distinguishes joints at the same position
         before = (widths[0], *widths)
         self.blocks = nn.Sequential(*map(Block, before, widths, strides))
         features = widths[-1] * (V if joints_apart else 1)
@@ -85,20 +86,20 @@ class DecoupledSTCNN(nn.Module):
         self.to(memory_format=torch.channels_last)
 
     def features(self, x_BCTV: torch.Tensor) -> torch.Tensor:
-        """Features_BD: what is classified. D is the last width, times the joints if they are kept apart."""
+        """The input of the classifier, features_BD; D is the last width, times the joints with ``joints_apart``."""
         return self._pooled(*self._tokens(x_BCTV))
 
     def forward(self, x_BCTV: torch.Tensor) -> torch.Tensor:
         return self.head(self.features(x_BCTV))
 
     def forward_features(self, x_BCTV: torch.Tensor) -> Features:
-        """What the network saw, joint by joint in the order of the selection; a step lasts as long as all strides."""
+        """The features with one token a joint, in the selection's order; all strides multiplied make one time step."""
         tokens_BDTV, share_B1TV = self._tokens(x_BCTV)
         features_BD = self._pooled(tokens_BDTV, share_B1TV)
         return Features(tokens_BDTV[..., self.order.argsort()], features_BD, self.head(features_BD))
 
     def _tokens(self, x_BCTV: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """What is averaged, joints in the order of the body, and the weight of each in it, 0 to 1."""
+        """The tokens, with joints in the order of the body, and the weight of each in the average, 0 to 1."""
         x_BCTV = x_BCTV[..., self.order]
         found_B1TV = x_BCTV[:, -1:] > 0
         seen_BCTV = torch.where(found_B1TV, torch.relu(self.stem(x_BCTV)), self.missing) + self.place
@@ -113,7 +114,7 @@ class DecoupledSTCNN(nn.Module):
 def build(
     settings: DecoupledSTCNNSettings, channels: Sequence[int], classes: int, selection: Selection
 ) -> DecoupledSTCNN:
-    """Build the network that the settings describe, for skeletons of a selection."""
+    """Build the network that the settings describe, for the joints of ``selection``."""
     (of_a_joint,) = channels
     return DecoupledSTCNN(
         of_a_joint, classes, walk(selection), settings.widths, settings.strides, settings.dropout, settings.joints_apart

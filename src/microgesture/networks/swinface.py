@@ -1,8 +1,8 @@
-"""SwinFace (arXiv 2308.11509): a Swin Transformer over an aligned face, and of its branches the one of expression.
+"""SwinFace (arXiv 2308.11509): a Swin Transformer over an aligned face, with its branch for facial expressions.
 
-The network is that of lxq1000/SwinFace, whose eleven branches look at what all stages of one backbone have found. The
-branch of smiling and of seven expressions is kept; the others tell who somebody is, how old and with what hair. That a
-stream sees the average of a clip's frames is ours.
+The network is that of lxq1000/SwinFace. There, one backbone has eleven branches, and each branch uses the features of
+all stages. Only the branch for smiling and seven expressions is used here; the others recognise identity, age, hair
+and other attributes. The average over the frames of a clip is our addition.
 """
 
 from collections.abc import Sequence
@@ -19,15 +19,16 @@ prepare_torchvision()
 
 from torchvision.models import SwinTransformer  # noqa: E402
 
-WINDOW = 7  # tokens each way that attend to each other
+WINDOW = 7  # side of an attention window, in tokens
 HEAD_WIDTH = 32  # channels of one attention head, as published; a network narrower than that has one head
-REDUCTION = 16  # CBAM's, of the channels within its attention
+REDUCTION = 16  # of CBAM: channels divided by the hidden channels of its attention
 
 
 class FaceEncoder(nn.Module):
     """Embedding_BD of faces x_BCHW: aligned RGB (see ``modalities.face``), (x / 255 - 0.5) / 0.5 as published.
 
-    The arguments are those of ``SwinFaceSettings``. Any side will do; 112 pixels with patches of 2 as published.
+    The arguments are those of ``SwinFaceSettings``. Any side is accepted; the published
+    network has 112 pixels and patches of 2.
     """
 
     def __init__(
@@ -52,14 +53,14 @@ class FaceEncoder(nn.Module):
         behind = [width * 2 ** min(stage + 1, len(depths) - 1) for stage in range(len(depths))]
         self.attention = FeatureAttention(behind, embedding)
         self.subnet = nn.Sequential(*_layer(embedding, dropout), *_layer(embedding, dropout))
-        # Every linear layer keeps the variance of its input. The published weights of 0.02 are meant for wide layers
-        # and long training; narrow ones would add next to nothing at first.
+        # Every linear layer preserves the variance of its input. The published standard deviation of 0.02 is meant for
+        # wide layers and long training; in narrow layers the branches would contribute almost nothing at first.
         for module in self.modules():
             if isinstance(module, nn.Linear):
                 nn.init.trunc_normal_(module.weight, std=module.in_features**-0.5)
 
     def features(self, x_BCHW: torch.Tensor) -> torch.Tensor:
-        """Features_BDHW, what is pooled for the embedding: 7 x 7 places of a face of 112 x 112 pixels."""
+        """Features_BDHW before pooling: 7 x 7 positions for a face of 112 x 112 pixels."""
         levels = []
         x_BHWC = self.swin[0](x_BCHW)
         for stage, merge in zip(self.swin[1::2], [*self.swin[2::2], nn.Identity()], strict=True):
@@ -68,7 +69,7 @@ class FaceEncoder(nn.Module):
         return self.attention(levels)
 
     def embed(self, features_BDHW: torch.Tensor) -> torch.Tensor:
-        """Embedding_BD of what ``features`` gives."""
+        """Embedding_BD of the output of ``features``."""
         return self.subnet(self.attention.norm(features_BDHW.amax((2, 3))))
 
     def forward(self, x_BCHW: torch.Tensor) -> torch.Tensor:
@@ -76,10 +77,10 @@ class FaceEncoder(nn.Module):
 
 
 class FeatureAttention(nn.Module):
-    """Features_BDHW of what each stage has found, all on the last one's grid and weighed channel by channel.
+    """Features_BDHW: the features of all stages on the grid of the last stage, with attention over channels.
 
-    ``channels`` are the stages'; each gets the share of the D ``features`` that it has of all channels: 47, 93, 186 and
-    186 of 512 as published. The attention over channels is CBAM's (arXiv 1807.06521).
+    ``channels`` are the channels of each stage. The D output ``features`` are divided among the stages in proportion to
+    their channels: 47, 93, 186 and 186 of 512 as published. The attention over channels is CBAM's (arXiv 1807.06521).
     """
 
     def __init__(self, channels: Sequence[int], features: int) -> None:
@@ -102,10 +103,10 @@ class FeatureAttention(nn.Module):
 
 
 class SwinFace(nn.Module):
-    """Logits_BK of the faces of a clip x_BCTHW: what is classified is the mean embedding of the frames with a face.
+    """Logits_BK of the faces of a clip x_BCTHW: the classifier's input is the mean embedding of the frames with a face.
 
-    A frame of one colour shows none. A clip without any has features of zeros, so that only the classifier's bias
-    speaks of it.
+    A frame of one colour has no face. The features of a clip without any face are zeros, so its logits are the bias of
+    the classifier.
     """
 
     def __init__(self, encoder: FaceEncoder, embedding: int, classes: int) -> None:
@@ -118,9 +119,9 @@ class SwinFace(nn.Module):
         return self.forward_features(x_BCTHW).logits_BK
 
     def forward_features(self, x_BCTHW: torch.Tensor) -> Features:
-        """What the network saw, frame by frame and square by square; zeros where there is no face."""
+        """The features with one token for each frame and position; zeros in frames without a face."""
         found_BT = shows_face(x_BCTHW)
-        # The norm of a batch needs two frames; they count as little as all others without a face.
+        # Batch norm needs two frames; as frames without a face they get weight 0 below.
         shown_BT = found_BT if found_BT.sum() > 1 else torch.ones_like(found_BT)
         features_NDHW = self.encoder.features(x_BCTHW.transpose(1, 2)[shown_BT])
         embedding_ND = self.encoder.embed(features_NDHW)
@@ -133,18 +134,18 @@ class SwinFace(nn.Module):
 
 
 def shows_face(x_BCTHW: torch.Tensor) -> torch.Tensor:
-    """Which frames show a face, bool_BT: those that are not of one colour, whatever a norm has made of black."""
+    """Which frames show a face, bool_BT: those of more than one colour, so it works for normalised images too."""
     pixels_BCTP = x_BCTHW.flatten(3)
     return (pixels_BCTP.amax(-1) != pixels_BCTP.amin(-1)).any(1)
 
 
 def build(settings: SwinFaceSettings, channels: Sequence[int], classes: int) -> SwinFace:
-    """Build the network; only images of 3 channels are accepted (``ValueError``), for published weights to fit.
+    """Build the network that the settings describe; 31,064,314 parameters for 32 classes in the published size.
 
-    31,064,314 parameters for 32 classes in the published size.
+    Raises ``ValueError`` unless the images have 3 channels, which the published weights need.
     """
     if tuple(channels) != (3,):
-        raise ValueError(f"swinface sees 3 channels, not {' and '.join(map(str, channels))}")
+        raise ValueError(f"swinface needs 3 channels, not {' and '.join(map(str, channels))}")
     encoder = FaceEncoder(**settings.model_dump(exclude={"name"}))
     return SwinFace(encoder, settings.embedding, classes)
 
@@ -154,7 +155,7 @@ def _layer(width: int, dropout: float) -> tuple[nn.Module, ...]:
 
 
 def _back(values_N: torch.Tensor, shown_BT: torch.Tensor) -> torch.Tensor:
-    """Values of the shown frames in their places, (B, T, ...), zeros elsewhere."""
+    """Put values of the shown frames back at their frames, (B, T, ...), with zeros elsewhere."""
     values_BT = values_N.new_zeros(*shown_BT.shape, *values_N.shape[1:])
     values_BT[shown_BT] = values_N
     return values_BT

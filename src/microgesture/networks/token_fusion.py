@@ -1,8 +1,8 @@
-"""Token fusion: two trained networks whose tokens look at each other, and what that tells beyond the two alone.
+"""Token fusion: two trained networks whose tokens attend to each other.
 
-Of "Multi-Track Multimodal Learning on iMiGUE" (arXiv 2512.23291) only the abstract is public: MViTv2-S over video and
-2s-AGCN over skeletons, joined by cross-modal token fusion. This form of it is ours. It takes any two networks that show
-their tokens, and starts as the mean of what they say, so that training begins where theirs has ended.
+Only the abstract of "Multi-Track Multimodal Learning on iMiGUE" (arXiv 2512.23291) is public: MViTv2-S over video and
+2s-AGCN over skeletons, joined by cross-modal token fusion. This design is our own. It accepts any two networks with
+``forward_features``. Before training, its prediction is the mean of the two networks' probabilities.
 """
 
 import math
@@ -16,18 +16,18 @@ from ..config.networks import TokenFusionSettings
 from .cross_attention import CrossAttention
 from .tokens import Features
 
-OCTAVES = 6  # of waves over a clip, from half a wave on, that tell a token's moment
+OCTAVES = 6  # frequencies of the encoding of time, each twice the one before; the lowest is half a wave a clip
 
 
 class TokenFusion(nn.Module):
-    """Logits_BK of two inputs, each x_BCTHW or x_BCTV, and for each the moments_BT of its frames.
+    """Logits_BK of two inputs, each x_BCTHW or x_BCTV, and the moments_BT of the frames of each.
 
-    A moment is the share of the clip that has passed, 0 to 1. It is below 0 for a frame that shows nothing new, since
-    an earlier one showed the same; all are below 0 where the clip lacks the input, of which the other branch then
-    speaks alone, whatever stands there.
+    A moment is the position of a frame in its clip, from 0 (start) to 1 (end). It is below 0 if the frame repeats an
+    earlier one. All moments are below 0 if the clip lacks the input; its values are then ignored, and the prediction is
+    that of the other branch.
 
-    ``branches`` are two networks of one input with ``see`` and ``token_width``. Their tensors have the names of the
-    networks behind one of ``path_prefixes``; all that is new is the ``head``.
+    ``branches`` are two networks with one input, ``forward_features`` and ``token_width``. The name of a tensor of a
+    branch is one of ``path_prefixes`` followed by its name in that network. All other tensors belong to the ``head``.
     """
 
     path_prefixes = ("branches.0.", "branches.1.")  # in the order of the inputs
@@ -51,7 +51,7 @@ class TokenFusion(nn.Module):
     def forward_features(
         self, x: torch.Tensor, other_x: torch.Tensor, moments_BT: torch.Tensor, other_moments_BT: torch.Tensor
     ) -> Features:
-        """What the network saw: the tokens of both branches after all, in one step of time, and what is classified."""
+        """The features of the fused network: the tokens of both branches after the last block, as one time step."""
         inputs, moments = (x, other_x), (moments_BT, other_moments_BT)
         seen = [
             branch.forward_features(_filled(each, m))
@@ -62,7 +62,7 @@ class TokenFusion(nn.Module):
 
 
 class Fusion(nn.Module):
-    """What is new in a fused network; see ``forward``."""
+    """The part of a fused network that is not in its branches; see ``forward``."""
 
     def __init__(
         self, token_widths: Sequence[int], classes: int, width: int, layers: int, heads: int, dropout: float
@@ -76,17 +76,17 @@ class Fusion(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.gates = nn.Linear(len(token_widths) * width, len(token_widths))
         self.correction = nn.Linear(len(token_widths) * width, classes)
-        for layer in (self.gates, self.correction):  # the fusion starts as the mean of the two
+        for layer in (self.gates, self.correction):  # the initial prediction is the mean of both branches
             nn.init.zeros_(layer.weight)
             nn.init.zeros_(layer.bias)
 
     def forward(
         self, seen: Sequence[Features], moments: Sequence[torch.Tensor], found: Sequence[torch.Tensor]
     ) -> Features:
-        """Logits: the log of a mixture of both branches' probabilities, and a correction; both follow from the tokens.
+        """Fuse both branches: the logits are the log of a mixture of their probabilities, plus a correction.
 
-        The tokens, moments_BT and found_BTN of both branches. A branch whose moments are all below 0 has no share in
-        the mixture.
+        The weights of the mixture and the correction are computed from the tokens. ``seen``, ``moments`` (B, T) and
+        ``found`` (B, T, N) have one entry for each branch. A branch whose moments are all below 0 has weight 0.
         """
         a_BND, b_BMD = map(self._embedded, range(len(seen)), (of.tokens_BDTN for of in seen), moments)
         found_BN, found_BM = (each_BTN.flatten(1) for each_BTN in found)
@@ -110,17 +110,17 @@ class Fusion(nn.Module):
 
 
 def waves(moments_BT: torch.Tensor) -> torch.Tensor:
-    """Sines and cosines_BTC of moments 0 to 1: half a wave over the clip, a whole one, two, four ..."""
+    """Sines and cosines (B, T, C) of moments from 0 to 1: half a wave over the clip, one wave, two, four ..."""
     octaves_C = torch.arange(OCTAVES, device=moments_BT.device, dtype=moments_BT.dtype)
     angles_BTC = moments_BT[..., None] * (math.pi * 2**octaves_C)
     return torch.cat((angles_BTC.sin(), angles_BTC.cos()), -1)
 
 
 def found_tokens(x: torch.Tensor, moments_BT: torch.Tensor, tokens_BDTN: torch.Tensor) -> torch.Tensor:
-    """Which tokens_BDTN tell anything, bool_BTN: those of which a frame is new and shows something.
+    """Which tokens_BDTN carry information, bool_BTN: at least one of their frames is new and not empty.
 
-    A skeleton x_BCTV shows the joints whose last channel is above 0. A frame of a video or of heatmaps x_BCTHW shows
-    nothing where it is of one colour: no face, or no joint.
+    In a skeleton x_BCTV, a joint is present where its last channel is above 0. A frame of a video or of heatmaps
+    x_BCTHW is empty (no face, or no joint) if it has one colour.
     """
     shows_BTV = x[:, -1] > 0 if x.dim() == 4 else (x.amax((3, 4)) > x.amin((3, 4))).any(1)[..., None]
     news_BTV = shows_BTV & (moments_BT >= 0)[..., None]
@@ -130,25 +130,25 @@ def found_tokens(x: torch.Tensor, moments_BT: torch.Tensor, tokens_BDTN: torch.T
 
 
 def _at_tokens(moments_BT: torch.Tensor, steps: int) -> torch.Tensor:
-    """The mean moment of the new frames of each of so many steps; 0 where there are none."""
+    """The mean moment of the new frames in each of ``steps`` time steps; 0 where there are none."""
     new_BT = (moments_BT >= 0).float()
     total_BT = functional.adaptive_avg_pool1d(new_BT * moments_BT, steps)
     return total_BT / functional.adaptive_avg_pool1d(new_BT, steps).clamp(min=torch.finfo(new_BT.dtype).tiny)
 
 
 def _filled(x: torch.Tensor, moments_BT: torch.Tensor) -> torch.Tensor:
-    """The input, another clip's in place of one that is lacking, for batch norm to average over none but real ones."""
+    """The input, with another clip's in place of a missing one, so that batch norm averages over real inputs only."""
     has_B = (moments_BT >= 0).any(1)
     own_B = torch.arange(len(x), device=x.device)
     return x[torch.where(has_B, own_B, has_B.int().argmax())]
 
 
 def _mean_of(tokens_BND: torch.Tensor, found_BN: torch.Tensor) -> torch.Tensor:
-    """The mean over the tokens that were found, zeros where none were."""
+    """The mean over the tokens with information; zeros if there are none."""
     count_B1 = found_BN.sum(1, keepdim=True).clamp(min=1)
     return (tokens_BND * found_BN[..., None]).sum(1) / count_B1
 
 
 def build(settings: TokenFusionSettings, branches: Sequence[nn.Module], classes: int) -> TokenFusion:
-    """Build the network that the settings describe, over two networks of as many classes."""
+    """Build the network that the settings describe, over two networks with the same number of classes."""
     return TokenFusion(branches, classes, settings.width, settings.layers, settings.heads, settings.dropout)

@@ -1,4 +1,4 @@
-"""What a network of one input shows of a clip besides its logits: the tokens that another network can look at."""
+"""The features of a clip that a network with one input computes besides its logits."""
 
 from typing import NamedTuple
 
@@ -6,10 +6,10 @@ import torch
 
 
 class Features(NamedTuple):
-    """What a network saw: D features of each of T time steps and N places, what of it was classified, and the logits.
+    """Tokens with D channels at T time steps and N positions, the input of the classifier, and the logits.
 
-    Places are joints in the order of the selection, or squares of the frame row by row. ``features_BD`` is what the
-    classifier sees, before its dropout; most networks average the tokens for it.
+    Positions are the joints in the order of the selection, or the cells of a grid over the frame, row by row.
+    ``features_BD`` is the input of the classifier before dropout; in most networks it is the mean of the tokens.
     """
 
     tokens_BDTN: torch.Tensor

@@ -14,19 +14,19 @@ prepare_torchvision()
 
 from torchvision.models.video import SwinTransformer3d  # noqa: E402
 
-# width, blocks of each stage, drop path of the published Kinetics-400 recipe
+# (width, blocks of each stage, drop path of the published Kinetics-400 recipe)
 SIZES = {
     "tiny": (96, (2, 2, 6, 2), 0.1),
     "small": (96, (2, 2, 18, 2), 0.2),
     "base": (128, (2, 2, 18, 2), 0.3),
 }
-PATCH = (2, 4, 4)  # frames, rows and columns that make one token
-WINDOW = (8, 7, 7)  # tokens that attend to each other
+PATCH = (2, 4, 4)  # frames, rows and columns of one token
+WINDOW = (8, 7, 7)  # frames, rows and columns of an attention window, in tokens
 HEAD_WIDTH = 32  # channels of one attention head, as published; a network narrower than that has one head
 
 
 class VideoSwin(SwinTransformer3d):
-    """Torchvision's network, which also shows its tokens."""
+    """Torchvision's network, with ``forward_features``."""
 
     @property
     def token_width(self) -> int:
@@ -34,7 +34,7 @@ class VideoSwin(SwinTransformer3d):
         return self.num_features
 
     def forward_features(self, x_BCTHW: torch.Tensor) -> Features:
-        """What the network saw, token by token; the squares are those of the last stage."""
+        """The features with one token for each position of the last stage's grid."""
         embedded_BTHWD = self.pos_drop(self.patch_embed(x_BCTHW))
         tokens_BDTHW = self.norm(self.features(embedded_BTHWD)).permute(0, 4, 1, 2, 3)
         features_BD = self.avgpool(tokens_BDTHW).flatten(1)
@@ -42,12 +42,13 @@ class VideoSwin(SwinTransformer3d):
 
 
 def build(settings: VideoSwinSettings, channels: Sequence[int], classes: int) -> VideoSwin:
-    """Build the network: logits_BK of x_BCTHW, any length and side; tiny has 27,875,078 parameters for 32 classes.
+    """Build the network that the settings describe; tiny has 27,875,078 parameters for 32 classes.
 
-    Only images of 3 channels are accepted (``ValueError``), for published weights to fit every stream.
+    It returns logits_BK of x_BCTHW with any number of frames and any side. Raises ``ValueError`` unless the images have
+    3 channels; with 3, published weights fit every stream.
     """
     if tuple(channels) != (3,):
-        raise ValueError(f"video_swin sees 3 channels, not {' and '.join(map(str, channels))}")
+        raise ValueError(f"video_swin needs 3 channels, not {' and '.join(map(str, channels))}")
     width, depths, drop_path = SIZES[settings.size]
     width = settings.width or width
     depths = settings.depths or depths

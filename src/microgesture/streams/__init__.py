@@ -1,1 +1,1 @@
-"""Streams: one network each, from the samples that it is shown to what it says of every clip."""
+"""Streams: the training of one network on one or more modalities, and its predictions."""

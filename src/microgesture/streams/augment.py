@@ -1,4 +1,4 @@
-"""From a batch of samples to what a network sees, on the network's device: mirror, normalise, render heatmaps."""
+"""From a batch of samples to the network input, on the network's device: mirror, normalise, render heatmaps."""
 
 from collections.abc import Sequence
 
@@ -15,7 +15,7 @@ from .samples import Sample
 
 
 def input_channels(inputs: Sequence[str], selection: Selection | None) -> tuple[int, ...]:
-    """How many channels a network sees of each input: joints, limbs, 3 of an image, 3 or 4 of a skeleton."""
+    """The number of channels of each input: joints, limbs, 3 for an image, 3 or 4 for a skeleton."""
     known = dict.fromkeys(VIDEOS, 3) | {modality: channels(modality) for modality in SKELETONS}
     if selection:
         known |= {"joint": len(selection.joints), "limb": len(selection.edges)}
@@ -25,11 +25,11 @@ def input_channels(inputs: Sequence[str], selection: Selection | None) -> tuple[
 def network_input(
     batch: Sample, inputs: Sequence[str], recipe: Recipe, selection: Selection | None
 ) -> tuple[torch.Tensor, ...]:
-    """The network's x_BCTHW of each input, or x_BCTV of a skeleton, float32, of a batch of samples on its device.
+    """The network input of a batch: x_BCTHW, or x_BCTV of a skeleton, for each of ``inputs``, float32 on its device.
 
-    Clips with ``mirror`` are shown as a mirror would show them. For joint and limb the channels are heatmaps in [0, 1],
-    beside a video of side ``heatmap_size``; for vectors they are u, v and speed, each relative to ``flow_bound`` and
-    cut to [-1, 1]; else they are normalised images.
+    Clips whose ``mirror`` is True are mirrored. For joint and limb the channels are heatmaps in [0, 1], with side
+    ``heatmap_size`` if there are several inputs. For vectors they are u, v and speed, divided by ``flow_bound`` and
+    clipped to [-1, 1]. Otherwise they are normalised images.
     """
     size = recipe.heatmap_size or recipe.size if len(inputs) > 1 else recipe.size
 
@@ -45,9 +45,9 @@ def network_input(
 
 
 def step_input(batch: Sample | FusedSample, step: TrainStep, *, training: bool) -> tuple[torch.Tensor, ...]:
-    """What a stream's network sees of a batch, as training or as testing shows it.
+    """The network input of a stream for a batch, with the settings of training or of testing.
 
-    Of a fused stream that is the input of each branch, all of them mirrored alike, and then each one's moments_BT.
+    For a fused stream these are the inputs of both branches, mirrored together, followed by the moments_BT of each.
     """
     if step.branches:
         samples = [sample._replace(mirror=batch.mirror) for sample in batch.samples]
@@ -67,12 +67,12 @@ def _images(data_BTHWC: torch.Tensor, batch: Sample, modality: str, recipe: Reci
         if seen.lit:
             x_BTHWC = relight(x_BTHWC, batch.brightness, batch.contrast)
         mean, std = (x_BTHWC.new_tensor(values) for values in (recipe.mean, recipe.std))
-        x_BTHWC = (x_BTHWC - mean) / std  # one channel becomes three here
+        x_BTHWC = (x_BTHWC - mean) / std  # broadcasts one channel to three
     return x_BTHWC.permute(0, 4, 1, 2, 3)
 
 
 def mirror_keypoints(keypoints_BTVC: torch.Tensor, mirror_B: torch.Tensor, selection: Selection) -> torch.Tensor:
-    """Keypoints in the unit square as in a mirror: x becomes 1 - x, left and right swap, missing stays missing."""
+    """Mirror keypoints in the unit square: x becomes 1 - x, left and right swap, missing points stay missing."""
     mirrored_BTVC = keypoints_BTVC[:, :, list(selection.flip)]
     x, y, confidence = mirrored_BTVC.unbind(-1)
     mirrored_BTVC = torch.stack((torch.where(confidence > 0, 1 - x, x), y, confidence), -1)
@@ -80,24 +80,24 @@ def mirror_keypoints(keypoints_BTVC: torch.Tensor, mirror_B: torch.Tensor, selec
 
 
 def mirror_image(x_BTHWC: torch.Tensor, mirror_B: torch.Tensor) -> torch.Tensor:
-    """Images as in a mirror."""
+    """Mirror the images whose ``mirror_B`` is True."""
     return torch.where(_each(mirror_B, x_BTHWC), x_BTHWC.flip(3), x_BTHWC)
 
 
 def mirror_flow(flow_BTHWC: torch.Tensor, mirror_B: torch.Tensor) -> torch.Tensor:
-    """Flow (u, v) as in a mirror: what moved to the right moves to the left, so u changes its sign too."""
+    """Mirror flow (u, v): the columns are reversed and u changes its sign."""
     mirrored_BTHWC = flow_BTHWC.flip(3) * flow_BTHWC.new_tensor((-1, 1))
     return torch.where(_each(mirror_B, flow_BTHWC), mirrored_BTHWC, flow_BTHWC)
 
 
 def flow_image(flow_BTHWC: torch.Tensor, bound: float) -> torch.Tensor:
-    """(u, v, speed) relative to ``bound`` and cut to [-1, 1], of flow (u, v)."""
+    """(u, v, speed) of flow (u, v), divided by ``bound`` and clipped to [-1, 1]."""
     speed_BTHW1 = flow_BTHWC.norm(dim=-1, keepdim=True)
     return (torch.cat((flow_BTHWC, speed_BTHW1), -1) / bound).clamp(-1, 1)
 
 
 def relight(x_BTHWC: torch.Tensor, brightness_B: torch.Tensor, contrast_B: torch.Tensor) -> torch.Tensor:
-    """Images of other brightness, and of other contrast about each clip's mean; a factor of 1 changes nothing."""
+    """Scale the brightness of images, and their contrast around each clip's mean; a factor of 1 changes nothing."""
     x_BTHWC = x_BTHWC * _each(brightness_B, x_BTHWC)
     mean_B = x_BTHWC.mean((1, 2, 3, 4), keepdim=True)
     return mean_B + (x_BTHWC - mean_B) * _each(contrast_B, x_BTHWC)
@@ -106,8 +106,8 @@ def relight(x_BTHWC: torch.Tensor, brightness_B: torch.Tensor, contrast_B: torch
 def heatmaps(
     keypoints_BTVC: torch.Tensor, modality: str, size: int, sigma: float, selection: Selection
 ) -> torch.Tensor:
-    """Heatmaps (B, V or E, T, size, size) of keypoints in the unit square, for joint or limb."""
-    # Pixel i of the grid is the square from i to i + 1: its middle is the pixel's coordinate.
+    """Heatmaps (B, V or E, T, size, size) of keypoints in the unit square, for modality joint or limb."""
+    # Pixel i of the grid covers the interval from i to i + 1; its coordinate is the centre.
     scaled_BTVC = keypoints_BTVC * keypoints_BTVC.new_tensor((size, size, 1))
     pixels_BTVC = scaled_BTVC - keypoints_BTVC.new_tensor((0.5, 0.5, 0))
     if modality == "joint":

@@ -1,4 +1,4 @@
-"""Samples in batches on the device that a network runs on."""
+"""Batches of samples on the device of the network."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -12,7 +12,7 @@ from .samples import Key, Sample
 
 
 class TwoSplits:
-    """The clips of train and val as one data set, so that the same worker processes load both: [split, key]."""
+    """The clips of train and val as one data set, ``dataset[split, key]``: the same worker processes load both."""
 
     def __init__(self, training: Dataset, validation: Dataset) -> None:
         self._splits = {"train": training, "val": validation}
@@ -25,17 +25,17 @@ class TwoSplits:
 def load_batches(
     dataset: Any, batches: Iterable[list[Key]], device: torch.device, workers: int | None = None
 ) -> Iterator[Any]:
-    """The samples ``dataset[key]`` of each batch of keys, their fields stacked into tensors on the device.
+    """For each batch of keys, the samples ``dataset[key]``, with their fields stacked into tensors on ``device``.
 
-    What is stored in bytes also travels in bytes. While the network runs on one batch, ``workers`` processes (default:
-    the data set's) load the next ones, two each; they live until the last batch.
+    Data that is stored as bytes is also transferred as bytes. While the network processes one batch, ``workers``
+    processes (default: ``dataset.workers``) load the next batches, two each. They run until the last batch.
     """
     workers = dataset.workers if workers is None else workers
     loader = DataLoader(
         dataset,
         batch_sampler=batches,
         num_workers=workers,
-        multiprocessing_context="fork" if workers else None,  # the open shards are shared, not sent
+        multiprocessing_context="fork" if workers else None,  # forked workers share the open shards
         pin_memory=device.type == "cuda",
         worker_init_fn=obey_parent_alone,
     )
@@ -46,7 +46,7 @@ def load_batches(
 
 
 def _moved(batch: Any, device: torch.device) -> Any:
-    """A tensor, or tuples or lists of them, lists as tuples, on the device."""
+    """Move a tensor, or nested tuples and lists of tensors, to the device; lists become tuples."""
     if isinstance(batch, torch.Tensor):
         return batch.to(device, non_blocking=True)
     parts = (_moved(part, device) for part in batch)

@@ -1,4 +1,4 @@
-"""The card of a trained stream: all that one needs to know of it, as JSON beside its weights."""
+"""The card of a trained stream: its settings, data, results and versions, as JSON beside its weights."""
 
 import platform
 import subprocess
@@ -22,7 +22,7 @@ LIBRARIES = ("torch", "torchvision", "pytorchvideo", "numpy")
 
 @dataclass(frozen=True)
 class Made:
-    """What came out of a training, and what went in: ``micro_batches`` is their number in a step, on all devices."""
+    """Inputs and results of a training; ``micro_batches`` is the number of micro-batches of a step on all devices."""
 
     step: TrainStep
     clips: Clips
@@ -38,8 +38,8 @@ class Made:
 
 
 def write_card(path: Path | str, made: Made, seconds: float) -> None:
-    """Write the card; unlike the weights it holds times and versions, so its bytes differ from run to run."""
-    trained = {"recipe": set(Testing.model_fields)}  # these belong to predictions, and a training does not know them
+    """Write the card; it contains times and versions, so unlike the weights its bytes differ between runs."""
+    trained = {"recipe": set(Testing.model_fields)}  # settings of testing, which training does not use
     settings = made.step.model_dump(mode="json", exclude=trained | {"branches": {"__all__": trained}})
     process = made.process
     card: dict[str, Any] = {
@@ -68,7 +68,7 @@ def write_card(path: Path | str, made: Made, seconds: float) -> None:
 
 
 def git_revision() -> str | None:
-    """The commit of the source that runs, with ``+`` if files were changed since; None outside a git repository."""
+    """The git commit of this source, with ``+`` if files were changed since; None outside a git repository."""
     folder = Path(__file__).parent
 
     def git(*command: str) -> str:

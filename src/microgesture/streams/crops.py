@@ -1,4 +1,4 @@
-"""Which part of a picture a network sees, as shares of the picture, and how frames and keypoints are cut to it."""
+"""Crops: the part of a picture that is used, in fractions of the picture, for frames and for keypoints."""
 
 from typing import NamedTuple
 
@@ -12,7 +12,7 @@ PERSON_MARGIN = 0.25  # added to the person's extent, as in PoseConv3D's PoseCom
 
 
 class Box(NamedTuple):
-    """Part of a picture: left, top, width and height, in its pixels or as shares of it."""
+    """A box in a picture: left, top, width and height, in pixels or in fractions of the picture."""
 
     x: float
     y: float
@@ -20,7 +20,7 @@ class Box(NamedTuple):
     height: float
 
     def part(self, crop: "Box") -> "Box":
-        """The part of this box that a crop, given as shares of it, leaves."""
+        """The part of this box inside a crop, which is given in fractions of this box."""
         return Box(
             self.x + crop.x * self.width,
             self.y + crop.y * self.height,
@@ -33,7 +33,10 @@ WHOLE = Box(0.0, 0.0, 1.0, 1.0)
 
 
 def random_crop(area: tuple[float, float], generator: np.random.Generator) -> Box:
-    """A crop of a random share of the area, sides between 3:4 and 4:3 (to each other as in the picture), anywhere."""
+    """A random crop: a random fraction of the area, at a random position.
+
+    Its aspect ratio, relative to that of the picture, is between 3:4 and 4:3.
+    """
     share = generator.uniform(*area)
     stretch = np.exp(generator.uniform(np.log(3 / 4), np.log(4 / 3)) / 2)
     width, height = min(1.0, np.sqrt(share) * stretch), min(1.0, np.sqrt(share) / stretch)
@@ -41,9 +44,9 @@ def random_crop(area: tuple[float, float], generator: np.random.Generator) -> Bo
 
 
 def squares(width: int, height: int, count: int) -> list[Box]:
-    """The largest square in the middle of a picture, or ``count`` of 3: at both ends of its longer side too.
+    """The largest square in the centre of a picture; with ``count`` 3 also those at both ends of its longer side.
 
-    In a square picture they are equal.
+    In a square picture all three are equal.
     """
     side = min(width, height)
     spare = Box((width - side) / width, (height - side) / height, side / width, side / height)
@@ -51,16 +54,16 @@ def squares(width: int, height: int, count: int) -> list[Box]:
 
 
 def to_pixels(crop: Box, width: int, height: int) -> Box:
-    """The crop of a picture in pixels, rounded to whole ones, at least one."""
+    """The crop of a picture in pixels, rounded to whole pixels, with sides of at least 1."""
     left, top = min(int(crop.x * width + 0.5), width - 1), min(int(crop.y * height + 0.5), height - 1)
     right, bottom = int((crop.x + crop.width) * width + 0.5), int((crop.y + crop.height) * height + 0.5)
     return Box(left, top, max(1, right - left), max(1, bottom - top))
 
 
 def video_box(keypoints_TVC: np.ndarray, width: int | None, height: int | None, margin: float) -> Box:
-    """The box of a clip's stored rgb frames in its source video, in pixels with whole numbers at pixel centres.
+    """The box of a clip's stored rgb frames in its source video, in pixels; integers are pixel centres.
 
-    The frames are crops by ``videos.reading.person_box`` of all keypoints (T, V, 3). That box counts whole pixels, so
+    The frames were cropped by ``videos.reading.person_box`` of all keypoints (T, V, 3). That box is in whole pixels, so
     it begins half a pixel before the centre of its first pixel. Raises ``UnusableClip`` if there is no such box.
     """
     cut = person_box(keypoints_TVC, width, height, margin)
@@ -68,10 +71,10 @@ def video_box(keypoints_TVC: np.ndarray, width: int | None, height: int | None, 
 
 
 def person_square(keypoints_TVC: np.ndarray) -> Box:
-    """The square about all that was found of a person in a clip, with a margin, in pixels (PoseConv3D's PoseCompact).
+    """A square around a person in a clip, in pixels (PoseConv3D's PoseCompact).
 
-    The box of all present points, a quarter longer and wider, then enlarged to a square. It may reach beyond the image.
-    Where nothing was found it is of no matter, and of size 1.
+    It is the bounding box of all present points, enlarged by a quarter and then to a square. It may extend beyond the
+    image. If no point is present, it is the unit square, and no result depends on it.
     """
     points_N2 = keypoints_TVC[present(keypoints_TVC)][:, :2]
     if not len(points_N2):
@@ -83,7 +86,7 @@ def person_square(keypoints_TVC: np.ndarray) -> Box:
 
 
 def keypoints_in_box(keypoints_TVC: np.ndarray, box: Box) -> np.ndarray:
-    """The keypoints with x and y as shares of a box: (0, 0) is its upper left corner, (1, 1) its lower right one."""
+    """The keypoints with x and y in fractions of a box: (0, 0) is its upper left corner, (1, 1) its lower right."""
     placed_TVC = keypoints_TVC.astype(np.float32)
     placed_TVC[..., :2] = (placed_TVC[..., :2] - (box.x, box.y)) / (box.width, box.height)
     placed_TVC[~present(keypoints_TVC)] = 0

@@ -1,4 +1,4 @@
-"""Cross entropy and focal loss of the classes, weighted by how rare they are."""
+"""Cross-entropy and focal loss with class weights."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ from ..networks.paths import per_path
 
 
 class CrossEntropy:
-    """The term ``cross_entropy``; a clip counts as the weight of its class."""
+    """The loss term ``cross_entropy``; each clip has the weight of its class."""
 
     def __init__(self, settings: CrossEntropySettings, counts: Sequence[int], device: torch.device) -> None:
         self._settings = settings
@@ -33,12 +33,12 @@ class CrossEntropy:
 def make(
     settings: CrossEntropySettings, network: nn.Module, counts: Sequence[int], device: torch.device
 ) -> CrossEntropy:
-    """The term for a stream with so many training clips of each class."""
+    """The loss term for a stream; ``counts`` are the numbers of training clips of each class."""
     return CrossEntropy(settings, counts, device)
 
 
 def class_weights(counts: Sequence[int], scheme: str) -> list[float]:
-    """What a clip of each class counts in the loss: 1, or 1 / sqrt(clips of the class + 1) with mean 1."""
+    """The weight of a clip of each class in the loss: 1, or 1 / sqrt(clips of the class + 1), scaled to mean 1."""
     weights = np.ones(len(counts)) if scheme == "none" else 1 / np.sqrt(np.array(counts) + 1)
     return (weights / weights.mean()).tolist()
 
@@ -48,15 +48,16 @@ def total_focal_loss(
 ) -> torch.Tensor:
     """The focal loss -w (1 - p)^gamma log p of logits_BK or logits_PBK in float32, summed over clips and paths.
 
-    Clips that are classified surely count little (arXiv 1708.02002, eq. 5); with ``gamma`` 0 it is the weighted cross
-    entropy. With ``smoothing`` the cross entropy against the smoothed target stands for -w log p, and p is still the
-    true class's. Two paths learn side by side, each from its own logits: the loss of RGBPoseConv3D (arXiv 2104.13586).
+    Clips that are classified with high confidence count little (arXiv 1708.02002, eq. 5). With ``gamma`` 0 it is the
+    weighted cross-entropy. With ``smoothing``, the cross-entropy against the smoothed target replaces -w log p, and p
+    remains the probability of the true class. With several paths, each path has its own loss, as in RGBPoseConv3D
+    (arXiv 2104.13586).
     """
     logits_PBK = per_path(logits).float()
     logits_NK, label_N = logits_PBK.flatten(0, 1), label_B.repeat(len(logits_PBK))
     loss_N = functional.cross_entropy(logits_NK, label_N, weight_K, label_smoothing=smoothing, reduction="none")
     if gamma:
         probability_N = logits_NK.softmax(1).gather(1, label_N[:, None]).squeeze(1)
-        doubt_N = (1 - probability_N).clamp(min=1e-6)  # the slope of a root is endless at 0
+        doubt_N = (1 - probability_N).clamp(min=1e-6)  # for gamma < 1 the gradient is infinite at 0
         loss_N = doubt_N**gamma * loss_N
     return loss_N.sum()

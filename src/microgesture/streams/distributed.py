@@ -1,4 +1,4 @@
-"""One training on several devices: a process for each, which see different clips and add up what they find."""
+"""Training on several devices: one process for each device, each with other clips of a step."""
 
 import warnings
 from collections.abc import Callable, Sequence
@@ -16,15 +16,15 @@ from ..errors import InputError
 from ..machine.resources import Resources
 from .preemption import Stopped, obey_parent_alone, signals_withheld
 
-HOST = "127.0.0.1"  # all processes run on this resources
-PATIENCE = 10  # seconds in which a process that failed has ended
+HOST = "127.0.0.1"  # all processes run on this machine
+PATIENCE = 10  # seconds until a failed process has ended
 
 Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
 class Process:
-    """One of the ``count`` processes that train a network together; often the only one."""
+    """One of the ``count`` processes that train a network together; ``count`` is often 1."""
 
     rank: int
     count: int
@@ -32,25 +32,25 @@ class Process:
 
     @property
     def is_first(self) -> bool:
-        """Whether it is this process that writes and shows things."""
+        """Whether this process writes files and shows progress."""
         return self.rank == 0
 
     def share(self, network: nn.Module) -> nn.Module:
-        """The network, to be called in its place: its gradients become the mean over all processes."""
+        """Wrap the network so that its gradients are averaged over all processes; call the result instead of it."""
         if self.count == 1:
             return network
-        # Kernels of 1 x 1 x 1 have strides that mean nothing, and torch warns of them.
+        # torch warns of the strides of 1 x 1 x 1 kernels, which have no meaning.
         warnings.filterwarnings("ignore", "Grad strides do not match bucket view strides")
         shared = DistributedDataParallel(network)
-        shared.broadcast_buffers = False  # no argument: its name is another one from torch 2.13 on
+        shared.broadcast_buffers = False  # set here because torch 2.13 renames the argument
         return shared
 
     def collecting(self, shared: nn.Module, last: bool) -> AbstractContextManager:
-        """A context for a forward and a backward pass; only after the ``last`` one the processes join gradients."""
+        """A context for a forward and backward pass; only the ``last`` one of a step averages the gradients."""
         return nullcontext() if last or self.count == 1 else shared.no_sync()
 
     def total(self, values: np.ndarray) -> np.ndarray:
-        """The sum over all processes, which wait here for each other; an error if one of them is gone."""
+        """The sum over all processes; each waits here for the others. Raises an error if one of them has ended."""
         if self.count == 1:
             return values
         total = torch.tensor(values)
@@ -58,10 +58,10 @@ class Process:
         return total.numpy()
 
     def agree(self, flags: Callable[[], Sequence[bool]]) -> Callable[[], Sequence[bool]]:
-        """Begin to find out which flags any process has set; what is returned waits for the answer.
+        """Start to combine flags over all processes; the returned function waits for the result and returns it.
 
-        The flags travel between the processes on the CPU while the devices work, so that no device is waited for. A
-        single process looks at its flags when it is asked for the answer.
+        A flag of the result is True if any process has set it. The communication runs on the CPU and does not wait for
+        the devices. A single process evaluates its flags when the returned function is called.
         """
         if self.count == 1:
             return flags
@@ -75,10 +75,10 @@ class Process:
         return wait
 
     def average_buffers(self, network: nn.Module) -> None:
-        """Give all processes the mean of their running statistics, which no gradient carries.
+        """Average the running statistics of a network over all processes.
 
-        Each process has followed its own clips. A running mean is linear in what it saw, so that the mean of them is
-        the one of all clips, and it makes no difference how often it is taken in between.
+        Each process updates them with its own clips. A running mean is linear in its inputs, so the mean over the
+        processes is the running mean of all clips, however often it is averaged in between.
         """
         if self.count == 1:
             return
@@ -89,18 +89,18 @@ class Process:
 
 
 def on_each_device(resources: Resources, work: Callable[..., Result], *arguments: object) -> Result:
-    """Call ``work(process, *arguments)`` on each of the devices at once; returns what it returns in this process.
+    """Call ``work(process, *arguments)`` on all devices in parallel; return the result of this process.
 
-    This process is the first of them. The others are new ones, so ``work`` is a function of a module and the arguments
-    can be pickled. If one fails, all end: an error of this process is raised as it is, one of another process as
-    ``torch.multiprocessing.ProcessRaisedException`` with its traceback. Of the signals that ask for an end only this
-    process hears, which then tells the others.
+    This process is the first one, and the others are started here. ``work`` must therefore be a function of a module,
+    and the arguments must be picklable. If one process fails, all end: an error of this process is raised unchanged, an
+    error of another process as ``torch.multiprocessing.ProcessRaisedException`` with its traceback. Only this process
+    receives SIGTERM and SIGUSR1; it then stops the others.
     """
     device = resources.prepare()
     if resources.devices == 1:
         return work(Process(0, 1, device), *arguments)
     store = distributed.TCPStore(HOST, 0, is_master=True, wait_for_workers=False)
-    resource_tracker.ensure_running()  # starting it lets SIGTERM through again
+    resource_tracker.ensure_running()  # its start unblocks SIGTERM, so it must come before signals_withheld
     with signals_withheld():
         others = multiprocessing.start_processes(
             _work_as_other,
@@ -111,12 +111,12 @@ def on_each_device(resources: Resources, work: Callable[..., Result], *arguments
         )
     try:
         while not store.check([f"started {number + 1}" for number in range(resources.devices - 1)]):
-            others.join(timeout=0.1)  # raises the error of a process that ended before it could be met
+            others.join(timeout=0.1)  # raises the error of a process that ended before it connected
         result = _work_together(0, resources, store, work, arguments)
     except (InputError, Stopped):
         raise
     except Exception:
-        others.join(timeout=PATIENCE)  # raises the error of another process, if this one only missed that
+        others.join(timeout=PATIENCE)  # raises the error of another process if that is the cause
         raise
     else:
         while not others.join():

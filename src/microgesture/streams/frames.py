@@ -1,4 +1,4 @@
-"""Which frames of a clip a network sees: at random in training, at fixed places in testing."""
+"""Sampling of frames: random in training, at fixed positions in testing."""
 
 import numpy as np
 
@@ -6,8 +6,8 @@ import numpy as np
 def uniform_frames(n_frames: int, length: int, generator: np.random.Generator) -> np.ndarray:
     """``length`` random frames spread over a clip, in order, int (length,) (PoseConv3D's UniformSampleFrames).
 
-    A clip of at least 2 ``length`` frames is cut into equal parts and gives a random frame of each; one of at least
-    ``length`` skips frames at random places; a shorter one starts anywhere and begins again at its end.
+    A clip of at least 2 ``length`` frames is divided into ``length`` equal parts, with one random frame from each. In a
+    clip of at least ``length`` frames, random frames are skipped. A shorter clip is repeated from a random start.
     """
     steps = np.arange(length)
     if n_frames < length:
@@ -21,7 +21,7 @@ def uniform_frames(n_frames: int, length: int, generator: np.random.Generator) -
 
 
 def uniform_views(n_frames: int, length: int, views: int) -> list[np.ndarray]:
-    """``views`` fixed samplings by the rules of ``uniform_frames``, at evenly spread phases; some may be equal."""
+    """``views`` fixed samplings like ``uniform_frames``, at evenly spaced phases; some may be equal."""
     phases = (np.arange(views) + 0.5) / views
     steps = np.arange(length)
     if n_frames < length:
@@ -30,16 +30,16 @@ def uniform_views(n_frames: int, length: int, views: int) -> list[np.ndarray]:
 
 
 def interval_frames(n_frames: int, length: int, interval: int, generator: np.random.Generator) -> np.ndarray:
-    """``length`` frames ``interval`` apart from a random start, int (length,); a short clip begins again at its end."""
+    """``length`` frames, ``interval`` apart, from a random start, int (length,); a short clip is repeated."""
     start = generator.integers(max(n_frames - _span(length, interval), 0) + 1)
     return (start + interval * np.arange(length)) % n_frames
 
 
 def interval_views(n_frames: int, length: int, interval: int, views: int) -> list[np.ndarray]:
-    """``views`` samplings like ``interval_frames``, their starts evenly spread over the clip; some may be equal.
+    """``views`` samplings like ``interval_frames``, with starts evenly spaced over the clip; some may be equal.
 
-    As in the tests of Video Swin (open-mmlab/mmaction2's SampleFrames); all are equal where the clip is no longer than
-    what one of them spans.
+    This is the testing of Video Swin (open-mmlab/mmaction2's SampleFrames). If the clip is not longer than one
+    sampling, all are equal.
     """
     last = max(n_frames - _span(length, interval), 0)
     starts = [last // 2] if views == 1 else np.linspace(0, last, views).round().astype(int)

@@ -1,4 +1,4 @@
-"""One example for a fused network: what each of its branches is shown of a clip, side by side."""
+"""Samples of a fused network: the samples of its two branches for the same clip."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -13,12 +13,12 @@ from .samples import ClipDataset, Examples, Key, Sample
 
 
 class FusedSample(NamedTuple):
-    """What a fused network is shown of a clip.
+    """A sample of a clip for a fused network.
 
-    ``samples`` and ``moments`` have an entry for each branch: a ``Sample``, which is mirrored as ``mirror`` says and
-    not as it says itself, and where in the clip each of its frames lies, float32 (T,), from 0 to 1. Moments are -1 for
-    frames that an earlier one is equal to, and all are -1 where the clip lacks the input. The other fields are those of
-    a ``Sample``.
+    ``samples`` and ``moments`` have one entry for each branch. ``samples`` are of type ``Sample``; their own ``mirror``
+    is ignored, and the ``mirror`` of this tuple applies to both. ``moments`` are the positions of the frames in the
+    clip, float32 (T,), from 0 to 1. A moment is -1 if the frame repeats an earlier one, and all are -1 if the clip
+    lacks the input. The other fields are as in ``Sample``.
     """
 
     samples: tuple[Sample, ...]
@@ -30,12 +30,12 @@ class FusedSample(NamedTuple):
 
 
 class FusedDataset(Examples):
-    """The clips of a fused stream, drawn as ``FusedSample``: ``dataset[row, draw]``.
+    """The clips of a fused stream: ``dataset[row, draw]`` is a ``FusedSample``.
 
-    It holds a ``ClipDataset`` for each branch, whose arguments these are. A clip that lacks one input is shown by the
-    other alone; ``left_out`` names those that lack both. In training both branches draw the frames and the part of the
-    picture from generators that start alike, so that equal recipes show the same. In testing the views of a clip are
-    those of both, side by side in their order.
+    The arguments are those of ``ClipDataset``, of which there is one for each branch. If a clip lacks one input, only
+    the other is used; ``left_out`` contains the clips that lack both. In training the random generators of both
+    branches start with the same seed, so that equal recipes give the same frames and crops. In testing, the views of
+    both branches are paired in order.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class FusedDataset(Examples):
 
     @property
     def views(self) -> int:
-        """How many views of testing each clip has, equal ones counted as often as they occur."""
+        """The number of test views of each clip, including repeated ones."""
         return max(branch.views for branch in self._branches)
 
     def __getitem__(self, key: Key) -> FusedSample:
@@ -79,14 +79,14 @@ class FusedDataset(Examples):
         return FusedSample(tuple(samples), tuple(moments), mirrors[0], self.labels[row], row, times)
 
     def _shown(self, row: int, draw: int) -> tuple[tuple[Key | None, ...], int]:
-        """What each branch shows, None where the clip lacks its input, and how many views of testing are like that."""
+        """The key of each branch, None if the clip lacks its input, and the number of equal test views."""
         if self._training:
             rows = [rows.get(self.clip_ids[row]) for rows in self._rows]
             return tuple(None if of_branch is None else (of_branch, draw) for of_branch in rows), 1
         return list(self._test_views(row).items())[draw]
 
     def _test_views(self, row: int) -> Counter[tuple[Key | None, ...]]:
-        """The distinct views of testing, and how often each occurs."""
+        """The distinct test views, and how often each occurs."""
         listed = []
         for branch, rows in zip(self._branches, self._rows, strict=True):
             of_branch = rows.get(self.clip_ids[row])
@@ -101,5 +101,5 @@ Dataset = ClipDataset | FusedDataset
 def open_dataset(
     table: pd.DataFrame, shards: Mapping[str, Sequence[Path]], step: TrainStep, **options: bool | float
 ) -> Dataset:
-    """The clips of a stream, fused or not; the options are those of ``ClipDataset``."""
+    """The clips of a stream, fused or not; ``options`` are those of ``ClipDataset``."""
     return (FusedDataset if step.branches else ClipDataset)(table, shards, step, **options)

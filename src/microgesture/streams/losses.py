@@ -1,4 +1,4 @@
-"""The loss of training: a weighted sum of terms, each declared in ``config.losses.LOSSES``."""
+"""The training loss: a weighted sum of terms, which ``config.losses.LOSSES`` declares."""
 
 from collections.abc import Callable, Sequence
 from importlib import import_module
@@ -14,27 +14,27 @@ from ..config.recipes import Recipe
 class Term(Protocol):
     """One term of the loss.
 
-    A step's term is the sum of ``total`` over its micro-batches divided by ``size`` of the whole step, so that it does
-    not depend on how the step is split.
+    The term of a step is the sum of ``total`` over its micro-batches, divided by ``size`` of the whole step. So it does
+    not depend on the number of micro-batches.
     """
 
     def total(self, logits: torch.Tensor, label_B: torch.Tensor) -> torch.Tensor:
-        """The term of logits_BK or logits_PBK, summed over the clips of a micro-batch, a float32 scalar."""
+        """The term for logits_BK or logits_PBK, summed over the clips of a micro-batch, as a float32 scalar."""
 
     def size(self, labels_N: np.ndarray) -> float:
-        """What the totals of a step with these labels are divided by: the number of its clips, or of their weights."""
+        """The divisor for a step with these labels: the number of its clips, or the sum of their weights."""
 
 
 class Loss:
-    """The weighted sum of some terms."""
+    """The weighted sum of loss terms."""
 
     def __init__(self, terms: Sequence[tuple[float, Term]]) -> None:
         self._terms = terms
 
     def of_step(self, labels_N: np.ndarray) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:
-        """A function of the logits and labels of one micro-batch: its part of the mean loss of the step.
+        """A function of the logits and labels of one micro-batch that returns its part of the mean loss of the step.
 
-        ``labels_N`` are the labels of all clips of the step, on all devices; the parts add up to the step's loss.
+        ``labels_N`` are the labels of all clips of the step, on all devices. The parts sum to the loss of the step.
         """
         shares = [(weight, term, term.size(labels_N)) for weight, term in self._terms]
 
@@ -46,7 +46,7 @@ class Loss:
 
 
 def make_loss(recipe: Recipe, network: nn.Module, counts: Sequence[int], device: torch.device) -> Loss:
-    """The loss that a recipe asks for; ``counts`` are the training clips of each class.
+    """The loss of a recipe; ``counts`` are the numbers of training clips of each class.
 
     Raises ``ValueError`` if a term does not fit the network.
     """

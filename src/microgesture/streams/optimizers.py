@@ -8,9 +8,9 @@ from .weights import is_branch, is_head
 
 
 def make_optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
-    """The recipe's optimizer, its ``param_groups`` by ``scale`` of the learning rate and by weight decay.
+    """The recipe's optimizer; parameters are grouped by ``scale`` of the learning rate and by weight decay.
 
-    Norms, biases (all that has one dimension) and position tables are not decayed, as in Video Swin.
+    Norms and biases (all parameters with one dimension) and position tables have no weight decay, as in Video Swin.
     """
     groups: dict[tuple[float, float], list[nn.Parameter]] = {}
     for name, parameter in network.named_parameters():

@@ -1,4 +1,4 @@
-"""Which clips each step of an epoch shows: the order of the clips and their division into batches."""
+"""The order of the clips in an epoch, and its division into batches."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -11,10 +11,10 @@ from .samples import Key
 
 
 def epoch_batches(labels: Sequence[int], recipe: Recipe, seed: int, epoch: int) -> list[list[Key]]:
-    """The clips of each step of an epoch, which are known by their labels: ``repeats`` rounds, each in another order.
+    """The keys of each step of an epoch: ``repeats`` rounds over the clips, each in another random order.
 
-    A round shows every clip once, or with ``sampling`` balanced as many clips, as many of each class. No clip is shown
-    twice under the same number.
+    A round contains every clip once. With ``sampling`` balanced it contains the same number of clips in total, and of
+    each class the same number. ``labels`` has the label of each row. No key occurs twice in a training.
     """
     keys = []
     for draw in range(epoch * recipe.repeats, (epoch + 1) * recipe.repeats):
@@ -30,9 +30,9 @@ def epoch_batches(labels: Sequence[int], recipe: Recipe, seed: int, epoch: int) 
 
 
 def balanced_order(labels: Sequence[int], generator: np.random.Generator) -> list[int]:
-    """As many rows as there are labels, in random order, as many of each label: the numbers differ by 1 at most.
+    """``len(labels)`` rows in random order, the same number of each label up to a difference of 1.
 
-    A row comes again only when all others of its label have come as often.
+    A row is repeated only after all other rows of its label have occurred as often.
     """
     known = generator.permutation(np.unique(labels))
     order = []
@@ -45,14 +45,14 @@ def balanced_order(labels: Sequence[int], generator: np.random.Generator) -> lis
 
 
 def in_batches(keys: Sequence[Key], size: int) -> list[list[Key]]:
-    """The keys in order, in as few batches of at most ``size`` as possible, all as equal in length as possible.
+    """Divide keys, in order, into as few batches of at most ``size`` as possible, of lengths as equal as possible.
 
-    Equal, so that no batch is too small for batch normalisation, or for the fast convolutions of a CPU.
+    With equal lengths, no batch is too small for batch normalisation, or for the fast convolutions of a CPU.
     """
     return in_parts(keys, -(-len(keys) // size))
 
 
 def in_parts(keys: Sequence[Key], count: int) -> list[list[Key]]:
-    """The keys in order in ``count`` parts, as equal in length as possible."""
+    """Divide keys, in order, into ``count`` parts of lengths as equal as possible."""
     edges = [len(keys) * part // count for part in range(count + 1)] if count else [0]
     return [list(keys[start:stop]) for start, stop in pairwise(edges)]

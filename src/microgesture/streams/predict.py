@@ -1,4 +1,4 @@
-"""Scores of a trained stream for the clips of a split, or of a fold."""
+"""Predictions of a trained stream for the clips of a split or of a fold."""
 
 import logging
 import math
@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 Shards = Mapping[str, Sequence[Path]]
 Build = Callable[..., nn.Module]  # networks.build
 
-EVEN = 8  # batches are multiples of it, so that threads share them evenly and every place in one is alike
+EVEN = 8  # batch sizes are multiples of it: threads get equal parts, and all positions in a batch give equal results
 
 
 @torch.no_grad()
@@ -47,12 +47,12 @@ def log_probabilities(
     title: str | None = None,
     loaded: Iterator[Sample | FusedSample] | None = None,
 ) -> np.ndarray:
-    """The log of the mean probability over a clip's views and a network's paths, float32 (N, K).
+    """The log of the mean probability over the views of a clip and the paths of a network, float32 (N, K).
 
-    Of the clips in the rows ``only``, in that order, or of all. With ``both_sides`` each view is also seen in a mirror.
-    Equal views are seen once and counted as often as they occur, which gives the same bits as seeing each: all batches
-    are of one size, and the sums are exact. ``title`` names a progress bar; None shows nothing. ``loaded`` gives the
-    ``test_batches`` of these clips next, if something loads them already.
+    ``only`` are the rows of the clips, in this order (default: all clips). With ``both_sides`` each view is also
+    mirrored. Equal views are computed once and counted as often as they occur. The result is the same to the bit,
+    because all batches have the same size and the sums are exact. ``title`` is that of a progress bar, None shows none.
+    ``loaded`` is an iterator that gives the ``test_batches`` of these clips next; by default they are loaded here.
     """
     network.eval()
     recipe = step.recipe.in_testing()
@@ -80,9 +80,9 @@ def log_probabilities(
 
 
 def exact_mean(values_VSK: np.ndarray, times_V: np.ndarray) -> np.ndarray:
-    """The mean over V and S of float32 values, the v-th counted ``times_V[v]`` times, float64 (K,).
+    """The mean of float32 values over V and S, with the v-th counted ``times_V[v]`` times, float64 (K,).
 
-    It is rounded only at its end: neither the order nor one value in place of several equal ones changes a bit.
+    Only the final result is rounded, so neither the order of the values nor ``times_V`` in place of copies matters.
     """
     counted_VSK = values_VSK.astype(np.float64) * times_V[:, None, None]
     total_K = [math.fsum(column) for column in counted_VSK.reshape(-1, values_VSK.shape[-1]).T]
@@ -98,10 +98,10 @@ def predict(
     outputs: dict[str, Path],
     resources: Resources,
 ) -> None:
-    """Score the usable clips of each split in ``outputs`` with the weights in ``model`` and write their logits.
+    """Write the log-probabilities of the usable clips of each split in ``outputs``, with the weights in ``model``.
 
-    The logits are the log of the probability averaged over views (and both sides, where the recipe says so). A clip
-    that lacks an input gets its reason instead. Raises ``InputError`` if the weights belong to other classes or inputs.
+    The probabilities are averaged over views, and over mirrored views if the recipe sets it. A clip that lacks an input
+    gets a reason instead. Raises ``InputError`` if the weights belong to other classes or inputs.
     """
     device = resources.prepare()
     network = trained(model, step, build, clips.classes).to(device)
@@ -120,9 +120,9 @@ def predict_fold(
     output: Path,
     resources: Resources,
 ) -> None:
-    """Score the labelled clips of the people in one of ``step.folds`` folds with weights trained without them.
+    """Write the log-probabilities of the labelled clips of one fold, with weights that were trained without its people.
 
-    Otherwise as ``predict``.
+    Otherwise it works as ``predict``.
     """
     device = resources.prepare()
     network = trained(model, step, build, clips.classes).to(device)
@@ -132,7 +132,7 @@ def predict_fold(
 
 
 def trained(model: Path, step: TrainStep, build: Build, classes: Sequence[str]) -> nn.Module:
-    """The network of a stream with its weights; ``InputError`` if they belong to other classes or inputs."""
+    """The network of a stream with its weights; raises ``InputError`` if they belong to other classes or inputs."""
     state, about = load_weights(model)
     if about is None or about.classes != tuple(classes) or about.inputs != step.inputs:
         inputs = " and ".join(step.inputs)
@@ -159,7 +159,7 @@ def _score(
     output: Path,
     part: str,
 ) -> None:
-    """Write the scores of the clips of a table; ``part`` says in the log which they are."""
+    """Write the scores of the clips of a table; ``part`` is its name in the log."""
     dataset = open_dataset(
         table,
         shards,
@@ -180,7 +180,7 @@ def _score(
 
 
 def test_batches(dataset: Dataset, step: TrainStep, keys: Sequence[Key]) -> list[list[Key]]:
-    """The batches in which ``log_probabilities`` shows these keys to a network."""
+    """The batches in which ``log_probabilities`` processes these keys."""
     recipe = step.recipe.in_testing()
     if not keys:
         return []
@@ -188,10 +188,10 @@ def test_batches(dataset: Dataset, step: TrainStep, keys: Sequence[Key]) -> list
 
 
 def full_batches(keys: Sequence[Key], views: int, most: int) -> list[list[Key]]:
-    """The keys in order in batches of one size, the last filled up with its last key.
+    """Divide keys, in order, into batches of one size; the last batch is filled up with its last key.
 
-    The size follows from ``views``, how many keys there would be if none had been left out as equal to another, for
-    the arithmetic of a network may depend on the size of its batches.
+    The size depends on ``views``, the number of keys including repeated ones, because the rounding errors of a network
+    may depend on the batch size.
     """
     size = -(-min(most, views) // EVEN) * EVEN
     filled = [*keys, *keys[-1:] * (-len(keys) % size)]

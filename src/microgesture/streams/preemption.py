@@ -1,4 +1,4 @@
-"""Being told to stop: a training that the system wants off its machine saves its state and ends."""
+"""Preemption: on SIGTERM or SIGUSR1 a training saves its state and ends."""
 
 import os
 import signal
@@ -7,35 +7,35 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-SIGNALS = (signal.SIGTERM, signal.SIGUSR1)  # what clusters send some time before they kill
-EXIT_STATUS = os.EX_TEMPFAIL  # as sysexits.h has it: not now, try again
+SIGNALS = (signal.SIGTERM, signal.SIGUSR1)  # clusters send one of these some time before they kill a job
+EXIT_STATUS = os.EX_TEMPFAIL  # temporary failure, see sysexits.h
 
 
 class Stopped(Exception):
-    """Work was saved and ended early because that was requested; the message says how far it is."""
+    """The state was saved and the work ended early on request; the message contains the progress."""
 
 
 class StopRequest:
-    """Whether this process was told to stop, and by which signal; those who work look at it between their steps."""
+    """A request to stop, and the signal that made it; training checks it between steps."""
 
     def __init__(self) -> None:
         self.signal: signal.Signals | None = None
 
     @property
     def is_made(self) -> bool:
-        """Whether a signal has come."""
+        """Whether a signal was received."""
         return self.signal is not None
 
     def receive(self, number: int, _frame: FrameType | None = None) -> None:
-        """Note a signal; made to be its handler."""
+        """Store the signal; this is a signal handler."""
         self.signal = signal.Signals(number)
 
 
 @contextmanager
 def stop_on_signals() -> Iterator[StopRequest]:
-    """A request that SIGTERM and SIGUSR1 make while the block runs, in place of what they did before.
+    """Turn SIGTERM and SIGUSR1 into a ``StopRequest`` while the block runs; previous handlers are restored after it.
 
-    Only the main thread can be told so; in any other the request is never made.
+    This works in the main thread only; in any other thread no request is ever made.
     """
     request = StopRequest()
     if threading.current_thread() is not threading.main_thread():
@@ -51,10 +51,10 @@ def stop_on_signals() -> Iterator[StopRequest]:
 
 @contextmanager
 def signals_withheld() -> Iterator[None]:
-    """Processes that are started in the block are not reached by SIGTERM and SIGUSR1: they ``obey_parent_alone``.
+    """Block SIGTERM and SIGUSR1 for processes that are started in the block; they call ``obey_parent_alone``.
 
-    A cluster signals all processes of a job. Were those that help to end by that, the one that is to save its state
-    could not finish its step.
+    A cluster sends these signals to all processes of a job. If the helper processes ended, the main process could not
+    finish its step and save its state.
     """
     before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     try:
@@ -64,9 +64,9 @@ def signals_withheld() -> Iterator[None]:
 
 
 def obey_parent_alone(_number: int = 0) -> None:
-    """End this process, which was started with ``signals_withheld``, when its parent sends SIGTERM, and by no other's.
+    """End this process on signals from its parent only; it must have been started with ``signals_withheld``.
 
-    The argument is for callers that number the processes they start.
+    The argument is ignored; it is for callers that pass the number of the process.
     """
     parent = os.getppid()
 

@@ -1,4 +1,4 @@
-"""One example for a network: some frames of a clip, and the same part of each, for every input."""
+"""Samples of a network: frames of a clip, all with the same crop, for every input."""
 
 import hashlib
 import math
@@ -31,18 +31,21 @@ from .frames import interval_frames, interval_views, uniform_frames, uniform_vie
 
 _AS_IT_IS = (np.float32(1), np.float32(1))  # brightness and contrast
 
-Key = tuple[int, int]  # row of a clip in a data set, and which showing or view of it
+Key = tuple[int, int]  # row of a clip in a data set; number of the draw in training, or of the view in testing
 
 
 class Sample(NamedTuple):
-    """What a network is shown of a clip, before it is mirrored, normalised or rendered on the device.
+    """A sample of a clip, before it is mirrored, normalised or rendered on the device.
 
-    ``data`` has an array for each input. For joint and limb it is float32 keypoints (T, V, 3), x y in [0, 1] over the
-    crop (outside it beyond), missing (0, 0, 0); for a skeleton and what is made of it float32 points (T, V, 3) as
-    ``points.normalise`` gives them, (T, V, 4) in space; for images (T, size, size, channels) as stored; for vectors
-    float32 (T, size, size, 2), u v in fractions of the crop's width and height.
-    ``label`` is -1 where unknown, ``row`` the clip's position in the data set, ``times`` how many of the clip's views
-    of testing this one stands for.
+    ``data`` has one array for each input:
+
+    * joint and limb: float32 keypoints (T, V, 3); x and y are in [0, 1] inside the crop; missing points are (0, 0, 0);
+    * a skeleton or a modality made from it: float32 points (T, V, 3), or (T, V, 4) in 3-D, see ``points.normalise``;
+    * images: (T, size, size, channels) as stored;
+    * vectors: float32 (T, size, size, 2), u and v in fractions of the crop's width and height.
+
+    ``label`` is -1 if unknown, ``row`` is the position of the clip in the data set, and ``times`` is the number of
+    equal test views of the clip that this one represents.
     """
 
     data: tuple[np.ndarray, ...]
@@ -55,9 +58,9 @@ class Sample(NamedTuple):
 
 
 class View(NamedTuple):
-    """Frames (T,) of a clip, the crop of each as shares of the picture, and how many views of testing are like that.
+    """Frames (T,) of a clip, their crop in fractions of the picture, and the number of equal test views.
 
-    A skeleton is also seen between two frames.
+    For a skeleton, the frames may be fractional: its points are interpolated in time.
     """
 
     frames: np.ndarray
@@ -66,12 +69,12 @@ class View(NamedTuple):
 
 
 def random_generator(seed: int, draw: int, clip_id: str) -> np.random.Generator:
-    """The generator of all that is random about one showing of one clip, whatever the order or the worker."""
+    """The random generator for one draw of one clip; it depends neither on the order nor on the worker process."""
     return np.random.default_rng([seed, draw, int(hashlib.sha256(clip_id.encode()).hexdigest()[:16], 16)])
 
 
 class Examples:
-    """Clips that can be shown in several ways: those of a ``table`` that are not in ``left_out``, which tells why."""
+    """The clips of a ``table`` that are not in ``left_out``, which gives the reason for each clip that is left out."""
 
     def __init__(self, table: pd.DataFrame, left_out: dict[str, str]) -> None:
         self.left_out = left_out
@@ -83,28 +86,28 @@ class Examples:
         return len(self.clip_ids)
 
     def test_keys(self, rows: Iterable[int] | None = None) -> list[Key]:
-        """Every distinct view of these clips (all by default), as (row, draw), clip by clip."""
+        """The keys (row, draw) of every distinct view of these clips (default: all), clip by clip."""
         rows = range(len(self)) if rows is None else rows
         return [(row, draw) for row in rows for draw in range(len(self._test_views(row)))]
 
     def _test_views(self, row: int) -> Collection:
-        """The distinct views of testing of a clip."""
+        """The distinct test views of a clip."""
         raise NotImplementedError
 
 
 class ClipDataset(Examples):
-    """The clips of a stream, drawn as ``Sample``: ``dataset[row, draw]``.
+    """The clips of a stream: ``dataset[row, draw]`` is a ``Sample``.
 
-    ``shards`` are the files of each kind that the step's inputs are made of. All inputs of a clip show the same frames
-    and the same part of the picture, mirrored together; beside ``heatmap_frames`` heatmaps a video shows ``frames`` of
-    the same frames, evenly spaced, from the first.
+    ``shards`` are the shard files of each modality that the inputs of the step are made from. All inputs of a clip have
+    the same frames and the same crop and are mirrored together. If there are ``heatmap_frames`` heatmaps, the video has
+    ``frames`` of the same frames, evenly spaced, starting with the first.
 
-    In training, ``draw`` numbers the showings of a clip and decides on its frames, crop and mirroring, together with
-    the seed and the clip's id. In testing it numbers the distinct ones of ``num_clips`` fixed samplings and
-    ``num_crops`` squares of a video, and nothing is random. ``left_out`` names the clips of ``table`` that lack an
-    input, and why.
-    ``workers`` processes are to read the clips; without any, clips that all together take at most ``memory`` GiB are
-    read once and kept. Raises ``InputError`` if a clip is in none of the shards.
+    In training, ``draw``, the seed and the clip's id determine the frames, the crop and the mirroring. In testing,
+    nothing is random, and ``draw`` is the number of a distinct view; the views combine ``num_clips`` fixed samplings
+    with ``num_crops`` squares of a video. ``left_out`` has the clips of ``table`` that lack an input, with the reason.
+
+    ``workers`` is the number of processes that read the clips. With 0, the clips are read once and kept in memory if
+    they need at most ``memory`` GiB in total. Raises ``InputError`` if a clip is in none of the shards.
     """
 
     def __init__(
@@ -122,14 +125,14 @@ class ClipDataset(Examples):
         kinds = list(dict.fromkeys(store(modality) for modality in step.inputs))
         if missing := [kind for kind in kinds if kind not in shards]:
             raise InputError(
-                f"stream '{step.stream}' is made of {', '.join(kinds)}, but no shards of {missing[0]} came"
+                f"stream '{step.stream}' needs {', '.join(kinds)}, but there are no shards of {missing[0]}"
             )
         self._stores = {kind: _Store(kind, shards[kind], table.clip_id) for kind in kinds}
         self._inputs, self._seed, self._margin = step.inputs, step.seed, step.margin
         self._selection = selection_named(step.selection) if step.selection else None
         self._recipe = step.recipe if training else step.recipe.in_testing()
         self._training, self._num_clips, self.workers = training, num_clips, workers
-        # The first video sets the pixels that a crop is rounded to; heatmaps alone have none.
+        # A crop is rounded to the pixels of the first video. Without a video it is not rounded.
         self._video = next((self._stores[store(modality)] for modality in step.inputs if modality in VIDEOS), None)
         self._num_crops = num_crops if self._video else 1
         self._lit = any(MODALITIES[store(modality)].lit for modality in step.inputs)
@@ -144,17 +147,17 @@ class ClipDataset(Examples):
 
     @property
     def views(self) -> int:
-        """How many views of testing each clip has, equal ones counted as often as they occur."""
+        """The number of test views of each clip, including repeated ones."""
         return self._num_clips * self._num_crops
 
     def test_draws(self, row: int) -> list[int]:
-        """Which distinct view of testing each sampling of a clip is, for one square of its pictures after the other."""
+        """The number of the distinct test view for each of the ``views`` of a clip, sampling by sampling."""
         every = self._every_test_view(row)
         number = {pair: draw for draw, pair in enumerate(dict.fromkeys(every))}
         return [number[pair] for pair in every]
 
     def moments(self, key: Key) -> np.ndarray:
-        """Where in its clip each frame of a sample lies, float32 (T,), from 0 to 1; -1 if an earlier one is equal."""
+        """The position of each frame in its clip, float32 (T,), from 0 to 1; -1 if the frame repeats an earlier one."""
         view, _ = self._view(*key)
         moments_T = np.full(len(view.frames), -1, np.float32)
         frames, first = np.unique(view.frames, return_index=True)
@@ -162,7 +165,7 @@ class ClipDataset(Examples):
         return moments_T
 
     def blank(self) -> Sample:
-        """What stands for a clip that lacks the inputs: zeros in the shapes of any other's, of row 0 and label -1."""
+        """A placeholder for a clip that lacks the inputs: zeros of the usual shapes, with row 0 and label -1."""
         return Sample(tuple(map(self._zeros, self._inputs)), False, *_AS_IT_IS, -1, 0, 1)
 
     def __getitem__(self, key: Key) -> Sample:
@@ -170,7 +173,7 @@ class ClipDataset(Examples):
         recipe = self._recipe
         view, generator = self._view(row, draw)
         if self._video:
-            # The keypoints follow the pixels that the video is cut at.
+            # The keypoints use the crop after rounding to the pixels of the video.
             height, width = self._video.shape(self.clip_ids[row])[1:3]
             left, top, across, down = to_pixels(view.crop, width, height)
             view = view._replace(crop=Box(left / width, top / height, across / width, down / height))
@@ -183,7 +186,7 @@ class ClipDataset(Examples):
         return Sample(data, mirror, brightness, contrast, self.labels[row], row, view.times)
 
     def _view(self, row: int, draw: int) -> tuple[View, np.random.Generator | None]:
-        """A view and, in training, the generator of what else is random about it."""
+        """A view and, in training, the random generator for everything else about the sample."""
         if not self._training:
             return self._test_views(row)[draw], None
         generator = random_generator(self._seed, draw, self.clip_ids[row])
@@ -227,7 +230,7 @@ class ClipDataset(Examples):
         return vectors_THWC / np.float32((seen.unit * box.width, seen.unit * box.height))
 
     def _reason(self, clip: tuple) -> str | None:
-        """Why a clip (its row of the table) lacks an input; None if it has all."""
+        """Why a clip (a row of the table) lacks an input; None if it has all inputs."""
         reasons = [held.reason(clip.clip_id) for held in self._stores.values()]
         if any(reasons):
             return next(reason for reason in reasons if reason)
@@ -243,7 +246,7 @@ class ClipDataset(Examples):
 
     @property
     def _length(self) -> int:
-        """Frames of the input that sees most of them."""
+        """The number of frames of the input with the most frames."""
         recipe = self._recipe
         return recipe.heatmap_frames or recipe.frames if len(self._inputs) > 1 else recipe.frames
 
@@ -284,7 +287,7 @@ class ClipDataset(Examples):
 
 
 class _Store:
-    """The shards of one kind: whichever holds a clip gives its frames, and ``kept`` those that have been read."""
+    """The shards of one modality, read by clip id; ``kept`` are the clips that stay in memory, None to keep none."""
 
     def __init__(self, kind: str, paths: Sequence[Path], clip_ids: Iterable[str]) -> None:
         self._bytes = np.dtype(MODALITIES[kind].dtype).itemsize
@@ -293,7 +296,7 @@ class _Store:
         if missing := [clip_id for clip_id in clip_ids if clip_id not in self._holder]:
             raise InputError(
                 f"clip {missing[0]} ({len(missing)} such clips) is in none of the shards "
-                f"{', '.join(str(path) for path in paths)}; they are older than the clips table, make them again"
+                f"{', '.join(str(path) for path in paths)}: they are older than the clips table; delete them, run again"
             )
 
     def reason(self, clip_id: str) -> str | None:

@@ -1,4 +1,4 @@
-"""The Orthogonal Semantic Embedding Loss: how far a clip's features are from the fixed anchor of its class."""
+"""The Orthogonal Semantic Embedding Loss: the distance of a clip's features to the fixed anchor of its class."""
 
 from collections.abc import Sequence
 
@@ -12,39 +12,40 @@ from ..config.losses import SemanticSettings
 def make(
     settings: SemanticSettings, network: nn.Module, counts: Sequence[int], device: torch.device
 ) -> "SemanticAnchors":
-    """The term for a network; raises ``ValueError`` if it has fewer features than classes."""
+    """The loss term for a network; raises ``ValueError`` if it has fewer features than classes."""
     return SemanticAnchors(network, device)
 
 
 def orthogonal_anchors(classes: int, features: int, seed: int = 0) -> torch.Tensor:
-    """Fixed anchors_KD of the classes, float32: rows of length 1, each at right angles to all others.
+    """Fixed anchors_KD of the classes, float32, with orthonormal rows.
 
-    From the QR decomposition of a random normal matrix, the same for the same seed. Raises ``ValueError`` if there are
-    more classes than features, which leaves no room for as many right angles.
+    They are computed by the QR decomposition of a random normal matrix and depend on the seed only. Raises
+    ``ValueError`` if there are more classes than features, since K orthogonal rows need D >= K.
     """
     if classes > features:
         raise ValueError(
-            f"{classes} classes need at least as many features for orthogonal anchors, not {features}; let the network "
-            "be wider, or set semantic_weight: 0"
+            f"{classes} classes need at least as many features for orthogonal anchors, not {features}; use a wider "
+            "network, or set semantic_weight: 0"
         )
     random_DK = torch.randn(features, classes, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
     return torch.linalg.qr(random_DK).Q.T.float().contiguous()
 
 
 def total_semantic_loss(features_BD: torch.Tensor, label_B: torch.Tensor, anchors_KD: torch.Tensor) -> torch.Tensor:
-    """Mean squared distance of the features to their class's anchor, over features and summed over clips.
+    """Squared distance of the features to the anchor of their class: mean over features, sum over clips.
 
-    The Orthogonal Semantic Embedding Loss of the fourth place of MiGA 2026, eq. 1. An anchor's entries are about
-    1 / sqrt(D), so that a clip's loss is about 1 / D for features of 0: its weight should be of the size of D.
+    This is the Orthogonal Semantic Embedding Loss of the fourth-placed method of MiGA 2026, eq. 1. The entries of an
+    anchor are about 1 / sqrt(D), so the loss of a clip with features of 0 is about 1 / D. A weight of about D is
+    therefore reasonable.
     """
     return (features_BD.float() - anchors_KD[label_B]).square().mean(1).sum()
 
 
 class SemanticAnchors:
-    """The anchors of a network's classes, and the features that the network showed its classifier last.
+    """The anchors of the classes, and the features of the network's latest forward pass.
 
-    A classifier ends in dropout and a linear layer; its features are what comes to the dropout. Raises ``ValueError``
-    if there are more classes than features.
+    The classifier must end in dropout and a linear layer; the features are the input of the dropout. Raises
+    ``ValueError`` if there are more classes than features.
     """
 
     def __init__(self, network: nn.Module, device: torch.device) -> None:
@@ -56,7 +57,7 @@ class SemanticAnchors:
         (self._features_BD,) = arguments
 
     def total(self, logits: torch.Tensor, label_B: torch.Tensor) -> torch.Tensor:
-        """``total_semantic_loss`` of the clips that these logits were computed of just now."""
+        """``total_semantic_loss`` of the clips of the latest forward pass, which must be that of these logits."""
         return total_semantic_loss(self._features_BD, label_B, self.anchors_KD)
 
     def size(self, labels_N: np.ndarray) -> int:

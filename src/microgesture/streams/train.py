@@ -1,7 +1,7 @@
-"""Training of one stream, in the order things happen: data, network, start weights, optimizer, steps, checkpoints.
+"""Training of one stream, in execution order: data, network, initial weights, optimizer, steps, checkpoints.
 
-The inputs are rendered and augmented in ``augment``, the losses are in ``losses``, and several devices meet in
-``distributed``; everything else about a step is here.
+``augment`` renders and augments the inputs, ``losses`` defines the losses, and ``distributed`` connects the devices.
+Everything else about a training step is in this file.
 """
 
 import logging
@@ -42,7 +42,7 @@ from .weights import About, save_weights, start_from, start_from_file
 
 log = logging.getLogger(__name__)
 
-SAVE_SECONDS = 600.0  # a kill costs this much of training at most
+SAVE_SECONDS = 600.0  # between two saved states: a killed job loses at most this much
 WARMUP_START = 0.1  # of the learning rate
 DECAY = 0.1  # of the learning rate, after each of the recipe's decay_epochs
 
@@ -64,14 +64,17 @@ def train(
     save_seconds: float = SAVE_SECONDS,
     stop: StopRequest | None = None,
 ) -> None:
-    """Train a stream on the labelled clips of ``train``; write its weights and a card about them.
+    """Train a stream on the labelled clips of split train; write its weights and a card about them.
 
-    ``parents`` are weights of other streams to start from, one for each path of the network; ``weights`` are published
-    ones. With a ``fold`` (0 to ``step.folds`` - 1) the clips of its people are used neither to train nor to validate.
-    Training that was killed resumes from its state in ``scratch``, which is written at the end of every epoch and every
-    ``save_seconds``. On one CPU it ends in the same bytes as if it had not been killed. After a request to ``stop`` it
-    finishes the current step (several devices may take one more), saves its state and raises ``Stopped``. Raises
-    ``InputError`` if there are too few clips, if too many clips lack an input, or if the loss is not finite.
+    The initial weights may come from ``parents``, the weights of other streams, one for each path of the network, or
+    from ``weights``, a file of published weights. With a ``fold`` (0 to ``step.folds`` - 1), the clips of its people
+    are used neither for training nor for validation.
+
+    A killed training resumes from its state in ``scratch``, which is written after every epoch and every
+    ``save_seconds``. On one CPU the result is the same to the byte as that of an uninterrupted training. After a
+    request to ``stop``, training finishes the current step (with several devices possibly one more), saves its state
+    and raises ``Stopped``. Raises ``InputError`` if there are too few clips, if too many clips lack an input, or if the
+    loss is not finite.
     """
     started = time.monotonic()
     resources = replace(resources, devices=min(resources.devices, step.recipe.batch_size))
@@ -96,12 +99,12 @@ def learn(
     save_seconds: float,
     stop: StopRequest,
 ) -> tuple[dict[str, torch.Tensor], Made]:
-    """The training as each process runs it; returns the weights of the kept epoch.
+    """Train in one process of possibly several; return the weights of the kept epoch, and the content of the card.
 
-    The clips of a step are divided into micro-batches, which are divided among the devices. The gradients of the
-    micro-batches add up to that of the mean loss over the step, however many there are. All that is random follows from
-    the seed and the numbers of epoch, step and micro-batch, so it depends neither on when the process began nor on
-    which device it is.
+    The clips of a step are divided into micro-batches, and the micro-batches among the devices. The gradients of the
+    micro-batches sum to the gradient of the mean loss of the step, however many there are. All random numbers depend
+    only on the seed and the numbers of the epoch, the step and the micro-batch, so a resumed training and other devices
+    use the same ones.
     """
     recipe, device, n_classes = step.recipe, process.device, len(clips.classes)
 
@@ -117,7 +120,7 @@ def learn(
     fewest = min(map(len, epoch_batches(training.labels, recipe, step.seed, epoch=0)), default=0)
     refuse_too_few(step, training, validation, fewest, process.count)
 
-    # network and the weights that it starts from
+    # network and its initial weights
     torch.manual_seed(step.seed)
     network = network_of(step, build, n_classes)
     start = None
@@ -138,7 +141,7 @@ def learn(
     optimizer = make_optimizer(network, recipe)
     scaler = torch.amp.GradScaler(device.type, enabled=recipe.precision == "fp16" and device.type == "cuda")
 
-    # what a killed training resumes from: ``losses`` are those of the steps of the epoch that was under way
+    # the state that a killed training resumes from; ``losses`` are those of the steps done in the current epoch
     changing = {"network": network, "optimizer": optimizer, "scaler": scaler}
     best, history, losses = {}, [], []
     if (saved := scratch / "state.pt").exists():
@@ -149,15 +152,15 @@ def learn(
     saved_at = time.monotonic()
 
     def flags() -> list[bool]:
-        """Whether the state should be saved, and whether there is a request to stop."""
+        """Whether the state is due to be saved, and whether there is a request to stop."""
         return [time.monotonic() - saved_at >= save_seconds, stop.is_made]
 
     shared = process.share(network)
 
-    # A fused network makes sense before its first epoch: its start may be the best of it.
+    # The initial weights of a fused network are a valid result, numbered epoch 0; they may be the best.
     starts = int(step.branches is not None)
     first_epoch = max(len(history) - starts, 0)
-    # One iterator over everything that is still to be loaded: its worker processes live for the whole training.
+    # One iterator over all remaining batches, so the worker processes run for the whole training.
     validate_first = bool(starts and not history)
     order = loading_order(training, validation, step, process, first_epoch, len(losses), validate_first)
     batches = load_batches(TwoSplits(training, validation), order, device, resources.workers)
@@ -179,8 +182,8 @@ def learn(
         if process.agree(flags)()[1]:
             raise _stopped(step, stop, epoch, len(losses), len(steps))
         rates = [recipe.learning_rate * rate_factor(epoch + done / len(steps), recipe) for done in range(len(steps))]
-        # The losses stay on the device, for asking it for a number makes this process wait until it has worked off
-        # everything. They are read, and refused where they are not finite, whenever the state is saved.
+        # The losses stay on the device, because reading one makes this process wait for all work of the device. They
+        # are read, and checked to be finite, whenever the state is saved.
         loss_S = torch.zeros(len(steps), dtype=torch.float64, device=device)
         if process.is_first:
             loss_S[: len(losses)] = torch.tensor(losses, dtype=torch.float64)
@@ -201,7 +204,7 @@ def learn(
                 with process.collecting(shared, last=micro_batch is micro_batches[-1]):
                     with autocast(recipe.precision, device):
                         logits = shared(*x)
-                    part = part_of_loss(logits, batch.label)  # the parts of all micro-batches add up to the step's mean
+                    part = part_of_loss(logits, batch.label)  # the parts of all micro-batches sum to the step's mean
                     scaler.scale(part * process.count).backward()  # the processes' gradients are averaged
                 loss += part.detach()
             scaler.unscale_(optimizer)
@@ -246,7 +249,7 @@ def validate(
     n_classes: int,
     process: Process,
 ) -> Epoch:
-    """Loss, accuracy and balanced accuracy on the validation clips, one view each; all None where there are none."""
+    """Loss, accuracy and balanced accuracy on the validation clips, with one view each; None if there are none."""
     if not len(validation):
         return {"val_loss": None, "val_accuracy": None, "val_balanced_accuracy": None}
     scores_NK = np.zeros((len(validation), n_classes), np.float32)
@@ -264,9 +267,9 @@ def validate(
 
 
 def best_epoch(history: Sequence[Epoch], keep_checkpoint: str) -> int:
-    """The place of the epoch that is kept: the best on val, then the one of the lowest loss, then the first.
+    """The index of the epoch whose weights are kept: the best on val; ties go to the lowest loss, then to the first.
 
-    It is the last one without validation, or if ``keep_checkpoint`` is "last".
+    Without validation clips, or with ``keep_checkpoint`` "last", it is the last epoch.
     """
     if keep_checkpoint == "last" or history[-1]["val_loss"] is None:
         return len(history) - 1
@@ -275,7 +278,7 @@ def best_epoch(history: Sequence[Epoch], keep_checkpoint: str) -> int:
 
 
 def outcome(history: Sequence[Epoch], keep_checkpoint: str) -> str:
-    """The last epoch and the one that is kept in words."""
+    """The results of the last epoch and of the kept epoch, as text."""
 
     def short(results: Epoch) -> str:
         loss = "before training" if results["train_loss"] is None else f"loss {results['train_loss']:.2f}"
@@ -286,7 +289,7 @@ def outcome(history: Sequence[Epoch], keep_checkpoint: str) -> str:
 
 
 class MicroBatch(NamedTuple):
-    """The clips that a device processes at once, and the number of the micro-batch in its step, on all devices."""
+    """The keys of a micro-batch, and its number among all micro-batches of its step on all devices."""
 
     number: int
     keys: list[Key]
@@ -301,7 +304,7 @@ def loading_order(
     steps_done: int,
     validate_first: bool,
 ) -> Iterator[list[tuple[str, Key]]]:
-    """The keys of every micro-batch and validation batch that a process loads from here to the end of training."""
+    """The keys of every micro-batch and validation batch that a process still has to load, in order."""
     recipe, own = step.recipe, range(process.rank, len(validation), process.count)
     tests = [[("val", key) for key in keys] for keys in test_batches(validation, step, validation.test_keys(own))]
     if validate_first:
@@ -315,15 +318,15 @@ def loading_order(
 
 
 def micro_batches_each(clips: int, size: int | None, devices: int) -> int:
-    """How many micro-batches of a step each device processes, one after the other."""
+    """The number of micro-batches of a step that each device processes, one after the other."""
     return -(-clips // (devices * (size or clips)))
 
 
 def own_micro_batches(keys: Sequence[Key], size: int | None, rank: int, devices: int) -> list[MicroBatch]:
-    """What the device ``rank`` of ``devices`` processes of a step's clips, in order, at most ``size`` at once.
+    """The micro-batches of a step for the device ``rank`` of ``devices``, in order, of at most ``size`` clips each.
 
-    All devices' micro-batches together are the step, as equal in length as possible. Each device has one at least, if
-    there are no fewer clips than devices.
+    The micro-batches of all devices together make up the step; their sizes are as equal as possible. Each device gets
+    at least one if there are at least as many clips as devices.
     """
     each = micro_batches_each(len(keys), size, devices)
     parts = in_parts(keys, devices * each)
@@ -336,9 +339,9 @@ def _seed(*numbers: int) -> int:
 
 
 def rate_factor(epoch: float, recipe: Recipe) -> float:
-    """Share of the learning rate at a time in epochs: a linear warm-up from a tenth, then the recipe's ``schedule``.
+    """The factor of the learning rate at a time in epochs: linear warm-up from 0.1, then the recipe's ``schedule``.
 
-    That is a cosine down to 0, or a tenth of what it was after each of ``decay_epochs``.
+    The schedule is a cosine decay to 0, or a factor of 0.1 at each of ``decay_epochs``.
     """
     if epoch < recipe.warmup_epochs:
         return WARMUP_START + (1 - WARMUP_START) * epoch / recipe.warmup_epochs
@@ -349,7 +352,7 @@ def rate_factor(epoch: float, recipe: Recipe) -> float:
 
 
 def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
-    """Set the learning rate of each group of the optimizer: its share of the rate."""
+    """Set the learning rate of each parameter group to ``rate`` times the group's ``scale``."""
     for group in optimizer.param_groups:
         group["lr"] = rate * group["scale"]
 
@@ -364,22 +367,22 @@ def _loss_function(network: nn.Module, step: TrainStep, counts: Sequence[int], d
 def _finite_losses(
     loss_S: torch.Tensor, steps: list[list[Key]], training: Dataset, step: TrainStep, epoch: int, process: Process
 ) -> list[float]:
-    """Losses of an epoch's first steps over all devices; ``InputError`` names the clips of one that is not finite."""
+    """The losses of an epoch's first steps, over all devices; ``InputError`` with the clips if one is not finite."""
     losses = process.total(loss_S.cpu().numpy()).tolist()
     for number, loss in enumerate(losses):
         if not math.isfinite(loss):
             clip_ids = [training.clip_ids[row] for row, _ in steps[number]]
             raise InputError(
                 f"stream '{step.stream}': the loss is {loss} in epoch {epoch}, step {number}; the clips of that step "
-                f"are {', '.join(clip_ids)}. Look at their {' and '.join(step.inputs)}, or lower learning_rate (now "
+                f"are {', '.join(clip_ids)}. Check their {' and '.join(step.inputs)}, or reduce learning_rate (now "
                 f"{step.recipe.learning_rate})"
             )
     return losses
 
 
 def save_state(path: Path, changing: dict[str, Any], reached: dict[str, Any]) -> None:
-    """Write what training changes (network, optimizer, scaler) and how far it is, to resume from."""
-    # Given a path, torch would not report that the disk is full.
+    """Write the state to resume from: network, optimizer and scaler (``changing``), and the progress (``reached``)."""
+    # With a path instead of a file, torch does not report a full disk.
     with replacing(path) as temporary, open(temporary, "wb") as file:
         torch.save({name: part.state_dict() for name, part in changing.items()} | reached, file)
 
@@ -391,5 +394,6 @@ def _copied(network: nn.Module) -> dict[str, torch.Tensor]:
 def _stopped(step: TrainStep, stop: StopRequest, epoch: int, done: int, steps: int) -> Stopped:
     by = stop.signal.name if stop.signal else "its first process"
     return Stopped(
-        f"stream '{step.stream}' was stopped by {by} in epoch {epoch} after {done} of {steps} steps; run again to go on"
+        f"stream '{step.stream}' was stopped by {by} in epoch {epoch} after {done} of {steps} steps; "
+        "run again to resume"
     )

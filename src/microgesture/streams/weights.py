@@ -1,4 +1,4 @@
-"""Trained weights as files: safetensors, with the stream's name, input and classes in the header."""
+"""Files of trained weights: safetensors with the name, inputs and classes of the stream in the header."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ from ..storage.files import replacing
 
 @dataclass(frozen=True)
 class About:
-    """What weights were trained for."""
+    """The stream, inputs and classes that weights were trained for."""
 
     stream: str
     inputs: tuple[str, ...]
@@ -29,10 +29,11 @@ class About:
 
 @dataclass(frozen=True)
 class Start:
-    """Which tensors a network took over from other weights.
+    """Report on which tensors of a network were initialised from other weights.
 
-    ``parents`` are the streams or files that they come from, ``reshaped`` the part of ``loaded`` whose shape had to
-    change; the names are in the network's order, and in the files' for ``left_out``.
+    ``parents`` are the streams or files that the weights come from; ``loaded`` are the tensors that were loaded,
+    ``reshaped`` those among them whose shape was changed, ``new`` the tensors with random weights. All three are in the
+    order of the network. ``left_out`` are the unused tensors of the parents, in the order of the files.
     """
 
     parents: list[str]
@@ -42,7 +43,7 @@ class Start:
     left_out: list[str]
 
     def sentence(self) -> str:
-        """The report in words, for the log."""
+        """The report as a sentence for the log."""
         reshaped = f", {len(self.reshaped)} of them reshaped ({', '.join(self.reshaped)})" if self.reshaped else ""
         return (
             f"starts from {' and '.join(self.parents)}: {len(self.loaded)} tensors loaded{reshaped}; "
@@ -56,27 +57,27 @@ def is_head(name: str) -> bool:
 
 
 def is_branch(name: str) -> bool:
-    """Whether a tensor belongs to one of the two networks that a fused one starts from, its classifier too."""
+    """Whether a tensor belongs to one of the two branches of a fused network, including the branch's classifier."""
     return name.startswith("branches.")
 
 
 def save_weights(path: Path | str, state: dict[str, torch.Tensor], about: About) -> None:
-    """Write a network's state; equal tensors give equal bytes."""
+    """Write a network's state dict; equal tensors give equal bytes."""
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
-    # One key only: safetensors keeps several in no fixed order.
+    # One key only, because safetensors does not fix the order of several keys.
     header = json.dumps(asdict(about) | {"file": OPEN}, ensure_ascii=False)
     with replacing(path, sum(tensor.nbytes for tensor in tensors.values())) as temporary:
         temporary.touch()
         mode = temporary.stat().st_mode
         save_file(tensors, temporary, metadata={"microgesture": header})
-        temporary.chmod(mode)  # it would let nobody else of a laboratory read them
+        temporary.chmod(mode)  # safetensors makes the file readable for its owner only
         seal(temporary)
 
 
 def load_weights(path: Path | str) -> tuple[dict[str, torch.Tensor], About | None]:
-    """Read a network's state and what it was trained for, None in a file of other origin.
+    """Read a network's state dict and what it was trained for (None if another program wrote the file).
 
-    Raises ``InputError`` if the file is no safetensors file, or has changed since ``save_weights`` wrote it.
+    Raises ``InputError`` if it is not a safetensors file, or if it has changed since ``save_weights`` wrote it.
     """
     refuse_damaged(path)
     try:
@@ -84,20 +85,20 @@ def load_weights(path: Path | str) -> tuple[dict[str, torch.Tensor], About | Non
             metadata: dict[str, Any] = json.loads((stored.metadata() or {}).get("microgesture", "{}"))
             state = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118 (not a dict)
     except SafetensorError as error:
-        raise InputError(f"{path} is no safetensors file, or a broken one ({error})") from None
+        raise InputError(f"{path} is not a safetensors file, or it is damaged ({error}); get it again") from None
     if not metadata:
         return state, None
     return state, About(metadata["stream"], tuple(metadata["inputs"]), tuple(metadata["classes"]))
 
 
 def start_from(network: nn.Module, parents: Sequence[Path], classes: Sequence[str]) -> Start:
-    """Give a network the weights of another stream, or each path or branch the weights of a stream of its own.
+    """Initialise a network from one stream, or each path or branch of a network from a different stream.
 
-    With one parent these are the tensors of the same name and shape. With several, a parent's names follow the prefix
-    of its path (``network.path_prefixes``), and where a path sees more channels than its parent, the parent's come
-    first and the new ones start at zero: the path computes exactly what its parent does (RGBPoseConv3D,
-    arXiv 2104.13586). A head stays new unless the parent had the same classes in the same order. Raises ``InputError``
-    if nothing of a parent fits.
+    With one parent, the tensors of the same name and shape are loaded. With several parents, the names of a parent's
+    tensors are prefixed by that of its path (``network.path_prefixes``). If a path has more input channels than its
+    parent, the parent's channels come first and the weights of the others are zero, so the path computes exactly what
+    its parent computes (RGBPoseConv3D, arXiv 2104.13586). A head is loaded only if the parent has the same classes in
+    the same order. Raises ``InputError`` if no tensor of a parent fits.
     """
     own = network.state_dict()
     prefixes: Sequence[str] = ("",) if len(parents) == 1 else getattr(network, "path_prefixes", ())
@@ -118,8 +119,8 @@ def start_from(network: nn.Module, parents: Sequence[Path], classes: Sequence[st
                     fits[name] = adapted
         if not fits:
             raise InputError(
-                f"none of the tensors of {path} fits this network; let both streams use the same network, "
-                "or name a stream for each path of a network of two"
+                f"none of the tensors of {path} fits this network; use the same network in both streams, "
+                "or name a stream for each path of a network with two paths"
             )
         names.append(about.stream if about else Path(path).name)
         offered |= given
@@ -128,11 +129,11 @@ def start_from(network: nn.Module, parents: Sequence[Path], classes: Sequence[st
 
 
 def start_from_file(network: nn.Module, path: Path | str, classes: Sequence[str]) -> Start:
-    """Give a network published weights: safetensors or what ``torch.save`` wrote, in any layout of ``checkpoints``.
+    """Initialise a network from published weights: a safetensors or ``torch.save`` file in a layout of ``checkpoints``.
 
-    Such a file does not name its classes: the head is taken where their number agrees, as a start for whatever they
-    are. Weights of our own streams start as in ``start_from``. Raises ``InputError`` if the file cannot be read, or if
-    less than half of the network is in it.
+    Such a file does not contain the names of its classes. Its head is loaded if it has the same number of classes, as
+    an initialisation. Weights of our own streams are loaded as in ``start_from``. Raises ``InputError`` if the file
+    cannot be read, or if it contains less than half of the network.
     """
     path = Path(path)
     about = None
@@ -149,7 +150,7 @@ def start_from_file(network: nn.Module, path: Path | str, classes: Sequence[str]
     if len(body & set(fitting)) < len(body) / 2:
         raise InputError(
             f"{path} ({layout or 'names of no known project'}) has only {len(body & set(fitting))} of this network's "
-            f"{len(body)} tensors in the right shape; name weights of the same network in the same size"
+            f"{len(body)} tensors in the right shape; use weights of the same network in the same size"
         )
     return _fill(network, [path.name], offered, fitting)
 
@@ -169,7 +170,7 @@ def _fill(
 
 
 def _with_more_channels(tensor: torch.Tensor, shape: torch.Size) -> torch.Tensor:
-    """The tensor with zeros behind its input channels if only they are fewer than in ``shape``; else as it is."""
+    """Append zeros to the input channels if the tensor differs from ``shape`` only in having fewer of them."""
     more = shape[1] - tensor.shape[1] if tensor.dim() == len(shape) > 1 else 0
     if more <= 0 or tensor.shape[:1] + shape[1:2] + tensor.shape[2:] != shape:
         return tensor
