@@ -15,7 +15,7 @@ SIZES = {"pose": 33, "face": 478, "left hand": 21, "right hand": 21}  # points o
 
 
 class Origin(NamedTuple):
-    """The source of a point of OpenPose: the mean of points ``of`` a ``part`` of MediaPipe, or None if there is none."""
+    """The source of a point of OpenPose: the mean of points ``of`` a ``part`` of MediaPipe; None: it has no source."""
 
     name: str
     part: str | None

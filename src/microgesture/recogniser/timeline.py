@@ -1,4 +1,4 @@
-"""The timeline of a recording as a table: a row for each gesture that was found."""
+"""The timeline of a recording as a table, with one row for each gesture."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,10 +12,10 @@ COLUMNS = ("start_seconds", "end_seconds", "start_frame", "end_frame", "class", 
 
 
 def timeline(segments: Sequence[Segment], classes: Sequence[str], fps: float) -> pd.DataFrame:
-    """The segments in the columns ``COLUMNS``.
+    """Return the segments as a table with the columns ``COLUMNS``.
 
-    Frames count from 0 and the last one is included; seconds run from the beginning of the first frame to the end of
-    the last. ``fps`` is frames a second; ``probability`` is 0 to 1.
+    Frames are counted from 0 and the last one is included; seconds are from the start of the first frame to the end of
+    the last. ``fps`` is frames per second; ``probability`` is 0 to 1.
     """
     rows = [
         (
@@ -32,5 +32,5 @@ def timeline(segments: Sequence[Segment], classes: Sequence[str], fps: float) ->
 
 
 def write_timeline(path: Path, segments: Sequence[Segment], classes: Sequence[str], fps: float) -> None:
-    """Write the timeline of a recording as CSV; one without gestures has the heading alone."""
+    """Write the timeline of a recording as CSV; without gestures it has only the header."""
     write_csv(path, timeline(segments, classes, fps))
