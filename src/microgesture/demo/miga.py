@@ -63,8 +63,7 @@ def write(root: Path, sitting: Sitting, seed: int, frame: tuple[int, int]) -> tu
     if sitting.mood and sitting.mood.frames > frames:
         performances = spread(rng, performances, sitting.mood.frames - frames)
         frames = sitting.mood.frames
-    pose = idle(rng, frames, FPS)
-    pose = act(pose, subject.build, [(p.gesture, p.start, p.end, p.variation) for p in performances], FPS)
+    pose = act(idle(rng, frames, FPS), subject.build, performances, FPS)
     if sitting.mood:
         liveliness = random_for(seed, "miga", "face", sitting.subject).uniform(0.6, 1.2)
         emotions.express(rng, pose, sitting.mood.valence, liveliness, FPS)

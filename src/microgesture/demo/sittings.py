@@ -7,7 +7,8 @@ emotions, as often as the emotion and a habit of the person's own make it).
 
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -17,8 +18,7 @@ from .gestures import GESTURES, Gesture, Variation, vary
 SPLIT_FIRST = {"train": 3, "val": 103, "test": 203}  # the number of each split's first subject
 
 
-@dataclass(frozen=True)
-class Performance:
+class Performance(NamedTuple):
     """One gesture in a recording, from frame ``start`` to frame ``end``, both included."""
 
     gesture: Gesture
@@ -125,7 +125,7 @@ def spread(rng: np.random.Generator, performances: Sequence[Performance], spare:
     rests = rng.multinomial(spare, rng.dirichlet(np.ones(places)))
     shifts = np.cumsum(rests)[:-1].tolist()
     return [
-        replace(one, start=one.start + shift, end=one.end + shift)
+        one._replace(start=one.start + shift, end=one.end + shift)
         for one, shift in zip(performances, shifts, strict=True)
     ]
 

@@ -88,25 +88,19 @@ def embed(
         own = len(keys[number * len(batch.row) : (number + 1) * len(batch.row)])  # the last batch is filled up
         for place, (row, times) in enumerate(zip(batch.row.tolist()[:own], batch.times.tolist(), strict=False)):
             seen.setdefault(row, []).append((features_BSD[place], probability_BSK[place], times))
-    embeddings = {dataset.clip_ids[row]: _mean(views) for row, views in seen.items()}
-    write_embeddings(output, embeddings, dataset.left_out)
+    rows = []
+    for row, views in seen.items():
+        features_D, logits_K = _means(views)
+        rows.append({"clip_id": dataset.clip_ids[row], "features": features_D, "logits": logits_K})
+    rows += [{"clip_id": clip_id, "reason": reason} for clip_id, reason in dataset.left_out.items()]
+    write_parquet(output, pa.Table.from_pylist(rows, SCHEMA))
 
 
-def _mean(views: list[tuple[np.ndarray, np.ndarray, int]]) -> Embedding:
+def _means(views: list[tuple[np.ndarray, np.ndarray, int]]) -> tuple[np.ndarray, np.ndarray]:
     features_VSD, probability_VSK, times_V = (np.array(parts) for parts in zip(*views, strict=True))
     mean_K = exact_mean(probability_VSK, times_V)
     logits_K = np.log(np.maximum(mean_K, np.finfo(np.float32).tiny)).astype(np.float32)
-    return Embedding(exact_mean(features_VSD, times_V).astype(np.float32), logits_K)
-
-
-def write_embeddings(path: Path, embeddings: Mapping[str, Embedding], reasons: Mapping[str, str]) -> None:
-    """Write embeddings, and why other clips have none, as Parquet."""
-    rows = [
-        {"clip_id": clip_id, "features": seen.features_D, "logits": seen.logits_K}
-        for clip_id, seen in embeddings.items()
-    ]
-    rows += [{"clip_id": clip_id, "reason": reason} for clip_id, reason in reasons.items()]
-    write_parquet(path, pa.Table.from_pylist(rows, SCHEMA))
+    return exact_mean(features_VSD, times_V).astype(np.float32), logits_K
 
 
 def read_embeddings(path: Path) -> dict[str, Embedding]:

@@ -10,8 +10,9 @@ from torch import nn
 
 from ..config.emotion import EmotionStep, Source
 from ..errors import InputError
+from ..networks.swinface import FaceEncoder
 from ..streams.weights import About, load_weights, save_weights
-from .network import EmotionNetwork, build
+from .network import EmotionNetwork
 from .tokens import Video, together
 from .videos import LABELS
 
@@ -54,22 +55,18 @@ def has_tokens(video: Video, sources: tuple[Source, ...]) -> bool:
     return any(video.found(source).any() for source in sources)
 
 
-def feature_counts(videos: Mapping[str, Video], step: EmotionStep) -> dict[Source, int]:
-    """How many numbers a token of each source of the step has."""
-    counts: dict[Source, int] = {}
-    for source in step.sources:
-        if source == "face":
-            counts[source] = step.face.network.embedding
-        else:
-            videos_of = [v.context_ND if source == "context" else v.gestures_NG for v in videos.values()]
-            counts[source] = videos_of[0].shape[1]
-    return counts
-
-
 def new_network(videos: Mapping[str, Video], step: EmotionStep) -> EmotionNetwork:
     """A network for the tokens of such videos, with random weights from torch's generator."""
-    fixed = step.face is not None and step.face.weights is not None
-    return build(step.sources, feature_counts(videos, step), step.network, step.face, fixed)
+    features, encoder = {}, None
+    for source in step.sources:
+        if source == "face":
+            features[source] = step.face.network.embedding
+            if step.face.weights is None:
+                encoder = FaceEncoder(**step.face.network.model_dump(exclude={"name"}))
+        else:
+            first = next(iter(videos.values()))
+            features[source] = (first.context_ND if source == "context" else first.gestures_NG).shape[1]
+    return EmotionNetwork(step.sources, features, step.network, encoder)
 
 
 def save_forecast(path: Path, forecast: Forecast, step: EmotionStep) -> None:

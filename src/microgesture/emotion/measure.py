@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from ..errors import InputError
-from ..measures.ablation import FEW_PEOPLE, everybody_and_draws, table_of_rows
+from ..measures.ablation import DRAWS, FEW_PEOPLE, everybody_and_draws, table_of_rows
 from ..measures.metrics import count
 from ..measures.people import person_of
 from ..storage.files import write_csv, write_text
@@ -39,8 +39,6 @@ def measure_rows(
     versus: Mapping[str, str | None],
     win_N: np.ndarray,
     person_N: np.ndarray,
-    draws: int = 1000,
-    seed: int = 0,
 ) -> pd.DataFrame:
     """One line a row: balanced accuracy, AUC and accuracy at 0.5, each with its interval, ``_low`` and ``_high``.
 
@@ -50,7 +48,7 @@ def measure_rows(
     accuracy over ``versus``, is a paired one. NaN where there is one person, or where nothing can be said.
     """
     people, group_N = np.unique(person_N, return_inverse=True)
-    times_DG = everybody_and_draws(len(people), draws, seed)
+    times_DG = everybody_and_draws(len(people))
     drawn = {row: _metrics(says_N, win_N, group_N, times_DG) for row, says_N in says.items()}
     return table_of_rows(drawn, versus, MEASURED, "balanced_accuracy", {"row": "videos"}, len(win_N), len(people))
 
@@ -119,5 +117,5 @@ def _report(found: pd.DataFrame, known: pd.DataFrame, *, of_test: bool) -> str:
     return (
         f"# Emotion\n\n{described}: {len(known)} videos ({counts['win']} wins, {counts['lose']} losses) of {people} "
         f"people. Chance is 0.5 for balanced accuracy and AUC.\n\n{table}\nIn brackets: the middle 95 % of "
-        f"1000 draws of the {people} people, with replacement; one seed of training.{few}\n"
+        f"{DRAWS} draws of the {people} people, with replacement; one seed of training.{few}\n"
     )

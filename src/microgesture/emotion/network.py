@@ -5,8 +5,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import nn
 
-from ..config.emotion import FaceTokenSettings, InterFusionSettings, Source
-from ..networks.swinface import FaceEncoder
+from ..config.emotion import InterFusionSettings, Source
 from ..networks.token_fusion import OCTAVES, waves
 from .interfusion import AttentionPooling, InterFusion
 from .tokens import Tokens
@@ -81,17 +80,3 @@ class EmotionNetwork(nn.Module):
             return torch.cat([self.encoder(part_MCHW) for part_MCHW in faces_M.split(MOST_FACES)])
         # The norm of a batch needs two faces.
         return self.encoder(faces_M if len(faces_M) > 1 else torch.cat((faces_M, faces_M)))[: len(faces_M)]
-
-
-def build(
-    sources: Sequence[Source],
-    features: Mapping[Source, int],
-    settings: InterFusionSettings,
-    face: FaceTokenSettings | None,
-    fixed: bool,
-) -> EmotionNetwork:
-    """Build the network with random weights from torch's generator; with ``fixed`` faces come encoded."""
-    encoder = None
-    if "face" in sources and not fixed:
-        encoder = FaceEncoder(**face.network.model_dump(exclude={"name"}))
-    return EmotionNetwork(sources, features, settings, encoder)

@@ -16,7 +16,6 @@ from ..corpora.listing import walk, whole
 from ..errors import InputError
 from ..storage.clips import Clips, natural_key
 from ..storage.csv_files import csv_rows, csv_table
-from ..storage.files import write_csv
 
 log = logging.getLogger(__name__)
 
@@ -103,11 +102,6 @@ def list_videos(clips: Clips, root: Path, labels: Sequence[Path], split: str) ->
         log.info("%d of %d videos of train and val have no label and are not learnt from", unlabelled, len(learnt))
     videos["video_id"] = videos.recording
     return videos.sort_values("recording", key=lambda ids: ids.map(natural_key))[COLUMNS].reset_index(drop=True)
-
-
-def write_videos(path: Path, videos: pd.DataFrame) -> None:
-    """Write the table of videos as CSV."""
-    write_csv(path, videos[COLUMNS])
 
 
 def read_videos(path: Path) -> pd.DataFrame:

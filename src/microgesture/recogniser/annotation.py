@@ -10,12 +10,11 @@ from PIL import Image, ImageDraw
 
 from ..errors import UnusableClip
 from ..progress import progress
-from ..videos.isolation import each_clip_isolated
 from ..videos.lettering import can_write, shortened, width_of, write
 from ..videos.reading import DECODER_MEMORY, decode, decoding_seconds
 from ..videos.writing import write_video
 from .segments import Segment
-from .windows import Recording
+from .windows import Recording, isolated
 
 COLOURS = ("#e6194b", "#3cb44b", "#4363d8", "#f58231", "#911eb4", "#008080", "#9a6324", "#808000", "#e377c2", "#17a2c4")
 LARGEST_SIDE = 1280  # pixels of the annotated picture; larger ones are shrunk
@@ -37,10 +36,7 @@ def annotate(recording: Recording, segments: Sequence[Segment], classes: Sequenc
         raise UnusableClip(f"{recording.name} has no video to annotate")
     start = partial(_annotator, recording, tuple(segments), tuple(classes), output)
     # Drawing and encoding get as much time again as decoding.
-    seconds, memory = 2 * decoding_seconds(recording.n_frames), 2 * DECODER_MEMORY
-    (_, written), *_ = each_clip_isolated([str(recording.video)], start, seconds, memory)
-    if isinstance(written, UnusableClip):
-        raise written
+    isolated(recording.video, start, 2 * decoding_seconds(recording.n_frames), 2 * DECODER_MEMORY)
 
 
 def picture_size(width: int, height: int) -> tuple[int, int]:
@@ -68,7 +64,7 @@ def bands(
     for segment in segments:
         corners = (across(segment.start), text + 2, across(segment.end + 1), text + strip - 3)
         draw.rectangle(corners, fill=colour_of(segment.label))
-    # A class name that no font can write is replaced by the number of the class.
+    # A class name that the font cannot write is replaced by the number of the class.
     names = [name if can_write(name) else f"class {label}" for label, name in enumerate(classes)]
 
     def band(frame: int) -> np.ndarray:

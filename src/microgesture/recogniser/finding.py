@@ -38,7 +38,8 @@ def find_gestures(
         raise InputError(
             f"--keypoints needs a single video, not {len(videos)}; put each file of keypoints next to its video instead"
         )
-    if beside := [file for file in (*videos, *([keypoints] if keypoints else [])) if _lies_in(file, output)]:
+    given = [*videos, *([keypoints] if keypoints else [])]
+    if beside := [file for file in given if file.resolve().parent == output.resolve()]:
         raise InputError(f"{beside[0]} is in {output}, where results could replace it; name another output folder")
     scorer = Scorer(folder, resources, how.pose)
     classes, usable = scorer.recogniser.classes, 0
@@ -82,10 +83,6 @@ def _likeliest(windows: Windows, classes: Sequence[str]) -> str:
         f"{windows.recording.name}: the most probable gesture is {classes[label]} at {second:.1f} s, with probability "
         f"{windows.probabilities_NK[row, label]:.2f}; lower threshold or stillness to find more"
     )
-
-
-def _lies_in(file: Path, folder: Path) -> bool:
-    return file.resolve().parent == folder.resolve()
 
 
 def _show(output: Path, windows: Windows, found: Sequence[Segment], classes: Sequence[str]) -> Iterator[str]:

@@ -1,15 +1,15 @@
 """The amount of motion in a video, to distinguish rest from gestures."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 
 import cv2
 import numpy as np
 
 from ..errors import UnusableClip
-from ..videos.isolation import each_clip_isolated
 from ..videos.reading import DECODER_MEMORY, decode, decoding_seconds
-from .windows import Recording
+from .windows import Recording, isolated
 
 SIZE = (160, 120)  # pixels; frames are compared at this size, which removes most of the camera's noise
 
@@ -22,9 +22,8 @@ def motion_of(recording: Recording, starts_N: np.ndarray, ends_N: np.ndarray) ->
     changes_T = np.full(recording.n_frames, np.nan)
     if recording.video is not None:
         watch = partial(_watcher, recording.n_frames)
-        seconds = decoding_seconds(recording.n_frames)
-        (_, found), *_ = each_clip_isolated([str(recording.video)], watch, seconds, DECODER_MEMORY)
-        changes_T = changes_T if isinstance(found, UnusableClip) else found
+        with suppress(UnusableClip):
+            changes_T = isolated(recording.video, watch, decoding_seconds(recording.n_frames), DECODER_MEMORY)
     return mean_change(changes_T, starts_N, ends_N)
 
 

@@ -12,7 +12,7 @@ from ..pose.videos import keypoints_of_videos
 from ..skeletons.keypoints import cut_clip, hands_put_right, selection_named
 from ..skeletons.reading import read_skeletons
 from ..storage.clips import Clips
-from ..storage.shards import Shard, build_shard, each_clip
+from ..storage.shards import Shard, each_clip, write_shard
 from .stretches import each_stretch
 from .windows import Recording
 
@@ -83,7 +83,7 @@ def store_keypoints(rows: pd.DataFrame, keypoints: np.ndarray | UnusableClip, se
         row = row_of[clip_id]
         return cut_clip(keypoints, row.skeleton_start, row.n_frames, chosen, row.recording)
 
-    build_shard(output, output.with_suffix(".parts"), list(row_of), lambda ids: each_clip(ids, make), "zstd")
+    write_shard(output, each_clip(row_of, make), "zstd")
 
 
 def store_part(rows: pd.DataFrame, keypoints: np.ndarray | UnusableClip, output: Path) -> pd.DataFrame:
@@ -96,12 +96,10 @@ def store_part(rows: pd.DataFrame, keypoints: np.ndarray | UnusableClip, output:
         first = min(int(rows.skeleton_start.min()), len(keypoints) - 1)
         part = keypoints[first : int((rows.skeleton_start + rows.n_frames).max())]
     name = rows.recording.iloc[0]
-    build_shard(output, output.with_suffix(".parts"), [name], lambda _: [(name, part)], "zstd")
+    write_shard(output, [(name, part)], "zstd")
     return rows.assign(skeleton=name, skeleton_start=rows.skeleton_start - first)
 
 
 def store_reason(rows: pd.DataFrame, reason: UnusableClip, output: Path) -> None:
     """Write a shard in which every window is unusable for the same reason."""
-    build_shard(
-        output, output.with_suffix(".parts"), list(rows.clip_id), lambda ids: ((one, reason) for one in ids), "raw"
-    )
+    write_shard(output, ((clip_id, reason) for clip_id in rows.clip_id), "raw")

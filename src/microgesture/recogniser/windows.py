@@ -41,9 +41,9 @@ def find_recording(path: Path, keypoints: Path | None, fps: float) -> Recording:
     separate processes. Raises ``UnusableClip`` if a file cannot be read.
     """
     if path.suffix.lower() in SKELETONS:
-        frames = _isolated(path, _count_rows)
+        frames = isolated(path, _count_rows)
         return Recording(path.stem, None, path.resolve(), frames, fps, None, None)
-    info: VideoInfo = _isolated(path, _look)
+    info: VideoInfo = isolated(path, _look)
     skeleton = keypoints or next(iter(keypoints_beside(path)), None)
     name, found = path.stem, skeleton.resolve() if skeleton else None
     return Recording(name, path.resolve(), found, info.n_frames, info.fps or fps, info.width, info.height)
@@ -86,8 +86,11 @@ def window_table(recording: Recording, lengths: Lengths, classes: Sequence[str])
     return Clips(table[SCHEMA.names], tuple(classes), tuple(classes))
 
 
-def _isolated(path: Path, look: Callable[[], Callable[[str], Any]]) -> Any:
-    (_, found), *_ = each_clip_isolated([str(path)], look, SECONDS, MEMORY)
+def isolated(
+    path: Path, start: Callable[[], Callable[[str], Any]], seconds: float = SECONDS, memory: int = MEMORY
+) -> Any:
+    """What a function makes of a file in a process of its own; raises ``UnusableClip``. See ``each_clip_isolated``."""
+    [(_, found)] = each_clip_isolated([str(path)], start, seconds, memory)
     if isinstance(found, UnusableClip):
         raise found
     return found

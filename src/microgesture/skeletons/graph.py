@@ -4,22 +4,14 @@ from collections import deque
 
 import numpy as np
 
-from .keypoints import Selection
+from .keypoints import Selection, hand_in_order
 
-_FINGERS = ("thumb", "index", "middle", "ring", "little")
 _ROOTS = ("neck", "right hand wrist", "left hand wrist")  # possible roots, in the order of preference
 
 
-def _hand(side: str) -> list[str]:
-    """Return the wrist, the palm, then up one finger and down the next."""
-    fingers = [[f"{finger} {joint}" for joint in (1, 2, 3, "tip")][:: (-1) ** i] for i, finger in enumerate(_FINGERS)]
-    return [
-        f"{side} {name}" for name in ("hand wrist", "hand palm", *(joint for finger in fingers for joint in finger))
-    ]
-
-
 def _arm(side: str) -> list[str]:
-    return [f"{side} {joint}" for joint in ("shoulder", "elbow", "wrist")] + _hand(side)
+    wrist, *fingers = hand_in_order(side)
+    return [*(f"{side} {joint}" for joint in ("shoulder", "elbow", "wrist")), wrist, f"{side} hand palm", *fingers]
 
 
 def _both(*names: str) -> list[str]:

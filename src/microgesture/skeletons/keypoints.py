@@ -1,7 +1,7 @@
 """Selections of keypoints for networks, with their limbs and mirror pairs, and the stage that cuts them into clips."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import pairwise
@@ -135,10 +135,6 @@ def _named(size: int, indices: Sequence[int]) -> tuple[str, ...]:
     return tuple(LAYOUTS[size][index] for index in indices)
 
 
-def _positions(joints: Sequence[str], pairs: Sequence[tuple[str, str]]) -> tuple[Edge, ...]:
-    return tuple((joints.index(a), joints.index(b)) for a, b in pairs)
-
-
 def _chain(*names: str) -> list[tuple[str, str]]:
     return list(pairwise(names))
 
@@ -165,7 +161,7 @@ _EDGES_25 = (
 )  # fmt: skip
 
 
-def _hand_in_order(side: str) -> list[str]:
+def hand_in_order(side: str) -> list[str]:
     """Return the wrist, then up one finger and down the next, so that neighbours in the order are so in the hand."""
     order = ["hand wrist"]
     for number, finger in enumerate(_FINGERS):
@@ -179,19 +175,9 @@ def _hand_edges(side: str) -> list[tuple[str, str]]:
     return [(f"{side} {a}", f"{side} {b}") for finger in fingers for a, b in finger]
 
 
-def _selection_21() -> Selection:
-    joints = tuple(_hand_in_order("right"))
-    source = "ours: the right hand alone, for gestures of its fingers; mirrored it is a left hand in its place"
-    return Selection("21", joints, _positions(joints, _hand_edges("right")), source)
-
-
-def _selection_42() -> Selection:
-    hands = {side: _hand_in_order(side) for side in ("right", "left")}
-    joints = (*reversed(hands["right"]), *hands["left"])
-    pairs = [*_hand_edges("right"), *_hand_edges("left")]
-    return Selection(
-        "42", joints, _positions(joints, pairs), "ours: both hands in full, for gestures of the fingers alone"
-    )
+def _ours(name: str, joints: Sequence[str], pairs: Sequence[tuple[str, str]], what: str) -> Selection:
+    edges = tuple((joints.index(a), joints.index(b)) for a, b in pairs)
+    return Selection(name, tuple(joints), edges, f"ours: {what}")
 
 
 def _selection_68() -> Selection:
@@ -204,7 +190,7 @@ def _selection_68() -> Selection:
     lips = ("left lip corner", "upper lip", "right lip corner", "lower lip")
     jaw = ("right jaw 4", "chin", "left jaw 4")
     joints = (
-        *reversed(_hand_in_order("right")), *reversed(right), "neck", *left, *_hand_in_order("left"),
+        *reversed(hand_in_order("right")), *reversed(right), "neck", *left, *hand_in_order("left"),
         *brows, *left_eye, "nose bridge 0", *right_eye, *nose, *lips, *jaw,
     )  # fmt: skip
     pairs = [
@@ -215,17 +201,27 @@ def _selection_68() -> Selection:
         ("nose bridge 0", "nose tip"), *_chain(*nose), ("nose tip", "upper lip"),
         *_chain(*lips, lips[0]), ("lower lip", "chin"), *_chain(*jaw), ("chin", "neck"),
     ]  # fmt: skip
-    source = "ours: 7 body, 42 hand and 19 facial points; the order follows the body, for convolutions over joints"
-    return Selection("68", joints, _positions(joints, pairs), source)
+    what = "7 body, 42 hand and 19 facial points; the order follows the body, for convolutions over joints"
+    return _ours("68", joints, pairs, what)
+
+
+_RIGHT_HAND, _LEFT_HAND = hand_in_order("right"), hand_in_order("left")
+_RIGHT_EDGES, _LEFT_EDGES = _hand_edges("right"), _hand_edges("left")
 
 
 SELECTIONS: dict[str, Selection] = {
     selection.name: selection
     for selection in (
-        _selection_21(),
+        _ours(
+            *("21", _RIGHT_HAND, _RIGHT_EDGES),
+            "the right hand alone, for gestures of its fingers; mirrored it is a left hand in its place",
+        ),
         Selection("22", _named(137, _INDICES_22), _EDGES_22, "VUT-HFUT/MiGA2023_Track1, winner of MiGA 2023"),
         Selection("36", _named(137, _INDICES_36), _EDGES_36, "momiji-bit/MM-Gesture (arXiv 2507.08344), MiGA 2025"),
-        _selection_42(),
+        _ours(
+            *("42", [*reversed(_RIGHT_HAND), *_LEFT_HAND], [*_RIGHT_EDGES, *_LEFT_EDGES]),
+            "both hands in full, for gestures of the fingers alone",
+        ),
         _selection_68(),
         Selection("25", _KINECT_25, _EDGES_25, "all joints of Kinect v2, as SMG has them (H2OFormer's graph)"),
     )
@@ -277,14 +273,10 @@ def hands_swapped(recording_TVC: np.ndarray) -> bool:
     if recording_TVC.shape[1] == KINECT:
         return False
     names = LAYOUTS[recording_TVC.shape[1]]
-    wrists = [_centre(recording_TVC[:, [names.index(f"{side} wrist")]]) for side in ("left", "right")]
-    hands = [_centre(recording_TVC[:, _hand_anchor(names, side)]) for side in ("left", "right")]
-
-    def distance(which: Callable) -> np.ndarray:
-        pairs = zip(wrists, which(hands), strict=True)
-        return sum(np.linalg.norm(wrist - hand, axis=-1) for wrist, hand in pairs)
-
-    as_read, other_way = distance(list), distance(lambda both: both[::-1])
+    wrists_ST2 = np.stack([_centre(recording_TVC[:, [names.index(f"{side} wrist")]]) for side in ("left", "right")])
+    hands_ST2 = np.stack([_centre(recording_TVC[:, _hand_anchor(names, side)]) for side in ("left", "right")])
+    as_read = np.linalg.norm(wrists_ST2 - hands_ST2, axis=-1).sum(0)
+    other_way = np.linalg.norm(wrists_ST2 - hands_ST2[::-1], axis=-1).sum(0)
     both_seen = np.isfinite(as_read)
     return bool(both_seen.any() and both_seen.mean() >= BOTH_HANDS and (other_way < as_read)[both_seen].mean() > 0.5)
 

@@ -60,7 +60,10 @@ def normalise(keypoints_TVC: np.ndarray, selection: Selection, own_hands: bool =
         if not seen_TV.any():
             continue
         from_anchor_TVD = places_TVD - _anchor(keypoints_TVC, found_TV, part, places_TVD[seen_TV])[:, None]
-        size_T = _hand_size(from_anchor_TVD, seen_TV) if part.hand else _body_size(keypoints_TVC, found_TV, part)
+        if part.hand:
+            size_T = np.where(seen_TV, np.linalg.norm(from_anchor_TVD, axis=-1), 0).max(1)
+        else:
+            size_T = _body_size(keypoints_TVC, found_TV, part)
         if size_T is None:
             size_T = np.full(len(places_TVD), from_anchor_TVD[seen_TV].std())
         points_TVC[:, part.joints, :-1] = from_anchor_TVD / np.maximum(size_T, 1e-6)[:, None, None]
@@ -145,7 +148,3 @@ def _body_size(keypoints_TVC: np.ndarray, found_TV: np.ndarray, part: _Part) -> 
         return None
     first_ND, second_ND = (keypoints_TVC[both_T, end, :-1] for end in part.ends)
     return np.full(len(keypoints_TVC), np.median(np.linalg.norm(second_ND - first_ND, axis=1)))
-
-
-def _hand_size(from_anchor_TVD: np.ndarray, seen_TV: np.ndarray) -> np.ndarray:
-    return np.where(seen_TV, np.linalg.norm(from_anchor_TVD, axis=-1), 0).max(1)

@@ -48,18 +48,13 @@ def _shape(path: Path) -> tuple[int, ...]:
             held = archive.getinfo("keypoints.npy").file_size - member.tell()
     except NO_ARCHIVE as error:
         raise UnusableClip(f"{path}: no NumPy archive with an array 'keypoints' ({error})") from None
-    _checked_shape(path, shape)
-    if dtype.kind not in "fiu":
-        raise UnusableClip(f"{path}: 'keypoints' is {dtype}, expected float32")
-    if held != (expected := math.prod(shape) * dtype.itemsize):
-        raise UnusableClip(f"{path}: 'keypoints' is {shape}, {expected} bytes, but the archive has {held}")
-    return shape
-
-
-def _checked_shape(path: Path | str, shape: tuple[int, ...]) -> tuple[int, ...]:
     if len(shape) != 3 or shape[1] not in POINTS or shape[2] != 3:
         layouts = ", ".join(f"{points} ({name})" for points, name in POINTS.items())
         raise UnusableClip(f"{path}: 'keypoints' is {shape}, expected (frames, points, 3) with points one of {layouts}")
     if shape[0] == 0:
         raise UnusableClip(f"{path}: the file has no frames")
+    if dtype.kind not in "fiu":
+        raise UnusableClip(f"{path}: 'keypoints' is {dtype}, expected float32")
+    if held != (expected := math.prod(shape) * dtype.itemsize):
+        raise UnusableClip(f"{path}: 'keypoints' is {shape}, {expected} bytes, but the archive has {held}")
     return shape
