@@ -1,4 +1,4 @@
-"""The timeline of a recording as a table: a row for each gesture that was found."""
+"""The timeline of a recording as a table, with one row for each gesture."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,10 +12,10 @@ COLUMNS = ("start_seconds", "end_seconds", "start_frame", "end_frame", "class", 
 
 
 def write_timeline(path: Path, segments: Sequence[Segment], classes: Sequence[str], fps: float) -> None:
-    """Write the segments as CSV with the columns ``COLUMNS``; one without gestures has the heading alone.
+    """Write the segments as CSV with the columns ``COLUMNS``; without gestures it has only the header.
 
-    Frames count from 0 and the last one is included; seconds run from the beginning of the first frame to the end of
-    the last. ``fps`` is frames a second; ``probability`` is 0 to 1.
+    Frames are counted from 0 and the last one is included; seconds are from the start of the first frame to the end of
+    the last. ``fps`` is frames per second; ``probability`` is 0 to 1.
     """
     rows = [
         (round(start / fps, 3), round((end + 1) / fps, 3), start, end, classes[label], round(probability, 4))

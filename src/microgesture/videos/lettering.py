@@ -1,4 +1,4 @@
-"""Text on pictures, in DejaVu Sans: it comes with Matplotlib, so every machine draws the same letters."""
+"""Write text on pictures in DejaVu Sans, which comes with Matplotlib, so that every machine draws the same letters."""
 
 import unicodedata
 from functools import cache
@@ -15,7 +15,7 @@ ELLIPSIS = "\N{HORIZONTAL ELLIPSIS}"
 
 def can_write(text: str) -> bool:
     """Whether the font has every character of a text: Latin, Greek, Cyrillic, Arabic and others, but not Chinese."""
-    # Without Raqm, Arabic and Hebrew would run from left to right, and Arabic letters would not be joined.
+    # Without Raqm, Arabic and Hebrew would be written from left to right, and Arabic letters would not be joined.
     to_the_left = any(unicodedata.bidirectional(character) in ("R", "AL") for character in text)
     return _characters().issuperset(map(ord, text)) and (features.check("raqm") or not to_the_left)
 
@@ -28,7 +28,7 @@ def write(
 
 
 def width_of(text: str, size: int, bold: bool = False) -> float:
-    """The width of a text in pixels."""
+    """Return the width of a text in pixels."""
     return font(size, bold).getlength(text)
 
 
@@ -49,7 +49,7 @@ def wrapped(text: str, size: int, width: float, bold: bool = False) -> list[str]
 
 
 def shortened(text: str, size: int, width: float) -> str:
-    """A text of at most ``width`` pixels; a longer one ends in an ellipsis."""
+    """Shorten a text to at most ``width`` pixels; a shortened text ends in an ellipsis."""
     if width_of(text, size) <= width:
         return text
     while text and width_of(text + ELLIPSIS, size) > width:
@@ -59,7 +59,7 @@ def shortened(text: str, size: int, width: float) -> str:
 
 @cache
 def font(size: int, bold: bool = False) -> ImageFont.FreeTypeFont:
-    """DejaVu Sans in a size in pixels."""
+    """Return DejaVu Sans in a size in pixels."""
     return ImageFont.truetype(str(BOLD if bold else REGULAR), size)
 
 
