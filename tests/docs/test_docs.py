@@ -149,8 +149,8 @@ def test_every_key_of_every_group_is_on_the_page_of_settings():
 
 def test_a_key_is_shown_with_its_values_and_default():
     page = module("settings_page").settings_page(Config.model_json_schema())
-    assert "| `device` | auto: a GPU where there is one | `auto`, `cpu`, `cuda` | `auto` |" in page
-    assert "| `streams` | the networks, and what each sees | by name: [Stream](#stream) | required |" in page
+    assert "| `device` | auto: a GPU if there is one | `auto`, `cpu`, `cuda` | `auto` |" in page
+    assert "| `streams` | the networks, and their inputs | by name: [Stream](#stream) | required |" in page
     assert re.search(r"^\| `size` \| .*\| whole number, at least 8 \| `56` \|$", page, re.MULTILINE)
 
 

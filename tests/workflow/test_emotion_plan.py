@@ -85,19 +85,18 @@ def test_rows_are_those_that_the_sources_allow():
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"context": "nope"}, "emotion.context names 'nope', but there are only joint"),
-        ({"gestures": "rgb_ma52"}, "emotion.gestures names 'rgb_ma52', which is on another corpus than its own"),
-        ({"corpus": "smg"}, "emotion.corpus names 'smg', but there are only imigue, ma52"),
-        ({"face": None, "context": None, "gestures": None}, "emotion needs a source of tokens"),
-        ({"network": {"width": 10, "heads": 4}}, "width 10 cannot be dealt to 4 heads"),
-        ({"targets": ["win", "win"]}, "targets write lose and win alike, 'win'"),
-        ({"fold": 3}, "unknown key 'fold'; did you mean 'folds'?"),
+        ({"context": "nope"}, "emotion.context names 'nope', .* joint, limb"),
+        ({"gestures": "rgb_ma52"}, "emotion.gestures names 'rgb_ma52', .*corpus"),
+        ({"corpus": "smg"}, "emotion.corpus names 'smg', .* imigue, ma52"),
+        ({"face": None, "context": None, "gestures": None}, "emotion: .*face, context or gestures"),
+        ({"network": {"width": 10, "heads": 4}}, "emotion.network: width 10 .*4 heads"),
+        ({"targets": ["win", "win"]}, "emotion: targets .*'win'"),
+        ({"fold": 3}, "unknown key 'fold'; did you mean 'folds'"),
     ],
 )
 def test_wrong_settings_are_refused_with_a_sentence(changes, sentence):
-    with pytest.raises(InputError) as refusal:
+    with pytest.raises(InputError, match=sentence):
         load_config(with_emotion(**changes))
-    assert sentence in str(refusal.value)
 
 
 def test_faces_need_a_corpus_with_videos_and_keypoints():

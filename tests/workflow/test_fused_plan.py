@@ -86,19 +86,19 @@ def test_a_fold_starts_from_the_same_fold_of_both(raw):
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"fuses": ["rgb", "join"]}, "fused.fuses names 'join', but there are only fused, joint, limb"),
+        ({"fuses": ["rgb", "join"]}, "fused.fuses names 'join', .* fused, joint, limb"),
         ({"fuses": ["rgb", "rgb"]}, "fused.fuses names 'rgb' twice"),
         ({"fuses": ["rgb", "rgb_ma52"]}, "'rgb' on the corpus 'imigue' and 'rgb_ma52' on 'ma52'"),
-        ({"fuses": ["rgb", "fused"]}, "fused.fuses names 'fused', which has two inputs itself"),
-        ({"fuses": ["rgb", "pair"]}, "fused.fuses names 'pair', which has two inputs itself"),
+        ({"fuses": ["rgb", "fused"]}, "fused.fuses names 'fused', which has two inputs"),
+        ({"fuses": ["rgb", "pair"]}, "fused.fuses names 'pair', which has two inputs"),
         ({"fuses": ["rgb"]}, "streams.fused.fuses"),
-        ({"init": "rgb"}, "init of a stream that fuses two others follows from them; leave it out"),
-        ({"corpus": "imigue"}, "corpus of a stream that fuses two others follows"),
-        ({"input": "rgb"}, "input of a stream that fuses two others follows"),
-        ({"weights": "swin.pth"}, "weights of a stream that fuses two others follows"),
-        ({"network": {"name": "slowonly"}}, "has the network token_fusion, not slowonly"),
-        ({"network": {"name": "token_fusion", "width": 30}}, "width of token_fusion is 30, which 4 heads cannot share"),
-        ({"recipe": "anchored"}, "fused: the loss semantic is for networks of one classifier"),
+        ({"init": "rgb"}, "streams.fused: init .*fuses"),
+        ({"corpus": "imigue"}, "streams.fused: corpus .*fuses"),
+        ({"input": "rgb"}, "streams.fused: input .*fuses"),
+        ({"weights": "swin.pth"}, "streams.fused: weights .*fuses"),
+        ({"network": {"name": "slowonly"}}, "network token_fusion, not slowonly"),
+        ({"network": {"name": "token_fusion", "width": 30}}, "width of token_fusion is 30, .*4 heads"),
+        ({"recipe": "anchored"}, "streams.fused: the loss semantic .*recipes.anchored"),
         ({"recipe": "none"}, "streams.fused.recipe names 'none'"),
     ],
 )
@@ -116,13 +116,13 @@ def test_streams_that_cannot_be_fused_are_refused_with_a_sentence(raw, changes, 
 @pytest.mark.parametrize("missing", ["corpus", "input", "network"])
 def test_other_streams_say_for_themselves_what_they_are(raw, missing):
     del raw["streams"]["flow"][missing]
-    with pytest.raises(InputError, match=f"streams.flow: {missing} is missing; only a stream that fuses two others"):
+    with pytest.raises(InputError, match=f"streams.flow: {missing} is missing; .*fuses"):
         load_config(raw)
 
 
 def test_token_fusion_goes_with_fuses(raw):
     raw["streams"]["flow"]["network"] = {"name": "token_fusion"}
-    with pytest.raises(InputError, match=r"streams.flow: network token_fusion joins two trained streams"):
+    with pytest.raises(InputError, match=r"streams.flow: network token_fusion .*fuses"):
         load_config(raw)
 
 
@@ -137,5 +137,5 @@ def test_a_stream_has_learnt_from_val_if_one_that_it_fuses_has(raw):
     config = load_config(raw)
     assert [config.learns_from_val(name) for name in ("base", "final")] == [False, True]
     del raw["ensembles"]["final"]["calibration_from"]
-    with pytest.raises(InputError, match="learnt from val too, so that nothing can be fitted there"):
+    with pytest.raises(InputError, match=r"ensembles.final: .*val.*calibration_from"):
         load_config(raw)

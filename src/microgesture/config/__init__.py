@@ -1,1 +1,1 @@
-"""The configuration: every settings class and what each stage receives of it. Imports nothing but pydantic."""
+"""The configuration: all settings classes, and the settings that each stage receives. Imports only pydantic."""

@@ -1,4 +1,4 @@
-"""The base of every settings class: frozen, complete, and helpful about misspelt keys."""
+"""The base class of all settings: frozen, without unknown keys, with suggestions for misspelt keys."""
 
 from difflib import get_close_matches
 from typing import Annotated, Any, ClassVar
@@ -11,9 +11,9 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$", description="let
 
 
 class Settings(BaseModel):
-    """Settings that refuse unknown keys and suggest the key that was probably meant.
+    """Settings that refuse unknown keys and suggest the most similar known key.
 
-    A class lists its ``renamed`` keys as old name: new name.
+    ``renamed`` maps old names of keys to their new names.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -28,13 +28,13 @@ class Settings(BaseModel):
                     raise ValueError(f"key '{key}' is now called '{cls.renamed[key]}'; rename it")
                 if key not in cls.model_fields:
                     near = get_close_matches(str(key), cls.model_fields, n=1)
-                    hint = f"did you mean '{near[0]}'?" if near else f"the keys here are {', '.join(cls.model_fields)}"
+                    hint = f"did you mean '{near[0]}'?" if near else f"known keys are {', '.join(cls.model_fields)}"
                     raise ValueError(f"unknown key '{key}'; {hint}")
         return values
 
 
 def listed_problems(error: ValidationError) -> str:
-    """What is wrong with some settings, one line a key."""
+    """Describe a validation error, one line for each wrong key."""
     return "\n".join(f"  {_place(problem['loc'])}: {_sentence(problem)}" for problem in error.errors())
 
 

@@ -1,4 +1,4 @@
-"""Settings of a corpus in each of the formats, and of the stages that draw and list it."""
+"""Settings of a corpus in each format, and of the stages that generate it and list its clips."""
 
 from typing import Annotated, Any, ClassVar, Literal, Union
 
@@ -10,7 +10,7 @@ from .extensions import declared
 
 
 class MigaCorpus(CorpusFormat):
-    """iMiGUE as the MiGA challenge hands it out."""
+    """iMiGUE as distributed by the MiGA challenge."""
 
     title: ClassVar = "iMiGUE"
     module: ClassVar = "microgesture.corpora.miga"
@@ -27,7 +27,7 @@ class MigaCorpus(CorpusFormat):
 
 
 class Ma52Corpus(CorpusFormat):
-    """MA-52: one video a clip, and lists."""
+    """MA-52: one video for each clip, and one list for each split."""
 
     title: ClassVar = "MA-52"
     module: ClassVar = "microgesture.corpora.ma52"
@@ -57,7 +57,7 @@ class SmgCorpus(CorpusFormat):
 
 
 class ManifestCorpus(CorpusFormat):
-    """Anybody's own clips: a folder with clips.csv."""
+    """Your own clips: a folder with ``clips.csv``."""
 
     title: ClassVar = "clips.csv"
     module: ClassVar = "microgesture.corpora.manifest"
@@ -75,22 +75,22 @@ Corpus = Annotated[Union[tuple(FORMATS.values())], Field(discriminator="format")
 
 
 class DemoStep(DemoSettings):
-    """A corpus to draw."""
+    """A synthetic corpus to generate."""
 
-    layout: Literal[SYNTHETIC] = Field(description="the release whose files to imitate")
+    layout: Literal[SYNTHETIC] = Field(description="the release whose file layout the corpus has")
 
 
 class ClipsStep(Settings):
-    """A corpus to list."""
+    """A corpus whose clips are listed."""
 
     corpus: str
     format: Literal[tuple(FORMATS)]
     root: str = Field(description="folder of the corpus")
     shards: int = Field(ge=1)
-    options: dict[str, Any] = Field({}, description="the reader's own settings")
+    options: dict[str, Any] = Field({}, description="settings of the reader of this format")
 
 
 class SkeletonStep(Settings):
-    """Skeleton files to read, or videos to find keypoints in."""
+    """Skeleton files to read, or videos in which to find keypoints."""
 
     root: str = Field(description="folder of the corpus")

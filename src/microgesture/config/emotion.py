@@ -1,4 +1,4 @@
-"""Settings of emotion recognition; light, so that the configuration can be read without torch."""
+"""Settings of emotion recognition. Does not import torch."""
 
 from typing import ClassVar, Literal
 
@@ -13,92 +13,94 @@ SOURCES: tuple[Source, ...] = ("face", "context", "gestures")
 
 
 class FaceTokenSettings(Settings):
-    """How the faces of a clip become its face token."""
+    """How the face token of a clip is computed."""
 
-    network: SwinFaceSettings = Field(description="the encoder of a face, trained along with the rest")
-    frames: int = Field(4, ge=1, description="faces of a clip, evenly among the frames in which one is visible")
-    size: int = Field(112, ge=16, description="side of the faces that the encoder is shown in pixels; 112 as stored")
+    network: SwinFaceSettings = Field(description="the face encoder, trained together with the fusion network")
+    frames: int = Field(
+        4, ge=1, description="number of faces per clip, evenly spaced over the frames with a visible face"
+    )
+    size: int = Field(112, ge=16, description="side of the encoder's input in pixels; 112 as stored")
     weights: str | None = Field(
-        None, description="published weights of the encoder, a file; it then stays as it is. null: trained here"
+        None, description="file with published weights of the encoder, which is then not trained; null: train it"
     )
 
 
 class InterFusionSettings(Settings):
-    """The network that joins the tokens of a video."""
+    """The network that fuses the tokens of a video."""
 
     width: int = Field(64, ge=4, description="channels of a token")
-    layers: int = Field(1, ge=0, description="blocks of cross-attention between two sources")
-    heads: int = Field(4, ge=1, description="of attention; they divide the width")
-    dropout: float = Field(0.3, ge=0, lt=1, description="share of channels dropped in training")
+    layers: int = Field(1, ge=0, description="number of blocks of cross-attention between two sources")
+    heads: int = Field(4, ge=1, description="number of attention heads; width must be a multiple of it")
+    dropout: float = Field(0.3, ge=0, lt=1, description="fraction of channels dropped in training")
 
     @model_validator(mode="after")
     def _heads_divide_width(self) -> "InterFusionSettings":
         if self.width % self.heads:
-            raise ValueError(f"width {self.width} cannot be dealt to {self.heads} heads; choose a multiple")
+            raise ValueError(f"width {self.width} is not a multiple of {self.heads} heads; change one of them")
         return self
 
 
 class EmotionRecipe(Settings):
-    """How the network is trained; the number of epochs is fixed, so that no video is needed to choose one."""
+    """How the network is trained. The number of epochs is fixed, so that no videos are needed to choose an epoch."""
 
     renamed: ClassVar[dict[str, str]] = {"batch": "batch_size"}
 
-    epochs: int = Field(40, ge=1, description="rounds over all videos")
-    batch_size: int = Field(8, ge=1, description="videos of a step")
-    learning_rate: float = Field(1e-3, gt=0, description="highest of all steps; AdamW")
-    weight_decay: float = Field(0.05, ge=0, description="of all but norms and biases")
-    clips: int = Field(32, ge=1, description="clips of a video that a step shows at most, drawn anew each time")
-    token_dropout: float = Field(0.2, ge=0, lt=1, description="share of each source's tokens hidden in training")
+    epochs: int = Field(40, ge=1, description="passes over all videos")
+    batch_size: int = Field(8, ge=1, description="videos per step")
+    learning_rate: float = Field(1e-3, gt=0, description="maximum learning rate of AdamW")
+    weight_decay: float = Field(0.05, ge=0, description="weight decay, not applied to norms and biases")
+    clips: int = Field(32, ge=1, description="maximum number of clips per video in a step, sampled anew each time")
+    token_dropout: float = Field(0.2, ge=0, lt=1, description="fraction of each source's tokens hidden in training")
     flip: bool = Field(True, description="mirror the faces of half of the clips in training")
 
 
 class EmotionSettings(Settings):
-    """Emotion from behaviour: one label, win or lose, for each recording of a corpus."""
+    """Emotion recognition from behaviour: win or lose, for each recording of a corpus."""
 
     renamed: ClassVar[dict[str, str]] = {"truth": "ground_truth"}
 
     corpus: Name = Field(description="a key of corpora")
     labels: tuple[str, ...] = Field(
         (),
-        description="CSV files with columns video_id and label or win_or_lose; none: those in the corpus's folder, by "
-        "their names (labels*.csv, train_label.csv, validation_label.csv)",
+        description="CSV files with the columns video_id and label (or win_or_lose); none: the files labels*.csv, "
+        "train_label.csv and validation_label.csv in the folder of the corpus",
     )
     split: Literal["corpus", "published"] = Field(
         "corpus",
-        description="corpus: recordings are tested on as in the corpus; published: iMiGUE's 102 and 100 videos",
+        description="corpus: the test split of the corpus; published: iMiGUE's published split of 102 and 100 videos",
     )
-    face: FaceTokenSettings | None = Field(None, description="face tokens; null: none")
-    context: Name | None = Field(None, description="the stream whose features are the context tokens; null: none")
+    face: FaceTokenSettings | None = Field(None, description="settings of the face tokens; null: no face tokens")
+    context: Name | None = Field(None, description="stream whose features are the context tokens; null: none")
     gestures: Name | None = Field(
-        None, description="the stream whose probabilities are the tokens of micro-gestures; null: none"
+        None, description="stream whose probabilities are the tokens of micro-gestures; null: none"
     )
     network: InterFusionSettings = InterFusionSettings()
     recipe: EmotionRecipe = EmotionRecipe()
     folds: int = Field(
-        5, ge=2, description="parts that the people with a label are dealt into; each network learns without one part"
+        5, ge=2, description="folds of the subjects with a label; each network is trained without one fold"
     )
-    members: int = Field(1, ge=1, description="networks for each fold, whose probabilities are averaged")
+    members: int = Field(1, ge=1, description="networks per fold, whose probabilities are averaged")
     ground_truth: str | None = Field(
-        None, description="CSV with labels of test videos, for results/emotion/cross_subject.csv alone; null: none"
+        None, description="CSV with labels of test videos, only for results/emotion/cross_subject.csv; null: none"
     )
-    sample: str | None = Field(None, description="the challenge's sample submission; its ids and order are followed")
-    targets: tuple[str, str] = Field(("0", "1"), description="how the submission writes lose and win")
+    sample: str | None = Field(None, description="sample submission of the challenge, with the ids and their order")
+    targets: tuple[str, str] = Field(("0", "1"), description="values of lose and win in the submission")
 
     @property
     def sources(self) -> tuple[Source, ...]:
-        """The sources of tokens that there are."""
+        """The configured sources of tokens."""
         return tuple(source for source in SOURCES if getattr(self, source) is not None)
 
     @property
     def streams(self) -> tuple[str, ...]:
-        """The streams that tokens come from, each once."""
+        """The streams that tokens come from, without duplicates."""
         return tuple(dict.fromkeys(name for name in (self.context, self.gestures) if name is not None))
 
     @property
     def rows(self) -> dict[str, tuple[Source, ...]]:
         """The rows of the ablation table: each source alone, face and context together, and all of them.
 
-        Where there is one source only, it is the only row.
+        With a single source, it is the only row.
         """
         rows: dict[str, tuple[Source, ...]] = {source: (source,) for source in self.sources}
         if len(self.sources) > 2:
@@ -109,39 +111,39 @@ class EmotionSettings(Settings):
 
     @property
     def submitted(self) -> str:
-        """The row that is handed in: that of all sources."""
+        """The row that is submitted: all sources."""
         return list(self.rows)[-1]
 
     @property
     def versus(self) -> dict[str, str | None]:
-        """The row that each row is compared with: all sources with those of the published system, if there are more."""
+        """The row that each row is compared with: all sources with face and context, if there are three sources."""
         return {row: "face_context" if row == "all" and len(self.sources) > 2 else None for row in self.rows}
 
     @model_validator(mode="after")
     def _has_a_source(self) -> "EmotionSettings":
         if not self.sources:
-            raise ValueError("emotion needs a source of tokens: face, context or gestures")
+            raise ValueError("emotion needs a source of tokens; set face, context or gestures")
         if self.targets[0] == self.targets[1]:
-            raise ValueError(f"targets write lose and win alike, '{self.targets[0]}'")
+            raise ValueError(f"targets are equal for lose and win, '{self.targets[0]}'; give two different values")
         return self
 
 
 class VideosStep(Settings):
-    """The videos of a corpus to list."""
+    """A corpus whose videos are listed."""
 
     root: str = Field(description="folder of the corpus")
-    labels: tuple[str, ...] = Field((), description="files of labels; none: found below root")
+    labels: tuple[str, ...] = Field((), description="files with labels; none: those found in root")
     split: Literal["corpus", "published"] = "corpus"
 
 
 class EmotionStep(Settings):
-    """A row of sources to train on, or to predict with."""
+    """A row of sources to train on or to predict with."""
 
     row: str
     sources: tuple[Source, ...] = Field(min_length=1)
     face: FaceTokenSettings | None = None
-    context: str | None = Field(None, description="the stream that the context tokens are of")
-    gestures: str | None = Field(None, description="the stream that the tokens of gestures are of")
+    context: str | None = Field(None, description="stream of the context tokens")
+    gestures: str | None = Field(None, description="stream of the gesture tokens")
     network: InterFusionSettings = InterFusionSettings()
     recipe: EmotionRecipe = EmotionRecipe()
     folds: int = Field(5, ge=2)
@@ -150,14 +152,14 @@ class EmotionStep(Settings):
 
 
 class EmotionTableStep(Settings):
-    """Rows to measure, on videos held out or, with ``ground_truth``, on test videos."""
+    """Rows to measure, on held-out videos or, with ``ground_truth``, on test videos."""
 
     rows: tuple[AblationRow, ...] = Field(min_length=1)
     ground_truth: str | None = None
 
 
 class EmotionSubmissionStep(Settings):
-    """What is handed in."""
+    """The submission of emotion recognition."""
 
     sample: str | None = None
     targets: tuple[str, str] = ("0", "1")

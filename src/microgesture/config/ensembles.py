@@ -1,4 +1,4 @@
-"""Settings of ensembles, of the test clips that they label, and of the submission."""
+"""Settings of ensembles, of pseudo-labels, and of the submission."""
 
 from typing import Annotated, ClassVar, Literal
 
@@ -14,8 +14,8 @@ EQUAL = FusionRule("equal", "the plain mean", f"{_RULES}.equal", fitted=False)
 FUSION_RULES: dict[str, FusionRule] = {
     rule.name: rule
     for rule in (
-        FusionRule("search", "the likeliest weights", f"{_RULES}.search"),
-        FusionRule("grid", "the most accurate weights of a grid, as often published", f"{_RULES}.grid"),
+        FusionRule("search", "maximum-likelihood weights", f"{_RULES}.search"),
+        FusionRule("grid", "the most accurate weights on a grid, as often published", f"{_RULES}.grid"),
         EQUAL,
         GIVEN,
         *declared(FusionRule),
@@ -25,11 +25,13 @@ _BY_NAME = tuple(name for name in FUSION_RULES if name != GIVEN.name)
 
 
 class PseudoLabelSettings(Settings):
-    """Which of the test clips an ensemble labels for other streams to learn from."""
+    """Which test clips get pseudo-labels, on which other streams are trained."""
 
-    threshold: float = Field(0.65, ge=0, lt=1, description="probability above which a clip gets the likeliest class")
-    quota: int | None = Field(None, ge=1, description="most clips of a class, the surest first; null: any number")
-    agreement: bool = Field(False, description="only clips of which every stream alone says the same")
+    threshold: float = Field(0.65, ge=0, lt=1, description="label clips whose predicted class has a higher probability")
+    quota: int | None = Field(
+        None, ge=1, description="maximum number of clips per class, the most confident first; null: no limit"
+    )
+    agreement: bool = Field(False, description="only clips for which all streams predict the same class")
 
 
 class Ensemble(Settings):
@@ -43,23 +45,23 @@ class Ensemble(Settings):
         description="; ".join(f"{name}: {FUSION_RULES[name].text}" for name in _BY_NAME) + f"; or {GIVEN.text}",
     )
     calibrate: StrictBool | Annotated[float, Field(gt=0)] = Field(
-        True, description="true: fit one temperature a stream before averaging; a number: this temperature for all"
+        True, description="true: fit one temperature per stream before averaging; a number: one temperature for all"
     )
     calibration_from: Name | None = Field(
         None,
-        description="another ensemble of as many streams whose temperatures and weights this one takes over, stream by "
-        "stream; for streams with pseudo_labels, to which no labelled clip is new",
+        description="another ensemble with as many streams, whose temperatures and weights are used, in the order of "
+        "streams; for streams with pseudo_labels, which have no held-out clips with labels",
     )
     pseudo_labels: PseudoLabelSettings = Field(
-        PseudoLabelSettings(), description="which test clips it labels for streams that name it as pseudo_labels"
+        PseudoLabelSettings(), description="which test clips get pseudo-labels, for streams that name this ensemble"
     )
     stacking: bool = Field(
-        False, description="measure a logistic regression on all streams' scores too, only to compare it"
+        False, description="also measure a logistic regression on the scores of all streams, for comparison"
     )
 
     @property
     def rule(self) -> FusionRule:
-        """How the streams are joined."""
+        """How the streams are fused."""
         return GIVEN if isinstance(self.weights, dict) else FUSION_RULES[self.weights]
 
     @model_validator(mode="after")
@@ -67,29 +69,29 @@ class Ensemble(Settings):
         if isinstance(self.weights, dict):
             if set(self.weights) != set(self.streams):
                 odd = sorted(set(self.weights) ^ set(self.streams))
-                raise ValueError(f"weights must name the ensemble's streams and no others; {odd[0]} does not fit")
+                raise ValueError(f"weights must name all streams of the ensemble and no others; check '{odd[0]}'")
             if min(self.weights.values()) < 0 or sum(self.weights.values()) <= 0:
-                raise ValueError("weights must not be negative, and not all zero")
+                raise ValueError("weights must not be negative, and at least one must be above 0")
         return self
 
 
 class Submission(Settings):
-    """The file that is handed in."""
+    """The submission file."""
 
     ensemble: Name = Field(description="a key of ensembles")
-    sample: str | None = Field(
-        None, description="the challenge's sample_submission.csv; its ids and order are followed"
-    )
+    sample: str | None = Field(None, description="sample_submission.csv of the challenge, with the ids and their order")
 
 
 class EnsembleStep(Ensemble):
-    """Streams to join."""
+    """Streams to fuse."""
 
-    folds: int = Field(0, ge=0, description="parts of the people on whose scores everything is fitted; 0: on val")
-    learns_from_val: bool = Field(False, description="the streams have learnt from val, which is held out no more")
+    folds: int = Field(
+        0, ge=0, description="folds of subjects on whose scores the ensemble is fitted; 0: fitted on val"
+    )
+    learns_from_val: bool = Field(False, description="the streams were trained on val, so that it is not held out")
 
 
 class PseudoLabelStep(PseudoLabelSettings):
     """Test clips to label."""
 
-    streams: tuple[str, ...] = Field(min_length=1, description="of the ensemble, in its order")
+    streams: tuple[str, ...] = Field(min_length=1, description="streams of the ensemble, in its order")

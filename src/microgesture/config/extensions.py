@@ -11,10 +11,10 @@ Kind = TypeVar("Kind")
 
 
 def declared(kind: type[Kind]) -> tuple[Kind, ...]:
-    """The declarations of a kind that extensions offer: instances of ``kind``, or subclasses of it.
+    """Return the declarations of one kind from all extensions: instances or subclasses of ``kind``.
 
-    An extension names a tuple of its declarations as an entry point of the group ``microgesture``. Raises
-    ``InputError`` if one cannot be imported.
+    An entry point of the group ``microgesture`` names a tuple of declarations. Raises ``InputError`` if one cannot be
+    imported.
     """
     found = []
     for point in sorted(entry_points(group=GROUP), key=lambda point: point.name):
@@ -22,7 +22,7 @@ def declared(kind: type[Kind]) -> tuple[Kind, ...]:
             declarations = point.load()
         except Exception as error:
             raise InputError(
-                f"extension '{point.name}' ({point.value}) cannot be imported: {error!r}; mend or uninstall it"
+                f"extension '{point.name}' ({point.value}) cannot be imported: {error!r}; fix or uninstall it"
             ) from error
         found += [one for one in declarations if _is(one, kind)]
     return tuple(found)

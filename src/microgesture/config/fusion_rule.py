@@ -1,15 +1,15 @@
-"""What every fusion rule declares. Light: no SciPy."""
+"""The declaration of a fusion rule. Does not import SciPy."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class FusionRule:
-    """The declaration of one way to join streams, a value of ``weights``.
+    """The declaration of a way to fuse streams, a value of ``weights`` in an ensemble.
 
-    ``module`` has two functions: ``fit(probabilities_SNK, labels_N)``, which gets calibrated probabilities of clips
-    that every stream could use, and ``from_json(stored, streams)``. Both return an ``ensembles.fusion.FittedRule``.
-    A rule that is not ``fitted`` needs no labelled clips.
+    ``module`` has two functions: ``fit(probabilities_SNK, labels_N)``, which receives calibrated probabilities of
+    the clips that all streams can use, and ``from_json(stored, streams)``. Both return an
+    ``ensembles.fusion.FittedRule``. A rule that is not ``fitted`` needs no labelled clips.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Terms of the training loss: the settings of each. Light: no torch."""
+"""Settings of the terms of the training loss. Does not import torch."""
 
 from typing import Annotated, ClassVar, Literal, Union
 
@@ -13,13 +13,13 @@ class CrossEntropySettings(LossSettings):
 
     module: ClassVar = "microgesture.streams.cross_entropy"
     name: Literal["cross_entropy"] = "cross_entropy"
-    focal_gamma: float = Field(0.0, ge=0, description="as the recipe's key of this name")
-    label_smoothing: float = Field(0.0, ge=0, lt=1, description="as the recipe's key of this name")
-    class_weights: Literal["none", "sqrt"] = Field("none", description="as the recipe's key of this name")
+    focal_gamma: float = Field(0.0, ge=0, description="same as the key of the recipe")
+    label_smoothing: float = Field(0.0, ge=0, lt=1, description="same as the key of the recipe")
+    class_weights: Literal["none", "sqrt"] = Field("none", description="same as the key of the recipe")
 
 
 class SemanticSettings(LossSettings):
-    """Squared distance of a clip's features to the fixed anchor of its class; see ``streams.semantic``."""
+    """Squared distance between the features of a clip and the fixed anchor of its class; see ``streams.semantic``."""
 
     module: ClassVar = "microgesture.streams.semantic"
     one_path: ClassVar = True

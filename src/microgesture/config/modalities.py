@@ -1,4 +1,4 @@
-"""The modalities: what the workflow stores of each clip, their settings, and the inputs that networks see of them."""
+"""The modalities that the workflow stores for each clip, their settings, and the network inputs made from them."""
 
 from pathlib import PurePath
 from typing import Any, Literal
@@ -13,12 +13,12 @@ SelectionName = Literal["21", "22", "36", "42", "68", "25"]
 
 
 class KeypointSettings(ModalitySettings):
-    """Which keypoints the streams see."""
+    """Which keypoints the streams use."""
 
     selection: SelectionName = Field(
         "36",
-        description="points: 36 as MM-Gesture, 22 that every file type has, 42 of the hands, 68 with arms and face, "
-        "21 of the right hand, 25 of a Kinect v2",
+        description="number of points: 36 as in MM-Gesture, 22 that all file formats have, 42 of the hands, 68 with "
+        "arms and face, 21 of the right hand, 25 of a Kinect v2",
     )
 
     @property
@@ -33,34 +33,34 @@ class KeypointSettings(ModalitySettings):
 
 
 class RgbSettings(ModalitySettings):
-    """The video that taylor, flow and the rgb stream start from."""
+    """Video frames cropped to the person, from which taylor and flow are computed too."""
 
-    size: int = Field(256, ge=16, description="side in pixels of a stored frame cut to the person")
-    margin: float = Field(0.2, ge=0, description="added to the person's box on each side, as a share of its size")
+    size: int = Field(256, ge=16, description="side in pixels of a stored frame, cropped to the person")
+    margin: float = Field(0.2, ge=0, description="margin on each side of the person's box, as a fraction of its size")
 
     @property
     def made_from(self) -> tuple[str, ...]:
-        """Nothing but the videos."""
+        """No shards, only the videos."""
         return ()
 
     @property
     def made_from_if_there(self) -> tuple[str, ...]:
-        """The keypoints, which say where the person is."""
+        """The keypoints, which give the position of the person."""
         return ("keypoints",)
 
 
 class FaceSettings(ModalitySettings):
-    """Aligned faces, 112 x 112 pixels on ArcFace's five points."""
+    """Faces of 112 x 112 pixels, aligned to ArcFace's five points."""
 
-    margin: float = Field(0.0, ge=0, description="added to ArcFace's square on each side, as a share of its side")
+    margin: float = Field(0.0, ge=0, description="margin on each side of ArcFace's square, as a fraction of its side")
     smallest: int = Field(
-        24, ge=1, description="side in pixels of the video that the square has at least; a smaller face is black"
+        24, ge=1, description="smallest side of the square, in pixels of the video; a smaller face is stored as black"
     )
     confidence: float = Field(
         0.4,
         gt=0,
         le=1,
-        description="of a landmark that counts as found; 0.4 is from where OpenPose draws those of faces",
+        description="minimum confidence of a landmark; OpenPose draws landmarks of faces from 0.4",
     )
 
     @property
@@ -77,18 +77,20 @@ class FaceSettings(ModalitySettings):
 class TaylorSettings(ModalitySettings):
     """Taylor videos (arXiv 2402.03019)."""
 
-    terms: int = Field(3, ge=1, description="K, terms of the series; more let more of a moving background through")
-    window: int = Field(6, ge=4, description="T, frames a window; at least terms + 3")
-    signed: bool = Field(False, description="keep the direction of change, 128 = none, instead of cutting at 0")
+    terms: int = Field(
+        3, ge=1, description="K, the number of terms; with more terms, more of a moving background remains"
+    )
+    window: int = Field(6, ge=4, description="T, frames per window; at least terms + 3")
+    signed: bool = Field(False, description="keep the sign of changes, with 128 for none, instead of clipping at 0")
     scaling: Literal["joint", "channel"] = Field(
-        "joint", description="one maximum a frame over the three channels, as MM-Gesture, or one for each channel"
+        "joint", description="one maximum per frame for all three channels, as in MM-Gesture, or one per channel"
     )
 
     @model_validator(mode="after")
     def _window_holds_terms(self) -> "TaylorSettings":
         if self.window < self.terms + 3:
             raise ValueError(
-                f"taylor.window is {self.window}, but {self.terms} terms need differences over {self.terms + 3} frames"
+                f"taylor.window is {self.window}, but {self.terms} terms need at least {self.terms + 3} frames"
             )
         return self
 
@@ -104,35 +106,38 @@ class FlowSettings(ModalitySettings):
     backend: Literal["dis", "raft_small", "raft_large", "ptlflow"] = Field(
         "dis",
         description="dis: OpenCV's DIS, medium preset, no weights needed; raft_small, raft_large: torchvision's RAFT; "
-        "ptlflow: any network of that package (an extra), such as MemFlow",
+        "ptlflow: a network of that package (extra flow), such as MemFlow",
     )
-    model: str | None = Field(None, description="for ptlflow: the network's name there, such as memflow or sea_raft_s")
+    model: str | None = Field(None, description="for ptlflow: name of the network, such as memflow or sea_raft_s")
     weights: str | None = Field(
-        None, description="for all but dis: a file, or a name that torchvision or ptlflow publishes and fetches once"
+        None,
+        description="for all but dis: a file, or a name of weights of torchvision or ptlflow, which are fetched once",
     )
-    precision: Literal["fp32", "bf16", "fp16"] = Field("fp32", description="on a GPU; on a CPU always fp32")
+    precision: Literal["fp32", "bf16", "fp16"] = Field(
+        "fp32", description="precision of the network on a GPU; always fp32 on a CPU"
+    )
 
     @model_validator(mode="after")
     def _learned_flow_has_weights(self) -> "FlowSettings":
         if self.is_learned != (self.weights is not None):
-            raise ValueError("flow.weights goes with a learned flow.backend, and every learned one needs it")
+            raise ValueError("flow.weights is required for every flow.backend except dis, and not allowed for dis")
         if (self.backend == "ptlflow") != (self.model is not None):
-            raise ValueError("flow.model goes with flow.backend: ptlflow, and only with it")
+            raise ValueError("flow.model is required for flow.backend: ptlflow, and not allowed for any other")
         return self
 
     @property
     def is_learned(self) -> bool:
-        """Whether a network makes it."""
+        """Whether a network computes it."""
         return self.backend != "dis"
 
     @property
     def weights_file(self) -> str | None:
-        """The file of the weights; None for DIS, and where the stage fetches them by the network's own name."""
+        """The file of the weights; None for DIS, and for published weights that the stage downloads."""
         return self.weights if self.weights and PurePath(self.weights).suffix else None
 
     @property
     def unused_modules(self) -> tuple[str, ...]:
-        """The code of the networks, where none is used."""
+        """The code of the networks, if none is used."""
         return () if self.is_learned else ("microgesture.modalities.learned_flow",)
 
     @property
@@ -142,12 +147,12 @@ class FlowSettings(ModalitySettings):
 
     @property
     def package(self) -> tuple[str, str] | None:
-        """The package ptlflow."""
+        """The package ptlflow, if the backend is ptlflow."""
         return ("ptlflow", "flow") if self.backend == "ptlflow" else None
 
     @property
     def portable_backend(self) -> str | None:
-        """DIS needs no weights."""
+        """DIS, which needs no weights, unless it is the backend."""
         return "dis" if self.is_learned else None
 
 
@@ -156,24 +161,30 @@ class DepthSettings(ModalitySettings):
 
     backend: Literal["skeleton", "folder", "transformers"] = Field(
         "skeleton",
-        description="skeleton: from foreshortened limbs, needs no weights; folder: depth videos of your own; "
-        "transformers: a network of that package (an extra), such as Depth Anything V2, steadied over time",
+        description="skeleton: from foreshortened limbs, without weights; folder: your own depth videos; "
+        "transformers: a network of that package (extra depth), such as Depth Anything V2, stabilised over time",
     )
-    folder: str | None = Field(None, description="for folder: holds <clip_id>.mp4, as many frames as the clip")
-    model: str | None = Field(None, description="for transformers: a folder with the network, or its name on the hub")
-    precision: Literal["fp32", "bf16", "fp16"] = Field("fp32", description="on a GPU; on a CPU always fp32")
+    folder: str | None = Field(
+        None, description="for folder: path of the videos <clip_id>.mp4, each as long as its clip"
+    )
+    model: str | None = Field(
+        None, description="for transformers: a folder with the network, or its name on the Hugging Face hub"
+    )
+    precision: Literal["fp32", "bf16", "fp16"] = Field(
+        "fp32", description="precision of the network on a GPU; always fp32 on a CPU"
+    )
 
     @model_validator(mode="after")
     def _backend_has_its_own(self) -> "DepthSettings":
         if (self.backend == "folder") != (self.folder is not None):
-            raise ValueError("depth.folder goes with depth.backend: folder, and only with it")
+            raise ValueError("depth.folder is required for depth.backend: folder, and not allowed for any other")
         if self.is_learned != (self.model is not None):
-            raise ValueError("depth.model goes with depth.backend: transformers, and only with it")
+            raise ValueError("depth.model is required for depth.backend: transformers, and not allowed for any other")
         return self
 
     @property
     def is_learned(self) -> bool:
-        """Whether a network makes it, and from the rgb frames."""
+        """Whether a network computes it from the rgb frames."""
         return self.backend == "transformers"
 
     @property
@@ -183,17 +194,17 @@ class DepthSettings(ModalitySettings):
 
     @property
     def made_from(self) -> tuple[str, ...]:
-        """The rgb frames, if a network sees them."""
+        """The rgb frames, if a network computes depth from them."""
         return ("rgb",) if self.is_learned else ()
 
     @property
     def made_from_if_there(self) -> tuple[str, ...]:
-        """The keypoints: the skeleton backend's source, and for all backends where the person is."""
+        """The keypoints: the source of the skeleton backend, and for all backends the position of the person."""
         return ("keypoints",)
 
     @property
     def unused_modules(self) -> tuple[str, ...]:
-        """The code of the networks, where none is used."""
+        """The code of the networks, if none is used."""
         return () if self.is_learned else ("microgesture.modalities.learned_depth",)
 
     @property
@@ -203,12 +214,12 @@ class DepthSettings(ModalitySettings):
 
     @property
     def package(self) -> tuple[str, str] | None:
-        """The package transformers."""
+        """The package transformers, if the backend is transformers."""
         return ("transformers", "depth") if self.is_learned else None
 
     @property
     def portable_backend(self) -> str | None:
-        """The skeleton backend needs nothing but keypoints."""
+        """The skeleton backend, which needs only keypoints, unless it is the backend."""
         return None if self.backend == "skeleton" else "skeleton"
 
 
@@ -235,7 +246,7 @@ MODALITIES: dict[str, Modality] = {
             lit=True,
             reads_clips=True,
             opens_videos=True,
-            first_recipe={"color_jitter": "0.2  # light differs from person to person"},
+            first_recipe={"color_jitter": "0.2  # lighting differs between recordings"},
         ),
         Modality(
             "taylor",
@@ -245,7 +256,7 @@ MODALITIES: dict[str, Modality] = {
             codec="jpeg",
             caption="displacement, velocity, acceleration as red, green, blue; brightened",
             first_recipe={
-                "mean": "[3, 5, 8]  # networks that start from nothing need inputs of about unit size",
+                "mean": "[3, 5, 8]  # networks trained from scratch need inputs of about unit size",
                 "std": "[8, 11, 17]",
             },
         ),
@@ -259,7 +270,7 @@ MODALITIES: dict[str, Modality] = {
             channels=2,
             content="vectors",
             unit=32,
-            first_recipe={"flow_bound": "0.01  # motion a frame that counts as 1, as a share of the side"},
+            first_recipe={"flow_bound": "0.01  # motion per frame that is scaled to 1, as a fraction of the side"},
         ),
         Modality(
             "depth",
@@ -289,7 +300,7 @@ MODALITIES: dict[str, Modality] = {
     )
 }
 
-# What a network sees. Heatmaps and skeletons are made of keypoints while a stream is trained; every video is an input.
+# Network inputs. Heatmaps and skeletons are made from keypoints during training; every video is an input itself.
 HEATMAPS = ("joint", "limb")
 IN_SPACE = ("skeleton3d", "bone3d")  # of joints in metres, which only some corpora have
 SKELETONS = ("skeleton", "bone", "direction", "motion", *IN_SPACE)
@@ -299,12 +310,12 @@ Input = Literal[*HEATMAPS, *SKELETONS, *VIDEOS]
 
 
 def store(name: str) -> str:
-    """The modality that an input is made of: ``keypoints``, or a video of the same name."""
+    """The modality that an input is made from: ``keypoints``, or the video of the same name."""
     return "keypoints" if name in (*HEATMAPS, *SKELETONS) else name
 
 
 def _step(modality: Modality) -> type[Settings]:
-    """What the stage of a modality receives: its own settings and those that it uses, and the corpus's folder."""
+    """The settings of a modality's stage: those of the modality and of others that it uses, and the corpus's folder."""
     fields: dict[str, Any] = {
         name: (used.settings, Field(used.settings(), description=f"settings of {used.label}"))
         for name, used in ((name, MODALITIES[name]) for name in (modality.name, *modality.uses))

@@ -1,45 +1,45 @@
-"""The setting that has gestures found in videos of one's own. Light: no torch."""
+"""Settings for finding gestures in your own videos. Does not import torch."""
 
 from pydantic import Field
 
 from .base import Settings
 
-# Chosen on recordings of the demo's validation people: five of the corpus, and two drawn with long rests.
+# Chosen on recordings of the demo's validation subjects: five of the corpus, and two synthetic ones with long rests.
 THRESHOLD, STILLNESS = 0.5, 0.25
 
 
 class FindingSettings(Settings):
     """How gestures are found in a recording."""
 
-    fps: float = Field(25.0, gt=0, description="frames a second where a file does not say")
+    fps: float = Field(25.0, gt=0, description="frames per second of files without a frame rate")
     threshold: float = Field(
-        THRESHOLD, ge=0, le=1, description="probability that a gesture has more than; lower finds more"
+        THRESHOLD, ge=0, le=1, description="report gestures with a higher probability; a lower value finds more"
     )
     stillness: float = Field(
         STILLNESS,
         ge=0,
         le=1,
-        description="what moves less than this share of the liveliest moments of its video is rest; 0: look at "
-        "everything, for gestures that hardly move beside others that do",
+        description="moments with less than this fraction of the strongest motion in their video count as rest; 0: "
+        "search all moments, for videos with both small and large gestures",
     )
     join: float | None = Field(
         None,
         ge=0,
-        description="seconds up to which two gestures of one class that follow each other are one, for gestures much "
-        "longer than those that were learnt; null: they stay two",
+        description="merge successive gestures of one class with a gap of at most this many seconds, for gestures much "
+        "longer than those in training; null: do not merge",
     )
-    pictures: bool = Field(True, description="also NAME.mp4, annotated, and NAME.html, the timeline beside it")
+    pictures: bool = Field(True, description="also write NAME.mp4, annotated, and NAME.html with the timeline")
     pose: bool | None = Field(
         None,
-        description="find keypoints in videos that have no file of them (extra pose); null: if the recogniser has "
-        "learnt from such keypoints",
+        description="find keypoints in videos without a file of keypoints (needs the extra pose); null: only if the "
+        "recogniser was trained on such keypoints",
     )
 
 
 class PredictionSettings(FindingSettings):
-    """Recordings in which gestures are to be found, the target ``predictions``."""
+    """Recordings in which to find gestures, for the target ``predictions``."""
 
-    folder: str = Field(description="with videos, or files of keypoints; each gets results/predictions/NAME.csv")
+    folder: str = Field(description="folder with videos or files of keypoints; each gets results/predictions/NAME.csv")
     recogniser: str | None = Field(
-        None, description="folder that `microgesture export` has written; null: this run's own, once it is trained"
+        None, description="folder written by `microgesture export`; null: the ensemble of this run"
     )

@@ -1,4 +1,4 @@
-"""How a stream is trained and tested: everything but the data, the network and the seed. Light: no torch."""
+"""How a stream is trained and tested: all settings but data, network and seed. Does not import torch."""
 
 from typing import ClassVar, Literal
 
@@ -10,31 +10,40 @@ from .losses import AnyLoss, CrossEntropySettings, SemanticSettings
 
 
 class Augmentation(Settings):
-    """How far training varies a skeleton; by default not at all."""
+    """Augmentation of skeletons in training; by default none."""
 
-    shortest: float = Field(1.0, gt=0, le=1, description="least share of a clip that is shown, which varies its speed")
-    rotation: float = Field(0.0, ge=0, le=180, description="largest turn in degrees")
-    scale: float = Field(0.0, ge=0, lt=1, description="width and height change by about this share, each by its own")
-    shear: float = Field(0.0, ge=0, lt=1, description="largest slant, as a share of a length")
-    noise: float = Field(0.0, ge=0, description="spread of the points' own movement, in shoulder widths or hand sizes")
-    joint_dropout: float = Field(0.0, ge=0, lt=1, description="share of the joints hidden through a clip")
+    shortest: float = Field(
+        1.0, gt=0, le=1, description="smallest fraction of a clip that is used, which varies its speed"
+    )
+    rotation: float = Field(0.0, ge=0, le=180, description="largest rotation in degrees")
+    scale: float = Field(
+        0.0, ge=0, lt=1, description="largest fraction by which width and height change, independently"
+    )
+    shear: float = Field(0.0, ge=0, lt=1, description="largest shear, as a fraction of a length")
+    noise: float = Field(
+        0.0, ge=0, description="mean standard deviation of noise on points, in shoulder widths or hand sizes"
+    )
+    joint_dropout: float = Field(0.0, ge=0, lt=1, description="fraction of joints hidden throughout a clip")
 
 
 class Testing(Settings):
-    """Settings that only testing uses: what a clip is predicted from, but not its size, which validation has too."""
+    """Settings that only testing uses. The size of inputs is not among them, because validation uses it too."""
 
-    test_flip: bool | None = Field(None, description="average over both sides in testing; null: as flip")
-    num_clips: int = Field(10, ge=1, description="samplings of a clip in testing, averaged; equal ones are seen once")
+    test_flip: bool | None = Field(None, description="average with the mirrored clip in testing; null: as flip")
+    num_clips: int = Field(
+        10, ge=1, description="samplings of a clip in testing, averaged; equal ones are computed once"
+    )
     num_crops: Literal[1, 3] = Field(
-        1, description="squares of a video's frame in testing, averaged: the middle, or both ends too; equal ones once"
+        1,
+        description="crops of a video in testing, averaged: the centre, or both ends too; equal ones are computed once",
     )
 
 
 class Recipe(Testing):
     """Settings of training and testing.
 
-    The defaults are PoseConv3D's (arXiv 2104.13586) as pyskl trains it; ``config/`` has the published recipes of the
-    video streams.
+    The defaults are those of PoseConv3D (arXiv 2104.13586) in pyskl; ``config/`` has the published recipes of the video
+    streams.
     """
 
     renamed: ClassVar[dict[str, str]] = {
@@ -47,123 +56,134 @@ class Recipe(Testing):
         "crops": "num_crops",
     }
 
-    # what the network sees of a clip
+    # input of the network
     frames: int = Field(48, ge=1, description="frames sampled from a clip")
     interval: int | None = Field(
         None,
         ge=1,
-        description="null: spread over the whole clip (PoseConv3D); a number: that many frames apart, looped",
+        description="distance between frames, repeating a short clip; null: spread over the whole clip (PoseConv3D)",
     )
     size: int = Field(56, ge=8, description="side of the network's input in pixels")
     heatmap_frames: int | None = Field(
-        None, ge=1, description="frames of the heatmaps seen beside a video, a multiple of frames; null: as many"
+        None, ge=1, description="number of heatmaps beside a video, a multiple of frames; null: frames"
     )
     heatmap_size: int | None = Field(
-        None, ge=8, description="side of the heatmaps seen beside a video in pixels; null: size"
+        None, ge=8, description="side in pixels of the heatmaps beside a video; null: size"
     )
-    sigma: float = Field(0.6, gt=0, description="radius of a joint's or limb's heatmap in pixels of the input")
+    sigma: float = Field(0.6, gt=0, description="radius of a joint or limb in a heatmap, in pixels of the input")
     flow_bound: float = Field(
-        0.04, gt=0, description="motion a frame that counts as 1, as a share of the input's side; faster is cut to 1"
+        0.04,
+        gt=0,
+        description="motion per frame that is scaled to 1, as a fraction of the side; faster is clipped to 1",
     )
     mean: tuple[float, float, float] = Field(
-        (123.675, 116.28, 103.53), description="of the channels 0 to 255, taken off images; default ImageNet's"
+        (123.675, 116.28, 103.53),
+        description="mean of each channel (0 to 255), subtracted from images; default: ImageNet's",
     )
     std: tuple[float, float, float] = Field(
-        (58.395, 57.12, 57.375), description="of the channels 0 to 255, that images are divided by; default ImageNet's"
+        (58.395, 57.12, 57.375),
+        description="standard deviation of each channel (0 to 255), by which images are divided; default: ImageNet's",
     )
 
     own_hands: bool = Field(
-        True, description="a skeleton's hands lie about their own wrists, in their own size; false: about the neck"
+        True, description="normalise each hand by its own wrist and size; false: by neck and shoulders"
     )
 
-    # how training varies it
-    crop_area: tuple[float, float] = Field((0.56, 1.0), description="share of the image in a random crop, from and to")
+    # augmentation
+    crop_area: tuple[float, float] = Field(
+        (0.56, 1.0), description="smallest and largest fraction of the image in a random crop"
+    )
     flip: bool = Field(True, description="mirror half of the clips in training")
     color_jitter: float = Field(
-        0.0, ge=0, lt=1, description="brightness and contrast of rgb and face vary by up to this share, as light does"
+        0.0, ge=0, lt=1, description="largest fraction by which brightness and contrast of rgb and face change"
     )
 
-    augmentation: Augmentation = Field(Augmentation(), description="of skeletons")
+    augmentation: Augmentation = Field(Augmentation(), description="augmentation of skeletons")
 
-    # how the weights are found
-    epochs: int = Field(24, ge=1, description="rounds, each ending in a validation and a checkpoint")
+    # optimisation
+    epochs: int = Field(24, ge=1, description="number of epochs, each with a validation and a checkpoint")
     repeats: int = Field(
-        1, ge=1, description="times that a round shows each clip; 10 as published, for fewer validations"
+        1, ge=1, description="times that an epoch contains each clip; 10 as published, for fewer validations"
     )
     batch_size: int = Field(
-        32, ge=2, description="most clips in a step, over all devices together; learning_rate is meant for it"
+        32, ge=2, description="maximum number of clips in a step, over all devices; learning_rate refers to it"
     )
     micro_batch_size: int | None = Field(
         None,
         ge=1,
-        description="most clips that one device processes at once, over which batch norm averages; the gradients of "
-        "micro-batches are added up to those of a step of batch_size clips. null: all clips of a device at once",
+        description="maximum number of clips that one device processes at once, over which batch norm averages; the "
+        "gradients of micro-batches are accumulated over a step. null: all clips of a device at once",
     )
-    optimizer: Literal["sgd", "adamw"] = Field("sgd", description="sgd has momentum 0.9; adamw has betas 0.9 and 0.999")
-    learning_rate: float = Field(0.05, gt=0, description="highest rate, reached after the warm-up")
+    optimizer: Literal["sgd", "adamw"] = Field(
+        "sgd", description="sgd with momentum 0.9, or adamw with betas 0.9 and 0.999"
+    )
+    learning_rate: float = Field(0.05, gt=0, description="maximum learning rate, reached after the warm-up")
     schedule: Literal["cosine", "steps"] = Field(
-        "cosine", description="of the rate after the warm-up: a cosine to 0, or a tenth after each of decay_epochs"
+        "cosine", description="learning rate after the warm-up: a cosine to 0, or a tenth after each of decay_epochs"
     )
-    decay_epochs: tuple[int, ...] = Field((), description="rounds after which the rate falls to a tenth, for steps")
+    decay_epochs: tuple[int, ...] = Field((), description="for steps: epochs after which the rate falls to a tenth")
     backbone_scale: float = Field(
         1.0,
         ge=0,
-        description="share of the learning rate for everything but the head; 0.1 for pretrained Video Swin; in a "
-        "stream that fuses two it is for both of their networks, heads and all",
+        description="factor of the learning rate for all layers but the head; 0.1 for pretrained Video Swin; in a "
+        "stream with fuses, for both networks with their heads",
     )
-    weight_decay: float = Field(3e-4, ge=0, description="not applied to norms, biases and position tables")
-    warmup_epochs: float = Field(0.0, ge=0, description="rounds in which the rate rises from a tenth")
-    clip_norm: float | None = Field(40.0, gt=0, description="highest norm of a step's gradient; null: any")
+    weight_decay: float = Field(
+        3e-4, ge=0, description="weight decay, not applied to norms, biases and position tables"
+    )
+    warmup_epochs: float = Field(0.0, ge=0, description="epochs in which the rate rises from a tenth")
+    clip_norm: float | None = Field(40.0, gt=0, description="maximum norm of a step's gradient; null: no limit")
     class_weights: Literal["none", "sqrt"] = Field(
-        "none", description="sqrt: a clip counts 1 / sqrt(clips of its class + 1)"
+        "none", description="sqrt: weight each clip by 1 / sqrt(clips of its class + 1)"
     )
     focal_gamma: float = Field(
-        0.0, ge=0, description="how much less clips count that are classified surely (focal loss); 0: cross entropy"
+        0.0, ge=0, description="gamma of the focal loss, which gives confident clips less weight; 0: cross entropy"
     )
     semantic_weight: float = Field(
         0.0,
         ge=0,
-        description="of the squared distance of a clip's features to the fixed anchor of its class; of the size of the "
-        "number of features, if at all",
+        description="weight of the squared distance between a clip's features and the fixed anchor of its class; 0: "
+        "not used, else about the number of features",
     )
     losses: tuple[AnyLoss, ...] | None = Field(
         None,
         min_length=1,
-        description="terms of the loss, added up; null: cross_entropy, and semantic if semantic_weight is not 0, as "
-        "class_weights, focal_gamma, label_smoothing and semantic_weight say",
+        description="terms of the loss, which are added; null: cross_entropy with class_weights, focal_gamma and "
+        "label_smoothing, and semantic if semantic_weight is not 0",
     )
     sampling: Literal["plain", "balanced"] = Field(
-        "plain", description="balanced: a round shows as many clips of each class, those of rare ones again and again"
+        "plain",
+        description="balanced: an epoch has equally many clips of each class, and repeats those of rare classes",
     )
-    label_smoothing: float = Field(0.0, ge=0, lt=1, description="share of the target spread evenly over all classes")
+    label_smoothing: float = Field(0.0, ge=0, lt=1, description="fraction of the target spread over all classes")
     keep_checkpoint: Literal["best_balanced_accuracy", "best_accuracy", "last"] = Field(
         "best_balanced_accuracy",
-        description="the epoch whose weights are kept, by its result on val (then by the lowest loss), or the last; "
-        "without val it is the last",
+        description="the epoch whose weights are kept: the best on val (of equal ones, that with the lowest loss), or "
+        "the last; always the last without val",
     )
     precision: Literal["fp32", "bf16", "fp16"] = Field(
-        "fp32", description="of the network on a GPU; on a CPU always fp32"
+        "fp32", description="precision of the network on a GPU; always fp32 on a CPU"
     )
 
-    # how a clip is tested
+    # testing
     test_size: int | None = Field(
         None,
         ge=8,
-        description="side of the input in testing, of the heatmaps beside a video in proportion; null: size. "
-        "Training's crops show a person larger: 64 for crops of 56 makes both alike",
+        description="side of the input in testing; heatmaps beside a video change in proportion; null: size. Random "
+        "crops in training enlarge a person: with a size of 56, 64 gives about the same scale in testing",
     )
 
     @property
     def testing(self) -> Testing:
-        """What only predictions depend on."""
+        """The settings that only testing uses."""
         return Testing(**{key: getattr(self, key) for key in Testing.model_fields})
 
     def tested(self, testing: Testing | None = None) -> "Recipe":
-        """The same recipe, tested in another way; None: by default, as a training has it, which does not test."""
+        """A copy with these settings of testing; None: the default ones, as in training, which does not test."""
         return self.model_copy(update=(testing or Testing()).model_dump())
 
     def in_testing(self) -> "Recipe":
-        """The same with the sizes and the mirroring of testing."""
+        """A copy with the sizes and the mirroring of testing."""
         size, heatmap_size = self.test_size or self.size, self.heatmap_size
         return self.model_copy(
             update={
@@ -175,7 +195,7 @@ class Recipe(Testing):
 
     @property
     def loss_terms(self) -> tuple[LossSettings, ...]:
-        """The terms of the loss: those of ``losses``, or those that the keys for the usual ones ask for."""
+        """The terms of the loss: ``losses``, or the usual ones with their settings in other keys."""
         if self.losses is not None:
             return self.losses
         usual = {key: getattr(self, key) for key in ("class_weights", "focal_gamma", "label_smoothing")}
@@ -192,20 +212,22 @@ class Recipe(Testing):
         usual = ("class_weights", "focal_gamma", "label_smoothing", "semantic_weight")
         given = [key for key in usual if getattr(self, key) != type(self).model_fields[key].default]
         if self.losses is not None and given:
-            raise ValueError(f"{given[0]} is a key of a term where losses are given; write it there, or leave it out")
+            raise ValueError(f"{given[0]} cannot be combined with losses; set it in a term of losses, or remove it")
         return self
 
     @model_validator(mode="after")
     def _ranges_are_in_order(self) -> "Recipe":
         low, high = self.crop_area
         if not 0 < low <= high <= 1:
-            raise ValueError(f"crop_area runs from more than 0 to at most 1, not from {low} to {high}")
+            raise ValueError(f"crop_area must be a range above 0 and at most 1, not {low} to {high}")
         if min(self.std) <= 0:
             raise ValueError(f"std must be above 0, not {self.std}")
         if self.warmup_epochs >= self.epochs:
-            raise ValueError(f"warmup_epochs is {self.warmup_epochs}, which leaves nothing of {self.epochs} epochs")
+            raise ValueError(f"warmup_epochs is {self.warmup_epochs}, but must be less than epochs, {self.epochs}")
         if (self.schedule == "steps") != bool(self.decay_epochs):
-            raise ValueError("decay_epochs go with schedule: steps, and only with it")
+            raise ValueError("decay_epochs are required for schedule: steps, and not allowed for any other")
         if self.heatmap_frames is not None and self.heatmap_frames % self.frames:
-            raise ValueError(f"heatmap_frames is {self.heatmap_frames}, which is no multiple of frames, {self.frames}")
+            raise ValueError(
+                f"heatmap_frames is {self.heatmap_frames}, which is not a multiple of frames, {self.frames}"
+            )
         return self

@@ -1,4 +1,4 @@
-"""What a folder that is handed over says of itself: streams, classes and how inputs are made. Light: no torch."""
+"""The manifest of an exported recogniser: streams, classes and how inputs are made. Does not import torch."""
 
 from typing import Any, Literal
 
@@ -17,23 +17,25 @@ class Member(Settings):
     """A stream of the ensemble, as it was trained."""
 
     step: TrainStep
-    file: str = Field(pattern=r"^[\w.-]+\.safetensors$", description="of its weights, in the same folder")
+    file: str = Field(pattern=r"^[\w.-]+\.safetensors$", description="file of its weights, in the same folder")
 
 
 class Lengths(Settings):
-    """How long the gestures are that the streams were trained on."""
+    """Lengths of the gestures on which the streams were trained."""
 
-    frames: tuple[int, ...] = Field(min_length=1, description="lengths of windows, the shortest first")
-    fps: float = Field(gt=0, description="frames a second of the recordings")
+    frames: tuple[int, ...] = Field(min_length=1, description="lengths of windows in frames, in increasing order")
+    fps: float = Field(gt=0, description="frames per second of the recordings")
 
 
 class _RecogniserStep(Settings):
-    """An ensemble to export; the settings of the modalities follow."""
+    """An ensemble to export, without the settings of the modalities."""
 
     ensemble: str
     corpus: str
-    testing: dict[str, Testing] = Field({}, description="how each stream is tested; none: as its recipe says")
-    pose: Literal["mediapipe"] | None = Field(None, description="what found the keypoints; null: they came with files")
+    testing: dict[str, Testing] = Field({}, description="settings of testing, by stream; none: those of its recipe")
+    pose: Literal["mediapipe"] | None = Field(
+        None, description="method that found the keypoints; null: the corpus has files of keypoints"
+    )
 
 
 RecogniserStep = create_model(
@@ -45,15 +47,15 @@ RecogniserStep = create_model(
 
 
 class Recogniser(RecogniserStep):
-    """An ensemble, ready for other videos."""
+    """An exported ensemble, for new videos."""
 
     format: Literal[FORMAT]
     classes: tuple[str, ...] = Field(min_length=1)
     members: tuple[Member, ...] = Field(min_length=1)
-    fusion: dict[str, Any] = Field(description="how the streams are joined, as in the ensemble's fusion.json")
+    fusion: dict[str, Any] = Field(description="how the streams are fused, as in fusion.json of the ensemble")
     lengths: Lengths
 
     @property
     def inputs(self) -> frozenset[str]:
-        """What the streams see."""
+        """The inputs of the streams."""
         return frozenset(modality for member in self.members for modality in member.step.inputs)

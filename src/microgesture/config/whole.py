@@ -1,4 +1,4 @@
-"""The configuration: every key of ``config.yaml``, its unit, its default and the reason for it."""
+"""The configuration: all keys of ``config.yaml``, with units and defaults."""
 
 import json
 from typing import Any, ClassVar, Literal
@@ -21,32 +21,32 @@ from .view import ViewSettings
 
 
 class _Config(Settings):
-    """All but the settings of the modalities."""
+    """All keys but the settings of the modalities."""
 
     renamed: ClassVar[dict[str, str]] = {"truth": "ground_truth"}
 
-    seed: int = Field(0, description="of every random choice in training")
-    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto: a GPU where there is one")
-    devices: int = Field(1, ge=1, description="devices that one training runs on")
-    threads: int = Field(1, ge=1, description="CPU threads of one training job, on each device")
-    compile: bool = Field(False, description="compile the networks (torch.compile): minutes at the start, faster after")
-    workers: int = Field(0, ge=0, description="processes that read clips beside one training")
+    seed: int = Field(0, description="random seed of training")
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto: a GPU if there is one")
+    devices: int = Field(1, ge=1, description="number of devices for one training")
+    threads: int = Field(1, ge=1, description="CPU threads of one training job, per device")
+    compile: bool = Field(False, description="compile the networks (torch.compile): takes minutes, then runs faster")
+    workers: int = Field(0, ge=0, description="number of processes that read clips for one training")
     memory: float = Field(
-        1.0, ge=0, description="GiB; without workers, a stream's clips are kept in memory if they are smaller together"
+        1.0, ge=0, description="GiB; without workers, the clips of a stream are kept in memory if they need less"
     )
-    shards: int = Field(4, ge=1, description="files a corpus is split into; 64 suits iMiGUE and MA-52, 4 the demo")
-    max_quarantined: float = Field(0.02, ge=0, le=1, description="share of unusable clips above which a run fails")
+    shards: int = Field(4, ge=1, description="number of shards per corpus; 64 suits iMiGUE and MA-52, 4 the demo")
+    max_quarantined: float = Field(0.02, ge=0, le=1, description="fraction of unusable clips above which a run fails")
     folds: int = Field(
         0,
         ge=0,
-        description="parts that the subjects of train and val are dealt into; every stream of an ensemble is trained "
-        "once more without each part, and temperatures and weights are fitted on what it says of the people it has not "
-        "seen. 0: fitted on val, as published, with no more training",
+        description="number of folds of the subjects in train and val; every stream of an ensemble is also trained "
+        "without each fold, and temperatures and weights are fitted on predictions for the held-out subjects. 0: "
+        "fitted on val, as published, without further training",
     )
-    corpora: dict[Name, Corpus] = Field(min_length=1, description="where the clips are")
+    corpora: dict[Name, Corpus] = Field(min_length=1, description="the corpora, with the folders of their clips")
     recipes: dict[Name, Recipe] = Field(min_length=1, description="how streams are trained and tested")
-    streams: dict[Name, Stream] = Field(min_length=1, description="the networks, and what each sees")
-    ensembles: dict[Name, Ensemble] = Field(min_length=1, description="streams that are averaged")
+    streams: dict[Name, Stream] = Field(min_length=1, description="the networks, and their inputs")
+    ensembles: dict[Name, Ensemble] = Field(min_length=1, description="streams whose probabilities are averaged")
     ablation: tuple[AblationRow, ...] = Field(
         (), description="rows of results/ablation.csv; none: every stream of an ensemble, then every ensemble"
     )
@@ -55,12 +55,12 @@ class _Config(Settings):
     )
     submission: Submission
     emotion: EmotionSettings | None = Field(
-        None, description="win or lose for each recording, in results/emotion/submission.csv; null: none"
+        None, description="emotion (win or lose) of each recording, in results/emotion/submission.csv; null: none"
     )
     view: ViewSettings = ViewSettings()
     report: ReportSettings = ReportSettings()
     predictions: PredictionSettings | None = Field(
-        None, description="gestures in videos of one's own, in results/predictions; null: none"
+        None, description="gestures in your own videos, in results/predictions; null: none"
     )
 
     @field_validator("streams")
@@ -78,13 +78,15 @@ class _Config(Settings):
             self._check_recipe(name, stream)
             self._check_pseudo_labels(name, stream)
         if both := sorted(set(self.streams) & set(self.ensembles)):
-            raise ValueError(f"'{both[0]}' names a stream and an ensemble; the ablation table needs two names")
+            raise ValueError(f"'{both[0]}' is the name of a stream and of an ensemble; rename one of them")
         for name, ensemble in self.ensembles.items():
             for stream in ensemble.streams:
                 _require(stream, self.streams, f"ensembles.{name}.streams")
             corpora = {self.streams[stream].corpus for stream in ensemble.streams}
             if len(corpora) > 1:
-                raise ValueError(f"ensembles.{name} mixes the corpora {', '.join(sorted(corpora))}")
+                raise ValueError(
+                    f"ensembles.{name} has streams on several corpora ({', '.join(sorted(corpora))}); use one"
+                )
             if ensemble.calibration_from is not None:
                 _require(ensemble.calibration_from, self.ensembles, f"ensembles.{name}.calibration_from")
         for name in (*self.streams, *self.ensembles):
@@ -95,7 +97,7 @@ class _Config(Settings):
         self._check_ablation()
         self._check_emotion()
         if self.folds == 1:
-            raise ValueError("folds are at least 2, or 0 for none")
+            raise ValueError("folds must be at least 2, or 0 for none, not 1")
         return self
 
     def _check_recipe(self, name: str, stream: Stream) -> None:
@@ -103,8 +105,8 @@ class _Config(Settings):
         one_path = [term.name for term in recipe.loss_terms if term.one_path]
         if one_path and len(stream.inputs) > 1:
             raise ValueError(
-                f"streams.{name}: the loss {one_path[0]} is for networks of one classifier, not for "
-                f"two paths; let recipes.{stream.recipe} have none"
+                f"streams.{name}: the loss {one_path[0]} works only for networks with one classifier, not with "
+                f"two paths; remove it from recipes.{stream.recipe}"
             )
         try:
             stream.network.check_recipe(recipe, stream.inputs, stream.recipe)
@@ -118,15 +120,15 @@ class _Config(Settings):
         _require(stream.pseudo_labels, self.ensembles, where)
         labelled = {self.streams[other].corpus for other in self.streams_of(stream.pseudo_labels)}
         if labelled != {stream.corpus}:
-            raise ValueError(f"{where} names '{stream.pseudo_labels}', which labels another corpus than its own")
+            raise ValueError(f"{where} names '{stream.pseudo_labels}', which is not on its corpus, '{stream.corpus}'")
         if self.folds:
             raise ValueError(
-                f"{where}: the ensemble that labels has seen the people of every fold, so that nobody would be new to "
-                "the streams that learn from it; set folds: 0"
+                f"{where}: the ensemble with the pseudo-labels was trained on the subjects of all folds, so no "
+                "subjects would be held out for this stream; set folds: 0"
             )
 
     def learns_from_val(self, ensemble: str) -> bool:
-        """Whether a stream of the ensemble has learnt from the validation clips, which are then new to it no more."""
+        """Whether a stream of the ensemble was trained on the validation clips, which are then not held out."""
         return any(self._has_seen_val(stream) for stream in self.ensembles[ensemble].streams)
 
     def _has_seen_val(self, name: str) -> bool:
@@ -138,13 +140,13 @@ class _Config(Settings):
         if ensemble.calibration_from is not None:
             if len(self.ensembles[ensemble.calibration_from].streams) != len(ensemble.streams):
                 raise ValueError(
-                    f"ensembles.{name}: calibration_from names '{ensemble.calibration_from}', which has another "
+                    f"ensembles.{name}: calibration_from names '{ensemble.calibration_from}', which has a different "
                     "number of streams"
                 )
         elif self.learns_from_val(name) and (ensemble.rule.fitted or ensemble.calibrate is True):
             raise ValueError(
-                f"ensembles.{name}: its streams have learnt from val too, so that nothing can be fitted there; name "
-                "the ensemble whose temperatures and weights it takes (calibration_from), or give weights and a "
+                f"ensembles.{name}: its streams were also trained on val, so nothing can be fitted there; set "
+                "calibration_from to an ensemble whose temperatures and weights to use, or give weights and a "
                 "temperature"
             )
 
@@ -153,15 +155,15 @@ class _Config(Settings):
         above: list[str] = []
         for row in self.ablation:
             if row.name not in scored and row.name not in self.ensembles:
-                raise ValueError(f"ablation: '{row.name}' is no ensemble, nor a stream of one")
+                raise ValueError(f"ablation: '{row.name}' is neither an ensemble nor a stream of one")
             if row.versus is not None and row.versus not in above:
-                raise ValueError(f"ablation: '{row.name}' is compared with '{row.versus}', which is no row above it")
+                raise ValueError(f"ablation: '{row.name}' is compared with '{row.versus}', which is not a row above it")
             if row.name in above:
-                raise ValueError(f"ablation: '{row.name}' stands there twice")
+                raise ValueError(f"ablation: '{row.name}' is listed twice; remove one row")
             above.append(row.name)
         corpora = {self.streams[stream].corpus for row in self.ablation for stream in self.streams_of(row.name)}
         if len(corpora) > 1:
-            raise ValueError(f"ablation mixes the corpora {', '.join(sorted(corpora))}")
+            raise ValueError(f"ablation has rows on several corpora ({', '.join(sorted(corpora))}); use one")
 
     def _check_emotion(self) -> None:
         if self.emotion is None:
@@ -171,7 +173,7 @@ class _Config(Settings):
             if (stream := getattr(self.emotion, source)) is not None:
                 _require(stream, self.streams, f"emotion.{source}")
                 if self.streams[stream].corpus != self.emotion.corpus:
-                    raise ValueError(f"emotion.{source} names '{stream}', which is on another corpus than its own")
+                    raise ValueError(f"emotion.{source} names '{stream}', which is not on emotion.corpus")
 
     def modality(self, name: str) -> ModalitySettings:
         """The settings of a modality."""
@@ -183,12 +185,12 @@ class _Config(Settings):
 
     def _refuse_circle(self, name: str, below: tuple[str, ...]) -> None:
         if name in below:
-            raise ValueError(f"these need each other in a circle: {' -> '.join([*below, name])}")
+            raise ValueError(f"these depend on each other in a circle: {' -> '.join([*below, name])}")
         for above in self.above(name):
             self._refuse_circle(above, (*below, name))
 
     def above(self, name: str) -> list[str]:
-        """The streams and ensembles that a stream or an ensemble needs first."""
+        """The streams and ensembles on which a stream or an ensemble depends."""
         if name in self.streams:
             stream = self.streams[name]
             return [*stream.parents, *([stream.pseudo_labels] if stream.pseudo_labels else [])]
@@ -206,7 +208,7 @@ Config = create_model(
 
 def _require(key: str, there: dict[str, Any], where: str) -> None:
     if key not in there:
-        raise ValueError(f"{where} names '{key}', but there are only {', '.join(there)}")
+        raise ValueError(f"{where} names '{key}', which does not exist; choose one of {', '.join(there)}")
 
 
 def load_config(raw: dict[str, Any]) -> Config:
