@@ -1,4 +1,4 @@
-"""The ``microgesture`` command behind every rule: each stage is a subcommand, and its ``--help`` its documentation."""
+"""The ``microgesture`` command. Each stage of the workflow is a subcommand, documented by its ``--help``."""
 
 import logging
 
@@ -10,10 +10,10 @@ from .options import app as app
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command; a wrong call becomes its usage and exit code 2.
+    """Run the command and return its exit code; a wrong call prints the usage and exits with code 2.
 
-    An ``InputError`` or a full disk becomes one sentence and code 1, and so does a training that was told to stop, with
-    code 75.
+    An ``InputError`` or a full disk prints one message and returns 1. A training that was stopped by a signal prints
+    one message and returns 75.
     """
     try:
         app(arguments, prog_name="microgesture")

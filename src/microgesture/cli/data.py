@@ -1,4 +1,4 @@
-"""The subcommands that make shards out of a corpus."""
+"""Subcommands that make the shards of a corpus."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -34,10 +34,12 @@ def demo(
     root: Output,
     truth: Output,
     output: Output,
-    emotion_truth: Annotated[Path | None, typer.Option(help="where to, if the corpus has emotions")] = None,
+    emotion_truth: Annotated[
+        Path | None, typer.Option(help="file for the labels of emotion, if the corpus has any")
+    ] = None,
     workers: Annotated[int, typer.Option(min=1)] = 1,
 ) -> None:
-    """Draw a corpus of articulated figures in the file layout of a release."""
+    """Generate a synthetic corpus of articulated figures, in the file layout of a published release."""
     from ..demo.corpus import make_demo
     from ..storage.files import write_json
 
@@ -48,7 +50,7 @@ def demo(
 
 @stage("clips", ClipsStep)
 def clips(settings: SettingsText, output: Output) -> None:
-    """List the clips of a corpus: one row each, with where it lies and whether it can be used."""
+    """List the clips of a corpus: a row for each, with its files and whether it can be used."""
     from ..corpora import list_clips
     from ..storage.clips import write_clips
 
@@ -65,11 +67,11 @@ def check_clips(
     shared_subjects: Annotated[
         list[str] | None,
         typer.Option(
-            envvar="MICROGESTURE_SHARED_SUBJECTS", help="corpora that may have subjects of test elsewhere too"
+            envvar="MICROGESTURE_SHARED_SUBJECTS", help="corpora in which subjects of test may also be in train or val"
         ),
     ] = None,
 ) -> None:
-    """Pass a list of clips on, unless too many of them are unusable or a subject is in test and elsewhere."""
+    """Check a list of clips: fail if too many are unusable, or if a subject of test is also in train or val."""
     from ..storage.clips import read_clips, refuse_many_quarantined, refuse_shared_subjects, write_clips
 
     clips = read_clips(listed)
@@ -82,7 +84,7 @@ def check_clips(
 
 @stage("skeletons", SkeletonStep)
 def skeletons(settings: SettingsText, clips: File, shard: ShardNumber, output: Output, stamp: Stamp = "hand") -> None:
-    """Read the skeleton files of a shard's recordings once."""
+    """Read the skeleton files of the recordings in a shard."""
     from ..skeletons.reading import read_skeletons
     from ..storage.clips import read_clips
 
@@ -93,7 +95,7 @@ def skeletons(settings: SettingsText, clips: File, shard: ShardNumber, output: O
 
 @stage("pose", SkeletonStep)
 def pose(settings: SettingsText, clips: File, shard: ShardNumber, output: Output, stamp: Stamp = "hand") -> None:
-    """Find keypoints in the videos of a shard's recordings, in place of reading their skeleton files."""
+    """Find keypoints in the videos of the recordings in a shard, instead of reading skeleton files."""
     from ..pose.making import make_pose
     from ..storage.clips import read_clips
 
@@ -108,13 +110,11 @@ def _add(modality: Modality) -> None:
 
     def make(
         output: Output,
-        shards: Annotated[list[Path] | None, typer.Argument(exists=True, help="what it is made from")] = None,
+        shards: Annotated[list[Path] | None, typer.Argument(exists=True, help="shards that it is made from")] = None,
         settings: SettingsText = "{}",
         clips: OptionalFile = None,
         shard: ShardNumber = 0,
-        weights: Annotated[
-            Path | None, typer.Option(exists=True, help="file of the weights that the settings name")
-        ] = None,
+        weights: Annotated[Path | None, typer.Option(exists=True, help="file of the weights in the settings")] = None,
         stamp: Stamp = "hand",
         device: Device = "auto",
         threads: Threads = 1,
@@ -124,7 +124,7 @@ def _add(modality: Modality) -> None:
 
         step = parse_step(step_class, settings)
         if modality.reads_clips and clips is None:
-            raise typer.BadParameter("this stage reads the clips table; name it", param_hint="--clips")
+            raise typer.BadParameter("this stage reads the clips table; give its path", param_hint="--clips")
         by_name = {name: getattr(step, name) for name in (modality.name, *modality.uses)}
         learned = by_name[modality.name].is_learned
         with _own_device(device, learned) as device, scratch_folder(output, stamp) as scratch:
@@ -142,7 +142,7 @@ def _add(modality: Modality) -> None:
             )
             import_module(modality.module).make(work)
 
-    make.__doc__ = f"Make {modality.label}, one shard of a corpus."
+    make.__doc__ = f"Make {modality.label} for one shard of a corpus."
     stage(modality.name, step_class)(make)
 
 
@@ -152,7 +152,7 @@ for _modality in MODALITIES.values():
 
 @contextmanager
 def _own_device(device: str, runs_network: bool) -> Iterator[str]:
-    """The device, and where a network runs on a GPU the number of one that no other job has meanwhile."""
+    """The device; for a network on a GPU, the number of a GPU that no other job uses meanwhile."""
     if not runs_network:
         yield device
         return

@@ -1,4 +1,4 @@
-"""The subcommands that tell win from lose: whole videos, by face, context and gestures."""
+"""Subcommands of emotion recognition: win or lose for whole videos, from face, context and gestures."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -20,7 +20,7 @@ FaceShards = Annotated[list[Path] | None, typer.Argument(exists=True, dir_okay=F
 
 @stage("videos", VideosStep)
 def videos(settings: SettingsText, clips: File, output: Output) -> None:
-    """List the videos of a corpus and which of them were won, without those of the test split."""
+    """List the videos of a corpus, with their labels (win or lose) except in the test split."""
     from ..emotion.videos import list_videos
     from ..storage.clips import read_clips
     from ..storage.files import write_csv
@@ -42,7 +42,7 @@ def embed(
     workers: Workers = 0,
     memory: Memory = 1.0,
 ) -> None:
-    """Write what a trained stream sees in every usable clip: features and logits."""
+    """Write features and logits of a trained stream for every usable clip."""
     from ..emotion.embeddings import embed as embed_clips
     from ..machine.gpus import held_gpus
     from ..machine.resources import Resources
@@ -68,7 +68,7 @@ def train_emotion(
     device: Device = "auto",
     threads: Threads = 1,
 ) -> None:
-    """Learn to tell win from lose by some sources of tokens, without each part of the people in turn."""
+    """Train emotion networks on some sources of tokens, leaving out each fold of subjects in turn."""
     from ..emotion.train import train_emotion as train_row
     from ..emotion.videos import read_videos
     from ..machine.gpus import held_gpus
@@ -95,7 +95,10 @@ def predict_emotion(
     device: Device = "auto",
     threads: Threads = 1,
 ) -> None:
-    """Tell how probable a win is in each video: those with a label by networks that have not seen their people."""
+    """Predict the probability of a win in each video.
+
+    Labelled videos are predicted by networks that were trained without their subjects.
+    """
     from ..emotion.predict import predict_emotion as predict_row
     from ..emotion.videos import read_videos
     from ..machine.gpus import held_gpus
@@ -110,7 +113,7 @@ def predict_emotion(
 
 @stage("compare-emotion", EmotionTableStep)
 def compare_emotion(settings: SettingsText, videos: File, predictions: Files, csv: Output, markdown: Output) -> None:
-    """Compare rows of sources, with intervals over people; the files are <row>/held_out.csv, or <row>/test.csv."""
+    """Compare rows of sources, with intervals over subjects. The files are <row>/held_out.csv or <row>/test.csv."""
     from ..emotion.measure import compare_rows
     from ..emotion.videos import read_videos
 
@@ -123,7 +126,7 @@ def compare_emotion(settings: SettingsText, videos: File, predictions: Files, cs
 
 @stage("submit-emotion", EmotionSubmissionStep)
 def submit_emotion(settings: SettingsText, videos: File, predictions: File, output: Output) -> None:
-    """Write the file of emotions that is handed in: every test video once, in order."""
+    """Write the submission of emotions: every test video once, in order."""
     from ..emotion.submission import write_emotion_submission
     from ..emotion.videos import read_videos
 
@@ -141,7 +144,7 @@ def _tokens(
     gestures: Path | None,
     device: "torch.device",
 ) -> dict[str, "Video"]:
-    """The tokens of all videos that the sources of a step are made of."""
+    """The tokens of all videos, from the sources of a step."""
     from ..emotion.embeddings import read_embeddings
     from ..emotion.faces import encoded, published_encoder
     from ..emotion.tokens import read_tokens

@@ -1,4 +1,4 @@
-"""What the subcommands have in common: the application, the kinds of options, and where unfinished work lies."""
+"""Shared parts of the subcommands: the application, common options, and folders for unfinished work."""
 
 import logging
 import shutil
@@ -13,7 +13,7 @@ from rich.markup import escape
 from ..config.base import Settings
 
 app = typer.Typer(
-    help="Micro-gesture recognition, stage by stage. The workflow calls these commands; so can you.",
+    help="Micro-gesture recognition, stage by stage. The workflow calls these commands; you can call them too.",
     add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -26,20 +26,20 @@ FoldNumber = Annotated[int, typer.Option(min=0, help="number of the fold")]
 Output = Annotated[Path, typer.Option()]
 SettingsText = Annotated[str, typer.Option("--settings", help="settings as JSON; the keys are listed below")]
 ShardNumber = Annotated[int, typer.Option(help="number of the shard")]
-Stamp = Annotated[str, typer.Option(help="work in progress is kept under this name, to go on from after a kill")]
+Stamp = Annotated[str, typer.Option(help="name of the folder for unfinished work, from which a stopped job resumes")]
 Threads = Annotated[int, typer.Option(envvar="MICROGESTURE_THREADS", min=1, help="CPU threads")]
 Device = Annotated[str, typer.Option(envvar="MICROGESTURE_DEVICE", help="auto, cpu or cuda")]
 Workers = Annotated[int, typer.Option(envvar="MICROGESTURE_WORKERS", min=0, help="processes that read clips")]
 Devices = Annotated[int, typer.Option(envvar="MICROGESTURE_DEVICES", min=1, help="devices to train on")]
 Compile = Annotated[bool, typer.Option(envvar="MICROGESTURE_COMPILE", help="compile the network first")]
 MaxQuarantined = Annotated[
-    float, typer.Option(envvar="MICROGESTURE_MAX_QUARANTINED", min=0, max=1, help="fail above this share of clips")
+    float, typer.Option(envvar="MICROGESTURE_MAX_QUARANTINED", min=0, max=1, help="fail above this fraction of clips")
 ]
 Memory = Annotated[float, typer.Option(envvar="MICROGESTURE_MEMORY", min=0, help="GiB of clips to keep in memory")]
 
 
 def _documented(settings: type[Settings]) -> str:
-    """The settings of a stage as the closing part of its help."""
+    """Describe the settings of a stage, for the end of its help."""
     lines = []
     for name, field in settings.model_fields.items():
         default = "required" if field.is_required() else f"default {field.get_default(call_default_factory=True)!r}"
@@ -48,13 +48,13 @@ def _documented(settings: type[Settings]) -> str:
 
 
 def stage(name: str, settings: type[Settings] | None = None) -> Callable:
-    """Make a function a subcommand, with its settings described at the end of its help."""
+    """Register a function as a subcommand, with its settings described at the end of its help."""
     return app.command(name, epilog=_documented(settings) if settings else None)
 
 
 @contextmanager
 def scratch_folder(output: Path, stamp: str) -> Iterator[Path]:
-    """Where work in progress lies: by stamp, so that nothing made under other settings is ever gone on from."""
+    """The folder for unfinished work. It depends on the stamp, so a job never resumes work with other settings."""
     folder = output.parent / ".scratch" / output.stem
     for other in folder.glob("*"):
         if other.name != stamp:
@@ -64,7 +64,7 @@ def scratch_folder(output: Path, stamp: str) -> Iterator[Path]:
 
 
 def by_kind(shards: list[Path]) -> dict[str, list[Path]]:
-    """Shard files, which lie in <kind>/<corpus>, by their kind."""
+    """Group shard files by their kind; their folders are <kind>/<corpus>."""
     kinds: dict[str, list[Path]] = {}
     for path in shards:
         kinds.setdefault(path.parent.parent.name, []).append(path)
@@ -73,11 +73,11 @@ def by_kind(shards: list[Path]) -> dict[str, list[Path]]:
 
 @app.callback()
 def _log_to(
-    log: Annotated[Path | None, typer.Option(help="file that the messages go to, besides the terminal")] = None,
+    log: Annotated[Path | None, typer.Option(help="file for messages, in addition to the terminal")] = None,
 ):
     handlers: list[logging.Handler] = [logging.StreamHandler()]
     handlers[0].setLevel(logging.WARNING)
-    logging.raiseExceptions = False  # where the disk is full, the log is not what one wants to hear of
+    logging.raiseExceptions = False  # on a full disk, errors of the log would hide the real error
     if log is not None:
         log.parent.mkdir(parents=True, exist_ok=True)
         handlers.append(logging.FileHandler(log, mode="w", encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""The subcommands that hand a trained ensemble over, and use it on videos that no run has seen."""
+"""Subcommands that export a trained ensemble, and use it on new videos."""
 
 from pathlib import Path
 from typing import Annotated
@@ -18,9 +18,9 @@ def export(
     results: Annotated[Path, typer.Argument(help="folder of results")] = Path("results"),
     configfile: ConfigFile = Path("config.yaml"),
     config: ConfigChanges = None,
-    ensemble: Annotated[str | None, typer.Option(help="by default that of the submission")] = None,
+    ensemble: Annotated[str | None, typer.Option(help="by default the ensemble of the submission")] = None,
 ) -> None:
-    """Write an ensemble of a finished run as one folder that predict-videos uses anywhere."""
+    """Export an ensemble of a finished run as one folder, which predict-videos can use on any machine."""
     from ..recogniser.export import export_recogniser, results_of
     from ..workflow.prediction_stages import recogniser_step
     from ..workflow.read_plan import read_plan
@@ -33,7 +33,7 @@ def export(
 
 @stage("recogniser", RecogniserStep)
 def recogniser(settings: SettingsText, clips: File, fusion: File, summary: File, models: Files, output: Output) -> None:
-    """Write a trained ensemble as the folder that export writes, from the weights of its streams."""
+    """Write the same folder as export does, from the weights of the streams."""
     from ..recogniser.export import Sources, export_recogniser
 
     sources = Sources(clips, fusion, summary, {model.parent.name: model.parent for model in models})
@@ -42,24 +42,28 @@ def recogniser(settings: SettingsText, clips: File, fusion: File, summary: File,
 
 @stage("predict-videos")
 def predict_videos(
-    folder: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="what export has written")],
+    folder: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="folder written by export")],
     videos: Annotated[list[Path], typer.Argument(help="videos, or files of keypoints (.xlsx, .csv, .npz)")],
     output: Annotated[Path, typer.Option(help="folder for <name>.csv, .mp4 and .html of each")],
-    keypoints: Annotated[Path | None, typer.Option(exists=True, help="of the one video; else beside it")] = None,
-    fps: Annotated[float, typer.Option(min=0.1, help="frames a second where a file does not say")] = 25.0,
+    keypoints: Annotated[
+        Path | None, typer.Option(exists=True, help="keypoints of a single video; by default the file beside it")
+    ] = None,
+    fps: Annotated[float, typer.Option(min=0.1, help="frames per second of files without a frame rate")] = 25.0,
     threshold: Annotated[
-        float, typer.Option(min=0, max=1, help="probability that a gesture has more than; lower finds more")
+        float, typer.Option(min=0, max=1, help="report gestures with a higher probability; a lower value finds more")
     ] = THRESHOLD,
     stillness: Annotated[
-        float, typer.Option(min=0, max=1, help="share of its liveliest moments' motion below which a video rests")
+        float, typer.Option(min=0, max=1, help="fraction of the strongest motion in a video below which it is at rest")
     ] = STILLNESS,
     join: Annotated[
-        float | None, typer.Option(min=0, help="seconds up to which gestures of one class are one; else they stay two")
+        float | None, typer.Option(min=0, help="merge gestures of one class with a gap of at most this many seconds")
     ] = None,
-    pictures: Annotated[bool, typer.Option(help="also an annotated video and a page beside it")] = True,
+    pictures: Annotated[bool, typer.Option(help="also write an annotated video and a page with the timeline")] = True,
     pose: Annotated[
         bool | None,
-        typer.Option(help="find keypoints in videos without a file of them; by default if the recogniser knows such"),
+        typer.Option(
+            help="find keypoints in videos without a file of them; by default if the recogniser was trained on such"
+        ),
     ] = None,
     device: Device = "auto",
     threads: Threads = 1,
@@ -68,8 +72,9 @@ def predict_videos(
 ) -> None:
     """Find the gestures in videos of any length and write a timeline of each.
 
-    A video's keypoints lie beside it, as <name>.npz, .xlsx, .csv or <name>_openpose.xlsx, in the formats of corpora.
-    Without any they are found in the video (extra pose), or the streams that need them are left out.
+    The keypoints of a video are in a file beside it: <name>.npz, .xlsx, .csv or <name>_openpose.xlsx, in the formats of
+    the corpora. Without such a file, keypoints are found in the video (extra pose), or the streams that need keypoints
+    are left out.
     """
     from ..machine.gpus import held_gpus
     from ..machine.resources import Resources

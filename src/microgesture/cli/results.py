@@ -1,4 +1,4 @@
-"""The subcommands that join, compare and hand in what the networks say."""
+"""Subcommands that fuse, compare and submit the predictions of the networks."""
 
 from pathlib import Path
 from typing import Annotated
@@ -26,7 +26,7 @@ def ensemble(
     test_output: Output,
     calibration_from: OptionalFile = None,
 ) -> None:
-    """Fit temperatures and weights, and join the streams.
+    """Fit temperatures and weights, and fuse the streams.
 
     The scores of a stream are the files <stream>/val.parquet, test.parquet and, with folds, fold0.parquet and so on.
     """
@@ -50,7 +50,7 @@ def pseudo_labels(
     scores: Files,
     output: Output,
 ) -> None:
-    """Label the test clips that an ensemble is sure of.
+    """Write pseudo-labels for the test clips that an ensemble predicts with confidence.
 
     The scores of its streams are the files <stream>/test.parquet.
     """
@@ -65,7 +65,7 @@ def pseudo_labels(
 
 @stage("ablation", AblationStep)
 def ablation(settings: SettingsText, clips: File, predictions: Files, csv: Output, markdown: Output) -> None:
-    """Compare streams and ensembles on the same clips, with intervals over people.
+    """Compare streams and ensembles on the same clips, with intervals over subjects.
 
     The files are <stream>/fold0.parquet and so on, or <stream>/val.parquet, and <ensemble>/held_out.parquet.
     """
@@ -80,7 +80,7 @@ def ablation(settings: SettingsText, clips: File, predictions: Files, csv: Outpu
 
 @stage("cross-subject", CrossSubjectStep)
 def cross_subject(settings: SettingsText, clips: File, predictions: Files, csv: Output, markdown: Output) -> None:
-    """Compare streams and ensembles on the test split, all together and person by person.
+    """Compare streams and ensembles on the test split, over all subjects and for each subject.
 
     The files are <stream>/test.parquet and <ensemble>/test.parquet.
     """
@@ -96,7 +96,7 @@ def cross_subject(settings: SettingsText, clips: File, predictions: Files, csv: 
 
 @stage("submission", Submission)
 def submission(settings: SettingsText, clips: File, predictions: File, output: Output) -> None:
-    """Write the file that is handed in: every test clip once, in order."""
+    """Write the submission file: every test clip once, in order."""
     from ..ensembles.submission import write_submission
     from ..storage.clips import read_clips
 
@@ -106,7 +106,7 @@ def submission(settings: SettingsText, clips: File, predictions: File, output: O
 
 @stage("quarantine")
 def quarantine(files: Files, output: Output) -> None:
-    """List every clip that some stage could not use: the files are clips tables and shards."""
+    """List all clips that a stage could not use. The files are clips tables and shards."""
     from ..storage.quarantine import list_quarantine
 
     list_quarantine(files, output)
@@ -121,9 +121,11 @@ def summary(
     cards: Annotated[
         list[Path] | None, typer.Argument(exists=True, help="cards of streams outside the ensemble")
     ] = None,
-    emotion_card: Annotated[Path | None, typer.Option(exists=True, help="card of what tells win from lose")] = None,
-    emotion_submission: Annotated[Path | None, typer.Option(exists=True, help="what it says of test videos")] = None,
-    report: Annotated[Path | None, typer.Option(exists=True, help="the page to open")] = None,
+    emotion_card: Annotated[Path | None, typer.Option(exists=True, help="card of the emotion network")] = None,
+    emotion_submission: Annotated[
+        Path | None, typer.Option(exists=True, help="its predictions for test videos")
+    ] = None,
+    report: Annotated[Path | None, typer.Option(exists=True, help="path of the report, to print")] = None,
 ) -> None:
     """Print the table of streams and ensemble."""
     from ..workflow.summary import print_summary
@@ -142,15 +144,15 @@ def report(
     submission: File,
     files: Files,
     output: Output,
-    benchmarks: Annotated[Path | None, typer.Option(help="folder of Snakemake's measurements of jobs")] = None,
+    benchmarks: Annotated[Path | None, typer.Option(help="folder with Snakemake's benchmarks of jobs")] = None,
     cross_subject: OptionalFile = None,
     emotion: OptionalFile = None,
     emotion_on_test: OptionalFile = None,
 ) -> None:
-    """Write the page that shows what a run has learned.
+    """Write the report of a run as one HTML page.
 
     The files are <stream>/fold0.parquet and so on, or <stream>/val.parquet; <stream>/card.json;
-    <ensemble>/pseudo_labels.csv; and, if frames are to be shown, the shards of rgb.
+    <ensemble>/pseudo_labels.csv; and the shards of rgb if the page shows frames.
     """
     from ..report.page import write_report
     from ..report.results import read_results
@@ -165,11 +167,13 @@ def report(
 def evaluate(
     submission: File,
     ground_truth: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="CSV with the true labels")],
-    id_column: Annotated[str, typer.Option(help="its column of clip ids")] = "Id",
-    label_column: Annotated[str, typer.Option(help="its column of classes, written as in the submission")] = "Target",
-    by: Annotated[str | None, typer.Option(help="also for each value of this column, such as the subject")] = None,
+    id_column: Annotated[str, typer.Option(help="column with the ids of the clips")] = "Id",
+    label_column: Annotated[str, typer.Option(help="column with the classes, written as in the submission")] = "Target",
+    by: Annotated[
+        str | None, typer.Option(help="compare also for each value of this column, such as the subject")
+    ] = None,
 ) -> None:
-    """Compare a submission with true labels, which no stage of the workflow reads."""
+    """Compare a submission with the ground truth, which no stage of the workflow uses for training."""
     from ..measures.evaluate import evaluate as compare
 
     typer.echo(compare(submission, ground_truth, id_column, label_column, by).to_string(index=False))

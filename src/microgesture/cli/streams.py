@@ -1,4 +1,4 @@
-"""The subcommands that train networks and let them speak."""
+"""Subcommands that train networks and predict with them."""
 
 from pathlib import Path
 from typing import Annotated
@@ -29,10 +29,10 @@ from .options import (
 
 @stage("weights")
 def weights(
-    name: Annotated[str, typer.Option(help="torchvision's name, such as Swin3D_T_Weights.KINETICS400_V1")],
+    name: Annotated[str, typer.Option(help="torchvision's name of weights, such as Swin3D_T_Weights.KINETICS400_V1")],
     output: Output,
 ) -> None:
-    """Fetch published weights once, check them, and keep them as safetensors."""
+    """Download published weights, check them, and store them as safetensors."""
     from ..checkpoints.published import fetch_weights
 
     fetch_weights(name, output)
@@ -46,13 +46,13 @@ def train(
     model: Output,
     card: Output,
     init: Annotated[
-        list[Path] | None, typer.Option(exists=True, help="weights of a stream; one for each path or branch")
+        list[Path] | None, typer.Option(exists=True, help="weights of another stream; one for each path or branch")
     ] = None,
     weights: Annotated[Path | None, typer.Option(exists=True, help="published weights")] = None,
     pseudo_labels: Annotated[
-        Path | None, typer.Option(exists=True, help="labels of test clips, to learn from them and from val too")
+        Path | None, typer.Option(exists=True, help="pseudo-labels of test clips, to train on them and on val too")
     ] = None,
-    fold: Annotated[int | None, typer.Option(min=0, help="leave the people of this fold out")] = None,
+    fold: Annotated[int | None, typer.Option(min=0, help="train without the subjects of this fold")] = None,
     stamp: Stamp = "hand",
     device: Device = "auto",
     devices: Devices = 1,
@@ -62,7 +62,7 @@ def train(
     compile: Compile = False,
     max_quarantined: MaxQuarantined = 1.0,
 ) -> None:
-    """Train one stream; a killed training goes on from where it was."""
+    """Train one stream. A training that was stopped resumes where it was."""
     from ..ensembles.pseudo_labels import read_pseudo_labels, with_pseudo_labels
     from ..machine.gpus import held_gpus
     from ..machine.resources import Resources
@@ -75,7 +75,7 @@ def train(
     known = read_clips(clips)
     if pseudo_labels:
         known = with_pseudo_labels(known, read_pseudo_labels(pseudo_labels))
-    # A job that waits for a GPU has nothing to save: signals end it as they end any other.
+    # A job that still waits for a GPU has nothing to save, so signals end it immediately.
     with held_gpus(device, devices) as gpus, stop_on_signals() as stop, scratch_folder(model, stamp) as scratch:
         resources = Resources(device, threads, workers, memory, devices, compile, gpus)
         files = model, card, scratch
@@ -95,7 +95,7 @@ def predict(
     workers: Workers = 0,
     memory: Memory = 1.0,
 ) -> None:
-    """Score the validation and the test clips with a trained stream."""
+    """Predict the validation and the test clips with a trained stream."""
     from ..machine.gpus import held_gpus
     from ..machine.resources import Resources
     from ..networks import build
@@ -121,7 +121,7 @@ def predict_fold(
     workers: Workers = 0,
     memory: Memory = 1.0,
 ) -> None:
-    """Score the labelled clips of the people that a fold of a stream was trained without."""
+    """Predict the labelled clips of the held-out subjects of a fold."""
     from ..machine.gpus import held_gpus
     from ..machine.resources import Resources
     from ..networks import build

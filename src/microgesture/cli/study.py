@@ -1,4 +1,4 @@
-"""The subcommand that starts a study of one's own clips."""
+"""The subcommand that starts a study of your own clips."""
 
 from pathlib import Path
 from typing import Annotated
@@ -11,12 +11,12 @@ from .options import stage
 @stage("init")
 def init(
     study: Annotated[Path, typer.Argument(help="folder to write clips.csv and config.yaml into")],
-    folder: Annotated[Path, typer.Option("--from", help="folder with your clips, however it is laid out")],
+    folder: Annotated[Path, typer.Option("--from", help="folder with your clips, in any layout")],
     pose: Annotated[bool, typer.Option(help="find keypoints in the videos (extra pose)")] = False,
 ) -> None:
-    """Start a study of your own clips: find them, write their list and a configuration, and say what is missing.
+    """Start a study of your own clips: find them, write clips.csv and config.yaml, and list what is missing.
 
-    Overwrites nothing.
+    Existing files are not overwritten.
     """
     import torch
 
@@ -26,11 +26,13 @@ def init(
     for line in started.found:
         typer.echo(line)
     if started.missing:
-        typer.echo("\nTo know, or to fill in:")
+        typer.echo("\nPlease note, or fill in:")
     for line in started.missing:
         typer.echo(f"- {line}")
-    when = "Next" if started.can_start else "Once the labels are filled in there"
-    typer.echo(f"\n{study / 'clips.csv'} and {study / 'config.yaml'} are written. {when}, where the Snakefile is:\n")
+    when = "Next" if started.can_start else "When the labels are filled in"
+    typer.echo(
+        f"\n{study / 'clips.csv'} and {study / 'config.yaml'} are written. {when}, in the folder of the Snakefile:\n"
+    )
     for command in next_commands(study):
         typer.echo(f"    {command}")
-    typer.echo(f"\nThen look at {study / 'results/report.html'} in a browser.")
+    typer.echo(f"\nThen open {study / 'results/report.html'} in a browser.")

@@ -1,4 +1,4 @@
-"""The subcommands that look after a run: before it, and after something broke."""
+"""Subcommands that check a run: before it starts, and after a failure."""
 
 from pathlib import Path
 from typing import Annotated
@@ -9,15 +9,15 @@ from .options import stage
 
 Results = Annotated[Path, typer.Argument(exists=True, file_okay=False, help="folder of results")]
 ConfigFile = Annotated[Path, typer.Option(help="configuration of the run")]
-ConfigChanges = Annotated[list[str] | None, typer.Option(help="key=value that stands for that of the file")]
+ConfigChanges = Annotated[list[str] | None, typer.Option(help="key=value that replaces the value in the file")]
 
 
 @stage("verify")
 def verify(
     results: Results = Path("results"),
-    remove: Annotated[bool, typer.Option("--remove", help="remove what is damaged, to make it again")] = False,
+    remove: Annotated[bool, typer.Option("--remove", help="remove damaged files, so that they are made again")] = False,
 ) -> None:
-    """Read all results and tell which have changed since they were written; exit code 1 if any has."""
+    """Read all results and list those that changed since they were written; exit code 1 if there are any."""
     from ..storage.integrity import verify as verify_results
 
     if verify_results(results, remove=remove):
@@ -29,7 +29,7 @@ def preflight(
     results: Annotated[Path, typer.Argument(help="folder of results")] = Path("results"),
     configfile: ConfigFile = Path("config.yaml"),
     config: ConfigChanges = None,
-    cores: Annotated[int, typer.Option(min=1, help="jobs at a time")] = 8,
+    cores: Annotated[int, typer.Option(min=1, help="number of parallel jobs")] = 8,
 ) -> None:
     """Estimate the disk and the time of a whole run from its first shards; exit code 1 if it does not fit."""
     from ..workflow.preflight import preflight as estimate
@@ -56,6 +56,6 @@ def doctor(
         typer.echo(line)
         stopped |= stops
     if stopped:
-        typer.echo("Lines marked with ! would stop a run.")
+        typer.echo("The lines marked with ! would stop a run.")
         raise typer.Exit(1)
     typer.echo("Nothing would stop a run.")

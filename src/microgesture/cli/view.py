@@ -1,4 +1,4 @@
-"""The subcommands that show what networks see of clips."""
+"""Subcommands that show the network inputs of clips."""
 
 from pathlib import Path
 from typing import Annotated
@@ -18,15 +18,15 @@ def view(
     results: Annotated[Path, typer.Option(help="folder of results")] = Path("results"),
     configfile: ConfigFile = Path("config.yaml"),
     config: ConfigChanges = None,
-    corpus: Annotated[str | None, typer.Option(help="where several corpora have the clip")] = None,
+    corpus: Annotated[str | None, typer.Option(help="corpus of the clip, if several have it")] = None,
     output: Annotated[Path | None, typer.Option(help="PNG to write; CLIP_ID.png by default")] = None,
-    video: Annotated[Path | None, typer.Option(help="mp4 to write, too")] = None,
+    video: Annotated[Path | None, typer.Option(help="mp4 to write as well")] = None,
     frames: Annotated[int | None, typer.Option(min=2, help="moments on the sheet")] = None,
     cell: Annotated[int | None, typer.Option(min=32, help="height of each picture in pixels")] = None,
 ) -> None:
-    """Draw a contact sheet of a clip: a row for each modality that its corpus has, over time, and what was predicted.
+    """Draw a contact sheet of a clip: a row over time for each modality of its corpus, and the predictions.
 
-    What has not been made yet, or could not be, is named in its row.
+    A modality that does not exist for this clip is named in its row.
     """
     from ..storage.shards import Shard
     from ..view.choice import file_name, find_clip, prediction_files, read_all_predictions, shard_files
@@ -46,8 +46,7 @@ def view(
     if step.kinds and not shards:
         targets = " ".join(f"results/{kind}/{found}/{number:04d}.arrow" for kind in step.kinds)
         raise InputError(
-            f"{results} holds nothing of clip {clip_id} that networks see; "
-            f"it is made by: snakemake --cores all {targets}"
+            f"{results} has no network inputs of clip {clip_id}; make them with: snakemake --cores all {targets}"
         )
     opened = {kind: Shard(path) for kind, (path,) in shards.items()}
     predictions = read_all_predictions(prediction_files(results, step.ensemble))
