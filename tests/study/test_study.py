@@ -100,7 +100,7 @@ def test_numbers_alone_are_no_labels_and_no_subjects(folder):
     said, rows, plan = started(folder(*(f"IMG_{i:04}.mp4" for i in range(6))))
     assert set(told(rows, "label", "subject", "split").values()) == {("", "", "train")}
     assert any(line.startswith("Labels: 6 clips of train have none") for line in said.missing)
-    assert any(line.startswith("Subjects: of 6 clips") for line in said.missing)
+    assert any(line.startswith("Subjects:") and "6 clips" in line for line in said.missing)
     assert plan.config.corpora["mine"].allow_shared_subjects is False
 
 
@@ -113,8 +113,8 @@ def test_a_table_beside_the_clips_goes_before_folders(folder):
     said, rows, _ = started(root)
     assert told(rows, "label", "subject", "split")["x3"] == ("a, quoted", "P3", "train")
     assert told(rows, "label", "subject", "split")["x4"] == ("nod", "P4", "train")
-    assert any("1 rows of labels.csv name no clip" in line for line in said.found)
-    assert any("1 rows of labels.csv have a split that is none of" in line for line in said.found)
+    assert any(line.startswith("1 rows of labels.csv name no") for line in said.found)
+    assert any(line.startswith("1 rows of labels.csv have a split") for line in said.found)
 
 
 def test_a_table_without_column_names(folder):
@@ -128,7 +128,7 @@ def test_several_rows_for_a_file_are_left_to_people_where_they_tell_no_parts(fol
     write_lines(root / "list.csv", ["file,label,start", "a,wave,0", "a,nod,5", "b,nod,0"])
     said, rows, _ = started(root)
     assert told(rows, "label") == {"a": ("",), "b": ("nod",)}
-    assert any("several rows for 1 files, the first is a" in line for line in said.found)
+    assert any("list.csv has several rows for 1 files, first for a;" in line for line in said.found)
 
 
 def test_videos_and_keypoints_of_one_name_are_one_clip(folder):
@@ -144,7 +144,7 @@ def test_keypoints_of_few_clips_are_left_out(folder):
     said, rows, plan = started(folder("a.mp4", "b.mp4", "c.mp4", "a.npz"))
     assert set(rows) == {"a", "b", "c"}
     assert plan.config.streams.keys() == {"rgb", "taylor", "flow"}
-    assert any("the study uses video alone, of 3 clips" in line for line in said.missing)
+    assert any("only the video of 3 clips" in line for line in said.missing)
 
 
 def test_keypoints_of_an_unknown_layout_are_left_out(folder):
@@ -174,7 +174,7 @@ def test_what_is_written_is_what_the_reader_reads(folder):
 def test_a_name_that_cannot_be_printed_costs_its_clip(folder, name):
     said, rows, _ = started(folder(name, "b.mp4"))
     assert set(rows) == {"b"}
-    assert any("rename it to use it" in line and line.isprintable() for line in said.found)
+    assert any("rename" in line and line.isprintable() for line in said.found)
 
 
 def test_hidden_files_links_in_circles_and_the_study_itself_are_left_out(folder):
@@ -207,7 +207,7 @@ def test_one_subject_everywhere_is_allowed_and_said(folder):
     said, rows, plan = started(folder(*names))
     assert plan.config.corpora["mine"].allow_shared_subjects
     assert {row["split"] for row in rows.values()} == {"train", "val", "test"}
-    assert any("can only be proposed by clip, for all clips are of one subject" in line for line in said.missing)
+    assert any("proposed by clip" in line and "all clips are of one subject" in line for line in said.missing)
 
 
 @pytest.mark.parametrize("there", ["clips.csv", "config.yaml", "notes.txt"])
@@ -216,7 +216,7 @@ def test_nothing_is_overwritten_or_mixed_with_other_work(folder, there):
     study = root.parent / "study"
     study.mkdir()
     (study / there).write_text("mine")
-    with pytest.raises(InputError, match=r"is there already, and (nothing was written|is not empty)"):
+    with pytest.raises(InputError, match=r"(clips\.csv|config\.yaml|study) exists already"):
         start_study(study, root, gpu=False)
     assert [path.name for path in study.iterdir()] == [there]
     assert (study / there).read_text() == "mine"
@@ -259,7 +259,7 @@ def test_a_workbook_of_names_and_classes_is_no_clip(folder):
     write_xlsx(root / "annotation.xlsx", [["Clip", "Class ID", "who"], ["a.mp4", 3, "x"], ["b.mp4", "nod", "y"]])
     said, rows, _ = started(root)
     assert told(rows, "label") == {"a": ("3",), "b": ("nod",), "c": ("",)}
-    assert "annotation.xlsx tells the label of 2 clips." in said.found
+    assert any("annotation.xlsx" in line and "the label of 2 clips" in line for line in said.found)
 
 
 def test_a_workbook_of_keypoints_is_a_clip(tmp_path):
@@ -288,7 +288,7 @@ def test_without_labels_it_says_what_to_do_first(folder, capsys):
     with pytest.raises(SystemExit, match="0"):
         main(["init", str(root.parent / "study"), "--from", str(root)])
     printed = capsys.readouterr().out
-    assert "Once the labels are filled in there" in printed
+    assert "labels are filled in" in printed
     assert "ground_truth" not in yaml.safe_load((root.parent / "study/config.yaml").read_text())
 
 
@@ -299,7 +299,7 @@ def test_keypoints_to_be_found_in_the_videos(folder):
     assert config.corpora["mine"].pose == "mediapipe"
     assert config.streams.keys() == {"joint", "limb", "skeleton", "rgb", "taylor", "flow", "depth"}
     assert started.manifest.startswith("clip_id,split,subject,label,video\n")
-    with pytest.raises(InputError, match="leave --pose out"):
+    with pytest.raises(InputError, match="--pose"):
         plan_study(root / "study", folder("wave/a.npz", "nod/b.npz"), gpu=False, pose=True)
 
 

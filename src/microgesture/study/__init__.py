@@ -1,1 +1,1 @@
-"""The first minutes with clips of one's own: from a folder, however it is laid out, to a list and a configuration."""
+"""Starting a study of your own clips: from a folder in any layout to ``clips.csv`` and ``config.yaml``."""

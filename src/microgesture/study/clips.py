@@ -1,4 +1,4 @@
-"""The clips in a folder: which files there are, and which video and keypoints belong together."""
+"""The clips in a folder: its files, and which video and keypoints belong together."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -10,7 +10,7 @@ from ..skeletons.files import SKELETON_FILES
 from ..videos import VIDEOS
 
 KEYPOINTS = tuple(entry.suffix for entry in SKELETON_FILES.values() if entry.known_by_suffix)
-# Folders that tell what kind of file lies in them, and nothing of the clip.
+# Names of folders that describe the kind of their files, not the clips.
 _KIND_FOLDERS = {
     *("video", "videos", "clip", "clips", "rgb", "data", "files"),
     *("keypoint", "keypoints", "skeleton", "skeletons", "pose", "poses", "openpose"),
@@ -20,10 +20,10 @@ _KIND_ENDINGS = ("_openpose", "_keypoints", "_skeleton", "_pose", "_rgb", "_vide
 
 @dataclass(frozen=True)
 class FoundClip:
-    """One clip: the folders above it that may tell something, its name, its files, and what is known of it so far.
+    """One clip: the informative folders above it, its name, its files, and what is known about it so far.
 
-    ``video`` and ``keypoints`` are relative to the folder that was searched; None is unknown, or not there. ``frames``
-    are the first and the last of it in its files, None for all; ``parts`` are clips that the files are cut into.
+    ``video`` and ``keypoints`` are relative to the searched folder; None means unknown or missing. ``frames`` are the
+    first and the last frame in its files, None for all; ``parts`` are the clips into which the files are cut.
     """
 
     folders: tuple[str, ...]
@@ -43,10 +43,9 @@ class FoundClip:
 
 
 def visible_files(folder: Path, but: Path | None = None) -> Iterator[PurePosixPath]:
-    """The files under a folder in a fixed order, relative to it.
+    """The files in a folder and its subfolders in a fixed order, relative to the folder.
 
-    Hidden ones, such as the ``._a.mp4`` that a Mac leaves on other disks, are left out, and those in the folder ``but``
-    if it lies in this one.
+    Hidden files, such as ``._a.mp4`` of macOS, are left out, and also the files in the folder ``but``.
     """
     left_out = but.resolve() if but and folder.resolve() in but.resolve().parents else None
     for path in walk(folder):
@@ -58,10 +57,10 @@ def visible_files(folder: Path, but: Path | None = None) -> Iterator[PurePosixPa
 
 
 def find_clips(files: Iterator[PurePosixPath]) -> tuple[list[FoundClip], list[str]]:
-    """The clips among the files, and sentences on files that cannot be taken.
+    """The clips among the files, and messages about files that cannot be used.
 
-    A video and a file of keypoints of the same name belong together, if their folders differ only in what tells their
-    kind: ``videos/train/a.mp4`` and ``keypoints/train/a_openpose.xlsx``.
+    A video and a file of keypoints with the same name belong together if their folders differ only in names for the
+    kind of file: ``videos/train/a.mp4`` and ``keypoints/train/a_openpose.xlsx``.
     """
     kinds: dict[str, dict[tuple[str, ...], PurePosixPath]] = {"video": {}, "keypoints": {}}
     notes = []
@@ -70,11 +69,11 @@ def find_clips(files: Iterator[PurePosixPath]) -> tuple[list[FoundClip], list[st
         if kind is None:
             continue
         if not str(path).isprintable():
-            notes.append(f"{str(path)!r} holds a character that cannot be printed; rename it to use it.")
+            notes.append(f"{str(path)!r} has a character that cannot be printed; rename the file to use it.")
             continue
         key = _key(path)
         if first := kinds[kind].get(key):
-            notes.append(f"{path} is left out, for {first} has the same name; rename it to use it.")
+            notes.append(f"{path} is left out, because {first} has the same name; rename one of them to use both.")
         else:
             kinds[kind][key] = path
     keys = sorted({*kinds["video"], *kinds["keypoints"]})
@@ -83,9 +82,9 @@ def find_clips(files: Iterator[PurePosixPath]) -> tuple[list[FoundClip], list[st
 
 
 def cut(clips: Sequence[FoundClip]) -> list[FoundClip]:
-    """The clips, with their parts in the place of those that have any: numbered by their first frames.
+    """Replace clips that have parts by these parts, numbered in the order of their first frames.
 
-    What a part does not tell of itself is what its file tells.
+    A part without its own label, subject or split has those of its file.
     """
     found = []
     for clip in clips:
@@ -119,7 +118,7 @@ def _key(path: PurePosixPath) -> tuple[str, ...]:
 
 
 def clip_ids(clips: list[FoundClip]) -> list[str]:
-    """An id for each clip, all different: its name, where several have it with their folders, and then a number."""
+    """A unique id for each clip: its name, with its folders if several clips have this name, and then with a number."""
     wholes = ["_".join((*clip.folders, clip.name)) for clip in clips]
     names = [clip.name.strip() for clip in clips]
     often = Counter(names)

@@ -1,4 +1,4 @@
-"""What the names of folders and files tell of the clips: split, subject, label."""
+"""Split, subject and label of clips from the names of folders and files."""
 
 import re
 from collections.abc import Callable, Sequence, Set
@@ -18,12 +18,12 @@ _GENERIC = {"clip", "video", "vid", "img", "mvi", "gopr", "movie", "file", "copy
 
 
 def read_folders(clips: Sequence[FoundClip], known: Set[str] = frozenset()) -> tuple[list[FoundClip], list[str]]:
-    """Take splits, subjects and labels from the folders, and say what was taken, and which folders nothing tells of.
+    """Take splits, subjects and labels from the names of folders; also return messages about them.
 
-    What is ``known`` already, of ``split``, ``subject`` and ``label``, is left as it is.
+    Those of ``split``, ``subject`` and ``label`` that are ``known`` already are not changed.
 
-    All folders of one depth are of one kind. Those nearest to the files that are neither splits nor numbered people nor
-    numbered takes are the classes.
+    All folders of one depth are of one kind. The deepest folders that are not splits, numbered subjects or numbered
+    takes are the classes.
     """
     clips, notes, classes = list(clips), [], []
     for level in range(max((len(clip.folders) for clip in clips), default=0)):
@@ -50,9 +50,9 @@ def read_folders(clips: Sequence[FoundClip], known: Set[str] = frozenset()) -> t
 
 
 def read_file_names(clips: Sequence[FoundClip]) -> tuple[list[FoundClip], list[str]]:
-    """Take what no clip has yet from names such as ``s01_wave_003`` or ``train_0001``, and say what was taken.
+    """Take what no clip has yet from file names such as ``s01_wave_003``; also return messages about it.
 
-    It is taken only if every name tells it, and if it is not as different from clip to clip as a number would be.
+    A value is taken only if every name has one, and if there are at most half as many different values as clips.
     """
     clips, notes = list(clips), []
     for key, told in (("split", _split_in), ("subject", _subject_in), ("label", _label_in)):
@@ -63,7 +63,7 @@ def read_file_names(clips: Sequence[FoundClip]) -> tuple[list[FoundClip], list[s
         if (key == "split" and "train" not in distinct) or (key == "label" and len(distinct) < 2):
             continue
         clips = [replace(clip, **{key: value}) for clip, value in zip(clips, values, strict=True)]
-        notes.append(f"{key.capitalize()}s are from the files' names: {_listed(sorted(distinct))}.")
+        notes.append(f"{key.capitalize()}s are from the names of the files: {_listed(sorted(distinct))}.")
     return clips, notes
 
 
@@ -100,6 +100,6 @@ def _listed(names: Sequence[str]) -> str:
 
 def _unknown(names: Sequence[str]) -> str:
     return (
-        f"The folders {_listed(names)} could be anything, and nothing was taken from them; if they are people or "
+        f"The meaning of the folders {_listed(names)} is unknown, so they are ignored; if they are subjects or "
         "classes, write them into the column subject or label of clips.csv."
     )

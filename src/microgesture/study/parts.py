@@ -1,4 +1,4 @@
-"""Parts of recordings: tables whose rows say where in a file a clip begins and ends, in frames or in time."""
+"""Parts of recordings: tables whose rows have the start and the end of clips, in frames or in time."""
 
 import math
 import re
@@ -15,7 +15,7 @@ _UNITS = {
     "frames": ("frame", "frames", "frame_number", "idx", "index"),
     "milliseconds": ("ms", "msec", "milliseconds"),
     "seconds": ("s", "sec", "secs", "seconds", "time", "timestamp", "ss_msec", "hh_mm_ss_ms", "hh_mm_ss"),
-}  # ss_msec and others: as ELAN names what it exports
+}  # ss_msec and others: names in exports of ELAN
 _UNIT_OF = {word: unit for unit, words in _UNITS.items() for word in words}
 _BORDER = re.compile(
     r"(?:(?P<before>frame|time)_)?(?:(?P<start>start|begin|onset|first)|end|stop|offset|last)"
@@ -25,7 +25,7 @@ _CLOCK = re.compile(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:[.,]\d+)?)")
 
 
 class Borders(NamedTuple):
-    """The columns that say where a part starts and ends, and in what: frames, seconds or milliseconds."""
+    """The columns with the start and the end of a part, and their unit: frames, seconds or milliseconds."""
 
     start: int
     end: int
@@ -33,9 +33,9 @@ class Borders(NamedTuple):
 
 
 def find_borders(rows: Sequence[Sequence[str]]) -> Borders | None:
-    """The borders that a table with column names has; where it has several, frames go first, then seconds.
+    """The columns with borders in a table with column names; of several, frames come first, then seconds.
 
-    Where the names tell no unit, they are seconds if any has a colon or a fraction, and else frames.
+    Without a unit in the names, the values are seconds if any has a colon or a fraction, and else frames.
     """
     starts, ends = {}, {}
     for column, name in enumerate(rows[0] if rows else ()):
@@ -50,16 +50,16 @@ def find_borders(rows: Sequence[Sequence[str]]) -> Borders | None:
 
 
 class Ruler:
-    """Turns the borders of a part of a video into frames; ``video`` is only opened for times."""
+    """Converts the borders of a part of a video into frames; ``video`` is opened only for times."""
 
     def __init__(self, video: Path | None) -> None:
         self._video = video
 
     def frames(self, start: str, end: str, unit: str) -> tuple[int, int] | None:
-        """The first and the last frame (from 0, the last included), or None if the texts tell none.
+        """The first and the last frame (from 0, the last included), or None if the texts are not valid.
 
-        Of times the end is not included, and the rate of frames is the video's mean. Raises ``UnusableClip`` if there
-        is no video to ask for it, or if it cannot be read.
+        The end of a time range is not included, and the frame rate is the mean of the video. Raises ``UnusableClip``
+        for times if there is no video or if it cannot be read.
         """
         if unit == "frames":
             borders = whole(start.strip()), whole(end.strip())
@@ -78,10 +78,10 @@ class Ruler:
     @cached_property
     def _info(self) -> VideoInfo:
         if self._video is None:
-            raise UnusableClip("keypoints have no rate of frames, so times say nothing of them; name frames")
+            raise UnusableClip("keypoints have no frame rate, so times cannot be used; give frames")
         info = probe(self._video)
         if not info.fps:
-            raise UnusableClip(f"{self._video}: says no rate of frames, so times say nothing of it; name frames")
+            raise UnusableClip(f"{self._video}: the video has no frame rate, so times cannot be used; give frames")
         return info
 
 

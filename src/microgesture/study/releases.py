@@ -1,4 +1,4 @@
-"""Folders that are no loose clips but the release of a published corpus, which is read as it lies."""
+"""Folders with the release of a published corpus, which is read directly."""
 
 import re
 from collections.abc import Iterable
@@ -9,7 +9,7 @@ from ..config.corpus_format import CorpusFormat
 
 
 def release_of(files: Iterable[PurePosixPath]) -> tuple[type[CorpusFormat], PurePosixPath] | None:
-    """The format of the release that the files are of, and the first file that shows it; None for anything else."""
+    """The format of the release to which the files belong, and the first file that shows it; None if there is none."""
     files = list(files)
     for entry in FORMATS.values():
         pattern = entry.release and re.compile(entry.release.files, re.IGNORECASE)

@@ -1,4 +1,4 @@
-"""The configuration that a new study starts with: its text, with comments, from what the clips have."""
+"""The first configuration of a study: its text with comments, which depends on the clips."""
 
 import json
 import math
@@ -11,16 +11,16 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from ..config.modalities import MODALITIES, VIDEOS
 
 CORPUS = "mine"
-SELECTIONS = {137: "36", 35: "22", 28: "22"}  # by the points of a file
+SELECTIONS = {137: "36", 35: "22", 28: "22"}  # by the number of points in a file
 _SIDED = re.compile(r"(?<![a-z])(left|right)(?![a-z])", re.IGNORECASE)
-# How large networks and their inputs are, and for how long they are trained: in steps of a batch.
+# The size of the networks and their inputs, and the length of training in steps of a batch.
 _SMALL = {
-    "why": "no GPU was found, so the networks are small enough for CPU cores, as in the demo",
+    "why": "no GPU was found, so the networks are small enough for CPUs, as in the demo",
     "stored": 96, "side": 64, "frames": 8, "heatmap_side": 24, "heatmap_frames": 12, "workers": 0,
     "swin": "width: 24, depths: [1, 1, 2, 1]", "pose_width": 8, "batch_size": 8, "steps": 600, "longest": 100,
 }  # fmt: skip
 _LARGE = {
-    "why": "a GPU was found, so networks and frames are of middling size",
+    "why": "a GPU was found, so networks and frames have a medium size",
     "stored": 128, "side": 112, "frames": 16, "heatmap_side": 48, "heatmap_frames": 32, "workers": 4,
     "swin": "width: 48, depths: [2, 2, 6, 2]", "pose_width": 32, "batch_size": 16, "steps": 6000, "longest": 120,
 }  # fmt: skip
@@ -38,11 +38,12 @@ def settings_text(
     gpu: bool,
     pose: bool,
 ) -> str:
-    """The text of a ``config.yaml`` for the manifest in ``root`` (a whole path).
+    """The text of a ``config.yaml`` for the manifest in ``root`` (an absolute path).
 
-    ``points`` is how many keypoints a file has, None if there are none; ``clips`` and ``training`` count all clips and
-    those of train; ``shared`` is a subject who is in test and elsewhere. With ``ground_truth`` the labels of test clips
-    are known, with ``gpu`` networks and frames are larger, with ``pose`` the keypoints are found in the videos.
+    ``points`` is the number of keypoints in a file, None without keypoints. ``clips`` and ``training`` are the numbers
+    of all clips and of those in train. ``shared`` is a subject who is in test and also in train or val. With
+    ``ground_truth``, the labels of test clips are known; with ``gpu``, networks and frames are larger; with ``pose``,
+    keypoints are found in the videos.
     """
     size = _LARGE if gpu else _SMALL
     there = {"video"} if points is None else {"video", "keypoints"}
@@ -59,7 +60,7 @@ def settings_text(
         corpus=CORPUS,
         root=_quoted(root),
         shards=min(64, max(2, math.ceil(clips / 50))),
-        # One clip in fifty, and one of few clips.
+        # One clip in fifty, and at least one clip.
         max_quarantined=min(0.5, max(0.02, math.ceil(100 / clips) / 100)),
         size=size,
         epochs=min(size["longest"], max(12, math.ceil(size["steps"] * size["batch_size"] / max(1, training)))),

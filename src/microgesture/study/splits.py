@@ -1,4 +1,4 @@
-"""Splits for clips that have none: by subject where subjects are known."""
+"""Splits for clips that have none: by subject if all subjects are known."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -11,11 +11,11 @@ NAMES = ("test", "val")
 
 
 def propose_splits(clips: Sequence[FoundClip]) -> tuple[list[FoundClip], list[str]]:
-    """The clips, those without a split with one, and sentences on it.
+    """Give a split to all clips without one; also return messages about it.
 
-    Clips without a label are to be predicted. Of the others a fifth is for testing and one for validation, of people
-    who are in no other split where every subject is known, and else of files that are in no other, and alike in their
-    shares of the classes as far as that allows. Where some clips have a split already, the others are for training.
+    Clips without a label go into test. Of the others, one fifth goes into test and one into val. If all subjects are
+    known, no subject is in two splits; else no file is in two splits. The fractions of the classes are as similar as
+    possible. If some clips have a split already, the others go into train.
     """
     clips = list(clips)
     open_ones = [number for number, clip in enumerate(clips) if clip.split is None]
@@ -24,7 +24,7 @@ def propose_splits(clips: Sequence[FoundClip]) -> tuple[list[FoundClip], list[st
         return clips, []
     if len(open_ones) < len(clips) or not labelled:
         return [replace(clip, split=clip.split or "train") for clip in clips], [
-            f"{len(open_ones)} clips have no split; they are in train until you say otherwise in clips.csv."
+            f"{len(open_ones)} clips have no split; they are in train until you change this in clips.csv."
         ]
     notes = []
     if predicted := len(open_ones) - len(labelled):
@@ -49,7 +49,7 @@ def _dealt(labels: Sequence[str], groups: Sequence[str]) -> list[str]:
     if parts < 2:
         return splits
     by_size = people_folds(labels, groups, parts, seed=0)
-    by_size.sort(key=lambda rows: abs(len(rows) - len(labels) / PARTS))  # few people make parts of unlike sizes
+    by_size.sort(key=lambda rows: abs(len(rows) - len(labels) / PARTS))  # with few subjects, parts have different sizes
     for name, held_out in zip(NAMES[: parts - 1], by_size, strict=False):
         for number in held_out:
             splits[number] = name
@@ -59,10 +59,10 @@ def _dealt(labels: Sequence[str], groups: Sequence[str]) -> list[str]:
 def _described(by_subject: bool, people: Sequence[str | None], groups: Sequence[str], splits: Sequence[str]) -> str:
     counts = ", ".join(f"{splits.count(name)} clips for {name}" for name in ("train", "val", "test"))
     if by_subject:
-        return f"Splits are proposed by subject, nobody in two of them: {counts}, of {len(set(people))} people."
+        return f"Splits are proposed by subject, each in one split: {counts}, of {len(set(people))} subjects."
     reason = "all clips are of one subject" if len(set(people)) == 1 and people[0] else "not every subject is known"
     each = "clip" if len(set(groups)) == len(groups) else "file"
     return (
-        f"Splits can only be proposed by {each}, for {reason}: {counts}. The same people may be in train and in test, "
-        "so the score will say nothing of new people; fill in the columns subject and split of clips.csv if you can."
+        f"Splits can only be proposed by {each}, because {reason}: {counts}. A subject may be in train and in test, "
+        "so results do not apply to new subjects; fill in the columns subject and split of clips.csv if you can."
     )

@@ -1,4 +1,4 @@
-"""Starting a study: the manifest, the configuration, and what is missing, from a folder of clips."""
+"""Starting a study from a folder of clips: the manifest, the configuration, and a list of what is missing."""
 
 import csv
 import importlib.util
@@ -22,16 +22,16 @@ from .settings import settings_text
 from .splits import propose_splits
 from .tables import clip_names, is_table, read_table
 
-ENOUGH = 0.98  # share of the clips that must have a kind of file for streams to use it, as max_quarantined allows
-POSED = 137  # points of a frame whose keypoints are found in the video
-FEW = 5  # clips of a class in train below which it is named
+ENOUGH = 0.98  # fraction of clips that must have a kind of file so that streams use it, as max_quarantined
+POSED = 137  # points per frame of keypoints found in videos
+FEW = 5  # a class with fewer clips in train is reported
 
 
 @dataclass(frozen=True)
 class Study:
-    """A study that could be written: its two files, and sentences for whoever started it.
+    """A new study: the texts of its two files, and messages for the user.
 
-    ``can_start`` is false where labels have to be filled in first.
+    ``can_start`` is false if labels have to be filled in first.
     """
 
     manifest: str
@@ -44,21 +44,21 @@ class Study:
 def start_study(study: Path, folder: Path, gpu: bool, pose: bool = False) -> Study:
     """Write ``clips.csv`` and ``config.yaml`` into the folder ``study`` for the clips in ``folder``.
 
-    With ``gpu`` networks and frames are larger, with ``pose`` keypoints are to be found in the videos. Raises
-    ``InputError`` if there are no clips, or they are a published release, or the folder of the study holds anything but
-    them.
+    With ``gpu``, networks and frames are larger; with ``pose``, keypoints are found in the videos. Raises
+    ``InputError`` if there are no clips, if they are a published release, or if the folder of the study has other
+    files than clips.
     """
     targets = [study / "clips.csv", study / "config.yaml"]
     if there := [path for path in targets if os.path.lexists(path)]:
-        raise InputError(f"{there[0]} is there already, and nothing was written; remove it or name another folder")
+        raise InputError(f"{there[0]} exists already, so nothing was written; remove it or name another folder")
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder; name the one with your clips")
     if study.exists() and not study.is_dir():
         raise InputError(f"{study} is a file; name a folder for the study")
     if not str(study.resolve()).isprintable():
-        raise InputError(f"{str(study)!r} holds a character that cannot be printed; name another folder")
+        raise InputError(f"{str(study)!r} has a character that cannot be printed; name another folder")
     if study.is_dir() and any(study.iterdir()) and study.resolve() not in (real := folder.resolve(), *real.parents):
-        raise InputError(f"{study} is there already, and is not empty; name a new folder for the study")
+        raise InputError(f"{study} exists already and is not empty; name a new folder for the study")
     started = plan_study(study, folder, gpu, pose)
     for path, text in zip(targets, (started.manifest, started.settings), strict=True):
         write_text(path, text)
@@ -66,14 +66,14 @@ def start_study(study: Path, folder: Path, gpu: bool, pose: bool = False) -> Stu
 
 
 def plan_study(study: Path, folder: Path, gpu: bool, pose: bool = False) -> Study:
-    """What ``start_study`` writes and says; writes nothing."""
+    """Return what ``start_study`` writes and reports, without writing."""
     files = list(visible_files(folder, but=study))
     _refuse_release(folder, files)
     tables = {path: None for path in files if is_table(folder / path)}  # in their order
     clips, notes = find_clips(path for path in files if path not in tables)
     if not clips:
         kinds = ", ".join((*VIDEOS, *KEYPOINTS))
-        raise InputError(f"{folder}: no clips in it or its folders; looked for {kinds}")
+        raise InputError(f"{folder}: there are no clips in it or its subfolders; looked for {kinds}")
     clips, points, kinds = _usable_kinds(folder, clips)
     clips, told = _read(folder, list(tables), clips)
     clips, proposed = propose_splits(clips)
@@ -83,7 +83,9 @@ def plan_study(study: Path, folder: Path, gpu: bool, pose: bool = False) -> Stud
     shared = _shared_subject(clips)
     found = [f"{len(clips)} clips: {_counted(clips)}.", *told, *notes]
     if pose and (keypoints or not video):
-        raise InputError(f"{folder}: keypoints are found in videos alone; leave --pose out, for {found[0]}")
+        raise InputError(
+            f"{folder}: --pose is only for videos without keypoints; leave it out, because there are {found[0]}"
+        )
     learnt = [clip.label for clip in training if clip.label]
     known = {clip.label for clip in clips if clip.split != "test"}
     asked = {clip.label for clip in clips if clip.split == "test" and clip.label}
@@ -109,7 +111,7 @@ def plan_study(study: Path, folder: Path, gpu: bool, pose: bool = False) -> Stud
 
 
 def next_commands(study: Path) -> list[str]:
-    """The commands that go on from a new study, to be run where the ``Snakefile`` is."""
+    """The next commands after starting a study, to run in the folder of the ``Snakefile``."""
     settings = shlex.quote(str(study / "config.yaml"))
     return [
         f"microgesture doctor {shlex.quote(str(study / 'results'))} --configfile {settings}",
@@ -124,10 +126,9 @@ def _refuse_release(folder: Path, files: Sequence[PurePosixPath]) -> None:
         release = entry.release
         option = json.dumps({release.corpus: {"root": str(folder.resolve())}}, ensure_ascii=False)
         raise InputError(
-            f"{folder} is a release of {entry.title}, for {told} is in it, and is read as it lies, without init: see "
+            f"{folder} is a release of {entry.title}, because it has the file {told}. It needs no init: see "
             f"{release.page}, and run snakemake with --configfile {release.settings} "
-            f"--config {shlex.quote('corpora=' + option)}. If these are clips of your own, give {told.name} another "
-            "name"
+            f"--config {shlex.quote('corpora=' + option)}. If these are your own clips, rename {told.name}"
         )
 
 
@@ -145,21 +146,21 @@ def _read(folder: Path, tables: Sequence[PurePosixPath], clips: list[FoundClip])
 
 
 def _usable_kinds(folder: Path, clips: list[FoundClip]) -> tuple[list[FoundClip], int | None, list[str]]:
-    """The clips with the kinds of file that nearly all have, the points of the keypoints, and what is left out."""
+    """The clips with the kinds of files that nearly all have, the number of keypoints, and messages about the rest."""
     count = {kind: sum(getattr(clip, kind) is not None for clip in clips) for kind in ("video", "keypoints")}
     points, notes = _points(folder, clips)
     if count["keypoints"] and points is None:
         clips = [replace(clip, keypoints=None) for clip in clips if clip.video]
         if not clips:
-            raise InputError(f"{folder}: no clip in it can be used. {' '.join(notes)}")
+            raise InputError(f"{folder}: none of its clips can be used. {' '.join(notes)}")
         notes.append("The keypoints are left out.")
     elif count["video"] and count["keypoints"] and min(count.values()) < ENOUGH * len(clips):
         most = max(count, key=count.__getitem__)
         other = "keypoints" if most == "video" else "video"
         clips = [replace(clip, **{other: None}) for clip in clips if getattr(clip, most)]
         notes.append(
-            f"Too few clips have both video and keypoints; the study uses {most} alone, of {len(clips)} clips. A study "
-            "of both needs both of every clip."
+            f"Too few clips have both video and keypoints; the study uses only the {most} of {len(clips)} clips. To "
+            "use both, all clips need both."
         )
     if not any(clip.keypoints for clip in clips):
         points = None
@@ -167,7 +168,7 @@ def _usable_kinds(folder: Path, clips: list[FoundClip]) -> tuple[list[FoundClip]
 
 
 def _points(folder: Path, clips: Sequence[FoundClip]) -> tuple[int | None, list[str]]:
-    """How many points the first file of keypoints has that can be read, and why those before it cannot."""
+    """The number of points in the first readable file of keypoints, and messages about unreadable ones before it."""
     notes: list[str] = []
     for path in [clip.keypoints for clip in clips if clip.keypoints][:10]:
         try:
@@ -192,42 +193,42 @@ def _shared_subject(clips: Sequence[FoundClip]) -> str | None:
 
 
 def _missing(clips: Sequence[FoundClip], shared: str | None, pose: bool) -> list[str]:
-    """Sentences on what clips.csv lacks."""
+    """Messages about what is missing in clips.csv."""
     by_split = {split: [clip for clip in clips if clip.split == split] for split in ("train", "val", "test")}
     notes = []
     if unlabelled := sum(clip.label is None for clip in by_split["train"]):
         notes.append(
-            f"Labels: {unlabelled} clips of train have none, and a run would leave them out or stop. Lay a table of "
-            "two columns, names of files and classes, beside the clips, or a folder around those of each class, and "
-            "start anew in another folder, which proposes splits too; or fill in label and split of clips.csv."
+            f"Labels: {unlabelled} clips of train have none, so a run would leave them out or stop. Put a table with "
+            "two columns (file names and classes) beside the clips, or put the clips of each class into one folder, "
+            "and run init again for another study, which also proposes splits; or fill in label and split of clips.csv."
         )
     trained = [clip.label for clip in by_split["train"] if clip.label]
     if trained and len(set(trained)) < 2:
-        notes.append(f"Labels: all clips of train are of the class {trained[0]}; a classifier needs two.")
+        notes.append(
+            f"Labels: all clips of train have the class {trained[0]}; a classifier needs at least two classes."
+        )
     rare = sorted({label for label in trained if trained.count(label) < FEW})
     if rare:
-        notes.append(f"{len(rare)} classes have fewer than {FEW} clips in train, the first is {rare[0]}.")
+        notes.append(f"{len(rare)} classes have fewer than {FEW} clips in train; the first is {rare[0]}.")
     unseen = sorted({clip.label for clip in clips if clip.label} - set(trained))
     if trained and unseen:
-        notes.append(f"No clip of train is of {', '.join(unseen[:5])}: nothing will ever be told to be of that class.")
+        notes.append(f"No clip of train has the class {', '.join(unseen[:5])}, so it will never be predicted.")
     if not pose and not any(clip.keypoints for clip in clips):
         notes.append(
-            "Keypoints: there are none, so streams of joints and depth are left out. init with --pose has them found "
-            f"in the videos; it needs MediaPipe: {install_hint('pose')}."
+            "Keypoints: there are none, so the streams of joints and depth are left out. init with --pose finds "
+            f"keypoints in the videos; it needs MediaPipe: {install_hint('pose')}."
         )
     if pose and importlib.util.find_spec("mediapipe") is None:
         notes.append(f"MediaPipe, which finds the keypoints, is not installed: {install_hint('pose')}.")
     if any(clip.subject is None for clip in clips):
         unknown = sum(clip.subject is None for clip in clips)
-        notes.append(
-            f"Subjects: of {unknown} clips it is not known who is seen; fill in the column subject if you can."
-        )
+        notes.append(f"Subjects: the subject of {unknown} clips is unknown; fill in the column subject if you can.")
     if shared is not None:
-        notes.append(f"Subject {shared} is in test and elsewhere, which config.yaml allows; see there.")
+        notes.append(f"Subject {shared} is in test and also in train or val; see allow_shared_subjects in config.yaml.")
     for split, what in (
-        ("train", "to learn from, so no run can start; write train into the column split of some"),
-        ("val", "to validate on, so the last epoch is kept and the streams have equal weights"),
-        ("test", "to predict, so the submission will be empty"),
+        ("train", "for training, so no run can start; write train into the column split of some clips"),
+        ("val", "for validation, so the last epoch is kept and all streams have equal weights"),
+        ("test", "for testing, so the submission will be empty"),
     ):
         if not by_split[split]:
             notes.append(f"Splits: there are no clips {what}.")
@@ -252,4 +253,4 @@ def _relative(path: PurePosixPath | None, study: Path, folder: Path) -> str:
     if path is None:
         return ""
     relative = Path(os.path.relpath(folder.resolve() / path, study.resolve())).as_posix()
-    return relative if relative.startswith("../") else f"./{relative}"  # spaces before a cell's text are not kept
+    return relative if relative.startswith("../") else f"./{relative}"  # leading spaces of a cell would be lost

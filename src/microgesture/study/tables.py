@@ -1,4 +1,4 @@
-"""What tables that lie beside the clips tell of them: text with commas, semicolons or tabs, lists, and workbooks."""
+"""Labels, subjects and splits from tables beside the clips: text with separators, lists, and workbooks."""
 
 import re
 import zipfile
@@ -17,9 +17,9 @@ from .parts import Borders, Ruler, find_borders
 
 TEXTS = (".csv", ".tsv", ".txt")
 WORKBOOK = ".xlsx"
-KEYPOINTS_WIDTH = 400  # columns; OpenPose's 137 points are 411, and no list of clips is nearly as wide
+KEYPOINTS_WIDTH = 400  # columns; OpenPose's 137 points have 411, and a list of clips has far fewer
 LONGEST_ROW = 2**20  # bytes
-LARGEST = 2**26  # bytes of a table; what is larger is none of names and labels
+LARGEST = 2**26  # bytes; larger files are not tables of names and labels
 _DELIMITERS = (",", ";", "\t", " ")
 _COLUMNS = {
     "label": ("label", "labels", "class", "gesture", "category", "action", "word", "sign",
@@ -30,11 +30,11 @@ _COLUMNS = {
 _KIND_OF_VALUE = re.compile(r"_(?:id|name|label|code|number|no|value)$")
 _ROW_END, _CELL = re.compile(rb"</(?:\w+:)?row>"), re.compile(rb"<(?:\w+:)?c[\s/>]")
 
-Names = dict[str, int]  # what a clip may be called, and its number
+Names = dict[str, int]  # the possible names of a clip, and its number
 
 
 class _Row(NamedTuple):
-    """A row of a table: the number of the clip that it names, its cells, and what they tell."""
+    """A row of a table: the number of its clip, its cells, and its values of label, subject and split."""
 
     clip: int | None
     cells: list[str]
@@ -42,7 +42,7 @@ class _Row(NamedTuple):
 
 
 def clip_names(clips: Sequence[FoundClip]) -> Names:
-    """The clip that a text names: by path, file name or name; not where two are called so."""
+    """The number of the clip for each path, file name and name that belongs to only one clip."""
     found: dict[str, int | None] = {}
     for number, clip in enumerate(clips):
         texts = {clip.name}
@@ -54,7 +54,7 @@ def clip_names(clips: Sequence[FoundClip]) -> Names:
 
 
 def is_table(path: Path) -> bool:
-    """Whether a file may tell of clips: text, or a workbook whose first row is too short for keypoints."""
+    """Whether a file may be a table of clips: text, or a workbook whose first row is too short for keypoints."""
     if path.suffix != WORKBOOK:
         return path.suffix.lower() in TEXTS
     try:
@@ -75,17 +75,17 @@ def _first_width(path: Path) -> int:
 def read_table(
     folder: Path, table: PurePosixPath, clips: Sequence[FoundClip], names: Names
 ) -> tuple[list[FoundClip], list[str], set[str]]:
-    """The clips with what a table in ``folder`` tells of them, sentences on it, and which columns it had for them.
+    """The clips with the values of a table in ``folder``, messages about it, and the columns that it has for them.
 
-    The column with most ``names`` of clips (ids, file names or paths) names them. Two columns are one of names and one
-    of labels, whatever they are called. A file that is named after a split, such as ``train_list.txt``, tells that.
-    Rows with a start and an end are parts of what they name, or, where no column names any, of the clip that the table
-    is named as. A table that names no clip is left alone.
+    The column with the most ``names`` of clips (ids, file names or paths) identifies them. If there are only two
+    columns, the other one has the labels. A file name with a split, such as ``train_list.txt``, gives the split.
+    Rows with a start and an end are parts of their clip; if no column names clips, the file name of the table gives the
+    clip. A table without names of clips is ignored.
     """
     try:
         rows, found = _named_rows(folder, table, names)
     except (InputError, UnusableClip, OSError) as error:
-        return list(clips), [f"{error}. Nothing was taken from it."], set()
+        return list(clips), [f"{error}. The table is ignored."], set()
     if not found:
         return list(clips), [], set()
     counts = [sum(clip is not None for clip in column) for column in found]
@@ -97,7 +97,7 @@ def read_table(
         columns = {"label": 1 - named}
     split = split_named(table.stem)
     if not columns and not borders and not split:
-        return list(clips), [f"{table} names clips, but no column of it is called label, subject or split."], set()
+        return list(clips), [f"{table} names clips, but has no column label, subject or split."], set()
     own = split if "split" not in columns else None
     told = [
         _Row(clip, cells, _values(cells, columns, own))
@@ -112,19 +112,19 @@ def read_table(
     of_clips = {key: sum(key in row.values for row in used) for key in keys}
     if of_clips:
         told_of = ", ".join(f"the {key} of {count} clips" for key, count in of_clips.items())
-        notes.insert(0, f"{table} tells {told_of}.")
+        notes.insert(0, f"{table} has {told_of}.")
     if missing := len(told) - len(placed):
-        notes.append(f"{missing} rows of {table} name no clip that is there.")
+        notes.append(f"{missing} rows of {table} name no existing clip.")
     if odd := sum(bool(_cell(row.cells, columns.get("split"))) and "split" not in row.values for row in used):
-        notes.append(f"{odd} rows of {table} have a split that is none of train, val, test.")
+        notes.append(f"{odd} rows of {table} have a split other than train, val, test.")
     return clips, notes, {key for key, count in of_clips.items() if count}
 
 
 def _named_rows(folder: Path, table: PurePosixPath, names: Names) -> tuple[list[list[str]], list[list[int | None]]]:
-    """The rows of a table, and for each column the clips that its cells name; none if it names no clip.
+    """The rows of a table, and for each column the clips that its cells name; empty if it names no clip.
 
-    What separates cells is what makes most of them names. A table that names no clip, but is named as one and has parts
-    of it, gets a column with its own name.
+    The separator of cells is the one that gives the most names of clips. A table with parts that names no clip gets an
+    additional column with its own name.
     """
     readings = _readings(folder / table)
     owned = ([["", *rows[0]], *([table.stem, *cells] for cells in rows[1:])] for rows in readings if find_borders(rows))
@@ -146,7 +146,7 @@ def _most_named(
 
 
 def _readings(path: Path) -> list[list[list[str]]]:
-    """The rows of a table, for text by each character that may separate its cells."""
+    """The rows of a table; for text, with each possible separator of cells."""
     if path.suffix == WORKBOOK:
         return [[[_text(cell) for cell in cells] for cells in xlsx_rows(path)]]
     if path.stat().st_size > LARGEST:
@@ -163,7 +163,7 @@ def _readings(path: Path) -> list[list[list[str]]]:
 
 
 def _text(cell: object) -> str:
-    """A cell of a workbook as one would write it: 3, not 3.0."""
+    """The text of a cell in a workbook: 3, not 3.0."""
     return str(int(cell)) if isinstance(cell, float) and cell.is_integer() else str(cell).strip()
 
 
@@ -172,7 +172,7 @@ def _cell(cells: Sequence[str], column: int | None) -> str:
 
 
 def _values(cells: Sequence[str], columns: dict[str, int], split: str | None) -> dict[str, str]:
-    """What the cells of a row tell; ``split`` is that of all rows, if the table as a whole tells it."""
+    """The values of a row; ``split`` is the split of the whole table, if it has one."""
     values = {key: _cell(cells, column) for key, column in columns.items()}
     if "split" in values:
         values["split"] = known_split(values["split"])
@@ -184,7 +184,7 @@ def _values(cells: Sequence[str], columns: dict[str, int], split: str | None) ->
 def _with_values(
     clips: list[FoundClip], rows: Sequence[_Row], table: PurePosixPath
 ) -> tuple[list[FoundClip], list[_Row], list[str]]:
-    """The clips with what a row tells of each, the rows that were used, and sentences on the others."""
+    """The clips with the values of their rows, the used rows, and messages about the others."""
     often = Counter(row.clip for row in rows)
     repeated = [clip for clip, count in often.items() if count > 1]
     used = [row for row in rows if often[row.clip] == 1]
@@ -193,8 +193,8 @@ def _with_values(
     notes = []
     if repeated:
         notes.append(
-            f"{table} has several rows for {len(repeated)} files, the first is {clips[min(repeated)].name}, and "
-            "nothing was taken from them; for parts of a file it needs columns start and end."
+            f"{table} has several rows for {len(repeated)} files, first for {clips[min(repeated)].name}; these rows "
+            "are ignored. For parts of a file, the table needs the columns start and end."
         )
     return clips, used, notes
 
@@ -202,7 +202,7 @@ def _with_values(
 def _with_parts(
     folder: Path, clips: list[FoundClip], rows: Sequence[_Row], borders: Borders, table: PurePosixPath
 ) -> tuple[list[FoundClip], list[_Row], list[str]]:
-    """The clips with the parts that rows tell of, the rows that were used, and sentences on all."""
+    """The clips with the parts in rows, the used rows, and messages."""
     rulers: dict[int, Ruler] = {}
     used, troubles, unread = [], {}, 0
     for row in rows:
@@ -224,11 +224,11 @@ def _with_parts(
     notes = list(troubles.values())
     if used:
         counted = (
-            "in frames from 0, the last included" if borders.unit == "frames" else f"in {borders.unit} of their videos"
+            "in frames from 0, including the last" if borders.unit == "frames" else f"in {borders.unit} of their videos"
         )
         notes.insert(0, f"{table} has {len(used)} parts of {len({row.clip for row in used})} files, {counted}.")
     if unread:
-        notes.append(f"{unread} rows of {table} have no start and end that could be a part, and were left out.")
+        notes.append(f"{unread} rows of {table} have no valid start and end, and are ignored.")
     return clips, used, notes
 
 
