@@ -59,10 +59,10 @@ def edited(path: str, value: object) -> dict:
     [
         ("max_quarantined", 0.05, {}),
         ("corpora.imigue.allow_shared_subjects", True, {"report": 1}),  # which shows the configuration
-        ("recipes.*.views", 10, {"predict": 7} | AFTER_SCORES),
-        ("recipes.*.crops", 3, {"predict": 7} | AFTER_SCORES),
+        ("recipes.*.num_clips", 10, {"predict": 7} | AFTER_SCORES),
+        ("recipes.*.num_crops", 3, {"predict": 7} | AFTER_SCORES),
         ("recipes.*.test_flip", False, {"predict": 7} | AFTER_SCORES),
-        ("recipes.flow.views", 10, {"predict": 1} | AFTER_SCORES),
+        ("recipes.flow.num_clips", 10, {"predict": 1} | AFTER_SCORES),
         ("ensembles.final.weights", "equal", AFTER_SCORES),
         ("recipes.flow.learning_rate", 0.002, {"train": 1, "predict": 1} | AFTER_SCORES),
         # Validation sees clips in this size too.
@@ -151,6 +151,7 @@ RUNS_SWIN = {
 
 # Folds, and what is resampled or counted by person.
 BY_PERSON = {"train", "train_fold", "predict", "predict_fold", "ensemble", "ablation", "report", "view"}
+BY_PERSON |= {"train_emotion", "predict_emotion", "emotion_ablation", "emotion_cross_subject"}
 
 
 @pytest.mark.parametrize(

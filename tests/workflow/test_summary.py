@@ -60,7 +60,7 @@ def test_emotions_are_summed_up_where_they_were_told(tmp_path, capsys):
     print_summary(*files, [], (tmp_path / "emotion.json", tmp_path / "told.csv"))
     text = " ".join(capsys.readouterr().out.split())
     assert "3 test videos predicted" in text
-    assert "told.csv. Balanced accuracy 0.771 on the 70 labelled videos" in text
+    assert "told.csv.Balancedaccuracy0.771onthe70labelledvideos" in text.replace(" ", "")  # a long path breaks lines
 
 
 def test_the_report_is_named_if_it_shows_this_submission(tmp_path, capfd, monkeypatch):
