@@ -1,12 +1,12 @@
 # Micro-gesture recognition: from a corpus of videos and keypoints to results/submission.csv and results/report.html.
-# `snakemake --cores 8` makes both; each stage is a target by its own name.
+# `snakemake --cores 8` makes both. Each stage is also a target.
 
 from snakemake.utils import min_version
 
 min_version("9.27")
 
 
-# A configuration given with --configfile stands for itself; the demo's is only the default.
+# A configuration given with --configfile replaces the default one, which is the demo's.
 if not workflow.config_settings.configfiles:
 
     configfile: "config.yaml"
@@ -28,7 +28,7 @@ wildcard_constraints:
     published=r"\w+_Weights\.\w+",
 
 
-# Seconds of work each, or nothing without the internet, which only a cluster's login node has.
+# They take seconds, or need the internet, which only the login node of a cluster has.
 localrules:
     fetch_weights,
     label_clips,

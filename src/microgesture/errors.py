@@ -1,8 +1,8 @@
-"""The two ways in which input can be wrong: as a whole, or in one clip."""
+"""The two kinds of errors in input: in the input as a whole, or in one clip."""
 
 
 class InputError(Exception):
-    """The user's files or settings make no sense as a whole: the run stops before it does any work.
+    """The user's files or settings are not valid: the run stops before it does any work.
 
     The message names the file, the row, the value and what to do.
     """

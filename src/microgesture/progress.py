@@ -1,4 +1,4 @@
-"""Progress on a terminal; one closing line where there is none."""
+"""Progress bars on a terminal, or one line at the end without a terminal."""
 
 import sys
 import time
@@ -10,8 +10,8 @@ from typing import TypeVar
 from tqdm import tqdm
 
 T = TypeVar("T")
-BRIEF = 5  # seconds after which a part of a longer work gets a bar of its own
-_inside: ContextVar[bool] = ContextVar("inside", default=False)  # whether an item of another bar is worked on
+BRIEF = 5  # seconds after which a part of longer work gets its own bar
+_inside: ContextVar[bool] = ContextVar("inside", default=False)  # whether an item of another bar is in progress
 
 
 def progress(
@@ -25,16 +25,16 @@ def progress(
     quiet: bool = False,
     results: Callable[[], str] | None = None,
 ) -> Iterator[T]:
-    """Pass the items on under a bar named ``title``; without a terminal print one line at the end instead.
+    """Iterate over items with a progress bar named ``title``; without a terminal, print one line at the end instead.
 
-    Of ``total`` items ``done`` were done before. What ``results`` returns after an item stands beside the bar, and at
-    the end of the line. While the items of another such bar are worked on, or with ``part``, the bar is one of a part:
-    it appears after some seconds, goes away at the end, and there is no line. With ``quiet`` nothing is shown.
+    ``done`` of the ``total`` items were done before. The bar and the line show the text that ``results`` returns. With
+    ``part``, or inside another bar, the bar is temporary: it appears after some seconds and disappears at the end, and
+    no line is printed. With ``quiet``, nothing is shown.
     """
     terminal, part = sys.stderr.isatty(), part or _inside.get()
     options = {"unit": unit, "dynamic_ncols": True, "leave": not part, "delay": BRIEF if part else 0}
     started, before = time.monotonic(), done
-    # tqdm has a lock that is shared with forked processes, and one that is killed may hold it for ever.
+    # tqdm shares a lock with forked processes, and a killed process may hold it for ever.
     seen = terminal and not quiet
     bar = tqdm(desc=title, total=total, initial=done, **options) if seen else nullcontext()
     outside = _inside.get()

@@ -1,4 +1,4 @@
-# What all rules need: the plan made from the configuration, and the two parameters that decide about reruns.
+# Definitions for all rules: the plan of the configuration, and the two parameters that trigger reruns.
 
 import sys
 from pathlib import Path
@@ -29,17 +29,17 @@ prepare(plan.config)
 
 
 def settings(stage, of):
-    """The settings of a stage as canonical JSON, and nothing else of the configuration."""
+    """The settings of a stage as canonical JSON, without the rest of the configuration."""
     return lambda wildcards: plan.step(stage, wildcards[of]).settings
 
 
 def stamp(stage, of):
-    """A digest of everything a stage's output depends on."""
+    """A digest of everything that the output of a stage depends on."""
     return lambda wildcards: plan.step(stage, wildcards[of]).stamp
 
 
 def minutes(seconds):
-    """The time of a job on a shard, at so many seconds a clip; unknown until the clips are listed."""
+    """The time limit of a job on a shard, from the seconds per clip; unknown until the clips are listed."""
 
     def claimed(wildcards, attempt):
         clips = largest_shard(plan.config)
@@ -49,7 +49,7 @@ def minutes(seconds):
 
 
 def memory(process_mb):
-    """The memory of a job on a shard: that of the process, and the shard that it reads."""
+    """The memory limit of a job on a shard: the memory of the process, and the shard that it reads."""
     return lambda wildcards, input, attempt: shard_memory(
         input.size_mb, attempt, process_mb
     )
@@ -66,7 +66,7 @@ def shards(kind, corpus):
 
 
 def all_shards(kind):
-    """All shard files of one kind that the configuration asks for."""
+    """All shard files of one kind that the configuration needs."""
     return [
         path
         for corpus in plan.config.corpora
@@ -76,7 +76,7 @@ def all_shards(kind):
 
 
 def modality_inputs(modality):
-    """What a modality is made from: the clips table, shards of other kinds, and the weights of a network."""
+    """The inputs of a modality: the clips table, shards of other kinds, and the weights of a network."""
 
     def inputs(wildcards):
         weights = plan.config.modality(modality.name).weights_file
@@ -97,7 +97,7 @@ def modality_inputs(modality):
 
 
 def modality_options(wildcards, input):
-    """The options that name the inputs of a modality."""
+    """The options with the inputs of a modality."""
     options = (
         [f"--clips {input.clips} --shard {wildcards.shard}"] if input.clips else []
     )
@@ -106,7 +106,7 @@ def modality_options(wildcards, input):
 
 
 def is_learned(modality):
-    """Whether a network makes a modality."""
+    """Whether a network computes a modality."""
     return plan.config.modality(modality.name).is_learned
 
 
@@ -116,7 +116,7 @@ def stream_clips(wildcards):
 
 
 def stream_shards(wildcards):
-    """What the stream is trained on."""
+    """The shards on which the stream is trained."""
     corpus = plan.config.streams[wildcards.stream].corpus
     return [
         path for kind in plan.stores(wildcards.stream) for path in shards(kind, corpus)
@@ -130,7 +130,7 @@ def stream_init(wildcards):
 
 
 def fold_init(wildcards):
-    """The same for a fold: a parent on the same corpus must not have seen the fold's people either."""
+    """The same for a fold: the parents on the same corpus are also trained without the subjects of the fold."""
     return [
         f"results/streams/{parent}/{f'fold{wildcards.fold}/' if same else ''}model.safetensors"
         for parent, same in plan.fold_parents(wildcards.stream).items()
@@ -138,12 +138,12 @@ def fold_init(wildcards):
 
 
 def stream_weights(wildcards):
-    """The published weights that the stream starts from: fetched by their name, or a file of the user's."""
+    """The published weights that the stream starts from: downloaded by their name, or a file of the user."""
     return weights_file(plan.config.streams[wildcards.stream].weights)
 
 
 def weights_file(weights):
-    """The file of published weights: where they are fetched to, if this is torchvision's name of some."""
+    """The file of published weights; for a name of torchvision's weights, the path of their download."""
     if weights is None:
         return []
     named = is_published_name(weights)
@@ -151,13 +151,13 @@ def weights_file(weights):
 
 
 def stream_pseudo_labels(wildcards):
-    """The labels of test clips that the stream learns from."""
+    """The pseudo-labels of test clips on which the stream is trained."""
     ensemble = plan.config.streams[wildcards.stream].pseudo_labels
     return f"results/ensembles/{ensemble}/pseudo_labels.csv" if ensemble else []
 
 
 def start_options(wildcards, input):
-    """The options that say what a training starts from, and what it learns from besides."""
+    """The options with the weights that a training starts from, and with its pseudo-labels."""
     options = [f"--init {path}" for path in input.init]
     if input.weights:
         options.append(f"--weights {input.weights}")
@@ -167,12 +167,12 @@ def start_options(wildcards, input):
 
 
 def ensemble_clips(ensemble):
-    """The clips table of the corpus that the ensemble's streams share."""
+    """The clips table of the ensemble's corpus."""
     return f"results/clips/{plan.corpus_of(ensemble)}.parquet"
 
 
 def ensemble_calibration(wildcards):
-    """The ensemble whose temperatures and weights are taken over."""
+    """The ensemble whose temperatures and weights are used."""
     source = plan.config.ensembles[wildcards.ensemble].calibration_from
     return f"results/ensembles/{source}/fusion.json" if source else []
 
@@ -187,7 +187,7 @@ def ensemble_scores(*splits):
 
 
 def submitted_predictions(wildcards):
-    """What the submission's ensemble says of a corpus; nothing of another one than its own."""
+    """The predictions of the submission's ensemble for its corpus; none for other corpora."""
     ensemble = plan.config.submission.ensemble
     parts = ("held_out", "val", "test")
     own = plan.corpus_of(ensemble) == wildcards.corpus
@@ -199,7 +199,7 @@ def submitted_predictions(wildcards):
 
 
 def test_rows():
-    """What the rows of the ablation table say of the test clips."""
+    """The predictions of the rows of the ablation table for the test clips."""
     names = [row.name for row in plan.ablation]
     ensembles = [name in plan.config.ensembles for name in names]
     folders = ["ensembles" if joined else "scores" for joined in ensembles]
@@ -209,7 +209,7 @@ def test_rows():
 
 
 def ablation_rows():
-    """The predictions that the rows of the ablation table are measured on."""
+    """The predictions on which the rows of the ablation table are measured."""
     splits = [f"fold{fold}" for fold in plan.folds] or ["val"]
     return [
         path

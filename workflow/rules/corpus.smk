@@ -1,6 +1,6 @@
-# REQUIRED INPUTS: the corpora that the configuration names, or nothing for a drawn one.
-# OUTPUTS: results/listed/<corpus>.parquet, one row a clip, and the same as results/clips/<corpus>.parquet once it keeps
-# within the limits; results/quarantine.csv, what could not be used and why.
+# REQUIRED INPUTS: the corpora in the configuration; nothing for a synthetic corpus.
+# OUTPUTS: results/listed/<corpus>.parquet, one row per clip; results/clips/<corpus>.parquet, the same table after its
+# limits are checked; results/quarantine.csv, unusable clips with reasons.
 
 
 localrules:
@@ -23,7 +23,7 @@ rule generate_demo:
         settings=settings("demo", "corpus"),
         stamp=stamp("demo", "corpus"),
     message:
-        "Drawing the demo corpus {wildcards.corpus}"
+        "Generating the demo corpus {wildcards.corpus}"
     shell:
         "microgesture --log {log:q} demo --settings {params.settings:q} --root results/demo/{wildcards.corpus}"
         " --truth {output.truth} --emotion-truth results/demo/{wildcards.corpus}_test_emotions.csv"
@@ -50,7 +50,7 @@ rule list_clips:
         "microgesture --log {log:q} clips --settings {params.settings:q} --output {output}"
 
 
-# The limits that it holds clips to come from the environment (see commands.prepare): a raised one repeats nothing.
+# The limits come from the environment (see commands.prepare), so a higher limit reruns no other job.
 rule check_clips:
     input:
         "results/listed/{corpus}.parquet",
@@ -79,6 +79,6 @@ rule list_quarantine:
     params:
         stamp=[plan.step("clips", corpus).stamp for corpus in plan.config.corpora],
     message:
-        "Listing what could not be used"
+        "Listing the unusable clips"
     shell:
         "microgesture --log {log:q} quarantine --output {output} {input}"

@@ -1,5 +1,5 @@
 # REQUIRED INPUTS: results/clips/<corpus>.parquet, trained streams, and results/face/<corpus>/<shard>.arrow.
-# OUTPUTS: results/emotion/videos.csv; results/embeddings/<stream>.parquet, what a stream sees in each clip;
+# OUTPUTS: results/emotion/videos.csv; results/embeddings/<stream>.parquet, features of each clip;
 # results/emotion/<row>/{model.safetensors,card.json,held_out.csv,test.csv}; results/emotion/ablation.{csv,md};
 # results/emotion/cross_subject.{csv,md} where ground truth is given; results/emotion/submission.csv.
 
@@ -13,14 +13,14 @@ localrules:
 
 
 def row_faces(wildcards):
-    """The face shards that a row of sources is made of."""
+    """The face shards of a row of sources."""
     return (
         shards("face", emotion.corpus) if "face" in emotion.rows[wildcards.row] else []
     )
 
 
 def row_embeddings(source):
-    """The embeddings that a row's tokens of context or of gestures are made of."""
+    """The embeddings for the context or gesture tokens of a row."""
     return lambda wildcards: (
         f"results/embeddings/{getattr(emotion, source)}.parquet"
         if source in emotion.rows[wildcards.row]
@@ -29,7 +29,7 @@ def row_embeddings(source):
 
 
 def row_options(wildcards, input):
-    """The options that name the embeddings."""
+    """The options with the embeddings."""
     return " ".join(
         f"--{source} {input[source]}"
         for source in ("context", "gestures")
@@ -54,7 +54,7 @@ rule list_videos:
         settings=plan.step("videos", "emotion").settings,
         stamp=plan.step("videos", "emotion").stamp,
     message:
-        "Listing the videos of {emotion.corpus} and who has won"
+        "Listing the videos of {emotion.corpus} with their emotions"
     shell:
         "microgesture --log {log:q} videos --settings {params.settings:q} --clips {input.clips} --output {output}"
 
@@ -77,7 +77,7 @@ rule embed_stream:
         settings=settings("embed", "stream"),
         stamp=stamp("embed", "stream"),
     message:
-        "Looking at every clip with the stream {wildcards.stream}"
+        "Computing features of every clip with the stream {wildcards.stream}"
     shell:
         "microgesture --log {log:q} embed --settings {params.settings:q} --clips {input.clips}"
         " --model {input.model} --output {output} {input.shards}"
@@ -108,7 +108,7 @@ rule train_emotion:
         stamp=stamp("train_emotion", "row"),
         embeddings=row_options,
     message:
-        "Learning to tell win from lose by {wildcards.row}"
+        "Training emotion recognition from {wildcards.row}"
     shell:
         "microgesture --log {log:q} train-emotion --settings {params.settings:q} --videos {input.videos}"
         " --clips {input.clips} {params.embeddings} --model {output.model} --card {output.card} {input.faces}"
@@ -137,7 +137,7 @@ rule predict_emotion:
         stamp=stamp("predict_emotion", "row"),
         embeddings=row_options,
     message:
-        "Telling win from lose by {wildcards.row}"
+        "Predicting emotions from {wildcards.row}"
     shell:
         "microgesture --log {log:q} predict-emotion --settings {params.settings:q} --videos {input.videos}"
         " --clips {input.clips} {params.embeddings} --model {input.model} --held-out {output.held_out}"
@@ -169,7 +169,7 @@ if emotion.ground_truth:
         input:
             videos="results/emotion/videos.csv",
             predictions=expand("results/emotion/{row}/test.csv", row=emotion.rows),
-            # That of a drawn corpus appears beside it when it is drawn, and no rule makes it by name.
+            # For a synthetic corpus, it is generated with the corpus and is not the output of a rule.
             ground_truth=(
                 []
                 if plan.config.corpora[emotion.corpus].demo
@@ -184,7 +184,7 @@ if emotion.ground_truth:
             settings=plan.step("emotion_cross_subject", "emotion").settings,
             stamp=plan.step("emotion_cross_subject", "emotion").stamp,
         message:
-            "Comparing the sources of emotion on the people of the test split"
+            "Comparing the sources of emotion on the test split"
         shell:
             "microgesture --log {log:q} compare-emotion --settings {params.settings:q} --videos {input.videos}"
             " --csv {output.csv} --markdown {output.markdown} {input.predictions}"

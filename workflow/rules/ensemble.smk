@@ -37,7 +37,7 @@ rule fuse_streams:
             else ""
         ),
     message:
-        "Calibrating and joining the streams of {wildcards.ensemble}"
+        "Calibrating and fusing the streams of {wildcards.ensemble}"
     shell:
         "microgesture --log {log:q} ensemble --settings {params.settings:q} --name {wildcards.ensemble}"
         " --clips {input.clips} --fusion {output.fusion} --summary {output.summary} --held-out {output.held_out}"
@@ -57,7 +57,7 @@ rule label_clips:
         settings=settings("pseudo_labels", "ensemble"),
         stamp=stamp("pseudo_labels", "ensemble"),
     message:
-        "Labelling the test clips that {wildcards.ensemble} is sure of"
+        "Writing pseudo-labels of {wildcards.ensemble} for test clips"
     shell:
         "microgesture --log {log:q} pseudo-labels --settings {params.settings:q} --clips {input.clips}"
         " --predictions {input.predictions} --output {output} {input.scores}"
@@ -98,7 +98,7 @@ if plan.config.ground_truth:
             settings=plan.step("cross_subject", "cross_subject").settings,
             stamp=plan.step("cross_subject", "cross_subject").stamp,
         message:
-            "Comparing streams and ensembles on the people of the test split"
+            "Comparing streams and ensembles on the test split"
         shell:
             "microgesture --log {log:q} cross-subject --settings {params.settings:q} --clips {input.clips}"
             " --csv {output.csv} --markdown {output.markdown} {input.predictions}"

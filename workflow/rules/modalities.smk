@@ -1,5 +1,5 @@
-# REQUIRED INPUTS: results/clips/<corpus>.parquet, the videos it names, and the shards that a modality is made from.
-# OUTPUTS: results/<modality>/<corpus>/<shard>.arrow, the same frames seen in as many ways as there are modalities.
+# REQUIRED INPUTS: results/clips/<corpus>.parquet, the videos in it, and the shards that a modality is made from.
+# OUTPUTS: results/<modality>/<corpus>/<shard>.arrow, the clips of a shard in one modality.
 
 
 for modality in MODALITIES.values():

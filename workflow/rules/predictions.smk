@@ -1,6 +1,6 @@
-# REQUIRED INPUTS: the recordings in the folder that `predictions` names; and its recogniser, or what this run's own is made of:
+# REQUIRED INPUTS: the recordings in predictions.folder; and predictions.recogniser, or the inputs of this run's own recogniser:
 # results/clips/<corpus>.parquet, results/ensembles/<ensemble>/{fusion.json,summary.csv}, results/streams/<stream>/.
-# OUTPUTS: results/recogniser, a trained ensemble to hand over; results/predictions/<recording>.{csv,mp4,html}.
+# OUTPUTS: results/recogniser, the exported ensemble; results/predictions/<recording>.{csv,mp4,html}.
 
 import re
 
@@ -13,7 +13,7 @@ except InputError as error:
 
 
 def finding_options(wildcards):
-    """The options that say how gestures are found."""
+    """The options for finding gestures."""
     finding = plan.config.predictions
     options = [
         f"--fps {finding.fps} --threshold {finding.threshold} --stillness {finding.stillness}"
@@ -60,7 +60,7 @@ if plan.config.predictions.recogniser is None:
             settings=plan.step("recogniser", "recogniser").settings,
             stamp=plan.step("recogniser", "recogniser").stamp,
         message:
-            "Handing the ensemble over"
+            "Exporting the ensemble"
         shell:
             "microgesture --log {log:q} recogniser --settings {params.settings:q} --clips {input.clips}"
             " --fusion {input.fusion} --summary {input.summary} --output {output} {input.models}"

@@ -1,5 +1,5 @@
 # REQUIRED INPUTS: results/ablation.csv, results/submission.csv, results/quarantine.csv, the scores and the fusion of the
-# ensemble that is handed in, cards of streams; the tables of pseudo-labels, of the test split and of emotion; and with report.frames the shards of rgb.
+# submitted ensemble, cards of streams; the tables of pseudo-labels, of the test split and of emotion; and with report.frames the shards of rgb.
 # OUTPUTS: results/report.html.
 
 from microgesture.workflow.report_stages import shown_ensemble

@@ -1,5 +1,5 @@
-# REQUIRED INPUTS: results/clips/<corpus>.parquet and the skeleton files it names, or the videos of a corpus with `pose`.
-# OUTPUTS: results/skeletons/<corpus>/<shard>.arrow, whole recordings as read or found.
+# REQUIRED INPUTS: results/clips/<corpus>.parquet and the skeleton files in it, or the videos of a corpus with `pose`.
+# OUTPUTS: results/skeletons/<corpus>/<shard>.arrow, the keypoints of whole recordings.
 
 
 rule read_skeletons:

@@ -1,5 +1,5 @@
 # REQUIRED INPUTS: results/clips/<corpus>.parquet and the shards of the stream's inputs.
-# OUTPUTS: results/streams/<stream>/{model.safetensors,card.json}; results/scores/<stream>/<split>.parquet, logits a clip;
+# OUTPUTS: results/streams/<stream>/{model.safetensors,card.json}; results/scores/<stream>/<split>.parquet, scores of each clip;
 # with folds the same again in results/streams/<stream>/fold<n>/ and results/scores/<stream>/fold<n>.parquet.
 
 
@@ -54,7 +54,7 @@ rule train_stream:
     message:
         "Training the stream {wildcards.stream}"
     shell:
-        # exec: no shell is left to die of a signal before the training has saved its state.
+        # exec: without a shell in between, signals reach the training, which then saves its state.
         "exec microgesture --log {log:q} train --settings {params.settings:q} --clips {input.clips} {params.start}"
         " --model {output.model} --card {output.card} --stamp {params.stamp} {input.shards}"
 
@@ -79,7 +79,7 @@ use rule train_stream as train_fold with:
             f"{start_options(wildcards, input)} --fold {wildcards.fold}"
         ),
     message:
-        "Training the stream {wildcards.stream} without the people of fold {wildcards.fold}"
+        "Training the stream {wildcards.stream} without the subjects of fold {wildcards.fold}"
 
 
 rule predict_stream:
@@ -129,7 +129,7 @@ rule predict_fold:
         settings=settings("predict_fold", "stream"),
         stamp=stamp("predict_fold", "stream"),
     message:
-        "Predicting the people of fold {wildcards.fold} with the stream {wildcards.stream}"
+        "Predicting the subjects of fold {wildcards.fold} with the stream {wildcards.stream}"
     shell:
         "microgesture --log {log:q} predict-fold --settings {params.settings:q} --clips {input.clips}"
         " --model {input.model} --fold {wildcards.fold} --output {output} {input.shards}"

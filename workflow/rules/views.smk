@@ -1,5 +1,5 @@
-# REQUIRED INPUTS: results/clips/<corpus>.parquet, all shards of the corpus, and the submission's ensemble if it is of that corpus.
-# OUTPUTS: results/views/<corpus>/{<clip>.png,<clip>.mp4,views.csv}, a few clips of every class as the networks see them.
+# REQUIRED INPUTS: results/clips/<corpus>.parquet, all shards of the corpus, and the predictions of the submission's ensemble if it is on that corpus.
+# OUTPUTS: results/views/<corpus>/{<clip>.png,<clip>.mp4,views.csv}, the network inputs of a few clips of every class.
 
 
 rule views:
@@ -30,7 +30,7 @@ rule view_clips:
         settings=settings("view", "corpus"),
         stamp=stamp("view", "corpus"),
     message:
-        "Drawing clips of {wildcards.corpus} as the networks see them"
+        "Drawing the network inputs of clips of {wildcards.corpus}"
     shell:
         "microgesture --log {log:q} views --settings {params.settings:q} --clips {input.clips} --output {output}"
         " {input.shards} {input.predictions}"

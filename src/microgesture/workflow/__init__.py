@@ -1,1 +1,1 @@
-"""What the rules of the workflow stand on: the plan with its stamps, what jobs claim, and what is said around a run."""
+"""The basis of the rules: the plan with its stamps, the resources of jobs, and the messages before and after a run."""

@@ -1,4 +1,4 @@
-"""What a job claims of the machine or the cluster that it runs on, as far as its work tells."""
+"""The resources that a job requests from the machine or the cluster, estimated from its work."""
 
 import math
 from functools import lru_cache
@@ -15,10 +15,11 @@ START_MINUTES = 15
 
 
 def largest_shard(config: Config, results: Path = Path("results")) -> int | None:
-    """The number of clips in the largest shard of any corpus, or None as long as no corpus is drawn or listed.
+    """The number of clips in the largest shard of any corpus, or None if no corpus has been generated or listed yet.
 
-    It is the largest that counts, for SLURM gives all tasks of an array what the first one asks for. It is taken from
-    the clips tables in ``results``; of a corpus that is still to be drawn, from its settings, as an average.
+    The largest shard counts, because SLURM gives all tasks of an array the resources that the first one requests. The
+    number comes from the clips tables in ``results``, or for a synthetic corpus that does not exist yet, from its
+    settings, as an average.
     """
     sizes = []
     for name, corpus in config.corpora.items():
@@ -37,19 +38,19 @@ def _largest_shard(table: Path, _changed: int) -> int:
 
 
 def shard_minutes(clips: int, seconds: float, attempt: int) -> int:
-    """The minutes that a shard of so many clips may take, at so many seconds a clip; more at each attempt."""
+    """The time limit of a shard in minutes, from its clips and the seconds per clip; more at each attempt."""
     return math.ceil((START_MINUTES + clips * seconds / 60) * attempt)
 
 
 def shard_memory(input_mb: float, attempt: int, process_mb: int = PROCESS_MB) -> int:
-    """The MB that making a shard may take, more at each attempt.
+    """The memory limit of a shard in MB, more at each attempt.
 
-    Clips are made one at a time, so memory grows with the shard only by the input that is mapped into it.
+    Clips are made one at a time, so memory grows with the shard only by its memory-mapped input.
     """
     return math.ceil((process_mb + input_mb) * attempt)
 
 
 def training_memory(config: Config, attempt: int) -> int:
-    """The MB of main memory that a training may take, with the clips that it keeps and the processes that read them."""
+    """The memory limit of a training in MB, with the clips that it keeps and the processes that read them."""
     readers = 2000 * config.workers * config.devices
     return math.ceil((6000 * config.devices + 1024 * config.memory + readers) * attempt)

@@ -1,4 +1,4 @@
-"""The commands behind the rules: the environment they run in, and the one that closes a run."""
+"""The environment of the commands in the rules, and the command at the end of a run."""
 
 import os
 import subprocess
@@ -9,11 +9,11 @@ from ..config.whole import Config
 
 
 def prepare(config: Config) -> None:
-    """Set what the commands take from the environment, for this process and those it starts.
+    """Set the environment variables of the commands, for this process and the processes that it starts.
 
-    The installation that runs Snakemake comes first on PATH, also where it was not activated. What a training may use
-    of the machine is no parameter of a rule, for the same training on another machine is not another result. Nor is a
-    limit that stops a run: what was made below it stays as it is.
+    The installation that runs Snakemake comes first on PATH, even if it was not activated. The resources of a training
+    are not parameters of a rule, because they do not change its result. Limits that stop a run are not parameters
+    either, because results within a limit stay the same.
     """
     os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
     os.environ["MICROGESTURE_DEVICE"] = config.device
@@ -28,16 +28,16 @@ def prepare(config: Config) -> None:
 
 
 def claimed_threads(config: Config, cores: int | None) -> int:
-    """The threads that a training claims of the ``cores`` given to Snakemake: its own and those that read clips.
+    """The threads that a training requests from the ``cores`` given to Snakemake: its own and those that read clips.
 
-    More than it uses where more cores were given than the machine has: trainings that cannot really run side by side
-    would only fill the memory.
+    If Snakemake has more cores than the machine, a training requests more threads than it uses: trainings that cannot
+    really run in parallel would only fill the memory.
     """
     return max((config.threads + config.workers) * config.devices, (cores or 1) // (os.cpu_count() or 1))
 
 
 def show_summary(config: Config, results: Path = Path("results")) -> None:
-    """Print the closing table of a run that made a submission."""
+    """Print the table at the end of a run that made a submission."""
     ensemble = config.submission.ensemble
     summary, fusion = (results / "ensembles" / ensemble / name for name in ("summary.csv", "fusion.json"))
     submission, quarantine = results / "submission.csv", results / "quarantine.csv"
@@ -51,7 +51,7 @@ def show_summary(config: Config, results: Path = Path("results")) -> None:
             card, told = emotion / config.emotion.submitted / "card.json", emotion / "submission.csv"
             if card.exists() and told.exists():
                 files += ["--emotion-card", card, "--emotion-submission", told]
-        # A report from before this submission shows something else.
+        # An older report does not show this submission.
         if report.exists() and report.stat().st_mtime >= submission.stat().st_mtime:
             files += ["--report", report]
         subprocess.run(["microgesture", "summary", *files, *cards], check=False)

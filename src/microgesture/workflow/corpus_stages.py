@@ -1,4 +1,4 @@
-"""The stages that draw, list and cut a corpus, in the order in which they are planned."""
+"""The stages that generate a corpus, list its clips and make its shards, in the order in which they are planned."""
 
 from collections.abc import Collection, Iterator
 
@@ -10,12 +10,12 @@ from .stages import Planned
 
 POSE_TABLE = "microgesture/tables/mediapipe.json"
 
-# What a stage uses of a declaration is part of its step; all the other declarations are not.
+# The parts of a declaration that a stage uses are in its step, so the stage does not depend on the whole registry.
 REGISTRY = "microgesture.config.modalities:MODALITIES"
 
 
 def corpus_stages(config: Config, name: str, root: str, provides: Collection[str]) -> Iterator[Planned]:
-    """All that can be made of the corpus below ``root``, which has what it ``provides``, before there are streams."""
+    """The stages of a corpus before the streams; the corpus is in ``root`` and ``provides`` these sources."""
     corpus = config.corpora[name]
     if corpus.demo is not None:
         drawing = DemoStep(layout=corpus.format, **corpus.demo.model_dump())
@@ -34,7 +34,7 @@ def corpus_stages(config: Config, name: str, root: str, provides: Collection[str
 
 
 def _modalities(config: Config, name: str, root: str, provides: Collection[str]) -> Iterator[Planned]:
-    """What networks learn from: the skeletons of recordings, and the shards of every modality."""
+    """The stages that make the skeletons of recordings and the shards of every modality."""
     clips = [("clips", name)]
     if "keypoints" in provides:
         makers = (
@@ -57,6 +57,6 @@ def _modalities(config: Config, name: str, root: str, provides: Collection[str])
 
 
 def sources(config: Config, modality: str, provides: Collection[str]) -> tuple[str, ...]:
-    """The kinds of shard that a modality of a corpus is made from, given what the corpus provides."""
+    """The kinds of shards that a modality is made from, given what the corpus provides."""
     own = config.modality(modality)
     return (*own.made_from, *(own.made_from_if_there if "keypoints" in provides else ()))

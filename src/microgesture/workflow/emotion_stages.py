@@ -1,4 +1,4 @@
-"""The stages that tell win from lose, in the order in which they are planned."""
+"""The stages of emotion recognition, in the order in which they are planned."""
 
 from collections.abc import Iterator
 
@@ -9,7 +9,7 @@ from .stages import Planned
 
 
 def emotion_stages(emotion: EmotionSettings, root: str, seed: int) -> Iterator[Planned]:
-    """The list of videos of the corpus below ``root``, every row of sources, their tables, and the submission."""
+    """The list of videos of the corpus in ``root``, every row of sources, their tables, and the submission."""
     corpus = emotion.corpus
     listing = VideosStep(root=root, labels=emotion.labels, split=emotion.split)
     tables = ["microgesture/tables/imigue_emotion.json"] if emotion.split == "published" else []
@@ -33,7 +33,7 @@ def emotion_stages(emotion: EmotionSettings, root: str, seed: int) -> Iterator[P
 
 
 def _step_of_row(row: str, emotion: EmotionSettings, seed: int) -> EmotionStep:
-    """The step of a row of ``EmotionSettings``: what its sources do not need is left out, for it changes nothing."""
+    """The step of a row of ``EmotionSettings``, without the settings that its sources do not need."""
     sources = emotion.rows[row]
     return EmotionStep(
         row=row,

@@ -1,7 +1,7 @@
-"""What the code of one module means, definition by definition, without the text that only people read.
+"""Digests of the definitions of one module, without text that only people read.
 
-Left out are comments, docstrings, the arguments of raised exceptions, logging, progress bars, descriptions of settings,
-the annotations of functions, and variables that nothing but such text uses.
+The digests leave out comments, docstrings, arguments of raised exceptions, logging, progress bars, descriptions of
+settings, annotations of functions, and variables that only such text uses.
 """
 
 import ast
@@ -16,11 +16,11 @@ from .syntax import children, dotted, last_word, parsed, tree, walk
 LOGGERS = {"log", "logger", "logging", "warnings"}
 LOGGING = {"debug", "info", "warning", "warn", "error", "exception", "critical", "log"}
 BARS = {"set_postfix_str", "set_postfix", "set_description", "set_description_str"}
-PROGRESS = {"progress", "part_progress"}  # they pass their first argument on
+PROGRESS = {"progress", "part_progress"}  # they return their first argument
 ERRORS = {"InputError", "UnusableClip"}
 TEXTS = {"Field": {"description", "title", "examples"}, "Option": {"help"}, "Argument": {"help"}}
 TEXTS["tqdm"] = {"desc", "unit", "total", "initial", "dynamic_ncols", "disable", "leave", "delay"}
-VALIDATORS = {"model_validator", "field_validator"}  # they have done their work before settings are written
+VALIDATORS = {"model_validator", "field_validator"}  # they run before settings are written
 HARMLESS = {"join", "format", "items", "keys", "values", "replace", "strip", "partition", "isatty", "monotonic"}
 HARMLESS |= {"len", "sorted", "str", "repr", "min", "max", "sum", "list", "tuple", "set", "dict", "enumerate", "zip"}
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
@@ -29,7 +29,7 @@ Import = ast.Import | ast.ImportFrom
 
 
 class Side(NamedTuple):
-    """A digest of code, the dotted names that it uses, those that are only types, and the modules that it imports."""
+    """A digest of code, the dotted names that it uses, those used only as types, and the modules that it imports."""
 
     digest: str
     uses: frozenset[str]
@@ -38,10 +38,10 @@ class Side(NamedTuple):
 
 
 class Part(NamedTuple):
-    """What a name of a module stands for: the ``whole``, and of a class also its ``methods`` alone.
+    """The definition of a name in a module: the ``whole``, and for a class also its ``methods`` alone.
 
-    Fields of a class, which have a type, and its validators are none of its methods. ``is_alias`` is true of an
-    assignment, which may name a type.
+    Typed fields and validators of a class do not count as methods. ``is_alias`` is true for an assignment, which may
+    be an alias of a type.
     """
 
     whole: Side
@@ -53,7 +53,7 @@ class Part(NamedTuple):
 class Code:
     """The definitions of a module, its imports by name, and the modules that importing it ``loads``.
 
-    ``decorated`` are the names of definitions with those of their decorators.
+    ``decorated`` are pairs of the names of a definition and of its decorator.
     """
 
     def __init__(self, path: Path, module: str) -> None:
@@ -81,11 +81,11 @@ class Code:
 
     @functools.cached_property
     def effects(self) -> Part | None:
-        """The statements that do more than to bind names."""
+        """The statements that do more than bind names."""
         return self._made(self._effects) if self._effects else None
 
     def part(self, name: str) -> Part:
-        """What a name of the module stands for."""
+        """The definition of a name in the module."""
         if name not in self._parts:
             self._parts[name] = self._made(self._scope.own[name])
         return self._parts[name]
@@ -93,7 +93,7 @@ class Code:
     def _made(self, nodes: list[ast.stmt]) -> Part:
         for node in nodes:
             if id(node) not in self._cleaned:
-                types = self._scope.types(node)  # cleaning takes them out
+                types = self._scope.types(node)  # cleaning removes them
                 self._cleaned[id(node)] = _Meaning().visit(node), types
         kept = [self._cleaned[id(node)][0] for node in nodes]
         types = frozenset().union(*(self._cleaned[id(node)][1] for node in nodes))
@@ -105,7 +105,7 @@ class Code:
 
 
 class _Scope:
-    """The names of a module: its ``own``, with the statements that bind them, and what its ``imports`` stand for."""
+    """The names of a module: its ``own``, with the statements that bind them, and the full names of its ``imports``."""
 
     def __init__(self, module: str, package: str, body: Iterable[ast.stmt]) -> None:
         self._module, self._package = module, package
@@ -117,14 +117,14 @@ class _Scope:
             self.imports |= self._imported(_inside(statement))
 
     def side(self, nodes: list[ast.stmt], types: frozenset[str]) -> Side:
-        """What some statements are, without text and annotations."""
+        """The digest and the names of some statements, without text and annotations."""
         uses = frozenset(name for node in nodes for name in self.uses(node))
         loads = frozenset(self.loads(one for node in nodes for one in walk(node) if isinstance(one, Import)))
         text = repr([[tree(node) for node in nodes], sorted(uses)])
         return Side(hashlib.sha256(text.encode()).hexdigest(), uses, types, loads)
 
     def uses(self, node: ast.AST) -> set[str]:
-        """The dotted names that a piece of code uses: of its module, or of what is imported. Types are left out."""
+        """The dotted names that some code uses, of its own module or of imports, without types."""
         names, imports = [], []
         waiting = [node]
         while waiting:
@@ -147,7 +147,7 @@ class _Scope:
         return found
 
     def types(self, node: ast.AST) -> frozenset[str]:
-        """The dotted names in the annotations of a piece of code, in those that are strings too."""
+        """The dotted names in the annotations of some code, including annotations that are strings."""
         found: set[str] = set()
         for one in walk(node):
             annotation = one.returns if isinstance(one, Function) else getattr(one, "annotation", None)
@@ -159,7 +159,7 @@ class _Scope:
         return frozenset(found)
 
     def loads(self, nodes: Iterable[ast.AST]) -> Iterator[str]:
-        """The modules that import statements load, and names in them that may be modules too."""
+        """The modules that import statements load, and the names in them, which may be modules too."""
         for node in nodes:
             if isinstance(node, ast.Import):
                 yield from (alias.name for alias in node.names)
@@ -187,7 +187,7 @@ class _Scope:
 
 
 class _Meaning(ast.NodeTransformer):
-    """Takes out of code what only people read."""
+    """Removes from code the text that only people read."""
 
     def generic_visit(self, node: ast.AST) -> ast.AST:
         super().generic_visit(node)
@@ -200,7 +200,7 @@ class _Meaning(ast.NodeTransformer):
 
     def visit_Raise(self, node: ast.Raise) -> ast.AST:
         if isinstance(node.exc, ast.Call):
-            # A function that makes an exception is a part of its message.
+            # A function that creates an exception counts as part of its message.
             made = last_word(node.exc.func)
             node.exc = ast.Constant(made) if made.lstrip("_")[:1].islower() else node.exc.func
         return self.generic_visit(node)
@@ -252,7 +252,7 @@ class _Meaning(ast.NodeTransformer):
 
 
 def _methods_of(node: ast.ClassDef) -> ast.ClassDef:
-    """A settings class without what has its effect in the settings of a step: fields, validators, names of old keys."""
+    """A settings class without fields, validators and renamed keys, whose effect is in the settings of a step."""
     body = [
         one
         for one in node.body
@@ -264,7 +264,7 @@ def _methods_of(node: ast.ClassDef) -> ast.ClassDef:
 
 
 def _bound(statement: ast.AST) -> Iterator[str]:
-    """The names that a statement binds in its module, but for imports."""
+    """The names that a statement binds in its module, except imports."""
     for node in _inside(statement):
         if isinstance(node, Definition):
             yield node.name
@@ -276,7 +276,7 @@ def _bound(statement: ast.AST) -> Iterator[str]:
 
 
 def _inside(statement: ast.AST) -> Iterator[ast.stmt]:
-    """A statement and those in it, but for the bodies of definitions."""
+    """A statement and the statements in it, except the bodies of definitions."""
     yield statement
     if not isinstance(statement, Definition):
         blocks = [getattr(statement, field, []) for field in ("body", "orelse", "finalbody")]
@@ -286,7 +286,7 @@ def _inside(statement: ast.AST) -> Iterator[ast.stmt]:
 
 
 def _is_effect(statement: ast.stmt) -> bool:
-    """Whether a statement of a module may do more than to bind names."""
+    """Whether a statement of a module may do more than bind names."""
     if isinstance(statement, ast.Assign):
         return any(isinstance(one, ast.Subscript | ast.Attribute) for one in statement.targets)
     if isinstance(statement, ast.ImportFrom):
@@ -297,13 +297,13 @@ def _is_effect(statement: ast.stmt) -> bool:
 
 
 def _is_unseen(statement: ast.stmt) -> bool:
-    """Whether a statement does nothing in an imported module: it is for type checkers, or for scripts."""
+    """Whether a statement does nothing in an imported module, because it is for type checkers or for scripts."""
     tested = ast.dump(statement.test) if isinstance(statement, ast.If) else ""
     return "TYPE_CHECKING" in tested or "__main__" in tested
 
 
 def _is_text(value: ast.expr) -> bool:
-    """Whether a statement of this value is a docstring, or shows people something."""
+    """Whether an expression statement is a docstring, a log message or a progress message."""
     if isinstance(value, ast.Constant):
         return True
     if not isinstance(value, ast.Call):
@@ -316,7 +316,7 @@ def _is_text(value: ast.expr) -> bool:
 
 
 def _leave_out_unused(function: ast.AST) -> None:
-    """Take the variables out that nothing reads, where finding their values does nothing else."""
+    """Remove variables that nothing reads, if computing their values has no side effects."""
     while True:
         nodes = list(walk(function))
         read = {node.id for node in nodes if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Store)}
@@ -349,7 +349,7 @@ _ACTS = ast.Await | ast.Yield | ast.YieldFrom | ast.NamedExpr
 
 
 def _tidy(node: ast.AST) -> None:
-    """Leave statements out that do nothing, but for one in an empty body."""
+    """Remove statements that do nothing, except for one in an empty body."""
     for block in _blocks(node):
         block[:] = [one for one in block if not isinstance(one, ast.Pass)]
     if isinstance(getattr(node, "body", None), list) and not node.body and not isinstance(node, ast.Module):

@@ -1,7 +1,7 @@
-"""What each job of the workflow depends on: its own settings, its code and, through their stamps, everything upstream.
+"""The plan of a run: the settings of each job, and a stamp of everything that the job depends on.
 
-A rule's ``params`` are the two strings that a ``Step`` holds. The settings make a changed value rerun exactly the jobs
-that use it; the stamp makes every job after it rerun too, even if the run failed half-way in between.
+The ``params`` of a rule are the two strings of a ``Step``. With the settings, a changed value reruns exactly the jobs
+that use it. With the stamp, all later jobs rerun too, even if the run failed in between.
 """
 
 import hashlib
@@ -29,9 +29,9 @@ from .stamps import Sources
 from .view_stages import view_stage
 
 SOURCES = Sources(Path(__file__).resolve().parents[2])
-# Progress bars and error classes have no part in any result.
+# Progress bars and error classes do not change results.
 WITHOUT_EFFECT = ("microgesture.progress", "microgesture.errors", "microgesture.config.base")
-# A step names the module of each entry that it uses, so that a new entry makes nothing again.
+# A step names the module of each entry that it uses, so a new entry reruns no job.
 REGISTRIES = (
     "microgesture.config.corpora:FORMATS",
     "microgesture.config.networks:NETWORKS",
@@ -49,7 +49,7 @@ class Step:
 
 
 class Plan:
-    """The steps of a configuration; raises ``InputError`` if it makes no sense or asks a corpus for what it lacks."""
+    """The steps of a configuration; raises ``InputError`` if it is invalid or needs data that a corpus lacks."""
 
     def __init__(self, raw: dict[str, Any], results: str = "results", sources: Sources = SOURCES) -> None:
         self.config: Config = load_config(raw)
@@ -85,7 +85,7 @@ class Plan:
 
     @property
     def scored(self) -> list[str]:
-        """The streams that some ensemble wants scores of."""
+        """The streams of all ensembles, which need scores."""
         return [name for name in self.config.streams if any(name in e.streams for e in self.config.ensembles.values())]
 
     @property
@@ -99,9 +99,9 @@ class Plan:
         return self.folded_for(self.scored)
 
     def folded_for(self, scored: Iterable[str]) -> list[str]:
-        """The streams that are trained by folds so that these are scored: they and their parents on the same corpus.
+        """The streams that are trained by folds for the scores of these: they and their parents on the same corpus.
 
-        A fold that started from a stream trained on everybody would know the people that it is to say something of.
+        A fold must not start from a stream that was trained on its held-out subjects.
         """
         waiting, found = (list(scored) if self.config.folds else []), set()
         while waiting:
@@ -112,7 +112,7 @@ class Plan:
 
     @property
     def ablation(self) -> tuple[AblationRow, ...]:
-        """The rows of the ablation table: the configured ones, or all that can be on the submission's corpus."""
+        """The rows of the ablation table: the configured ones, or all that are on the submission's corpus."""
         if self.config.ablation:
             return self.config.ablation
         corpus = self.corpus_of(self.config.submission.ensemble)
@@ -126,7 +126,7 @@ class Plan:
 
     @property
     def framed(self) -> str | None:
-        """The corpus that the report shows frames of, if it shows any."""
+        """The corpus whose frames the report shows, or None."""
         corpus = self.corpus_of(self.config.submission.ensemble)
         return corpus if self.config.report.frames and "video" in self.provides(corpus) else None
 
@@ -136,30 +136,30 @@ class Plan:
         return self.config.streams[stream].corpus
 
     def fold_parents(self, stream: str) -> dict[str, bool]:
-        """What a fold of a stream starts from, and whether from the same fold of it."""
+        """The streams that a fold of a stream starts from, and whether from the same fold of them."""
         return {parent: self._same_corpus(stream, parent) for parent in self.config.streams[stream].parents}
 
     def root(self, corpus: str) -> str:
-        """The folder a corpus is read from."""
+        """The folder from which a corpus is read."""
         settings = self.config.corpora[corpus]
         return settings.root if settings.demo is None else f"{self.results}/demo/{corpus}"
 
     @property
     def posed(self) -> list[str]:
-        """The corpora whose keypoints are found in their videos."""
+        """The corpora with keypoints found in their videos."""
         return [name for name, corpus in self.config.corpora.items() if corpus.pose]
 
     def provides(self, corpus: str) -> frozenset[str]:
-        """What a corpus has, of ``video``, ``keypoints`` and ``metres``: of its keypoints, for inputs in space."""
+        """The sources of a corpus: ``video``, ``keypoints``, and ``metres`` if its keypoints have 3-D coordinates."""
         return self._provides[corpus]
 
     def stores(self, stream: str) -> list[str]:
-        """The kinds of shard that a stream is trained on."""
+        """The kinds of shards on which a stream is trained."""
         wanted = {store(modality) for modality in self.config.streams[stream].inputs}
         return [kind for kind in MODALITIES if kind in wanted]
 
     def kinds(self, corpus: str) -> list[str]:
-        """The kinds of shard that some stream, or another kind that one needs, wants of a corpus."""
+        """The kinds of shards of a corpus that streams need, directly or through other kinds."""
         streams = [name for name, stream in self.config.streams.items() if stream.corpus == corpus]
         wanted = {kind for name in streams for kind in self.stores(name)}
         emotion = self.config.emotion
@@ -173,7 +173,7 @@ class Plan:
         return [kind for kind in MODALITIES if kind in wanted]
 
     def sources(self, kind: str, corpus: str) -> tuple[str, ...]:
-        """The kinds of shard that a modality of a corpus is made from."""
+        """The kinds of shards that a modality of a corpus is made from."""
         return sources(self.config, kind, self.provides(corpus))
 
     def _look(self, corpus: str) -> frozenset[str]:
@@ -186,8 +186,8 @@ class Plan:
         if settings.pose is None:
             return found
         if found != {"video"}:
-            trouble = "keypoints of its own" if "keypoints" in found else "no video to find keypoints in"
-            raise InputError(f"corpus '{corpus}' ({self.root(corpus)}) has {trouble}; leave corpora.{corpus}.pose out")
+            trouble = "already has keypoints" if "keypoints" in found else "has no video in which to find keypoints"
+            raise InputError(f"corpus '{corpus}' ({self.root(corpus)}) {trouble}; remove corpora.{corpus}.pose")
         return found | {"keypoints"}
 
     def _refuse_missing_inputs(self) -> None:
@@ -209,7 +209,7 @@ class Plan:
         return self.config.streams[one].corpus == self.config.streams[other].corpus
 
     def _plan_stream(self, name: str) -> None:
-        """Plan a stream, what it starts from and who labels clips for it, if that is still to do."""
+        """Plan a stream, its parents and the ensemble with its pseudo-labels, unless this is done already."""
         if ("train", name) in self._steps:
             return
         stream = self.config.streams[name]
@@ -263,7 +263,7 @@ class Plan:
             add("predict_fold", part, ["microgesture.streams.predict"], [("train_fold", name)])
 
     def _plan_ensemble(self, name: str) -> None:
-        """Plan an ensemble and what it is made of, if that is still to do."""
+        """Plan an ensemble and its streams, unless this is done already."""
         if ("ensemble", name) in self._steps:
             return
         ensemble = self.config.ensembles[name]
@@ -314,15 +314,15 @@ class Plan:
         self._add("submission", submission.ensemble, submission, ["microgesture.ensembles.submission"], ensemble)
 
     def _plan_emotion(self) -> None:
-        """Plan what tells win from lose: the list of videos, every row of sources, their tables, and the submission."""
+        """Plan emotion recognition: the list of videos, every row of sources, their tables, and the submission."""
         emotion = self.config.emotion
         if emotion is None:
             return
         root = self.root(emotion.corpus)
         if emotion.face and ("face", emotion.corpus) not in self._steps:
             raise InputError(
-                f"emotion.face needs video and keypoints, but corpus '{emotion.corpus}' ({root}) has not both; "
-                "remove it from the configuration"
+                f"emotion.face needs video and keypoints, but corpus '{emotion.corpus}' ({root}) does not have both; "
+                "remove emotion.face from the configuration"
             )
         for planned in emotion_stages(emotion, root, self.config.seed):
             self._add(*planned)
@@ -333,7 +333,7 @@ class Plan:
         self._add(*view_stage(self.config, corpus, self.kinds(corpus), shown))
 
     def _plan_report(self) -> None:
-        """Plan the page that shows what was learned."""
+        """Plan the report."""
         self._add(*report_stage(self.config, self.reported, self.framed))
 
     def _plan_predictions(self) -> None:
@@ -359,7 +359,7 @@ class Plan:
 
 
 def _other_weights(stream: Stream) -> list[str]:
-    """The code that reads published weights of other networks than a stream's, or of any if it starts from none."""
+    """The code that reads published weights of other networks, or of all networks if the stream uses none."""
     if stream.weights is None:
         return ["microgesture.streams.weights:start_from_file"]
     return [f"microgesture.checkpoints.{layout}" for layout in LAYOUTS if layout not in stream.network.layouts]

@@ -1,4 +1,4 @@
-"""The stages that hand an ensemble over and use it on videos of one's own."""
+"""The stages that export an ensemble and use it on your own videos."""
 
 from collections.abc import Iterator
 
@@ -14,9 +14,9 @@ PAGE = ("microgesture/recogniser/page.html",)
 
 
 def recogniser_step(config: Config, ensemble: str) -> RecogniserStep:
-    """What is told to the stage that hands an ensemble over.
+    """The settings of the stage that exports an ensemble.
 
-    Raises ``InputError`` if there is no such ensemble, or if a stream cannot be made from a video elsewhere.
+    Raises ``InputError`` if there is no such ensemble, or if the inputs of a stream cannot be made from a new video.
     """
     if ensemble not in config.ensembles:
         raise InputError(f"there is no ensemble '{ensemble}'; choose one of {', '.join(config.ensembles)}")
@@ -26,8 +26,8 @@ def recogniser_step(config: Config, ensemble: str) -> RecogniserStep:
             own = config.modality(modality)
             if other := own.portable_backend:
                 raise InputError(
-                    f"ensemble '{ensemble}' cannot be exported: its stream {name} sees {modality}, and the exported "
-                    f"folder does not hold what makes it with {modality}.backend: {own.backend}. Export an ensemble "
+                    f"ensemble '{ensemble}' cannot be exported: stream {name} has the input {modality}, made with "
+                    f"{modality}.backend: {own.backend}, which an exported folder does not contain. Export an ensemble "
                     "without that stream (--ensemble, or submission.ensemble), or train with "
                     f"{modality}.backend: {other}"
                 )
@@ -42,7 +42,7 @@ def recogniser_step(config: Config, ensemble: str) -> RecogniserStep:
 
 
 def prediction_stages(config: Config, predictions: PredictionSettings) -> Iterator[Planned]:
-    """Handing over the submission's ensemble, unless there is another recogniser, and finding gestures with it."""
+    """Export the submission's ensemble, unless another recogniser is given, and find gestures with it."""
     above, networks, rules = [], [], []
     makers = [modality.module for modality in MODALITIES.values()]
     if predictions.recogniser is None:
@@ -68,7 +68,7 @@ def _networks(config: Config, streams: tuple[str, ...]) -> Iterator[str]:
 
 
 def _makers(config: Config, streams: tuple[str, ...]) -> list[str]:
-    """The modules that make the inputs of some streams, and what those are made from."""
+    """The modules that make the inputs of some streams, and the modalities that these are made from."""
     waiting, found = [store(one) for name in streams for one in config.streams[name].inputs], set()
     while waiting:
         name = waiting.pop()

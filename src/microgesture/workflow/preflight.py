@@ -30,7 +30,7 @@ class Job:
 
     @property
     def done(self) -> bool:
-        """Whether its files exist; whether they are up to date only Snakemake can say."""
+        """Whether its files exist. Only Snakemake can check whether they are up to date."""
         return all(file.exists() for file in self.files)
 
 

@@ -1,4 +1,4 @@
-"""The plan of a configuration file, for the commands that look at a run from outside the workflow."""
+"""The plan of a configuration file, for commands that run outside the workflow."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +13,7 @@ from .plan import Plan
 def read_plan(file: Path, changes: Sequence[str] = (), results: Path | str = "results") -> Plan:
     """The plan of a configuration in YAML, with ``changes`` as Snakemake's ``--config`` takes them: ``key=value``.
 
-    Raises ``InputError`` if there is no such file, or if it makes no sense.
+    Raises ``InputError`` if the file does not exist or is not valid.
     """
     try:
         raw = yaml.safe_load(file.read_text(encoding="utf-8"))
@@ -22,7 +22,7 @@ def read_plan(file: Path, changes: Sequence[str] = (), results: Path | str = "re
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise InputError(f"{file} is not YAML: {error}") from None
     if not isinstance(raw, dict):
-        raise InputError(f"{file} has no keys; it is no configuration")
+        raise InputError(f"{file} has no keys, so it is not a configuration; name another file with --configfile")
     for change in changes:
         key, equals, value = change.partition("=")
         if not equals:

@@ -1,4 +1,4 @@
-"""What the report of a configuration shows, and from which streams."""
+"""The stage of the report: its ensemble, its streams and its inputs."""
 
 from collections.abc import Iterable
 
@@ -13,7 +13,7 @@ MODULES = ("microgesture.report.page", "microgesture.report.results")
 
 
 def shown_ensemble(config: Config) -> str:
-    """The ensemble that the report shows: the submitted one, or the one it is calibrated from if it learnt from val."""
+    """The ensemble that the report shows: the submitted one, or its calibration_from if it was trained on val."""
     name = config.submission.ensemble
     while config.learns_from_val(name) and (calibration_from := config.ensembles[name].calibration_from):
         name = calibration_from
@@ -21,7 +21,7 @@ def shown_ensemble(config: Config) -> str:
 
 
 def reported_streams(config: Config, rows: Iterable[str]) -> list[str]:
-    """The streams whose training the report shows: all that the submission, ``rows`` and emotion are made from."""
+    """The streams whose training the report shows: all that the submission, ``rows`` and emotion use."""
     waiting = [config.submission.ensemble, shown_ensemble(config), *rows]
     waiting += config.emotion.streams if config.emotion else []
     found: set[str] = set()
@@ -33,7 +33,7 @@ def reported_streams(config: Config, rows: Iterable[str]) -> list[str]:
 
 
 def report_stage(config: Config, streams: Iterable[str], framed: str | None) -> Planned:
-    """Writing the report, which shows the training of ``streams`` and frames of the corpus ``framed``, if any."""
+    """The stage that writes the report, with the training of ``streams`` and frames of the corpus ``framed``."""
     shown = shown_ensemble(config)
     step = ReportStep(
         submitted=config.submission.ensemble,

@@ -1,4 +1,4 @@
-"""One step of a plan as it is handed to it, before it has a stamp."""
+"""A step of the plan before it has a stamp."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -7,10 +7,10 @@ from ..config.base import Settings
 
 
 class Planned(NamedTuple):
-    """A stage for the corpus, stream or ensemble ``name``: its settings, and what its output depends on besides.
+    """A stage for the corpus, stream or ensemble ``name``: its settings, and everything else its output depends on.
 
-    ``modules`` are its code with all that they import, less those in ``without``; ``upstream`` are other steps, by
-    stage and name; ``tables`` are files of the package, ``declared`` is what it uses of declarations in a registry.
+    ``modules`` are its code with all that they import, except for ``without``. ``upstream`` are other steps, by stage
+    and name. ``tables`` are files of the package. ``declared`` are the parts of declarations that it uses.
     """
 
     stage: str

@@ -1,8 +1,8 @@
-"""Digests of what code computes, so that a changed algorithm reruns its stage and a changed sentence does not.
+"""Digests of code, with which a changed algorithm reruns its stage and a changed sentence does not.
 
 A digest covers the definitions that a stage reaches: from its entry, name by name, through functions, classes and
-module-level constants. Nothing is imported. The type of an argument is reached too, for its methods are called; of a
-``Settings`` class these are only methods, since the values of its fields are in the settings of the step.
+module-level constants. No code is imported. Types of arguments are reached too, because their methods are called. Of a
+``Settings`` class only the methods count, because the values of its fields are in the settings of the step.
 
 Names in strings are not followed: a module that is imported by its name must be an entry of its stage.
 """
@@ -20,7 +20,7 @@ EFFECTS = ""  # the name of the statements of a module that run whenever it is i
 
 
 class Place(NamedTuple):
-    """A name in a module (None: all of them), and whether only the methods of that class count."""
+    """A name in a module (None: all names), and whether only the methods of that class count."""
 
     module: str
     name: str | None
@@ -28,7 +28,7 @@ class Place(NamedTuple):
 
 
 class Sources:
-    """Source files below ``root``, and those of packages on ``sys.path`` that entries are in; each is read once."""
+    """Source files in ``root``, and those of packages on ``sys.path`` with entries; each is read once."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -40,9 +40,9 @@ class Sources:
     def digest(self, entries: Iterable[str], without: Collection[str] = (), files: Iterable[str] = ()) -> str:
         """A digest of the code that is reached from ``entries``, each ``package.module`` or ``package.module:name``.
 
-        Code of packages without an entry counts if it lies below ``root``. What ``without`` names in the same way is
-        left out, and so is what only that reaches. ``files`` are data below ``root``, taken byte by byte. Raises
-        ``ModuleNotFoundError`` or ``AttributeError`` if there is no such entry.
+        Code of packages without an entry counts if it is in ``root``. ``without`` has entries of the same form, which
+        are left out together with code that only they reach. ``files`` are data files in ``root``, whose bytes count.
+        Raises ``ModuleNotFoundError`` or ``AttributeError`` if an entry does not exist.
         """
         wanted = tuple(sorted(entries)), frozenset(without), tuple(sorted(files))
         if wanted not in self._digests:
@@ -52,14 +52,14 @@ class Sources:
         return self._digests[wanted]
 
     def code(self, module: str) -> Code | None:
-        """The code of a module; None if it is not one of ours."""
+        """The code of a module; None if it is in none of the packages."""
         if module not in self._codes:
             path = _source(self._packages.get(module.partition(".")[0], self._root), module)
             self._codes[module] = path and Code(path, module)
         return self._codes[module]
 
     def find(self, dotted: str) -> Place | None:
-        """The module and the name in it that a dotted name means; None if it is of no package of ours."""
+        """The module and the name that a dotted name refers to; None if it is in none of the packages."""
         if dotted not in self._found:
             self._found[dotted] = self._search(dotted)
         return self._found[dotted]
@@ -79,7 +79,7 @@ class Sources:
         return None
 
     def add_package(self, package: str) -> None:
-        """Let a package count that may lie elsewhere on ``sys.path``."""
+        """Include a package, which may be elsewhere on ``sys.path``."""
         if package not in self._packages:
             self._packages[package] = _folder(self._root, package)
             self._found.clear()
@@ -87,7 +87,7 @@ class Sources:
 
 
 class _Reached:
-    """All that is reached from some entries: ``parts`` maps its names to digests."""
+    """All code that is reached from some entries: ``parts`` maps names to digests."""
 
     def __init__(self, sources: Sources, entries: Iterable[str], without: Collection[str]) -> None:
         places = [Place(module, name or None) for module, _, name in (entry.partition(":") for entry in entries)]
@@ -129,12 +129,12 @@ class _Reached:
             yield from self._places(name, by_type=place.methods and part.is_alias)
         for name in side.types:
             for found in self._places(name, by_type=True):
-                # Which member of a union a setting is, the plan knows: its own stage has it as a type.
+                # The plan has an entry for the chosen member of a union of settings.
                 if not (place.methods and self._is_alias(found)):
                     yield found
 
     def _places(self, dotted: str, *, by_type: bool) -> Iterator[Place]:
-        """Where a name leads; as the type of a value, a settings class leads to its methods."""
+        """The places of a name; a settings class used as a type stands for its methods."""
         if (place := self._find(dotted)) is None:
             return
         if not by_type or place.name is None:
@@ -154,7 +154,7 @@ class _Reached:
         return f"{place.module}.{place.name}" == SETTINGS
 
     def _loading(self, module: str) -> Iterator[Place]:
-        """What runs when a module is imported: statements of it, of its packages and of all that they import."""
+        """The code that runs when a module is imported: statements of the module, its packages and their imports."""
         waiting = [module]
         while waiting:
             name = waiting.pop()
@@ -168,12 +168,12 @@ class _Reached:
             if code.effects:
                 yield Place(name, EFFECTS)
             for decorated, decorator in code.decorated:
-                if self._find(decorator):  # it may keep what it decorates
+                if self._find(decorator):  # it may register the definition
                     yield Place(name, decorated)
 
 
 def _folder(root: Path, package: str) -> Path:
-    """The folder that a package lies in: ``root``, or wherever ``sys.path`` has it."""
+    """The folder that contains a package: ``root``, or a folder of ``sys.path``."""
     if _source(root, package):
         return root
     spec = importlib.util.find_spec(package)

@@ -58,10 +58,10 @@ def print_summary(
         console.print(
             f"{len(pd.read_csv(told))} test videos predicted as win or lose: {told}. Balanced accuracy "
             f"{card['held_out_balanced_accuracy']:.3f} on the {sum(card['videos'].values())} labelled videos, each "
-            "predicted by networks that were trained without its people"
+            "predicted by networks that were trained without its subjects"
         )
     if report:
-        console.print(f"All of it to look at is on one page, {report}: open it in a browser")
+        console.print(f"The report shows all results on one page, {report}: open it in a browser")
 
 
 def _table(rows: pd.DataFrame, fitted_on: Mapping[str, Any], cards: Sequence[dict]) -> Table:

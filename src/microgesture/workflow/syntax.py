@@ -1,11 +1,11 @@
-"""Walks over syntax trees, faster than those of ``ast``."""
+"""Traversal of syntax trees, faster than in ``ast``."""
 
 import ast
 from collections.abc import Iterator
 
 
 def children(node: ast.AST) -> list[ast.AST]:
-    """The nodes right below one, but for contexts such as ``Load``."""
+    """The direct children of a node, except contexts such as ``Load``."""
     found = []
     for field in node._fields:
         if field != "ctx":
@@ -18,7 +18,7 @@ def children(node: ast.AST) -> list[ast.AST]:
 
 
 def walk(node: ast.AST) -> Iterator[ast.AST]:
-    """A node and all below it, as ``ast.walk`` gives them and faster."""
+    """A node and all its descendants, like ``ast.walk`` but faster."""
     waiting = [node]
     while waiting:
         one = waiting.pop()
@@ -43,14 +43,14 @@ def dotted(node: ast.AST) -> list[str] | None:
 
 
 def last_word(node: ast.AST) -> str:
-    """The last word of a dotted name, or of what is called."""
+    """The last word of a dotted name, or of the function in a call."""
     if isinstance(node, ast.Call):
         return last_word(node.func)
     return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
 
 
 def parsed(text: str) -> ast.AST:
-    """The expression that a text is; the text itself if it is none."""
+    """The expression in a text; the text itself if it is not an expression."""
     try:
         return ast.parse(text, mode="eval")
     except SyntaxError:

@@ -1,4 +1,4 @@
-"""What a configuration says of the sheets of a corpus."""
+"""The stage that draws the contact sheets of a corpus."""
 
 from collections.abc import Collection
 
@@ -9,9 +9,9 @@ from .stages import Planned
 
 
 def view_stage(config: Config, corpus: str, kinds: Collection[str], ensemble: str | None) -> Planned:
-    """Choosing and drawing clips of a corpus that has shards of some kinds.
+    """The stage that chooses and draws clips of a corpus with shards of these kinds.
 
-    ``ensemble`` is the one whose predictions they show, None if it is of another corpus.
+    ``ensemble`` is the ensemble whose predictions are shown, None if it is on another corpus.
     """
     above = [("clips", corpus), *((kind, corpus) for kind in kinds)]
     above += [("ensemble", ensemble)] if ensemble else []
@@ -19,7 +19,7 @@ def view_stage(config: Config, corpus: str, kinds: Collection[str], ensemble: st
 
 
 def _step(config: Config, corpus: str, kinds: Collection[str], ensemble: str | None) -> ViewStep:
-    """The settings of the sheets; heatmaps are those of the corpus's first streams that see some."""
+    """The settings of the sheets; heatmaps are those of the first streams of the corpus with heatmaps as input."""
     heatmaps: dict[str, HeatmapView] = {}
     for stream in config.streams.values():
         seen = [modality for modality in stream.inputs if modality in HEATMAPS and modality not in heatmaps]
