@@ -126,7 +126,7 @@ def test_what_would_run_is_named_and_does_nothing(tmp_path, monkeypatch, harm, n
         saved = {"state_dict": TENSORS, "message_hub": {"loss": HistoryBuffer(), "worse": harm(canary)}}
         torch.save(saved, path, _use_new_zipfile_serialization=zipped)
         allowed = set(torch.serialization.get_safe_globals())
-        with pytest.raises(InputError, match=rf"bad\.pth holds {name}, which is no tensor, and weights must not run"):
+        with pytest.raises(InputError, match=rf"bad\.pth holds {name}, .* and weights must not run"):
             read_state_dict(path)
         assert not canary.exists()
         assert set(torch.serialization.get_safe_globals()) == allowed
