@@ -1,4 +1,4 @@
-"""The file that is handed in: one row a test clip, every clip once."""
+"""The submission file: one row for each test clip."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from ..storage.scores import read_predictions
 
 
 def submission_table(clips: Clips, predicted: dict[str, int]) -> pd.DataFrame:
-    """Columns ``Id,Target``: the test clips by recording, then by number, each with what its class is written as.
+    """Columns ``Id,Target``: the test clips, sorted by recording and number, with the target of their predicted class.
 
     Raises ``InputError`` if a test clip has no prediction.
     """
@@ -23,19 +23,19 @@ def submission_table(clips: Clips, predicted: dict[str, int]) -> pd.DataFrame:
 
 
 def follow_sample(table: pd.DataFrame, sample: pd.DataFrame, path: Path) -> pd.DataFrame:
-    """The submission in the sample's column names and order; raises ``InputError`` if the ids are not the same."""
+    """The submission with the column names and order of a sample; raises ``InputError`` if the ids differ."""
     if len(sample.columns) != 2:
-        raise InputError(f"{path}: a sample submission has two columns, this one has {list(sample.columns)}")
+        raise InputError(f"{path}: a sample submission needs two columns, this one has {list(sample.columns)}")
     wanted, there = list(sample.iloc[:, 0]), set(table.Id)
     if odd := [clip_id for clip_id in wanted if clip_id not in there] or sorted(there - set(wanted), key=natural_key):
-        raise InputError(f"{path}: {len(odd)} ids differ from the test split's, the first is {odd[0]}")
+        raise InputError(f"{path}: {len(odd)} ids differ from those of the test split, the first is {odd[0]}")
     if len(wanted) != len(set(wanted)):
-        raise InputError(f"{path}: an id stands there twice")
+        raise InputError(f"{path}: an id occurs twice; remove one")
     return table.set_index("Id").loc[wanted].reset_index().set_axis(list(sample.columns), axis=1)
 
 
 def write_submission(predictions: Path, clips: Clips, output: Path, sample: Path | None) -> None:
-    """Write the submission of an ensemble's test predictions, checked against the sample if there is one."""
+    """Write the submission for an ensemble's test predictions; if there is a sample, check the ids against it."""
     predicted = read_predictions(predictions)
     table = submission_table(
         clips, {clip_id: int(said.probabilities_K.argmax()) for clip_id, said in predicted.items()}
