@@ -168,4 +168,4 @@ def test_without_labels_the_table_is_empty_and_says_so(tmp_path):
     outputs = [tmp_path / "ablation.csv", tmp_path / "ablation.md"]
     run_ablation(corpus(), {"good": None}, {"good": [tmp_path / "val.parquet"]}, 0, *outputs)
     assert pd.read_csv(outputs[0]).empty
-    assert "nothing could be measured" in outputs[1].read_text()
+    assert "No labelled clip" in outputs[1].read_text()

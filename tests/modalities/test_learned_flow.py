@@ -203,7 +203,7 @@ def test_published_weights_are_fetched_by_name_once(tmp_path, monkeypatch, small
             r"nowhere\.pt is no file, and no weights that torchvision .* raft_small; those are C_T_V1, C_T_V2$",
         ),
         ("Raft_Large_Weights.C_T_V2", "no weights that torchvision publishes for raft_small"),
-        ("broken.safetensors", "not a safetensors file"),
+        ("broken.safetensors", "no safetensors file, or a broken one"),
     ],
 )
 def test_weights_that_are_not_there_are_refused(tmp_path, monkeypatch, weights, message):
