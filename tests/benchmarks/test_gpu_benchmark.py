@@ -53,6 +53,7 @@ def configfile(tmp_path):
     return path
 
 
+@pytest.mark.slow
 def test_each_network_is_measured_in_each_way(benchmark, configfile, tmp_path, capsys):
     results = tmp_path / "RESULTS.md"
     results.write_text("## Another device\n")
@@ -106,6 +107,7 @@ def test_peaks_are_found_by_the_name_of_the_device(benchmark, name, tera):
     assert benchmark.bf16_peak(name, torch.device("cpu")) == (tera * 1e12, "by its data sheet")
 
 
+@pytest.mark.slow
 def test_the_peak_of_an_unknown_device_is_measured(benchmark):
     peak, source = benchmark.bf16_peak("NVIDIA A10", torch.device("cpu"))
     assert peak > 0

@@ -145,6 +145,6 @@ def test_an_object_array_beside_the_weights_runs_nothing(tmp_path):
 def test_the_refusal_says_how_to_convert(tmp_path):
     torch.save({"state_dict": TENSORS, "meta": re.compile("a")}, tmp_path / "odd.pth")
     with pytest.raises(
-        InputError, match=r"(?s)odd\.pth holds re\._compile.*safetensors.*name .*odd\.safetensors instead"
+        InputError, match=r"(?s)odd\.pth holds re\._compile.*safetensors.*use .*odd\.safetensors instead"
     ):
         read_state_dict(tmp_path / "odd.pth")

@@ -199,7 +199,7 @@ def test_the_submission_has_every_test_video_once_in_order_or_as_the_sample_has_
         with pytest.raises(InputError, match=sentence):
             write_emotion_submission(table, probabilities, output, sample, ("0", "1"))
     sample.write_text("v,l\n" + "".join(f"{n},0\n" for n in (12, 13, 14, 15, 16, 17, 17)))
-    with pytest.raises(InputError, match="video 17 stands there twice"):
+    with pytest.raises(InputError, match="17 stands there twice"):
         write_emotion_submission(table, probabilities, output, sample, ("0", "1"))
     write_probabilities(probabilities, {"0012": 0.3})
     with pytest.raises(InputError, match="5 test videos have no prediction, the first is 0013"):

@@ -11,10 +11,10 @@ from microgesture.emotion.videos import (
     read_labels,
     read_videos,
     video_key,
-    write_videos,
 )
 from microgesture.errors import InputError
 from microgesture.storage.clips import Clips
+from microgesture.storage.files import write_csv
 
 
 def corpus(recordings):
@@ -128,7 +128,7 @@ def test_the_published_lists_have_102_and_100_videos():
 def test_the_table_of_videos_survives_its_file(tmp_path):
     path = written(tmp_path / "labels.csv", "video_id,label\n12,1\n")
     videos = list_videos(corpus(RECORDINGS), tmp_path, [path], "corpus")
-    write_videos(tmp_path / "videos.csv", videos)
+    write_csv(tmp_path / "videos.csv", videos)
     again = read_videos(tmp_path / "videos.csv")
     assert again.fillna("").to_numpy().tolist() == videos.astype(object).fillna("").to_numpy().tolist()
     assert list(again.columns) == COLUMNS

@@ -4,15 +4,13 @@ import subprocess
 import sys
 
 TRAIN = """
-from itertools import product
-
+import itertools
 import torch
 from torch import nn
 from microgesture.networks.stcnn import Shortcut
 
-for channels, stride in product((1, 3, 8, 12, 15, 16), (2, 3)):
-    print(f"{channels} channels, stride {stride}", flush=True)
-    torch.manual_seed(0)
+torch.manual_seed(0)
+for channels, stride in itertools.product((1, 3, 8, 12, 15, 16), (2, 3)):
     network = Shortcut(channels, 8, stride).to(memory_format=torch.channels_last)
     plain = nn.Sequential(nn.Conv2d(channels, 8, 1, (stride, 1), bias=False), nn.BatchNorm2d(8)).double()
     plain.load_state_dict(network.state_dict())
@@ -30,4 +28,4 @@ for channels, stride in product((1, 3, 8, 12, 15, 16), (2, 3)):
 
 def test_a_strided_shortcut_is_right_at_every_width():
     ran = subprocess.run([sys.executable, "-c", TRAIN], capture_output=True, text=True)
-    assert ran.returncode == 0, ran.stdout + ran.stderr[-2000:]  # the last width printed is the one that failed
+    assert ran.returncode == 0, ran.stderr[-2000:]

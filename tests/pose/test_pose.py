@@ -137,6 +137,7 @@ def test_a_corpus_of_videos_has_keypoints_once_they_are_asked_for(tmp_path):
         Plan(raw_config(skeletons, pose="mediapipe"))
 
 
+@pytest.mark.slow
 def test_snakemake_finds_keypoints_in_videos_and_reads_no_skeleton_files(tmp_path):
     root = manifest(tmp_path / "videos", "clip_id,split,label,video", "a,train,wave,a.mp4")
     config = tmp_path / "config.yaml"

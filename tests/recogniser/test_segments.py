@@ -3,12 +3,13 @@
 from itertools import combinations, pairwise
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from microgesture.recogniser.segments import Segment, find_segments, joined, without_rest
-from microgesture.recogniser.timeline import timeline
+from microgesture.recogniser.timeline import write_timeline
 
 SPAN = st.tuples(st.integers(0, 20), st.integers(1, 8), st.integers(1, 99))
 
@@ -64,6 +65,7 @@ def test_pieces_of_one_gesture_are_joined_across_short_gaps_alone():
     assert joined([], 5) == []
 
 
-def test_a_timeline_ends_with_the_last_frame():
-    table = timeline([Segment(0, 24, 1, 0.123456)], ("wave", "nod"), 25)
+def test_a_timeline_ends_with_the_last_frame(tmp_path):
+    write_timeline(tmp_path / "talk.csv", [Segment(0, 24, 1, 0.123456)], ("wave", "nod"), 25)
+    table = pd.read_csv(tmp_path / "talk.csv")
     assert table.iloc[0].tolist() == [0.0, 1.0, 0, 24, "nod", 0.1235]

@@ -290,6 +290,7 @@ def test_without_clips_to_measure_on_the_page_says_so(clips):
     assert "nan" not in found.all("main")[0].text.lower()
 
 
+@pytest.mark.slow
 def test_a_corpus_of_41000_clips_and_52_classes_fits_into_5_mb():
     lines = [("made up", "rgb", f"c{n}", "the video is damaged " * 5) for n in range(900)]
     names = [f"class {k} with quite a long name, as some have" for k in range(52)]

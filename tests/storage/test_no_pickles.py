@@ -3,21 +3,25 @@
 import ast
 from pathlib import Path
 
+import pytest
+
 import microgesture
 
 SOURCE = Path(microgesture.__file__).parent
 PICKLING = {"pickle", "_pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal", "pickletools"}
 
 
+@pytest.fixture(scope="module")
 def modules():
-    for path in sorted(SOURCE.rglob("*.py")):
-        yield path.relative_to(SOURCE).as_posix(), ast.parse(path.read_text(encoding="utf-8"))
+    """The syntax tree of each module by its path."""
+    paths = sorted(SOURCE.rglob("*.py"))
+    return {path.relative_to(SOURCE).as_posix(): ast.parse(path.read_text(encoding="utf-8")) for path in paths}
 
 
 def calls(tree, *names):
     """The calls of a function by its dotted name."""
     for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and ast.unparse(node.func) in names:
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and ast.unparse(node.func) in names:
             yield node
 
 
@@ -25,9 +29,9 @@ def given(call, option):
     return next((ast.unparse(keyword.value) for keyword in call.keywords if keyword.arg == option), None)
 
 
-def test_pickles_are_known_in_one_module_only():
+def test_pickles_are_known_in_one_module_only(modules):
     imported = set()
-    for name, tree in modules():
+    for name, tree in modules.items():
         for node in ast.walk(tree):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
@@ -35,19 +39,21 @@ def test_pickles_are_known_in_one_module_only():
     assert imported == {("storage/pickles.py", "pickle"), ("storage/pickles.py", "pickletools")}
 
 
-def test_every_file_of_torch_is_read_as_weights_only():
-    loads = {name: [given(call, "weights_only") for call in calls(tree, "torch.load")] for name, tree in modules()}
+def test_every_file_of_torch_is_read_as_weights_only(modules):
+    loads = {
+        name: [given(call, "weights_only") for call in calls(tree, "torch.load")] for name, tree in modules.items()
+    }
     assert {name: found for name, found in loads.items() if found} == {
         "checkpoints/reading.py": ["True"],
         "storage/pickles.py": ["True"],
         "streams/train.py": ["True"],
     }
-    saving = {name for name, tree in modules() for _ in calls(tree, "torch.save")}
+    saving = {name for name, tree in modules.items() for _ in calls(tree, "torch.save")}
     assert saving == {"streams/train.py"}  # what a killed training goes on from, which leaves no machine
 
 
-def test_no_other_reader_or_writer_of_pickles_is_used():
-    for name, tree in modules():
+def test_no_other_reader_or_writer_of_pickles_is_used(modules):
+    for name, tree in modules.items():
         for call in calls(tree, "np.load", "numpy.load"):
             assert given(call, "allow_pickle") in (None, "False"), name
         assert not list(calls(tree, "torch.hub.load", "torch.package.PackageImporter")), name

@@ -20,13 +20,8 @@ SPLITS = ["train"] * 16 + ["val"] * 5
 TWO = Resources("cpu", devices=2)
 
 
-@pytest.mark.parametrize(
-    "inputs",
-    [
-        pytest.param(("rgb",), id="without batch norm"),
-        pytest.param(("rgb", "joint"), id="with batch norm", marks=pytest.mark.slow),
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("inputs", [("rgb",), ("rgb", "joint")], ids=["without batch norm", "with batch norm"])
 def test_two_devices_learn_what_one_learns_in_as_many_micro_batches(tmp_path, inputs):
     # 16 clips in two steps, each in two micro-batches for each of two devices
     recipe = {"epochs": 2, "batch_size": 8, "micro_batch_size": 2, "optimizer": "sgd", "class_weights": "sqrt"}

@@ -25,7 +25,7 @@ from microgesture.streams.weights import About, load_weights, save_weights, star
 
 LABELS = [0, 1] * 4
 CPU, MACHINE = torch.device("cpu"), Resources("cpu")
-PAIRS = [("rgb", "joint"), ("skeleton", "rgb"), ("rgb", "depth"), ("flow", "joint"), ("bone", "skeleton")]
+PAIRS = [("skeleton", "rgb"), ("flow", "joint"), ("rgb", "depth")]
 
 
 def run(folder, step, clips, shards, **options):

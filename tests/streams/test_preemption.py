@@ -123,6 +123,7 @@ def test_a_helping_process_ends_by_its_parents_signal_alone():
     assert process.exitcode == 0
 
 
+@pytest.mark.slow
 def test_the_command_stops_with_a_status_of_its_own_and_goes_on(tmp_path):
     recipe = {"epochs": 2, "repeats": 20}  # of 40 steps each
     told = TrainingCommand(tmp_path / "told", ["--workers", "1"], **recipe)

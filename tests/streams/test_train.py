@@ -121,8 +121,8 @@ def test_training_that_was_killed_ends_in_the_same_bytes(tmp_path, monkeypatch, 
     assert (killed / "model.safetensors").read_bytes() == (whole / "model.safetensors").read_bytes()
 
 
-@pytest.mark.parametrize("killed_at", [6, 7])  # in either micro-batch of an epoch's second step
-@pytest.mark.parametrize("input", ["joint", "rgb"])
+# in either micro-batch of an epoch's second step
+@pytest.mark.parametrize(("input", "killed_at"), [("joint", 6), ("rgb", 7)])
 def test_training_that_was_killed_within_an_epoch_ends_in_the_same_bytes(tmp_path, monkeypatch, input, killed_at):
     # 2 steps an epoch, of 2 micro-batches each
     step = make_step(input, network={"dropout": 0.5}, epochs=3, batch_size=4, micro_batch_size=2)

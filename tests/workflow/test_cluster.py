@@ -75,6 +75,7 @@ def claims(planned, rule):
     return dict(entry.split("=", 1) for entry in listed.split(", "))
 
 
+@pytest.mark.slow
 def test_a_dry_run_through_the_profile_tells_what_each_job_will_claim(planned):
     training = claims(planned, "train_stream")
     assert training["gpu"] == "1"

@@ -77,6 +77,7 @@ def test_what_cannot_be_handed_over_is_refused_before_the_run():
     planned(predictions=OWN, flow=LEARNED, ensembles={"final": {"streams": ["joint"], "weights": {"joint": 1}}})
 
 
+@pytest.mark.slow
 def test_a_dry_run_with_a_recogniser_of_others_finds_gestures_in_every_recording_and_trains_nothing(tmp_path):
     filled(tmp_path / "my videos", "a talk.mp4", "a talk.npz", "b+c.xlsx")
     filled(tmp_path / "handed over", "SHA256SUMS")

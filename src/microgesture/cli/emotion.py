@@ -21,12 +21,13 @@ FaceShards = Annotated[list[Path] | None, typer.Argument(exists=True, dir_okay=F
 @stage("videos", VideosStep)
 def videos(settings: SettingsText, clips: File, output: Output) -> None:
     """List the videos of a corpus and which of them were won, without those of the test split."""
-    from ..emotion.videos import list_videos, write_videos
+    from ..emotion.videos import list_videos
     from ..storage.clips import read_clips
+    from ..storage.files import write_csv
 
     step = parse_step(VideosStep, settings)
     labels = [Path(path) for path in step.labels]
-    write_videos(output, list_videos(read_clips(clips), Path(step.root), labels, step.split))
+    write_csv(output, list_videos(read_clips(clips), Path(step.root), labels, step.split))
 
 
 @stage("embed", TrainStep)

@@ -1,4 +1,4 @@
-"""Corpora: every release format becomes one clips table, and nothing after it knows where a clip came from."""
+"""Corpora: every release format is converted to the same clips table; later stages do not depend on the format."""
 
 import difflib
 import inspect
@@ -29,13 +29,13 @@ def list_clips(
     pose: str | None = None,
     **options: object,
 ) -> Clips:
-    """The clips table of a corpus in one of ``FORMATS``, whose reader takes the ``options``; ``root`` is its folder.
+    """Build the clips table of a corpus in one of ``FORMATS``; ``root`` is its folder, ``options`` are for its reader.
 
-    A clip is quarantined, with the reason, if its declaration makes no sense, if it lacks a kind of file that every
-    split has, if its video is none, or if it ends more than ``end_tolerance`` frames after its video (up to that, its
-    end is moved). With ``pose``, keypoints will be found in the videos, which then stand for skeleton files as well.
-    Raises ``InputError`` if the corpus as a whole makes no sense: nothing found, two clips of one id, no
-    training clip, or a subject both in test and elsewhere (unless ``allow_shared_subjects``).
+    A clip is quarantined, with the reason, if its declaration is not valid, if it lacks a kind of file that every split
+    has, if its video is not readable, or if it ends more than ``end_tolerance`` frames after its video (up to that, its
+    end is moved). With ``pose``, keypoints will be found in the videos, so the videos take the place of skeleton files.
+    Raises ``InputError`` if the corpus as a whole is not valid: no clips, two clips with the same id, no training clip,
+    or a subject both in test and in another split (unless ``allow_shared_subjects``).
     """
     root = Path(root)
     listing = _read(format, root, options)
@@ -56,9 +56,9 @@ def list_clips(
 
 
 def provides(format: str, root: Path | str, **options: object) -> frozenset[str]:
-    """Which of "video", "keypoints" and "metres" (of its keypoints) the corpus has, without opening one of them.
+    """Return which of "video", "keypoints" and "metres" (for keypoints in space) the corpus has.
 
-    Raises ``InputError``.
+    No video or keypoint file is opened. Raises ``InputError`` as ``list_clips`` does.
     """
     if hasattr(_reader(format), "provides"):
         kinds = _call(format, "provides", Path(root), options)
@@ -83,10 +83,10 @@ def _call(format: str, name: str, root: Path, options: dict) -> Any:
     for option in options:
         if option not in known:
             near = difflib.get_close_matches(option, known, 1)
-            hint = f"; did you mean '{near[0]}'?" if near else f"; it has {', '.join(known) or 'none'}"
+            hint = f"; did you mean '{near[0]}'?" if near else f"; its options are {', '.join(known) or 'none'}"
             raise InputError(f"format '{format}' has no option '{option}'{hint}")
     if not root.exists():
-        raise InputError(f"{root}: no such folder; set root to where the corpus lies")
+        raise InputError(f"{root}: no such folder; set root to the folder of the corpus")
     return function(root, **options)
 
 
@@ -96,7 +96,7 @@ def _refuse_duplicates(rows: Iterable[Row], corpus: str) -> None:
         if first := seen.get(row.clip_id):
             raise InputError(
                 f"corpus '{corpus}': clip id '{row.clip_id}' is declared twice, "
-                f"in {first.declared} and in {row.declared}; every clip needs an id of its own"
+                f"in {first.declared} and in {row.declared}; every clip needs a unique id"
             )
         seen[row.clip_id] = row
 
@@ -116,7 +116,7 @@ def _refuse_missing_sources(rows: list[Row], root: Path) -> None:
 
 
 def _fit(row: Row, measured: dict[str, Measure], end_tolerance: int) -> None:
-    """Set an end that is still open, and move or refuse one that lies beyond the file."""
+    """Set an open end from the length of the file, and move or refuse an end beyond the end of the file."""
     path = row.video or row.skeleton
     measure = measured.get(path)
     if row.reason or measure is None:
@@ -133,7 +133,7 @@ def _fit(row: Row, measured: dict[str, Measure], end_tolerance: int) -> None:
         if 0 < beyond <= end_tolerance and row.end - beyond >= row.start:
             row.end -= beyond
         elif beyond > 0:
-            row.refuse(f"end {row.end} is {beyond} frames after the last of {path}, which has {length}")
+            row.refuse(f"end {row.end} is {beyond} frames after the last frame of {path}, which has {length} frames")
 
 
 def _table(rows: list[Row], corpus: str, shards: int, measured: dict[str, Measure]) -> pd.DataFrame:

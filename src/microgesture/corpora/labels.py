@@ -1,4 +1,4 @@
-"""Label files of long recordings, one for each: a csv without header whose rows are class, first frame, last frame."""
+"""Label files, one for each long recording: csv without a header; each row is class, first frame, last frame."""
 
 import itertools
 import re
@@ -11,12 +11,12 @@ from ..errors import InputError
 from ..storage.csv_files import csv_rows
 from .listing import Row, check_frames, split_of, whole
 
-Files = dict[str, dict[str, list[Path]]]  # kind, then recording (or clip): the files of that name
+Files = dict[str, dict[str, list[Path]]]  # kind -> recording (or clip) -> the files of that name
 LABEL = "label"  # the kind of label files
 
 
 def find_files(paths: Iterable[Path], patterns: Mapping[str, re.Pattern[str]]) -> Files:
-    """The files whose name matches the pattern of a kind; its first group is the recording's name."""
+    """Find the files whose name matches the pattern of a kind; the first group of a pattern is the recording's name."""
     files: Files = {kind: defaultdict(list) for kind in patterns}
     for path in paths:
         for kind, pattern in patterns.items():
@@ -26,9 +26,9 @@ def find_files(paths: Iterable[Path], patterns: Mapping[str, re.Pattern[str]]) -
 
 
 def label_file(root: Path, paths: list[Path]) -> Path:
-    """One label file of a recording: a release may repeat it beside other kinds of files, but not contradict itself.
+    """Choose one label file of a recording; a release may have several copies beside other kinds of files.
 
-    Raises ``InputError`` naming two that differ.
+    Raises ``InputError`` that names two files if their split or content differs.
     """
     first, *others = paths
     for other in others:
@@ -41,7 +41,7 @@ def label_file(root: Path, paths: list[Path]) -> Path:
 
 
 def split_of_recording(recording: str, file: Path, official: Mapping[str, Iterable[str]]) -> str:
-    """The split that the nearest folder above a label file names, or the official one; all others are for training."""
+    """Return the split named by the nearest folder above a label file, or else the official one, which may be train."""
     return split_of(file) or next((split for split, names in official.items() if recording in names), "train")
 
 
@@ -55,22 +55,22 @@ def read_labels(
     fps: float | None = None,
     header: bool = False,
 ) -> list[Row]:
-    """The rows of a label file; ``Sample0001_0`` is the id of the first.
+    """Read the rows of a label file; ``Sample0001_0`` is the id of the first.
 
-    ``class_of`` gives the index of the class that a number stands for, or None; ``classes`` lists the numbers and
-    ``columns`` the columns, for messages. The class column of a test file is never looked at. With ``header``, a first
-    row of names is left out.
+    ``class_of`` maps a number in the file to the index of a class, or None; ``classes`` describes the numbers and
+    ``columns`` the columns in messages. The class column of a test file is never read. With ``header``, a first row of
+    names is skipped.
     """
     rows: list[Row] = []
     lines = csv_rows(path)
     first = next(lines, None) if header else None
-    # Names of columns hold no digit: a damaged first row is a row all the same, or all ids after it would be wrong.
+    # Names of columns have no digits. A damaged first row counts as a row; otherwise all later ids would be wrong.
     if first is not None and not all(re.fullmatch(r"\D*[^\W\d]\D*", cell) for cell in first[1]):
         lines = itertools.chain([first], lines)
     for line, cells in lines:
         row = Row(f"{recording}_{len(rows)}", f"{path.name}, row {line}", recording, split, fps=fps)
         rows.append(row)
-        # Where the class is unknown, its column may be missing.
+        # Where the class is not needed, its column may be missing.
         if len(cells) != 3 and (split == "train" or len(cells) != 2):
             row.refuse(f"{len(cells)} columns, expected {columns}")
             row.start, row.end = 0, -1
@@ -78,13 +78,13 @@ def read_labels(
         if split != "test" and len(cells) == 3:
             row.label = class_of(whole(cells[0]))
             if row.label is None:
-                row.refuse(f"column 1: class {cells[0]!r} is none of {classes}")
+                row.refuse(f"column 1: class {cells[0]!r} is not one of {classes}")
         check_frames(row, *cells[-2:])
     return rows
 
 
 def tell_unlabelled(files: Files, kinds: Iterable[str]) -> None:
-    """Name on standard error the recordings that have files of some kinds but no label file."""
+    """Print to standard error the recordings that have files of these kinds but no label file."""
     found = {recording for kind in kinds for recording in files[kind]}
     if unlabelled := sorted(found - set(files[LABEL])):
-        print(f"no label file, so no clips: recordings {', '.join(unlabelled)}", file=sys.stderr)
+        print(f"recordings without a label file, and so without clips: {', '.join(unlabelled)}", file=sys.stderr)

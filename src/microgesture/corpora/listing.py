@@ -1,4 +1,4 @@
-"""What every reader of a release gives: its clips as rows, and the helpers to find files and read numbers."""
+"""The result of every reader of a release, its clips as rows, and functions to find files and parse numbers."""
 
 import json
 import os
@@ -27,10 +27,10 @@ _DECIMAL = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
 
 @dataclass
 class Row:
-    """One clip as its release declares it; the fields are columns of the clips table unless they say otherwise.
+    """One clip as its release declares it; the fields are columns of the clips table, except those named below.
 
-    ``declared`` is the file and row that declare it, for messages. ``end`` None means: to the end of its file.
-    ``expected`` names, for each kind of source ("video", "keypoints"), the file that was looked for.
+    ``declared`` is the file and row of the declaration, for messages. If ``end`` is None, the clip goes to the end of
+    its file. ``expected`` names, for each kind of source ("video", "keypoints"), the file that was searched for.
     """
 
     clip_id: str
@@ -50,13 +50,13 @@ class Row:
     expected: dict[str, str] = field(default_factory=dict)
 
     def refuse(self, reason: str) -> None:
-        """Quarantine the clip, naming where it is declared; the first reason stays."""
+        """Quarantine the clip, with its file and row in the reason; the first reason is kept."""
         self.reason = self.reason or f"{self.declared}: {reason}"
 
 
 @dataclass(frozen=True)
 class Listing:
-    """All clips of a release in its own order, and its classes: names, and what a submission writes for each."""
+    """All clips of a release in its own order, its class names, and the value of each class in a submission."""
 
     rows: list[Row]
     classes: tuple[str, ...]
@@ -64,7 +64,7 @@ class Listing:
 
 
 def kinds_in_every_split(rows: Iterable[Row]) -> frozenset[str]:
-    """The kinds of source, of "video" and "keypoints", that every split has for at least one clip."""
+    """Return the kinds of source ("video", "keypoints") that every split has for at least one clip."""
     by_split: dict[str, set[str]] = {}
     for row in rows:
         by_split.setdefault(row.split, set()).update(
@@ -74,12 +74,12 @@ def kinds_in_every_split(rows: Iterable[Row]) -> frozenset[str]:
 
 
 def table(name: str) -> dict[str, Any]:
-    """A table of facts about a release, from the package's ``tables`` folder."""
+    """Read a table of facts about a release from the package's ``tables`` folder."""
     return json.loads(resources.files("microgesture").joinpath("tables", name).read_text(encoding="utf-8"))
 
 
 def walk(root: Path) -> Iterator[Path]:
-    """All files under ``root`` in a fixed order, relative to it; linked folders are followed, but none twice."""
+    """Yield all files under ``root`` in a fixed order, relative to it; linked folders are followed, but none twice."""
     visited = set()
     for folder, folders, files in os.walk(root, followlinks=True):
         real = os.path.realpath(folder)
@@ -93,7 +93,7 @@ def walk(root: Path) -> Iterator[Path]:
 
 
 def split_named(name: str) -> str | None:
-    """The split that a file or folder name speaks of as a word of its own: ``train_data``, ``imigue_rgb_validate``."""
+    """Return the split that is a word in a file or folder name, as in ``train_data`` or ``imigue_rgb_validate``."""
     for word in re.split(r"[\W_\d]+", name.lower()):
         if word in _SPLIT_NAMES:
             return _SPLIT_NAMES[word]
@@ -101,38 +101,38 @@ def split_named(name: str) -> str | None:
 
 
 def split_of(path: Path) -> str | None:
-    """The split named by the nearest parent folder that names one."""
+    """Return the split named by the nearest parent folder that names one."""
     return next((split for parent in path.parents if (split := split_named(parent.name))), None)
 
 
 def one_of(paths: list[Path], split: str, root: Path) -> Path | None:
-    """The one file among several of the same name: the one in a folder of the clip's split.
+    """Choose one of several files with the same name: the one in a folder of the clip's split.
 
-    Raises ``InputError`` naming two of them if that does not decide.
+    Raises ``InputError`` that names two files if this leaves more than one.
     """
     if len(paths) > 1:
         paths = [path for path in paths if split_of(path) == split] or paths
     if len(paths) > 1:
-        raise InputError(f"under {root}, {paths[0]} and {paths[1]} have the same name; keep the one that belongs there")
+        raise InputError(f"under {root}, {paths[0]} and {paths[1]} have the same name; keep the right one")
     return paths[0] if paths else None
 
 
 def decimal(text: str | None) -> float | None:
-    """A number written with ASCII digits (``12``, ``29.97`` or ``1.2e1``), or None."""
+    """Parse a number written with ASCII digits (``12``, ``29.97`` or ``1.2e1``); None if it is not one."""
     return float(text) if text and _DECIMAL.fullmatch(text) else None
 
 
 def whole(text: str | None) -> int | None:
-    """A whole number written as text (``12`` or ``12.0``) that fits the clips table, or None.
+    """Parse a whole number (``12`` or ``12.0``) that fits into the clips table; None if it is not one.
 
-    A count of frames, one more than the last, has to fit as well.
+    The number plus 1 must fit too, because a count of frames is one more than the last frame.
     """
     number = decimal(text)
     return int(number) if number is not None and number.is_integer() and abs(number) < 2**31 - 1 else None
 
 
 def check_frames(row: Row, start: str | None, end: str | None) -> None:
-    """Set the row's first and last frame from text, or quarantine it naming the value."""
+    """Set the row's first and last frame from text, or quarantine it with the value in the reason."""
     for name, text in (("start", start), ("end", end)):
         number = whole(text)
         if number is None:
@@ -148,5 +148,5 @@ def check_frames(row: Row, start: str | None, end: str | None) -> None:
 
 
 def known_split(text: str) -> str | None:
-    """``train``, ``val`` or ``test`` for the usual spellings of them, or None."""
+    """Return ``train``, ``val`` or ``test`` for their usual spellings, or None."""
     return text if text in SPLITS else _SPLIT_NAMES.get(text.strip().lower())

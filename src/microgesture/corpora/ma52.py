@@ -1,6 +1,6 @@
-"""Micro-Action-52 as its authors hand it out: one mp4 for each clip, and lists ``<name> <label>`` for each split.
+"""Micro-Action-52 as released by its authors: one mp4 for each clip, and a list ``<name> <label>`` for each split.
 
-Lists have Windows line ends. Labels are 0 to 51; those of the test list are placeholders and never read.
+Lists have Windows line ends. Labels are 0 to 51; those in the test list are placeholders and are never read.
 """
 
 import re
@@ -24,10 +24,10 @@ _VIDEO_SUFFIXES = (".mp4", ".avi", ".mkv", ".mov")
 def read(root: Path, keypoints: str | None = None) -> Listing:
     """List the clips under ``root``, in the order of its train, val and test lists.
 
-    A list is a ``.txt`` file whose name speaks of its split and of a list or annotations; a clip is found by base name
-    wherever it lies. ``keypoints`` is a folder in ``root`` with ``<name>.npz`` of 28 or 137 points for each clip.
-    Subjects are the first four digits of a name; the names of test clips hide them. Raises ``InputError`` if there is
-    no list, or two for one split, or one name stands for two videos, or a row names no clip.
+    A list is a ``.txt`` file whose name has the split and one of the words for a list or annotations; a clip is found
+    by its base name in any folder. ``keypoints`` is a folder in ``root`` with ``<name>.npz`` of 28 or 137 points for
+    each clip. The first four digits of a name are the subject; names of test clips do not have it. Raises
+    ``InputError`` if there is no list, or two for one split, or two videos of one name, or a row without a clip name.
     """
     paths = list(walk(root))
     lists = _lists(root, paths)
@@ -76,7 +76,7 @@ def _read_list(path: Path, split: str) -> list[Row]:
         name = PurePosixPath(cells[0]).name
         stem = PurePosixPath(name).stem if name.lower().endswith(_VIDEO_SUFFIXES) else name
         if not stem or not stem.isprintable():
-            raise InputError(f"{path}, row {line}: {text.strip()!r} names no clip; mend the row")
+            raise InputError(f"{path}, row {line}: {text.strip()!r} has no name of a clip; correct the row")
         row = Row(stem, f"{path.name}, row {line}", stem, split)
         if subject := re.match(r"(\d{4})_", stem):
             row.subject = subject[1]

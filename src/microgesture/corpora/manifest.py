@@ -1,9 +1,9 @@
-"""Anybody's own clips: a folder with ``clips.csv``, one row a clip.
+"""The user's own clips: a folder with ``clips.csv``, one row for each clip.
 
-Columns: ``clip_id``, ``split`` (train, val, test), ``subject``, ``label`` (a name), ``fps``, ``n_frames``, and a path
-relative to the file in ``video``, ``keypoints`` or both. ``start`` and ``end`` (frames from 0, end included) name a
-part of that file. Only ``clip_id``, ``split``, ``label`` and one of the paths must be there; other columns are left
-alone.
+Columns: ``clip_id``, ``split`` (train, val, test), ``subject``, ``label`` (a name), ``fps``, ``n_frames``, and
+``video``, ``keypoints`` or both (paths relative to ``clips.csv``). ``start`` and ``end`` (frames from 0, end included)
+define a part of that file. Only ``clip_id``, ``split``, ``label`` and one of the paths are required; other columns are
+ignored.
 """
 
 import os
@@ -16,15 +16,14 @@ from ..storage.csv_files import csv_rows, refuse_repeated
 from .listing import Listing, Row, check_frames, decimal, known_split, whole
 
 _REQUIRED = ("clip_id", "split", "label")
-_SOURCES = {"video": "video", "keypoints": "skeleton"}  # the column, and the field of a row that it fills
+_SOURCES = {"video": "video", "keypoints": "skeleton"}  # column -> field of a row
 
 
 def read(root: Path) -> Listing:
-    """List the clips of ``root``, the folder of a ``clips.csv`` or such a file itself, in the order of the file.
+    """List the clips of ``root``, a ``clips.csv`` or its folder, in the order of the file.
 
-    The classes are the distinct labels of train and val, sorted; labels of test rows are not read, and those of val
-    may be missing. Raises
-    ``InputError`` if the file is missing or lacks a column, or a row has no id or an unknown split.
+    The classes are the distinct labels of train and val, sorted; labels of test rows are not read, and those of val may
+    be missing. Raises ``InputError`` if the file is missing or lacks a column, or a row has no id or an unknown split.
     """
     path = _manifest(root)
     columns = _columns(path)
@@ -43,12 +42,12 @@ def read(root: Path) -> Listing:
     for row, label in zip(rows, labels, strict=True):
         row.label = index.get(label)
         if row.split == "train" and row.label is None:
-            row.refuse("column label: a clip of train needs a label")
+            row.refuse("column label: empty, but a clip of train needs a label")
     return Listing(rows, classes, classes)
 
 
 def provides(root: Path) -> frozenset[str]:
-    """Which of "video" and "keypoints" the manifest has a column for; only its first row matters."""
+    """Return for which of "video" and "keypoints" the manifest has a column; only its first row is read."""
     return frozenset(_SOURCES) & frozenset(_columns(_manifest(root)))
 
 
@@ -63,15 +62,16 @@ def _columns(path: Path) -> list[str]:
     _, columns = next(csv_rows(path), (1, []))
     if missing := [column for column in _REQUIRED if column not in columns]:
         raise InputError(
-            f"{path}: no column {', '.join(missing)}; the first row names the columns: {', '.join(columns)}"
+            f"{path}: no column {', '.join(missing)}; the first row has the columns {', '.join(columns)}; add what is "
+            "missing"
         )
     refuse_repeated(path, columns)
     if not set(_SOURCES) & set(columns):
         raise InputError(
-            f"{path}: neither a column video nor a column keypoints; one of them must name the clips' files"
+            f"{path}: neither a column video nor a column keypoints; add one with the paths of the clips' files"
         )
     if ("start" in columns) != ("end" in columns):
-        raise InputError(f"{path}: columns start and end belong together, and one is missing")
+        raise InputError(f"{path}: one of the columns start and end is missing; give both or neither")
     return columns
 
 
@@ -81,15 +81,15 @@ def _row(path: Path, line: int, cells: Mapping[str, str]) -> Row:
     if not clip_id:
         raise InputError(f"{path}, row {line}: clip_id is empty; every clip needs one")
     if not clip_id.isprintable():
-        raise InputError(f"{path}, row {line}: clip_id {clip_id!r} holds a character that cannot be printed; mend it")
+        raise InputError(f"{path}, row {line}: clip_id {clip_id!r} has a character that cannot be printed; correct it")
     if split is None:
-        raise InputError(f"{path}, row {line}, column split: {cells['split']!r} is none of train, val, test")
+        raise InputError(f"{path}, row {line}, column split: {cells['split']!r} is not one of train, val, test")
     row = Row(clip_id, declared, clip_id, split, subject=cells.get("subject") or None)
     for column, target in _SOURCES.items():
         if source := cells.get(column):
             setattr(row, target, source)
             row.expected[column] = source
-            if not os.path.isfile(path.parent / source):  # also of a name that is too long to be one
+            if not os.path.isfile(path.parent / source):  # False also for a name that is too long
                 row.refuse(f"column {column}: no such file {path.parent / source}")
     row.recording = row.video or row.skeleton or clip_id
     if not (row.video or row.skeleton):
@@ -117,5 +117,5 @@ def _set_rate(row: Row, text: str) -> None:
         return
     row.fps = decimal(text)
     if row.fps is None or not 0.001 <= row.fps <= 1e6:
-        row.refuse(f"column fps: {text!r} is not a number of frames a second")
+        row.refuse(f"column fps: {text!r} is not a number of frames per second")
         row.fps = None

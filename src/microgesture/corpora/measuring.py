@@ -1,4 +1,4 @@
-"""What the files of a corpus say of themselves: length, and of a video its size and rate."""
+"""Measure the files of a corpus: their length, and the size and frame rate of videos."""
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,20 +14,20 @@ from ..videos.isolation import Isolated, ProcessEnded
 from ..videos.reading import DECODER_MEMORY, VideoInfo, probe
 from .listing import Row
 
-Measure = int | VideoInfo | UnusableClip  # frames of a skeleton file, a video's own account of itself, or why neither
+Measure = int | VideoInfo | UnusableClip  # frames of a skeleton file, facts of a video, or the error
 
-AT_A_TIME = 8  # files, as a network drive keeps one waiting
-VIDEOS_A_PROCESS = 16  # it would not pay to start one for fewer
-SECONDS = 900  # to look into a video or to count its frames, for which it is read as a whole
+AT_A_TIME = 8  # files measured in parallel, because a network drive is slow to respond
+VIDEOS_A_PROCESS = 16  # for fewer, another process costs more time than it saves
+SECONDS = 900  # limit for measuring a video; to count its frames the whole file is read
 
 
 def measure_files(rows: Sequence[Row], folder: Path, corpus: str) -> dict[str, Measure]:
-    """The measure of each file by its path in ``folder``: of every video, and of skeletons where nothing else tells.
+    """Measure each file, keyed by its path in ``folder``: every video, and skeletons of clips without video and end.
 
-    Videos are opened in processes with a limit of time and memory: one that ends its process is unusable and says so.
-    Their frames are counted where an end is open or lies beyond what the header claims, which is only a hint.
+    Videos are opened in processes with limits of time and memory; a video that ends its process is unusable. The frames
+    of a video are counted if a clip has no end, or ends after the number of frames in the header, which is only a hint.
     """
-    last: dict[str, int | None] = {}  # the last frame that is needed; None: all are, however many there are
+    last: dict[str, int | None] = {}  # the last frame that is needed; None: all frames
     for row in rows:
         if row.reason is None and (row.video or row.end is None):
             path = row.video or row.skeleton
@@ -41,7 +41,7 @@ def measure_files(rows: Sequence[Row], folder: Path, corpus: str) -> dict[str, M
     with ExitStack() as stack, ThreadPoolExecutor(AT_A_TIME) as pool:
         free: SimpleQueue[Isolated] = SimpleQueue()
         for _ in range(processes):
-            # What is started is ``probe`` itself.
+            # The outer partial is the start function; it returns the inner one, which is ``probe``.
             free.put(stack.enter_context(Isolated(partial(partial, probe), DECODER_MEMORY)))
 
         def measure(path: str) -> Measure:

@@ -1,6 +1,6 @@
-"""iMiGUE as the MiGA challenges hand it out (2023 to 2026): long videos, skeleton files and ``NNNN_label.csv``.
+"""iMiGUE as released by the MiGA challenges (2023 to 2026): long videos, skeleton files and ``NNNN_label.csv``.
 
-A label file has no header; each row is class, first frame, last frame (from 0, last included) at 25 frames a second.
+A label file has no header; each row is class, first frame, last frame (from 0, last included) at 25 frames per second.
 Classes are 1 to 31 and 99 (no micro-gesture). Folder names differ from year to year, so files are found by name.
 """
 
@@ -16,7 +16,7 @@ FPS = 25.0
 NO_GESTURE = 99  # the raw label of the last class
 _TABLE = table("imigue.json")
 CLASSES = tuple(_TABLE["classes"])
-OFFICIAL_SPLITS = {split: tuple(_TABLE[split]) for split in ("val", "test")}  # all other recordings are for training
+OFFICIAL_SPLITS = {split: tuple(_TABLE[split]) for split in ("val", "test")}  # all other recordings are in train
 TARGETS = tuple(str(label) for label in range(len(CLASSES)))
 _NUMBERS = f"1..{len(CLASSES) - 1} and {NO_GESTURE}"
 
@@ -41,20 +41,20 @@ _EXPECTED = {
 
 
 def read(root: Path, skeleton: str = "auto") -> Listing:
-    """List the clips under ``root``; ``skeleton`` says which file type to use (auto: OpenPose where there is one).
+    """List the clips under ``root``; ``skeleton`` is the file type to use (auto: OpenPose if there is such a file).
 
-    The split of a recording is the nearest folder above its label file that names one; without such a folder, the
-    challenge's own lists of recordings decide. A long video is used before pre-cut clips ``NNNN_row.mp4``. The class
-    column of a test label file is never looked at. Raises ``InputError`` if there is no label file or files contradict
+    The split of a recording is that of the nearest folder above its label file that names one; without such a folder,
+    the challenge's own lists of recordings decide. A long video is preferred to pre-cut clips ``NNNN_row.mp4``. The
+    class column of a test label file is never read. Raises ``InputError`` if there is no label file or files contradict
     each other.
     """
     if skeleton not in SKELETONS:
-        raise InputError(f"skeleton: '{skeleton}' is none of {', '.join(SKELETONS)}")
+        raise InputError(f"skeleton: '{skeleton}' is not one of {', '.join(SKELETONS)}")
     paths = list(walk(root))
     files = find_files(paths, _PATTERNS)
     if not files["label"]:
         raise InputError(
-            f"{root}: no label file (NNNN_label.csv) in it or its folders; is this the folder of the release?"
+            f"{root}: no label file (NNNN_label.csv) in it or its folders; set root to the folder of the release"
         )
     subjects = _subjects(root, paths)
     rows = []
@@ -89,9 +89,9 @@ def _class_of(raw: int | None) -> int | None:
 
 
 def _subjects(root: Path, paths: list[Path]) -> dict[str, str]:
-    """The subject of each recording, from the licence holders' ``labels_*.csv``; nothing else in it is used.
+    """Read the subject of each recording from ``labels_*.csv``, which licence holders get; nothing else in it is used.
 
-    Raises ``InputError`` if it gives one recording two subjects.
+    Raises ``InputError`` if the file has two subjects for one recording.
     """
     subjects: dict[str, str] = {}
     for path in paths:

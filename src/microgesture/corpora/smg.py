@@ -1,12 +1,12 @@
-"""SMG as its authors and the MiGA challenges hand it out: one long sequence a subject, a Kinect v2's joints and colour.
+"""SMG as released by its authors and the MiGA challenges: one long sequence of Kinect v2 joints and video per subject.
 
-Of each sequence there are ``SampleNNNN_finelabels.csv``, ``SampleNNNN_skeleton.csv`` (see ``kinect``),
-``SampleNNNN_color.mp4`` and ``SampleNNNN_data.csv`` (number of frames, frames a second, largest depth), in folders that
-differ from release to release, so files are found by name. A label file has no header; each row is class (1 to 17),
-start, end. Which frames these mean the authors' own code does not agree on (github.com/mikecheninoulu/SMG):
-``SMGaccessSample.py`` and ``THDutils.py`` count from 1 and include the end, ``smg_gendata.py`` counts from 0 and leaves
-it out. Both stop after the same frame, ``end - 1`` counted from 0, and both show all from ``start`` on, counted from 0:
-these are a clip's frames here, and one more at its beginning at most is missing.
+Each sequence has ``SampleNNNN_finelabels.csv``, ``SampleNNNN_skeleton.csv`` (see ``kinect``), ``SampleNNNN_color.mp4``
+and ``SampleNNNN_data.csv`` (number of frames, frames per second, largest depth). Their folders differ from release to
+release, so files are found by name. A label file has no header; each row is class (1 to 17), start, end. The authors'
+code (github.com/mikecheninoulu/SMG) reads start and end in two ways: ``SMGaccessSample.py`` and ``THDutils.py`` count
+from 1 and include the end; ``smg_gendata.py`` counts from 0 and excludes it. Both end with the same frame, ``end - 1``
+counted from 0, and both include all frames from ``start`` on, counted from 0. These are the frames of a clip here; by
+the first way, one more frame at the beginning belongs to it.
 """
 
 import re
@@ -19,8 +19,8 @@ from .listing import Listing, Row, decimal, one_of, table, walk
 
 _TABLE = table("smg.json")
 CLASSES = tuple(_TABLE["classes"])
-OFFICIAL_SPLITS = {split: tuple(_TABLE[split]) for split in ("val", "test")}  # all other recordings are for training
-TARGETS = tuple(str(label) for label in range(1, len(CLASSES) + 1))  # as in label files: no challenge classifies clips
+OFFICIAL_SPLITS = {split: tuple(_TABLE[split]) for split in ("val", "test")}  # all other recordings are in train
+TARGETS = tuple(str(label) for label in range(1, len(CLASSES) + 1))  # as in label files; no challenge is about clips
 
 _PATTERNS = {
     "label": re.compile(r"(Sample\d{4})_finelabels\.csv", re.IGNORECASE),
@@ -33,14 +33,14 @@ _PATTERNS = {
 def read(root: Path) -> Listing:
     """List the clips under ``root``: ``Sample0001_0`` is the first row of that sequence's label file.
 
-    The split of a sequence is the nearest folder above its label file that names one; without such a folder it is the
-    official one: 1 to 30 train, 31 to 35 val, 36 to 40 test. A sequence is one subject. The class column of a test
-    label file is never looked at. Raises ``InputError`` if there is no label file or files contradict each other.
+    The split of a sequence is that of the nearest folder above its label file that names one; without such a folder it
+    is the official one: 1 to 30 train, 31 to 35 val, 36 to 40 test. A sequence is one subject. The class column of a
+    test label file is never read. Raises ``InputError`` if there is no label file or files contradict each other.
     """
     files = find_files(walk(root), _PATTERNS)
     if not files["label"]:
         raise InputError(
-            f"{root}: no label file (SampleNNNN_finelabels.csv) in it or its folders; is this the folder of SMG?"
+            f"{root}: no label file (SampleNNNN_finelabels.csv) in it or its folders; set root to the folder of SMG"
         )
     rows = []
     for recording, paths in sorted(files["label"].items()):
@@ -69,18 +69,18 @@ def _class_of(raw: int | None) -> int | None:
 
 
 def _end_before(row: Row) -> None:
-    """Move the end from the frame after the last to the last, counted from 0."""
+    """Move the end from the frame after the last one to the last one, counted from 0."""
     if row.reason:
         return
     row.end -= 1
     if row.end < row.start:
-        row.refuse(f"end {row.end + 1} is not after start {row.start}, so that the clip has no frame")
+        row.refuse(f"end {row.end + 1} is not after start {row.start}, so the clip has no frames")
 
 
 def _frame_rate(path: Path) -> tuple[float | None, str | None]:
-    """Frames a second, which a clip may not be without, and what is wrong with the file that should say so."""
+    """Read the frames per second, which every clip needs; return them, and what is wrong with the file."""
     _, cells = next(csv_rows(path), (1, []))
     fps = decimal(cells[1]) if len(cells) > 1 else None
     if fps is None or not 1 <= fps <= 1000:
-        return None, f"{path.name} does not say the frames a second in its second column; mend it"
+        return None, f"{path.name} lacks the frames per second in its second column; correct the file"
     return fps, None

@@ -1,4 +1,4 @@
-"""A made-up corpus of a drawn person's micro-gestures, written in the layouts of iMiGUE, MA-52 and SMG."""
+"""A synthetic corpus of micro-gestures of animated people, written in the layouts of iMiGUE, MA-52 and SMG."""
 
 from .corpus import make_demo
 

@@ -1,4 +1,4 @@
-"""Writing a demo corpus, file by file as a release is laid out, and the answers that the release does not hold."""
+"""Write a demo corpus in the layout of a release, and the test labels, which the release does not contain."""
 
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -31,19 +31,19 @@ def make_demo(
 ) -> list[Path]:
     """Write a demo corpus under ``root`` and return the files written, sorted.
 
-    ``layout`` is the name of a format that has a synthetic version: its files are laid out as in that release.
-    ``subjects`` and ``clips`` say how many of each split (train, val, test) has; ``frame`` is the videos' (width,
-    height) in pixels, even numbers. The test labels, which the release does not hold, go to ``truth`` (columns Id,
-    Target). With ``emotion`` (formats with ``synthetic_emotions``), every person sits once after a win and once after a
-    loss, and the outcomes of the test recordings go to ``emotion_truth`` (columns video_id, label: Win or Lose). The
-    same arguments give the same bytes, whatever ``workers`` is.
+    ``layout`` is the name of a format with a synthetic version; the files are laid out as in that release. ``subjects``
+    and ``clips`` are the numbers for each split (train, val, test); ``frame`` is the videos' (width, height) in pixels,
+    even numbers. The test labels, which the release does not contain, are written to ``truth`` (columns Id, Target).
+    With ``emotion`` (formats with ``synthetic_emotions``), every person has one recording after a win and one after a
+    loss, and the outcomes of the test recordings are written to ``emotion_truth`` (columns video_id, label: Win or
+    Lose). The same arguments give the same bytes, for any number of ``workers``.
 
     Raises ``InputError`` if the settings cannot be met.
     """
     root = Path(root)
     _check(layout, subjects, clips, frame)
     if emotion and (not FORMATS[layout].synthetic_emotions or emotion_truth is None):
-        raise InputError(f"demo: emotions are not drawn in the layout '{layout}', or lack a file for those of the test")
+        raise InputError(f"demo: layout '{layout}' has no synthetic emotions, or the file for those of test is missing")
     options = {"emotion": True} if emotion else {}
     release = import_module(FORMATS[layout].synthetic_module)
     plans = {split: release.plan(split, seed, subjects[split], clips[split], **options) for split in SPLITS}
@@ -63,18 +63,18 @@ def make_demo(
 
 def _check(layout: str, subjects: dict[str, int], clips: dict[str, int], frame: tuple[int, int]) -> None:
     if layout not in SYNTHETIC:
-        raise InputError(f"the demo's layout is one of {', '.join(SYNTHETIC)}, not '{layout}'")
+        raise InputError(f"the demo's layout '{layout}' is not one of {', '.join(SYNTHETIC)}")
     for name, counts in (("subjects", subjects), ("clips", clips)):
         if set(counts) != set(SPLITS) or min(counts.values()) < 1:
             raise InputError(
-                f"demo: {name} = {counts} must give a number of at least 1 for each of {', '.join(SPLITS)}"
+                f"demo: {name} = {counts} must have a number of at least 1 for each of {', '.join(SPLITS)}"
             )
     if frame[0] % 2 or frame[1] % 2 or min(frame) < 64:
         raise InputError(f"demo: the frame {frame[0]} x {frame[1]} must have even sides of at least 64 pixels")
 
 
 def _each(write: partial, sittings: list[Sitting], workers: int) -> Iterator[tuple[list[Path], list[tuple[str, int]]]]:
-    """Write the sittings, in order; in this process if one worker is all there is."""
+    """Write the sittings in order, in this process if there is only one worker."""
     if workers == 1:
         yield from map(write, sittings)
         return

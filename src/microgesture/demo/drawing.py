@@ -1,4 +1,4 @@
-"""Drawing the demo's person with OpenCV: RGB, outlines exact to a sixteenth of a pixel."""
+"""Draw the demo's person with OpenCV, in RGB, with outlines exact to a sixteenth of a pixel."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ _DARK, _WHITE = (35, 35, 38), (240, 238, 232)
 
 @dataclass(frozen=True)
 class Look:
-    """What a person looks like; colours are RGB."""
+    """The appearance of a person; colours are RGB."""
 
     skin: Colour
     hair: Colour
@@ -35,22 +35,22 @@ class Look:
 
 @dataclass(frozen=True)
 class Room:
-    """What is around the person, made once for a recording: uint8 (H, W, 3) each."""
+    """The room around the person, drawn once for a recording: uint8 (H, W, 3) each."""
 
     wall_HWC: np.ndarray
     desk_HWC: np.ndarray  # the desk, from its far edge down
-    light_HWC: np.ndarray  # multiplies the finished picture; 200 leaves it as it is
+    light_HWC: np.ndarray  # multiplies the finished picture; 200 leaves it unchanged
     horizon: int  # the first row of the desk
 
 
 @lru_cache(maxsize=4096)
 def shade(colour: Colour, factor: float) -> Colour:
-    """A colour made darker (below 1) or lighter."""
+    """Make a colour darker (factor below 1) or lighter."""
     return tuple(min(max(int(value * factor), 0), 255) for value in colour)
 
 
 def draw(room: Room, look: Look, points_N3: np.ndarray, scale: float) -> np.ndarray:
-    """One frame, uint8 (H, W, 3): the person at ``points_N3`` (x, y in pixels, z in shoulder widths) at the desk."""
+    """Draw one frame, uint8 (H, W, 3): the person at ``points_N3``, x, y in pixels, z in shoulder widths."""
     frame_HWC = room.wall_HWC.copy()
     points = points_N3[:, :2]
     if look.hair_style == "long":
@@ -89,7 +89,7 @@ def _disc(frame_HWC: np.ndarray, centre: np.ndarray, radius: float, colour: Colo
 def _limb(
     frame: np.ndarray, a: np.ndarray, b: np.ndarray, radius_a: float, radius_b: float, colour: Colour, rim: bool = True
 ) -> None:
-    """A rounded limb: a dark rim that sets it off from what is behind, its colour, and light from above."""
+    """Draw a rounded limb: a dark rim that separates it from the background, its colour, and light from above."""
     along = (b - a) / max(float(np.hypot(*(b - a))), 1e-6)
     turn = np.array([along, [-along[1], along[0]]])
     cap_a, cap_b = -radius_a * _CAP @ turn, radius_b * _CAP @ turn
@@ -106,7 +106,7 @@ def _draw_upper_arm(frame: np.ndarray, look: Look, points: np.ndarray, side: int
     shoulder, elbow, _ = ARMS[side]
     girth = scale * look.girth
     _limb(frame, points[shoulder], points[elbow], 0.14 * girth, 0.115 * girth, look.shirt)
-    # Cloth over the joint: no seam between shoulder and trunk.
+    # Draw cloth over the joint, so that no seam shows between shoulder and trunk.
     inwards = points[1] - points[shoulder]
     patch = points[shoulder] + 0.16 * inwards
     _limb(frame, patch, patch + 0.2 * inwards, 0.125 * girth, 0.09 * girth, look.shirt, rim=False)
@@ -210,7 +210,7 @@ def _draw_head(frame: np.ndarray, look: Look, points: np.ndarray, scale: float) 
     outline = np.concatenate([face[:17], skull[::-1]])
     _line(frame, outline, shade(look.skin, 0.55), 2, closed=True)
     _fill(frame, outline, look.skin)
-    # The side of the face away from the light.
+    # The side of the face that is away from the light is darker.
     _fill(frame, np.concatenate([face[:8], face[7:1:-1] * 0.82 + 0.18 * face[33]]), shade(look.skin, 0.9))
     if look.beard:
         _fill(frame, np.concatenate([face[2:15], face[[54, 53, 51, 49, 48]]]), shade(look.hair, 0.9))

@@ -1,7 +1,8 @@
-"""Demo people who have won or lost: how that changes what they do and what their face shows, and nothing else.
+"""Demo people who have won or lost: the effect on their gestures and faces, and on nothing else.
 
-Every person sits twice, once after a win and once after a loss, so who it is tells nothing; rooms, cameras, lengths and
-ids are drawn without looking. All of this is made up: iMiGUE's authors say that the emotion is hard to tell.
+Every person has two recordings, one after a win and one after a loss, so the person gives no information about the
+label; rooms, cameras, lengths and ids are random and independent of it. All effects are invented: by iMiGUE's authors,
+the emotion is hard to recognise.
 """
 
 from collections.abc import Sequence
@@ -14,8 +15,8 @@ from .gestures import GESTURES
 from .people import spells, wander
 from .sittings import SPLIT_FIRST, Mood, Sitting, apportion, random_for
 
-# Each cue alone tells about four in five recordings: the gestures to one who counts them, the face to one who sees its
-# valence, of unit variance around plus or minus _JOY.
+# Each cue alone is enough to classify about four in five recordings: the counts of gestures, or the valence of the
+# face, which has unit variance around plus or minus _JOY.
 _JOY = 0.85
 _TILT = 0.5  # how much a mood changes the odds of a gesture of mood 1
 _HABIT = 0.35  # how much they differ from person to person, one standard deviation
@@ -24,14 +25,14 @@ _FRAMES_A_CLIP = 30  # a clip and the rest around it
 
 
 def plan(split: str, seed: int, subjects: int, clips: int, numbers: Sequence[int]) -> list[Sitting]:
-    """The recordings of a split, whose ids are ``numbers``: every subject wins once and loses once, in either order."""
+    """Plan the recordings of a split with ids ``numbers``: every subject wins once and loses once, in either order."""
     rng = random_for(seed, "miga", split, "emotions")
     won_P2 = rng.permuted(np.tile([True, False], (subjects, 1)), axis=1)
     won_R = won_P2.ravel()
     recordings = len(won_R)
     share_R = (1 - _RESTLESS * np.where(won_R, 1, -1)) * rng.uniform(0.75, 1.25, recordings)
     count_R = 1 + np.array(apportion(clips - recordings, share_R / share_R.sum()))
-    # Normal noise, dealt out by its quantiles to wins and losses alike, so that no split's faces are lucky.
+    # Normal noise by its quantiles, for wins and losses alike, so that every split is equally difficult.
     quantiles = [NormalDist().inv_cdf((place + 0.5) / subjects) for place in range(subjects)]
     noise_R = np.empty(recordings)
     for won in (True, False):
@@ -50,15 +51,15 @@ def plan(split: str, seed: int, subjects: int, clips: int, numbers: Sequence[int
 
 
 def gesture_odds(won: bool) -> np.ndarray:
-    """How often each class of ``GESTURES`` is seen after a win or a loss, up to a factor."""
+    """Return the frequency of each class of ``GESTURES`` after a win or a loss, up to a factor."""
     sign = 1 if won else -1
     return np.array([gesture.share * np.exp(sign * _TILT * gesture.mood) for gesture in GESTURES])
 
 
 def express(rng: np.random.Generator, pose: Pose, valence: float, liveliness: float, fps: float) -> None:
-    """Let the pose's face show ``valence``, as strongly as the person's ``liveliness`` (about 1) has it.
+    """Let the pose's face show ``valence``, scaled by the person's ``liveliness`` (about 1).
 
-    The expression comes and goes, and is blurred where the person speaks, which has nothing to do with it.
+    The expression comes and goes, and speech, which does not depend on the valence, disturbs it.
     """
     frames = len(pose.mouth_T)
     seconds_T = np.arange(frames) / fps
@@ -73,7 +74,7 @@ def express(rng: np.random.Generator, pose: Pose, valence: float, liveliness: fl
 
 
 def _eased(state_T: np.ndarray, fps: float) -> np.ndarray:
-    """A state that is entered and left within about a fifth of a second, (T,) in 0..1."""
+    """Smooth a state, so that it starts and ends within about a fifth of a second, (T,) in 0..1."""
     width = max(1, round(0.2 * fps))
     padded_T = np.pad(state_T.astype(float), (width // 2, width - 1 - width // 2), mode="edge")
     return np.convolve(padded_T, np.full(width, 1 / width), mode="valid")

@@ -1,4 +1,4 @@
-"""The demo's person: from a pose to points in space, all 137 OpenPose keypoints among them, and on to pixels.
+"""The demo's person: from a pose to points in space, including all 137 OpenPose keypoints, and then to pixels.
 
 Lengths are in shoulder widths. The origin is the middle of the shoulders at rest; x points to the right of the image
 (the person's left), y down, z towards the camera. Side 0 is the person's right (image left), side 1 the left.
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 FACE, LEFT_HAND, RIGHT_HAND, KEYPOINTS = 25, 95, 116, 137
-# Points that are drawn but are no keypoints follow the keypoints.
+# After the keypoints come points that are only drawn.
 SKULL = slice(137, 152)
 HAIRLINE = slice(152, 161)
 HIPS = slice(161, 163)
@@ -20,7 +20,7 @@ ARMS = ((2, 3, 4), (5, 6, 7))  # shoulder, elbow, wrist of either side
 HANDS = (RIGHT_HAND, LEFT_HAND)
 
 _SIDE = np.array([-1.0, 1.0])
-# Thumb, index, middle, ring, little finger, in hand lengths: where each leaves the palm, and its three bones.
+# Thumb, index, middle, ring, little finger, in hand lengths: the position of the knuckle, and the three bones.
 _KNUCKLE_ALONG = np.array([0.16, 0.50, 0.52, 0.49, 0.44])
 _KNUCKLE_ACROSS = np.array([0.17, 0.14, 0.04, -0.06, -0.15])
 _BONES = np.array([[0.24, 0.18, 0.14], [0.24, 0.14, 0.11], [0.26, 0.16, 0.11], [0.24, 0.15, 0.11], [0.18, 0.11, 0.10]])
@@ -41,12 +41,12 @@ class Build:
 
 @dataclass
 class Pose:
-    """What the figure does in each of T frames; sides are (right, left), angles in radians."""
+    """The pose of the figure in each of T frames; sides are (right, left), angles in radians."""
 
     wrists_T23: np.ndarray
-    fingers_T23: np.ndarray  # where the fingers point
-    palms_T23: np.ndarray  # where the palm looks
-    elbows_T23: np.ndarray  # where the elbow is pushed
+    fingers_T23: np.ndarray  # direction of the fingers
+    palms_T23: np.ndarray  # direction that the palm faces
+    elbows_T23: np.ndarray  # direction towards which the elbow bends
     curls_T25: np.ndarray  # (T, 2, 5): 0 straight, 1 a fist
     head_T3: np.ndarray  # pitch (up is positive), yaw, roll
     shoulders_T2: np.ndarray  # lift
@@ -60,7 +60,7 @@ class Pose:
 
 @dataclass(frozen=True)
 class Camera:
-    """Where the camera stands: ``scale`` pixels a shoulder width, the neck at ``centre`` (pixels), the person turned by
+    """The camera: a shoulder width is ``scale`` pixels, the neck is at ``centre`` (pixels), the person is turned by
     ``yaw`` radians."""
 
     scale: float
@@ -69,28 +69,28 @@ class Camera:
     distance: float = 7.0
 
     def project(self, points_TN3: np.ndarray) -> np.ndarray:
-        """Points in space to (x, y) in pixels and z, still in shoulder widths."""
+        """Project points in space to x, y in pixels; z stays in shoulder widths."""
         across, y, towards = np.moveaxis(self.turn(points_TN3), -1, 0)
         zoom = self.scale * self.distance / (self.distance - towards)
         return np.stack([self.centre[0] + across * zoom, self.centre[1] + y * zoom, towards], axis=-1)
 
     def turn(self, points_TN3: np.ndarray) -> np.ndarray:
-        """Points in space as the camera has them: x to the right of the image, y down, z towards the camera."""
+        """Rotate points in space to the camera's axes: x to the right of the image, y down, z towards the camera."""
         x, y, z = np.moveaxis(points_TN3, -1, 0)
         across = x * np.cos(self.yaw) + z * np.sin(self.yaw)
         return np.stack([across, y, z * np.cos(self.yaw) - x * np.sin(self.yaw)], axis=-1)
 
 
 def solve(build: Build, pose: Pose) -> np.ndarray:
-    """All points of the figure in space, (T, POINTS, 3): the keypoints first, then those only needed for drawing.
+    """Compute all points of the figure in space, (T, POINTS, 3): the keypoints, then points that are only drawn.
 
-    Arms follow from the wrists by two-bone inverse kinematics; a wrist out of reach is drawn in to where it can be.
+    Arms are computed from the wrists by two-bone inverse kinematics; a wrist out of reach is moved within reach.
     """
     frames = len(pose.mouth_T)
     points_TN3 = np.zeros((frames, POINTS, 3))
     shoulders_T23 = np.stack([0.5 * _SIDE, [0.0, 0.0], [0.0, 0.0]], axis=-1) + pose.lean_T3[:, None]
     shoulders_T23[..., 1] -= pose.shoulders_T2
-    # A lifted shoulder also comes a little inwards.
+    # A lifted shoulder also moves slightly inwards.
     shoulders_T23[..., 0] -= 0.25 * _SIDE * pose.shoulders_T2
     points_TN3[:, 1] = shoulders_T23.mean(axis=1)
     for side, (shoulder, elbow, wrist) in enumerate(ARMS):
@@ -112,7 +112,7 @@ def solve(build: Build, pose: Pose) -> np.ndarray:
 
 
 def keypoints(projected_TN3: np.ndarray, width: int, height: int) -> np.ndarray:
-    """The true 137 keypoints, (T, 137, 3): x, y in pixels and 1, or (0, 0, 0) where hidden or outside the frame."""
+    """Return the true 137 keypoints, (T, 137, 3): x, y in pixels and 1, or (0, 0, 0) if hidden or outside the frame."""
     points_TVC = projected_TN3[:, :KEYPOINTS].copy()
     points_TVC[..., 2] = 1
     x, y = points_TVC[..., 0], points_TVC[..., 1]
@@ -123,14 +123,14 @@ def keypoints(projected_TN3: np.ndarray, width: int, height: int) -> np.ndarray:
 
 
 def unit(vectors: np.ndarray) -> np.ndarray:
-    """Vectors (..., 3) at length one."""
+    """Scale vectors (..., 3) to length one."""
     return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-9)
 
 
 def _bend_arm(
     shoulder_T3: np.ndarray, wrist_T3: np.ndarray, push_T3: np.ndarray, upper: float, lower: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The elbow and the reachable wrist: the elbow lies in the plane that ``push_T3`` spans with the arm."""
+    """Return the elbow and the reachable wrist; the elbow is in the plane that ``push_T3`` spans with the arm."""
     reach_T3 = wrist_T3 - shoulder_T3
     distance_T1 = np.linalg.norm(reach_T3, axis=-1, keepdims=True)
     axis_T3 = unit(reach_T3)
@@ -144,7 +144,7 @@ def _bend_arm(
 def _hand(
     wrist_T3: np.ndarray, fingers_T3: np.ndarray, palm_T3: np.ndarray, curl_T5: np.ndarray, length: float, thumb: float
 ) -> np.ndarray:
-    """The 21 points of a hand, (T, 21, 3): wrist, then four points of each finger from the knuckle to the tip."""
+    """Return the 21 points of a hand, (T, 21, 3): wrist, then four points of each finger from knuckle to tip."""
     along_T3 = unit(fingers_T3)
     palm_T3 = unit(palm_T3 - (palm_T3 * along_T3).sum(axis=-1, keepdims=True) * along_T3)
     across_T3 = thumb * np.cross(palm_T3, along_T3)
@@ -165,7 +165,7 @@ def _hand(
 
 
 def _face() -> np.ndarray:
-    """The resting face and skull, (70 + 15 + 9, 3), around the middle between the eyes, for a head of scale 1."""
+    """Return the resting face and skull, (70 + 15 + 9, 3), relative to the middle between the eyes, at scale 1."""
     turn = np.pi * np.arange(17) / 16
     jaw = np.stack([-0.215 * np.cos(turn), 0.335 * np.sin(turn) ** 0.85, 0.02 + 0.16 * np.sin(turn)], axis=1)
     brow_x = np.linspace(-0.165, -0.045, 5)
@@ -190,7 +190,7 @@ def _face() -> np.ndarray:
 
 
 def _ring(x: list[float], upper: float, lower: float, z: float) -> np.ndarray:
-    """A lip's outline around y = 0.215: corners at the first point and at half way, the upper lip between them."""
+    """Return a lip's outline around y = 0.215: corners at the first point and halfway, the upper lip between them."""
     half = len(x) // 2
     y = np.array([0, *[-upper] * (half - 1), 0, *[lower] * (half - 1)])
     return np.stack([np.array(x), 0.215 + y, np.full(len(x), z)], axis=1)
@@ -234,7 +234,7 @@ def _place_head(points_TN3: np.ndarray, build: Build, pose: Pose) -> None:
 def _express(head_TN3: np.ndarray, pose: Pose) -> None:
     """Bend mouth, eyes and brows of a head that looks straight ahead; a pose without expression changes nothing.
 
-    A smile draws the corners of the mouth up and out and lifts the lower lids; sorrow does the opposite with the mouth,
+    A smile moves the corners of the mouth up and out and lifts the lower lids; sorrow moves the corners the other way,
     lowers the upper lids and lifts the inner ends of the brows (action units 12 and 6; 15 and 1 + 4 of Ekman & Friesen,
     Facial Action Coding System, 1978).
     """
@@ -252,7 +252,7 @@ def _express(head_TN3: np.ndarray, pose: Pose) -> None:
 
 
 def _turn(axis: int, angle_T: np.ndarray) -> np.ndarray:
-    """Rotation matrices about one axis, (T, 3, 3)."""
+    """Return rotation matrices about one axis, (T, 3, 3)."""
     first, second = [other for other in range(3) if other != axis]
     turn_T33 = np.repeat(np.eye(3)[None], len(angle_T), axis=0)
     turn_T33[:, first, first] = turn_T33[:, second, second] = np.cos(angle_T)

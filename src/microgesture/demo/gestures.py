@@ -1,7 +1,7 @@
-"""The demo's micro-gestures: how each moves the figure, and what it is called in iMiGUE, in MA-52 and in SMG.
+"""The demo's micro-gestures: the motion of each, and its classes in iMiGUE, MA-52 and SMG.
 
-A gesture is a function of a person's build, the seconds since it began (T,) and a ``Variation``; it returns the pose of
-its height. ``act`` fades poses in from rest and out again.
+A gesture is a function of a person's build, the seconds since its start (T,) and a ``Variation``; it returns the full
+pose of the gesture. ``act`` blends poses from rest and back to it.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,28 +17,28 @@ _OUT = np.array([-1.0, 1.0])
 
 @dataclass(frozen=True)
 class Variation:
-    """How one performance of a gesture differs from another."""
+    """The random parameters of one performance of a gesture."""
 
-    side: int  # the hand that acts, where one does: 0 the person's right, 1 the left
+    side: int  # the hand that moves, if only one does: 0 is the person's right, 1 the left
     amplitude: float  # about 1
     rate: float  # about 1, of the repeated motion
-    start: float  # radians, where the repeated motion begins
-    spot: tuple[float, float, float]  # where the hand goes, as a deviation of about one standard deviation each
-    attack: float  # the share of the clip until the pose is reached
-    release: float  # the share of the clip in which it is left again
+    start: float  # radians, the initial phase of the repeated motion
+    spot: tuple[float, float, float]  # random shift of the hand's target, with a standard deviation of about 1 each
+    attack: float  # fraction of the clip until the pose is reached
+    release: float  # fraction of the clip for the return to rest
 
     def cycle(self, seconds_T: np.ndarray, hertz: float, delay: float = 0.0) -> np.ndarray:
-        """The repeated motion, a sine of about ``hertz`` in -amplitude to amplitude."""
+        """Return the repeated motion, a sine of about ``hertz`` in -amplitude to amplitude."""
         return self.amplitude * np.sin(2 * np.pi * hertz * self.rate * seconds_T + self.start + delay)
 
 
 @dataclass(frozen=True)
 class Gesture:
-    """A class of the demo: its id in iMiGUE's label files (1..31 or 99), in MA-52's lists and in SMG's label files
+    """A class of the demo: its number in iMiGUE's label files (1..31 or 99), in MA-52's lists and in SMG's label files
     (1..17; None: SMG has no such class), and its motion.
 
-    ``share`` is the part of all clips that it makes up: long-tailed, as in the real corpora. ``mood`` says when it is
-    seen more often: 1 after a win, -1 after a loss.
+    ``share`` is its fraction of all clips; these are long-tailed, as in the real corpora. ``mood`` is 1 for a gesture
+    that is more frequent after a win, and -1 after a loss.
     """
 
     name: str
@@ -51,7 +51,7 @@ class Gesture:
 
 
 def vary(rng: np.random.Generator) -> Variation:
-    """Draw a variation."""
+    """Draw a random variation."""
     return Variation(
         side=int(rng.integers(2)),
         amplitude=float(rng.uniform(0.5, 1.25)),
@@ -64,7 +64,7 @@ def vary(rng: np.random.Generator) -> Variation:
 
 
 def rest(frames: int, spread: float = 0.3, forward: float = 0.55) -> Pose:
-    """Both hands on the desk, ``spread`` from the middle and ``forward`` of the shoulders."""
+    """Return the pose with both hands on the desk, ``spread`` from the middle and ``forward`` of the shoulders."""
 
     def both(x: float, y: float, z: float) -> np.ndarray:
         return np.repeat(np.stack([x * _OUT, [y, y], [z, z]], axis=-1)[None], frames, axis=0)
@@ -107,7 +107,7 @@ def act(
             part = height_T.reshape(-1, *[1] * (there.ndim - 1))
             before = getattr(resting, field.name)[start : end + 1]
             getattr(pose, field.name)[start : end + 1] += part * (there - before)
-        # Hands swing out towards the camera on their way instead of cutting through the body.
+        # Hands move towards the camera on their way, so that they do not pass through the body.
         pose.wrists_T23[start : end + 1, :, 2] += 0.5 * (height_T * (1 - height_T))[:, None]
     pose.fingers_T23, pose.palms_T23 = unit(pose.fingers_T23), unit(pose.palms_T23)
     return pose
@@ -121,7 +121,7 @@ def _smooth(ramp: np.ndarray) -> np.ndarray:
 def _put_hand(
     pose: Pose, side: int, wrist: Sequence, fingers: Sequence, palm: Sequence, elbow: Sequence, curl: float
 ) -> None:
-    """Set one hand and arm; every x is given as for the left hand (outwards is positive) and mirrored for the right."""
+    """Set one hand and arm; every x is for the left hand (outwards is positive), and is mirrored for the right hand."""
     mirror = np.array([_OUT[side], 1.0, 1.0])
     for target, value in (
         (pose.wrists_T23, wrist),
@@ -134,7 +134,7 @@ def _put_hand(
 
 
 def _touch_face(build: Build, seconds_T: np.ndarray, variation: Variation) -> Pose:
-    """One hand at cheek, mouth or nose, its fingers scratching up and down; the head bends to it a little."""
+    """One hand at cheek, mouth or nose, its fingers scratching up and down; the head leans slightly towards it."""
     pose, side = rest(len(seconds_T)), variation.side
     scratch = variation.cycle(seconds_T, 2.6)
     height = -build.neck + 0.2 * build.head + 0.08 * variation.spot[1]
@@ -155,7 +155,7 @@ def _touch_face(build: Build, seconds_T: np.ndarray, variation: Variation) -> Po
 
 
 def _touch_neck(build: Build, seconds_T: np.ndarray, variation: Variation) -> Pose:
-    """One hand at the side of the neck, elbow lifted, rubbing to and fro; the head bends away."""
+    """One hand at the side of the neck, elbow lifted, rubbing back and forth; the head leans away."""
     pose, side = rest(len(seconds_T)), variation.side
     rub = variation.cycle(seconds_T, 1.9)
     _put_hand(
@@ -173,7 +173,7 @@ def _touch_neck(build: Build, seconds_T: np.ndarray, variation: Variation) -> Po
 
 
 def _fold_arms(build: Build, seconds_T: np.ndarray, variation: Variation) -> Pose:
-    """Forearms crossed before the chest, hands at the other arm's elbow; little more than breathing moves."""
+    """Forearms crossed in front of the chest, hands at the other arm's elbow; almost only breathing moves."""
     pose = rest(len(seconds_T))
     breath = variation.cycle(seconds_T, 0.7)
     for side in (RIGHT, LEFT):
@@ -219,7 +219,7 @@ def _cross_fingers(build: Build, seconds_T: np.ndarray, variation: Variation) ->
 
 
 def _rub_hands(build: Build, seconds_T: np.ndarray, variation: Variation) -> Pose:
-    """Palms together before the chest, one going up as the other goes down."""
+    """Palms together in front of the chest, one moving up while the other moves down."""
     pose = rest(len(seconds_T))
     for side in (RIGHT, LEFT):
         rub = variation.cycle(seconds_T, 2.8, delay=np.pi * side)
@@ -240,7 +240,7 @@ def _rub_hands(build: Build, seconds_T: np.ndarray, variation: Variation) -> Pos
 
 
 def _head_up(build: Build, seconds_T: np.ndarray, variation: Variation) -> Pose:
-    """Chin lifted and eyes to the ceiling, the head wandering a little; the hands stay."""
+    """Chin lifted and eyes to the ceiling, the head moving slightly; the hands stay still."""
     pose = rest(len(seconds_T))
     pose.head_T3[:, 0] = 0.56 * (0.7 + 0.3 * variation.amplitude) + 0.1 * variation.cycle(seconds_T, 1.1)
     pose.head_T3[:, 1] = 0.12 * variation.spot[0] + 0.05 * variation.cycle(seconds_T, 0.8, delay=1.0)
@@ -251,7 +251,7 @@ def _head_up(build: Build, seconds_T: np.ndarray, variation: Variation) -> Pose:
 
 
 def _shake_shoulders(build: Build, seconds_T: np.ndarray, variation: Variation) -> Pose:
-    """Shoulders going up and down, together or in turn, the trunk with them; the hands stay."""
+    """Shoulders moving up and down, together or in turn, with the trunk; the hands stay still."""
     pose = rest(len(seconds_T))
     in_turn = np.pi * 0.8 * (variation.spot[0] > 0)
     for side in (RIGHT, LEFT):
@@ -263,7 +263,7 @@ def _shake_shoulders(build: Build, seconds_T: np.ndarray, variation: Variation) 
 
 
 def _illustrate(build: Build, seconds_T: np.ndarray, variation: Variation) -> Pose:
-    """Open hands beating and circling beside the chest while the person speaks; sometimes one hand alone."""
+    """Open hands beating and circling beside the chest while the person speaks; sometimes only one hand."""
     pose = rest(len(seconds_T))
     one_hand = variation.spot[2] > 0.3
     for side in (RIGHT, LEFT):
@@ -290,7 +290,7 @@ def _illustrate(build: Build, seconds_T: np.ndarray, variation: Variation) -> Po
 
 
 # Class ids: iMiGUE (Liu et al., CVPR 2021) as in the MiGA release, MA-52 (Guo et al., TCSVT 2024), SMG (Chen et al.,
-# IJCV 2023). Moods are made up.
+# IJCV 2023). Moods are invented.
 GESTURES = (
     Gesture("touching or scratching facial parts", 8, 41, 12, 0.15, -0.8, _touch_face),
     Gesture("touching or scratching neck", 12, 32, 6, 0.10, -0.6, _touch_neck),

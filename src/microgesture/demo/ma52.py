@@ -16,7 +16,7 @@ _FRAMES = (16, 32)  # a clip's shortest and longest length
 
 
 def plan(split: str, seed: int, subjects: int, clips: int) -> list[Sitting]:
-    """The recordings of a split: every subject sits once or twice and shows the classes in shuffled order."""
+    """Plan the recordings of a split: every subject has one or two, with the classes in random order."""
     people = once_or_twice(split, subjects)
     refuse_crowd(split, subjects, clips, len(people))
     hands = deal(random_for(seed, "ma52", split), clips, len(people))
@@ -44,7 +44,7 @@ def write(root: Path, sitting: Sitting, seed: int, frame: tuple[int, int]) -> tu
 
 
 def write_lists(root: Path, sittings: list[Sitting], answers: list[list[tuple[str, int]]]) -> list[Path]:
-    """List files as MA-52 has them: CRLF between the lines, none after the last of the test list, no test labels."""
+    """Write lists as in MA-52: CRLF between the lines, none after the last of the test list, no test labels."""
     lists: dict[str, list[tuple[str, int]]] = {}
     for sitting, clips in zip(sittings, answers, strict=True):
         lists.setdefault(sitting.split, []).extend(clips)

@@ -13,7 +13,7 @@ from .sheet import write_sheet
 from .sittings import Sitting, deal, once_or_twice, random_for, refuse_crowd, schedule, spread
 
 FPS = 25
-# Ids of the real release, so that whoever knows the corpus finds each split where it belongs (MiGA clip lists).
+# Ids of the real release (MiGA clip lists), so that the splits are as in the corpus.
 VIDEOS = {
     "train": (
         12, *range(13, 20), 22, 23, *range(25, 33), *range(35, 42), *range(45, 54), *range(55, 65), 73, 75, 76,
@@ -40,9 +40,9 @@ _FRAMES = (14, 34)  # a clip's shortest and longest length
 
 
 def plan(split: str, seed: int, subjects: int, clips: int, emotion: bool = False) -> list[Sitting]:
-    """The recordings of a split: every subject sits once or twice and shows the classes in shuffled order.
+    """Plan the recordings of a split: every subject has one or two, with the classes in random order.
 
-    With ``emotion``, every subject sits twice, once after a win and once after a loss, which changes what is seen.
+    With ``emotion``, every subject has two, one after a win and one after a loss, with an effect on face and gestures.
     """
     if emotion:
         refuse_crowd(split, subjects, clips, 2 * subjects, VIDEOS[split])
@@ -63,8 +63,7 @@ def write(root: Path, sitting: Sitting, seed: int, frame: tuple[int, int]) -> tu
     if sitting.mood and sitting.mood.frames > frames:
         performances = spread(rng, performances, sitting.mood.frames - frames)
         frames = sitting.mood.frames
-    pose = idle(rng, frames, FPS)
-    pose = act(pose, subject.build, [(p.gesture, p.start, p.end, p.variation) for p in performances], FPS)
+    pose = act(idle(rng, frames, FPS), subject.build, performances, FPS)
     if sitting.mood:
         liveliness = random_for(seed, "miga", "face", sitting.subject).uniform(0.6, 1.2)
         emotions.express(rng, pose, sitting.mood.valence, liveliness, FPS)
@@ -86,9 +85,9 @@ def write(root: Path, sitting: Sitting, seed: int, frame: tuple[int, int]) -> tu
 
 
 def write_lists(root: Path, sittings: list[Sitting], answers: list[list[tuple[str, int]]]) -> list[Path]:
-    """Who is in which recording, as in the licence holders' labels file of iMiGUE, without the clips' labels.
+    """Write the subject of each recording, as in iMiGUE's labels file for licence holders, without the clips' labels.
 
-    In a corpus with emotions, the recordings of train and val also tell whether it was a win.
+    In a corpus with emotions, the file also has the outcome, win or lose, for the recordings of train and val.
     """
     path = root / "labels_demo.csv"
     rows = [
@@ -102,18 +101,18 @@ def write_lists(root: Path, sittings: list[Sitting], answers: list[list[tuple[st
 
 
 def target(gesture: Gesture) -> int:
-    """A gesture's class as the challenge counts it: 0..30, and 31 for the illustrative gesture."""
+    """Return a gesture's class as in the challenge: 0..30, and 31 for the illustrative gesture."""
     return 31 if gesture.imigue == 99 else gesture.imigue - 1
 
 
 def emotion_truth(sittings: list[Sitting]) -> pd.DataFrame:
-    """What the test recordings do not tell: columns video_id and label."""
+    """Return the hidden labels of the test recordings: columns video_id and label."""
     rows = [(f"{s.number:04d}", outcome(s)) for s in sittings if s.split == "test"]
     return pd.DataFrame(rows, columns=["video_id", "label"])
 
 
 def outcome(sitting: Sitting) -> str:
-    """``Win`` or ``Lose``, as the licence holders' labels file of iMiGUE writes it."""
+    """Return ``Win`` or ``Lose``, as written in iMiGUE's labels file for licence holders."""
     return "Win" if sitting.mood.won else "Lose"
 
 

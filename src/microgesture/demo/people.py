@@ -1,4 +1,4 @@
-"""Who is in the demo and how they are filmed: subjects, rooms, cameras, and how a person moves when nothing happens."""
+"""The demo's people and how they are filmed: subjects, rooms, cameras, and a person's motion between gestures."""
 
 from dataclasses import dataclass
 
@@ -11,8 +11,8 @@ from .gestures import rest
 
 _SKINS = ((255, 214, 180), (244, 194, 152), (230, 174, 128), (208, 148, 102), (172, 114, 76), (138, 88, 58))
 _HAIRS = ((28, 22, 20), (52, 36, 28), (96, 66, 44), (170, 140, 92), (120, 56, 34), (150, 148, 146))
-# Clothes, walls and desks are darker and cooler than any skin, as a photographer would choose them: tiny networks that
-# see a few hundred clips have to find two hands of 8 pixels.
+# Clothes, walls and desks are darker and cooler than skin, because tiny networks must find two hands of 8 pixels after
+# training on a few hundred clips.
 _SHIRTS = (
     (38, 62, 112), (78, 42, 76), (66, 78, 96), (42, 44, 50), (40, 84, 70), (56, 92, 136), (76, 66, 116),
     (44, 100, 112), (84, 94, 108), (30, 66, 80),
@@ -31,8 +31,8 @@ class Subject:
 
 @dataclass(frozen=True)
 class Framing:
-    """How close a corpus films: ``scale`` is the range of a shoulder's width as a part of the frame's width, and
-    ``neck`` the range of the shoulders' height as a part of the frame's height."""
+    """How close the camera of a corpus is: ``scale`` is the range of the shoulder width as a fraction of the frame's
+    width, ``neck`` the range of the vertical position of the shoulders as a fraction of the frame's height."""
 
     scale: tuple[float, float]
     neck: tuple[float, float]
@@ -48,7 +48,7 @@ class Recording:
 
 
 def draw_subject(rng: np.random.Generator) -> Subject:
-    """Make up a person."""
+    """Draw a random person."""
     build = Build(
         upper_arm=rng.uniform(0.74, 0.87),
         forearm=rng.uniform(0.63, 0.74),
@@ -77,7 +77,7 @@ def draw_subject(rng: np.random.Generator) -> Subject:
 
 
 def draw_recording(rng: np.random.Generator, subject: Subject, frame: tuple[int, int], framing: Framing) -> Recording:
-    """Seat a subject in a made-up room before a camera; ``frame`` is (width, height) in pixels."""
+    """Place a subject in a random room in front of a camera; ``frame`` is (width, height) in pixels."""
     width, height = frame
     camera = Camera(
         scale=float(width * rng.uniform(*framing.scale)),
@@ -91,7 +91,7 @@ def draw_recording(rng: np.random.Generator, subject: Subject, frame: tuple[int,
 
 
 def idle(rng: np.random.Generator, frames: int, fps: float) -> Pose:
-    """The pose between gestures: hands on the desk, with sway, glances, blinks and restless fingers."""
+    """Return the pose between gestures: hands on the desk, with sway, glances, blinks and small finger movements."""
     seconds_T = np.arange(frames) / fps
     pose = rest(frames, spread=rng.uniform(0.2, 0.45), forward=rng.uniform(0.45, 0.65))
     pose.wrists_T23 += 0.03 * rng.normal(size=(1, 2, 3))
@@ -115,11 +115,11 @@ def render(recording: Recording, pose: Pose, frame: tuple[int, int]) -> tuple[li
 
 
 def observe(rng: np.random.Generator, true_TVC: np.ndarray, shoulder: float) -> np.ndarray:
-    """What a pose estimator would have seen of the true keypoints (T, 137, 3): noise, dropouts, and its confidence.
+    """Simulate a pose estimator on the true keypoints (T, 137, 3): noise, lost points, and its confidence.
 
-    ``shoulder`` is the shoulder width in pixels. Noise is about 1 % of it where the estimator is sure and more where it
-    is not. It loses what is hard to see, for some frames at a time: a hand that touches the face, the other hand or the
-    other arm (or takes it for the other hand), a forearm, the face; now and then a single joint or the whole person.
+    ``shoulder`` is the shoulder width in pixels. Noise is about 1 % of it if the confidence is high, and more if it is
+    low. The estimator loses what is hard to see, for some frames at a time: a hand that touches the face, the other
+    hand or the other arm (or it exchanges the hands), a forearm, the face; rarely a single joint or the whole person.
     """
     frames, joints = true_TVC.shape[:2]
     seen_TVC, doubt_TV = true_TVC.copy(), rng.beta(1.3, 6.0, size=(frames, joints))
@@ -142,7 +142,7 @@ def observe(rng: np.random.Generator, true_TVC: np.ndarray, shoulder: float) -> 
     missing_TV[:, FACE : FACE + 70] |= spells(rng, np.full(frames, 0.015), 0.1)[:, None]
     sigma_TV = shoulder * (0.009 + 0.08 * np.minimum(doubt_TV, 0.9) ** 1.5)
     noise_TV2 = rng.normal(size=(frames, joints, 2))
-    # Estimators err alike in neighbouring frames.
+    # The errors of estimators are correlated over time.
     for frame in range(1, frames):
         noise_TV2[frame] = 0.6 * noise_TV2[frame - 1] + 0.8 * noise_TV2[frame]
     seen_TVC[..., :2] += noise_TV2 * sigma_TV[..., None]
@@ -154,7 +154,7 @@ def observe(rng: np.random.Generator, true_TVC: np.ndarray, shoulder: float) -> 
 
 
 def _touches(true_TVC: np.ndarray, side: int, reach: float) -> np.ndarray:
-    """Where a hand is within ``reach`` pixels of the nose, the chin, the other hand or the other elbow, (T,) bool."""
+    """Whether a hand is within ``reach`` pixels of the nose, the chin, the other hand or the other elbow, (T,) bool."""
     hand_T2 = true_TVC[:, HANDS[side] + 9, :2]
     obstacles = (0, FACE + 8, HANDS[1 - side] + 9, ARMS[1 - side][1])
     distances = [np.hypot(*(hand_T2 - true_TVC[:, other, :2]).T) for other in obstacles]
@@ -162,7 +162,7 @@ def _touches(true_TVC: np.ndarray, side: int, reach: float) -> np.ndarray:
 
 
 def spells(rng: np.random.Generator, begin_T: np.ndarray, end: float) -> np.ndarray:
-    """A state that comes and goes, (T,) bool: entered with probability ``begin_T`` a frame, left with ``end``."""
+    """Draw a state over time, (T,) bool: in each frame it starts with probability ``begin_T`` and ends with ``end``."""
     state_T, dice_T = np.zeros(len(begin_T), bool), rng.random(len(begin_T))
     for frame in range(len(begin_T)):
         before = frame > 0 and state_T[frame - 1]
@@ -171,7 +171,7 @@ def spells(rng: np.random.Generator, begin_T: np.ndarray, end: float) -> np.ndar
 
 
 def wander(rng: np.random.Generator, seconds_T: np.ndarray, channels: int) -> np.ndarray:
-    """Smooth random movement, (T, channels), of unit variance: three slow sines each."""
+    """Return smooth random movement, (T, channels), of unit variance, as sums of three slow sines."""
     hertz = rng.uniform(0.08, 0.6, size=(3, channels))
     start = rng.uniform(0, 2 * np.pi, size=(3, channels))
     return np.sin(2 * np.pi * hertz * seconds_T[:, None, None] + start).sum(axis=1) / np.sqrt(1.5)
@@ -187,7 +187,7 @@ def _jitter(rng: np.random.Generator, colour: Colour, spread: float) -> Colour:
 
 
 def _draw_wall(rng: np.random.Generator, width: int, height: int) -> np.ndarray:
-    """A wall with a gradient and sponsors' boards, a window, a bookshelf or a curtain on it."""
+    """Draw a wall with a gradient and sponsors' boards, a window, a bookshelf or a curtain."""
     wall = _jitter(rng, _pick(rng, _WALLS), 10)
     ramp = np.linspace(1.1, 0.85, height)[:, None, None] * np.linspace(*rng.uniform(0.85, 1.1, 2), width)[None, :, None]
     back = np.clip(np.array(wall) * ramp, 0, 255).astype(np.uint8)
@@ -230,7 +230,7 @@ def _draw_wall(rng: np.random.Generator, width: int, height: int) -> np.ndarray:
 
 
 def _draw_desk(rng: np.random.Generator, wall_HWC: np.ndarray, horizon: int, camera: Camera) -> np.ndarray:
-    """The desk's top and front, and what stands at its far ends: a bottle, a cup, a name plate."""
+    """Draw the top and the front of the desk, and objects at its ends: a bottle, a cup, a name plate."""
     height, width = wall_HWC.shape[:2]
     wood = _jitter(rng, _pick(rng, _DESKS), 10)
     desk = wall_HWC.copy()
@@ -257,7 +257,7 @@ def _draw_desk(rng: np.random.Generator, wall_HWC: np.ndarray, horizon: int, cam
 
 
 def _draw_light(rng: np.random.Generator, width: int, height: int) -> np.ndarray:
-    """Light from one side, warm or cold, bright or dim, darker in the corners: uint8 (H, W, 3), 200 is neutral."""
+    """Draw light from one side, warm or cold, bright or dim, darker in the corners: uint8 (H, W, 3), 200 is neutral."""
     x, y = np.meshgrid(np.linspace(-1, 1, width), np.linspace(-1, 1, height))
     direction = rng.uniform(-0.12, 0.12)
     light = rng.uniform(0.88, 1.1) * (1 + direction * x - 0.1 * (x**2 + y**2))

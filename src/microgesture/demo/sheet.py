@@ -1,4 +1,4 @@
-"""A table of numbers as an Excel file (ECMA-376): the least that makes one, five times as fast as a general writer."""
+"""Write a table of numbers as a minimal Excel file (ECMA-376), five times as fast as a general writer."""
 
 from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
@@ -29,10 +29,10 @@ _PARTS = {
 def write_sheet(path: Path, table: np.ndarray) -> None:
     """Write a table of numbers (rows, columns) as the only sheet of an xlsx file, with 3 decimals and no header.
 
-    The bytes depend on the numbers alone: the time stamps inside are fixed.
+    The bytes depend only on the numbers: the time stamps inside are fixed.
     """
     columns = [_letters(column) for column in range(table.shape[1])]
-    # "#" stands for the row's number; the values go in by one formatting operation a row.
+    # "#" is replaced by the row's number; the values are inserted by one formatting operation for each row.
     row_pattern = '<row r="#">' + "".join(f'<c r="{name}#"><v>%.3f</v></c>' for name in columns) + "</row>\n"
     with replacing(path) as temporary, ZipFile(temporary, "w", ZIP_DEFLATED, compresslevel=3) as archive:
         for name, content in _PARTS.items():
@@ -51,7 +51,7 @@ def _entry(name: str) -> ZipInfo:
 
 
 def _letters(column: int) -> str:
-    """A column's name: A, B, ..., Z, AA, ..."""
+    """Return the name of a column: A, B, ..., Z, AA, ..."""
     name, column = "", column + 1
     while column:
         column, letter = divmod(column - 1, 26)

@@ -1,13 +1,14 @@
-"""Who sits when in a demo corpus, which gestures a recording holds, and when each happens.
+"""The recordings of a demo corpus: their people, their gestures, and the time of each gesture.
 
-Nothing about a clip's class can be read off its length, its place in the recording, or the person: lengths and order
-are drawn without looking at the class, and every person shows every class about equally often (or, in a corpus with
-emotions, as often as the emotion and a habit of the person's own make it).
+The length of a clip, its place in the recording and the person give no information about its class: lengths and order
+are random and independent of the class, and every person shows every class about equally often (in a corpus with
+emotions, the frequencies depend on the emotion and on a habit of the person).
 """
 
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -17,8 +18,7 @@ from .gestures import GESTURES, Gesture, Variation, vary
 SPLIT_FIRST = {"train": 3, "val": 103, "test": 203}  # the number of each split's first subject
 
 
-@dataclass(frozen=True)
-class Performance:
+class Performance(NamedTuple):
     """One gesture in a recording, from frame ``start`` to frame ``end``, both included."""
 
     gesture: Gesture
@@ -29,10 +29,10 @@ class Performance:
 
 @dataclass(frozen=True)
 class Mood:
-    """How a person is who has won or lost.
+    """The mood of a person who has won or lost.
 
-    ``valence`` is what the face shows: about 1 for joy, -1 for sorrow, without bounds. ``frames`` is how long the
-    recording should be, whatever the mood.
+    ``valence`` is shown by the face: about 1 for joy, -1 for sorrow, without bounds. ``frames`` is the intended length
+    of the recording, which does not depend on the mood.
     """
 
     won: bool
@@ -42,10 +42,10 @@ class Mood:
 
 @dataclass(frozen=True)
 class Sitting:
-    """One recording to be made: whose, the person's which, and the classes (indices into ``GESTURES``) in order.
+    """One recording to generate: its subject, the subject's session, and the classes (indices into ``GESTURES``).
 
-    ``number`` is the id of the video (miga) or of the sample (smg), or how many clips of the split come before (ma52).
-    ``mood`` is only known in a corpus with emotions.
+    ``number`` is the id of the video (miga) or of the sample (smg), or the number of earlier clips in the split (ma52).
+    ``mood`` is set only in a corpus with emotions.
     """
 
     split: str
@@ -57,23 +57,23 @@ class Sitting:
 
 
 def random_for(seed: int, *names: str | int) -> np.random.Generator:
-    """A generator of its own for everything that has a name."""
+    """Return a separate random generator for each combination of names."""
     return np.random.default_rng([seed, zlib.crc32("/".join(map(str, names)).encode())])
 
 
 def refuse_crowd(split: str, subjects: int, clips: int, recordings: int, ids: Sequence[int] | None = None) -> None:
-    """Raise ``InputError`` if there is no clip for each recording, or, where a release has ``ids``, no id."""
+    """Raise ``InputError`` if there are fewer clips than recordings, or fewer ``ids``, if the release has such."""
     if clips < recordings:
         raise InputError(f"demo: {clips} {split} clips are too few for {recordings} recordings")
     if ids is not None and recordings > len(ids):
         raise InputError(
-            f"demo: {subjects} {split} subjects make {recordings} recordings, and there are ids for {len(ids)}; "
+            f"demo: {subjects} {split} subjects give {recordings} recordings, but there are only {len(ids)} ids; "
             f"lower subjects.{split}"
         )
 
 
 def once_or_twice(split: str, subjects: int) -> list[tuple[int, int]]:
-    """The subject and the session of each recording of a split where every second subject sits twice."""
+    """Return the subject and the session of each recording of a split in which every second subject has two."""
     first = SPLIT_FIRST[split]
     return [(first + person, session) for person in range(subjects) for session in range(1 + person % 2)]
 
@@ -81,9 +81,9 @@ def once_or_twice(split: str, subjects: int) -> list[tuple[int, int]]:
 def deal(
     rng: np.random.Generator, clips: int, recordings: int, gestures: Sequence[int] = range(len(GESTURES))
 ) -> list[tuple[int, ...]]:
-    """The classes of each recording in order, of those that ``gestures`` (indices into ``GESTURES``) allows.
+    """Assign classes to recordings, in random order; ``gestures`` are the possible classes, indices into ``GESTURES``.
 
-    The clips of each class are dealt to the recordings in turn, so that all have the same mixture up to one clip.
+    The clips of each class are assigned to the recordings in turn, so that the numbers differ by at most one clip.
     """
     deck = np.repeat(gestures, class_counts(clips, gestures))
     dealt = [deck[place::recordings] for place in range(recordings)]
@@ -92,13 +92,13 @@ def deal(
 
 
 def class_counts(clips: int, gestures: Sequence[int] = range(len(GESTURES))) -> list[int]:
-    """How many of ``clips`` clips each class gets: its share among ``gestures``, rounded so that the sum is right."""
+    """Return the number of clips of each class by its fraction among ``gestures``; they sum to ``clips``."""
     shares = np.array([GESTURES[gesture].share for gesture in gestures])
     return apportion(clips, shares if len(gestures) == len(GESTURES) else shares / shares.sum())
 
 
 def apportion(clips: int, shares: np.ndarray) -> list[int]:
-    """``clips`` divided into parts as ``shares`` (which sum to 1) say, by largest remainders."""
+    """Divide ``clips`` by the fractions ``shares`` (which sum to 1), rounded by the largest-remainder method."""
     wanted = clips * shares
     counts = np.floor(wanted).astype(int)
     for place in np.argsort(counts - wanted, kind="stable")[: clips - counts.sum()]:
@@ -107,9 +107,9 @@ def apportion(clips: int, shares: np.ndarray) -> list[int]:
 
 
 def schedule(rng: np.random.Generator, gestures: Sequence[int], frames: tuple[int, int]) -> list[Performance]:
-    """When each gesture of a recording happens; a clip's length in frames lies in the range ``frames``.
+    """Set the time of each gesture of a recording; the length of a clip in frames is in the range ``frames``.
 
-    Mostly there is a short rest between two clips; in every fifth case the next begins before the last has ended.
+    Usually there is a short rest between two clips; in every fifth case the next starts before the last has ended.
     """
     performances, start = [], int(rng.integers(4, 12))
     for gesture in gestures:
@@ -120,17 +120,17 @@ def schedule(rng: np.random.Generator, gestures: Sequence[int], frames: tuple[in
 
 
 def spread(rng: np.random.Generator, performances: Sequence[Performance], spare: int) -> list[Performance]:
-    """The performances with ``spare`` more frames of rest before, between and after them, wherever chance has it."""
+    """Insert ``spare`` more frames of rest before, between and after the performances, at random places."""
     places = len(performances) + 1
     rests = rng.multinomial(spare, rng.dirichlet(np.ones(places)))
     shifts = np.cumsum(rests)[:-1].tolist()
     return [
-        replace(one, start=one.start + shift, end=one.end + shift)
+        one._replace(start=one.start + shift, end=one.end + shift)
         for one, shift in zip(performances, shifts, strict=True)
     ]
 
 
 def draw_length(rng: np.random.Generator, frames: tuple[int, int]) -> int:
-    """A clip's length: short ones are more frequent than long ones, and the class has no say."""
+    """Draw the length of a clip; short clips are more frequent than long ones, in all classes alike."""
     shortest, longest = frames
     return shortest + int((longest - shortest + 1) * rng.beta(1.3, 2.2))

@@ -1,4 +1,4 @@
-"""The demo in the layout of SMG: one long video and Kinect skeleton a person, found by folders and sample numbers."""
+"""The demo in the layout of SMG: a long video and a Kinect skeleton of each person, in folders by split and sample."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from .sittings import Sitting, deal, random_for, refuse_crowd, schedule
 FPS = 30
 SAMPLES = {"train": range(1, 31), "val": range(31, 36), "test": range(36, 41)}
 JOINTS = 25  # of the Kinect v2
-_COLUMNS = 11  # a joint: x, y, z in metres, four of orientation, two of a pixel in the colour picture, two unknown
+_COLUMNS = 11  # of a joint: x, y, z in metres, 4 for orientation, 2 for its pixel in the colour picture, 2 unknown
 _SKELETONS = {
     "train": "smg_data_phase1/smg_skeleton_train",
     "val": "smg_data_phase1/smg_skeleton_validate",
@@ -39,7 +39,7 @@ _BELOW = np.array(
 
 
 def plan(split: str, seed: int, subjects: int, clips: int) -> list[Sitting]:
-    """The recordings of a split: one a person, with those of the demo's gestures that SMG has a class for."""
+    """Plan the recordings of a split: one for each person, with the demo's gestures that are classes of SMG."""
     refuse_crowd(split, subjects, clips, subjects, SAMPLES[split])
     hands = deal(random_for(seed, "smg", split), clips, subjects, _SHOWN)
     return [Sitting(split, number, 0, number, hand) for number, hand in zip(SAMPLES[split], hands, strict=False)]
@@ -48,16 +48,15 @@ def plan(split: str, seed: int, subjects: int, clips: int) -> list[Sitting]:
 def write(root: Path, sitting: Sitting, seed: int, frame: tuple[int, int]) -> tuple[list[Path], list[tuple[str, int]]]:
     """Write one sample's video, skeleton, its length and its labels; returns the files, and each clip's id and target.
 
-    Frames of label files count from 0, and a clip's end is the frame after its last, as SMG's authors have it in
-    ``smg_gendata.py``. What the class column of the test labels holds in the release is not known; here it is 1.
+    Frames in label files are counted from 0, and the end of a clip is the frame after its last one, as in
+    ``smg_gendata.py`` by SMG's authors. The class column of the release's test labels is not known; here it is 1.
     """
     rng = random_for(seed, "smg", "recording", sitting.number)
     subject = draw_subject(rng)
     recording = draw_recording(rng, subject, frame, _FRAMING)
     performances = schedule(rng, sitting.gestures, _FRAMES)
     frames = performances[-1].end + 1 + int(rng.integers(4, 12))
-    pose = idle(rng, frames, FPS)
-    pose = act(pose, subject.build, [(p.gesture, p.start, p.end, p.variation) for p in performances], FPS)
+    pose = act(idle(rng, frames, FPS), subject.build, performances, FPS)
     pictures, _ = render(recording, pose, frame)
     joints_TV3 = _seen(rng, kinect(recording.camera.turn(solve(subject.build, pose))))
     shoulder = rng.uniform(0.33, 0.41)
@@ -79,22 +78,22 @@ def write(root: Path, sitting: Sitting, seed: int, frame: tuple[int, int]) -> tu
 
 
 def write_lists(root: Path, sittings: list[Sitting], answers: list[list[tuple[str, int]]]) -> list[Path]:
-    """SMG has no lists: folders and sample numbers say it all."""
+    """Write nothing: SMG has no lists; folders and sample numbers have all information."""
     return []
 
 
 def target(gesture: Gesture) -> int:
-    """A gesture's class as SMG's label files count it: 1..17."""
+    """Return a gesture's class as in SMG's label files: 1..17."""
     return gesture.smg
 
 
 def kinect(points_TN3: np.ndarray) -> np.ndarray:
-    """The 25 joints of a Kinect v2, (T, 25, 3), from the figure's points (T, POINTS, 3); legs are guessed as seated."""
+    """Compute the 25 joints of a Kinect v2, (T, 25, 3), from the figure's points (T, POINTS, 3), with seated legs."""
     joints_TV3 = np.empty((len(points_TN3), JOINTS, 3))
     joints_TV3[:, _SPINE_BASE] = base_T3 = points_TN3[:, HIPS].mean(axis=1)
     joints_TV3[:, _SPINE_SHOULDER] = top_T3 = points_TN3[:, 1]
     joints_TV3[:, _SPINE_MIDDLE] = 0.5 * (base_T3 + top_T3)
-    # Between the ears, and half way down to the shoulders.
+    # The head is between the ears, the neck halfway down to the shoulders.
     joints_TV3[:, _HEAD] = head_T3 = points_TN3[:, [FACE + 1, FACE + 15]].mean(axis=1)
     joints_TV3[:, _NECK] = 0.5 * (top_T3 + head_T3)
     for side, (arm, leg) in enumerate(zip(_ARMS, _LEGS, strict=True)):
@@ -105,10 +104,10 @@ def kinect(points_TN3: np.ndarray) -> np.ndarray:
 
 
 def _seen(rng: np.random.Generator, joints_TV3: np.ndarray) -> np.ndarray:
-    """What the sensor makes of the joints: noise, joints only inferred for a while, joints and people lost (NaN).
+    """Simulate the sensor: noise, joints that are inferred for some time, and lost joints and people (NaN).
 
-    Noise is about 1 % of a shoulder's width where a joint is seen, five times that where it is inferred, and alike in
-    neighbouring frames; depth is noisier than the rest. Hands that touch something are often inferred, legs always.
+    Noise is about 1 % of the shoulder width if a joint is visible, five times that if it is inferred, and correlated
+    over time; depth has more noise. Hands that touch something are often inferred, legs always.
     """
     frames = len(joints_TV3)
     near_TV = np.zeros((frames, JOINTS), bool)
@@ -132,9 +131,9 @@ def _seen(rng: np.random.Generator, joints_TV3: np.ndarray) -> np.ndarray:
 
 
 def _rows(joints_TV3: np.ndarray, camera: Camera, shoulder: float) -> str:
-    """The skeleton file: 275 numbers a frame, a lost joint's all 0; ``shoulder`` is a shoulder's width in metres.
+    """Format the skeleton file: 275 numbers for each frame, all 0 for a lost joint; ``shoulder`` is in metres.
 
-    In metres, x grows to the right of the picture, y up and z away from the sensor. Orientations are 0, 0, 0, 1.
+    In metres, x points to the right of the picture, y up and z away from the sensor. Orientations are 0, 0, 0, 1.
     """
     across, down, towards = np.moveaxis(joints_TV3, -1, 0)
     zoom = camera.scale * camera.distance / (camera.distance - towards)

@@ -1,1 +1,1 @@
-"""Emotion from behaviour: whether the person of a recording has won or lost, told by face, context and gestures."""
+"""Emotion from behaviour: predict from face, context and gestures whether the person of a recording has won or lost."""

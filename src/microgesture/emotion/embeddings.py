@@ -1,7 +1,7 @@
-"""What a trained stream sees in each clip: the features that it classifies, and its logits.
+"""The features and log-probabilities of a trained stream for each clip.
 
-Clips that the stream has learnt from are seen by the network that has learnt them: what it says of those is surer, and
-more often right, than what it says of new people. Nothing here hides that.
+For clips of the training split, these come from the network that was trained on them. There its predictions are more
+confident and more often correct than for new people; nothing here corrects this.
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,16 +27,16 @@ from ..streams.predict import Build, exact_mean, test_batches, trained
 SCHEMA = pa.schema(
     [
         ("clip_id", pa.string()),
-        ("features", pa.list_(pa.float32())),  # what the classifier sees; null where the stream could not use the clip
-        ("logits", pa.list_(pa.float32())),  # the log of a probability; null likewise
-        ("reason", pa.string()),  # why it could not; null where it could
+        ("features", pa.list_(pa.float32())),  # input of the classifier; null if the stream could not use the clip
+        ("logits", pa.list_(pa.float32())),  # log-probabilities; null likewise
+        ("reason", pa.string()),  # why the clip was not used; null if it was
     ]
 )
 
 
 @dataclass(frozen=True)
 class Embedding:
-    """What a stream sees in a clip: float32 features_D, and logits_K, the log of a probability."""
+    """The output of a stream for a clip: float32 features_D, and logits_K, the log-probabilities."""
 
     features_D: np.ndarray
     logits_K: np.ndarray
@@ -52,16 +52,16 @@ def embed(
     output: Path,
     resources: Resources,
 ) -> None:
-    """Write the features and logits of every usable clip of all splits as Parquet, or the reason there are none.
+    """Write the features and log-probabilities of every usable clip of all splits as Parquet, or why there are none.
 
-    Both are means over the views of testing, and over both sides where the stream is tested on both; the logits are
-    those of ``predict``. Raises ``InputError`` if the weights belong to other classes or inputs, or if the network
-    shows no features.
+    Both are means over the views of testing, and over the mirrored views if the stream is tested with them; the
+    log-probabilities are those of ``predict``. Raises ``InputError`` if the weights belong to other classes or inputs,
+    or if the network has no features.
     """
     device, recipe = resources.prepare(), step.recipe.in_testing()
     network = trained(model, step, build, clips.classes).to(device).eval()
     if not hasattr(network, "see"):
-        raise InputError(f"stream '{step.stream}': its network shows no features; name another one under emotion")
+        raise InputError(f"stream '{step.stream}': its network has no features; name another stream under emotion")
     dataset = open_dataset(
         clips.usable,
         shards,
@@ -85,35 +85,29 @@ def embed(
                 _, features_BD, logits_BK = network.forward_features(*x)
             sides.append((features_BD.float(), logits_BK.float().softmax(-1)))
         features_BSD, probability_BSK = (torch.stack(parts, 1).cpu().numpy() for parts in zip(*sides, strict=True))
-        own = len(keys[number * len(batch.row) : (number + 1) * len(batch.row)])  # the last batch is filled up
+        own = len(keys[number * len(batch.row) : (number + 1) * len(batch.row)])  # the last batch is padded
         for place, (row, times) in enumerate(zip(batch.row.tolist()[:own], batch.times.tolist(), strict=False)):
             seen.setdefault(row, []).append((features_BSD[place], probability_BSK[place], times))
-    embeddings = {dataset.clip_ids[row]: _mean(views) for row, views in seen.items()}
-    write_embeddings(output, embeddings, dataset.left_out)
+    rows = []
+    for row, views in seen.items():
+        features_D, logits_K = _means(views)
+        rows.append({"clip_id": dataset.clip_ids[row], "features": features_D, "logits": logits_K})
+    rows += [{"clip_id": clip_id, "reason": reason} for clip_id, reason in dataset.left_out.items()]
+    write_parquet(output, pa.Table.from_pylist(rows, SCHEMA))
 
 
-def _mean(views: list[tuple[np.ndarray, np.ndarray, int]]) -> Embedding:
+def _means(views: list[tuple[np.ndarray, np.ndarray, int]]) -> tuple[np.ndarray, np.ndarray]:
     features_VSD, probability_VSK, times_V = (np.array(parts) for parts in zip(*views, strict=True))
     mean_K = exact_mean(probability_VSK, times_V)
     logits_K = np.log(np.maximum(mean_K, np.finfo(np.float32).tiny)).astype(np.float32)
-    return Embedding(exact_mean(features_VSD, times_V).astype(np.float32), logits_K)
-
-
-def write_embeddings(path: Path, embeddings: Mapping[str, Embedding], reasons: Mapping[str, str]) -> None:
-    """Write embeddings, and why other clips have none, as Parquet."""
-    rows = [
-        {"clip_id": clip_id, "features": seen.features_D, "logits": seen.logits_K}
-        for clip_id, seen in embeddings.items()
-    ]
-    rows += [{"clip_id": clip_id, "reason": reason} for clip_id, reason in reasons.items()]
-    write_parquet(path, pa.Table.from_pylist(rows, SCHEMA))
+    return exact_mean(features_VSD, times_V).astype(np.float32), logits_K
 
 
 def read_embeddings(path: Path) -> dict[str, Embedding]:
-    """The embeddings of the clips that have any; raises ``InputError`` if the file is something else."""
+    """Read the embeddings of the clips that have them; raises ``InputError`` if the file has other contents."""
     table = read_parquet(path)
     if not table.schema.remove_metadata().equals(SCHEMA):
-        raise InputError(f"{path} holds no embeddings; delete it and run again")
+        raise InputError(f"{path} has no embeddings; delete it and run again")
     return {
         row["clip_id"]: Embedding(np.array(row["features"], np.float32), np.array(row["logits"], np.float32))
         for row in table.to_pylist()

@@ -1,4 +1,4 @@
-"""A fixed encoder of faces, with published weights: what it says of a face never changes, so it is asked once."""
+"""A fixed encoder of faces with published weights; each face is encoded once, because its embedding never changes."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -16,7 +16,7 @@ from .videos import LABELS
 
 
 def published_encoder(face: FaceTokenSettings, device: torch.device) -> FaceEncoder:
-    """The encoder with the weights in the file that the settings name; raises ``InputError`` if they do not fit."""
+    """Build the encoder and load the file of weights in the settings; raises ``InputError`` if they do not fit."""
     network = build_swinface(face.network, (3,), len(LABELS))
     start_from_file(network, Path(face.weights), LABELS)
     return network.encoder.to(device).eval()
@@ -24,7 +24,7 @@ def published_encoder(face: FaceTokenSettings, device: torch.device) -> FaceEnco
 
 @torch.no_grad()
 def encoded(videos: Mapping[str, Video], encoder: FaceEncoder, features: int, device: torch.device) -> dict[str, Video]:
-    """The videos with what the encoder says of each face, float32 (F, ``features``), in place of the faces."""
+    """Replace the faces of videos by their embeddings, float32 (F, ``features``)."""
 
     def encode(faces_FHWC: np.ndarray) -> np.ndarray:
         if not len(faces_FHWC):

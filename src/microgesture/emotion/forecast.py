@@ -1,4 +1,4 @@
-"""A trained row: its networks, and what they say together of videos."""
+"""A trained row: its networks, and their combined prediction for videos."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,19 +10,20 @@ from torch import nn
 
 from ..config.emotion import EmotionStep, Source
 from ..errors import InputError
+from ..networks.swinface import FaceEncoder
 from ..streams.weights import About, load_weights, save_weights
-from .network import EmotionNetwork, build
+from .network import EmotionNetwork
 from .tokens import Video, together
 from .videos import LABELS
 
-SUREST = 1e-6  # a probability is at least so far from 0 and 1
+SUREST = 1e-6  # least distance of a probability from 0 and 1
 
 
 class Forecast(nn.Module):
-    """The networks of a row, ``members`` for each of its folds, with a temperature and the shares of wins.
+    """The networks of a row, ``members`` for each of its folds, with a temperature and the fractions of wins.
 
-    ``prior_F`` is the share of wins among the videos that a fold's networks have learnt from: what is said of a video
-    that has no token at all.
+    ``prior_F`` is the fraction of wins among the training videos of each fold; it is the prediction for a video without
+    any token.
     """
 
     def __init__(self, networks: list[list[EmotionNetwork]], prior_F: torch.Tensor, temperature: float = 1.0) -> None:
@@ -33,10 +34,10 @@ class Forecast(nn.Module):
 
     @torch.no_grad()
     def says(self, video: Video, fold: int | None = None) -> float:
-        """The probability of win; with a ``fold``, as those networks say it that have not learnt from the fold.
+        """Predict the probability of win; with a ``fold``, by the networks that were trained without that fold.
 
-        That is the mean over networks, at the temperature. A video is seen whole, every face of it, and alone, so that
-        what is said of it does not depend on others.
+        It is the mean over the networks, at the temperature. The input is the whole video with every face. Each video
+        is predicted alone, so that the result does not depend on other videos.
         """
         self.eval()
         folds = range(len(self.networks)) if fold is None else [fold]
@@ -54,22 +55,18 @@ def has_tokens(video: Video, sources: tuple[Source, ...]) -> bool:
     return any(video.found(source).any() for source in sources)
 
 
-def feature_counts(videos: Mapping[str, Video], step: EmotionStep) -> dict[Source, int]:
-    """How many numbers a token of each source of the step has."""
-    counts: dict[Source, int] = {}
+def new_network(videos: Mapping[str, Video], step: EmotionStep) -> EmotionNetwork:
+    """Build a network for the tokens of such videos, with random weights from torch's generator."""
+    features, encoder = {}, None
     for source in step.sources:
         if source == "face":
-            counts[source] = step.face.network.embedding
+            features[source] = step.face.network.embedding
+            if step.face.weights is None:
+                encoder = FaceEncoder(**step.face.network.model_dump(exclude={"name"}))
         else:
-            videos_of = [v.context_ND if source == "context" else v.gestures_NG for v in videos.values()]
-            counts[source] = videos_of[0].shape[1]
-    return counts
-
-
-def new_network(videos: Mapping[str, Video], step: EmotionStep) -> EmotionNetwork:
-    """A network for the tokens of such videos, with random weights from torch's generator."""
-    fixed = step.face is not None and step.face.weights is not None
-    return build(step.sources, feature_counts(videos, step), step.network, step.face, fixed)
+            first = next(iter(videos.values()))
+            features[source] = (first.context_ND if source == "context" else first.gestures_NG).shape[1]
+    return EmotionNetwork(step.sources, features, step.network, encoder)
 
 
 def save_forecast(path: Path, forecast: Forecast, step: EmotionStep) -> None:
@@ -82,7 +79,7 @@ def load_forecast(path: Path, videos: Mapping[str, Video], step: EmotionStep) ->
     """Read a trained row for the tokens of such videos; raises ``InputError`` if it was trained on other sources."""
     state, about = load_weights(path)
     if about is None or about.inputs != step.sources or about.classes != LABELS:
-        raise InputError(f"{path} was not trained on {' and '.join(step.sources)}; train it again")
+        raise InputError(f"{path} was not trained on {' and '.join(step.sources)}; delete it and run again")
     networks = [[new_network(videos, step) for _ in range(step.members)] for _ in range(step.folds)]
     forecast = Forecast(networks, torch.zeros(step.folds))
     forecast.load_state_dict(state)

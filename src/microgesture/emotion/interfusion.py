@@ -1,7 +1,7 @@
-"""InterFusion: the tokens of several sources look at each other, and what matters of a video is gathered from them.
+"""InterFusion: cross-attention between the tokens of several sources, and pooling over the tokens of a video.
 
-Of the published system (arXiv 2512.23291) only the abstract is public, which says that facial and contextual tokens are
-joined by a module of this name. Its form is ours: cross-attention both ways whose residual is gated.
+Only the abstract of the published system (arXiv 2512.23291) is public; by it, a module of this name fuses facial and
+contextual tokens. Its design here is ours: cross-attention in both directions with gated residuals.
 """
 
 from collections.abc import Sequence
@@ -13,10 +13,10 @@ from ..networks.cross_attention import CrossAttention
 
 
 class InterFusion(nn.Module):
-    """The tokens of all sources side by side, (B, M, D), after they have looked at each other, and which are found.
+    """Fuse the tokens of sources by cross-attention; returns all tokens, (B, M, D), and a mask of those that are found.
 
-    The first two sources look at each other; the next one and both of them together do so after that. The gates of all
-    residuals start at 0: at first the tokens are what they were. What is not found is seen by nobody.
+    The first two sources attend to each other; then the next source and the first two together do. The gates of all
+    residuals start at 0, so initially the tokens stay unchanged. Tokens that are not found are masked.
     """
 
     def __init__(self, sources: int, width: int, heads: int, layers: int, dropout: float) -> None:
@@ -39,9 +39,9 @@ class InterFusion(nn.Module):
 
 
 class AttentionPooling(nn.Module):
-    """The weighted mean of a video's tokens_BMD that are found, pooled_BD, and the weights_BM, which sum to 1.
+    """Pool a video's found tokens_BMD to their weighted mean, pooled_BD; also returns the weights_BM, which sum to 1.
 
-    Where nothing is found both are zeros. At first all tokens count alike. (Ilse et al., ICML 2018, equation 8.)
+    Both are zero if no token is found. Initially all weights are equal. (Ilse et al., ICML 2018, equation 8.)
     """
 
     def __init__(self, width: int) -> None:

@@ -1,4 +1,4 @@
-"""How well rows of sources tell win from lose, with intervals over people."""
+"""The accuracy of rows of sources for win or lose, with confidence intervals over people."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from ..errors import InputError
-from ..measures.ablation import FEW_PEOPLE, everybody_and_draws, table_of_rows
+from ..measures.ablation import DRAWS, FEW_PEOPLE, everybody_and_draws, table_of_rows
 from ..measures.metrics import count
 from ..measures.people import person_of
 from ..storage.files import write_csv, write_text
@@ -20,10 +20,10 @@ MEASURED = {"balanced_accuracy": "balanced", "auc": "AUC", "accuracy": "accuracy
 
 
 def weighted_auc(says_N: np.ndarray, win_N: np.ndarray, times_DN: np.ndarray) -> np.ndarray:
-    """The area under the ROC curve, (D,), where each video counts as often as a row of ``times_DN`` says.
+    """Compute the area under the ROC curve, (D,), one value for each row of ``times_DN``, the weights of the videos.
 
-    That is the share of pairs of a win and a loss in which the win is said to be likelier; ties count half (Hanley and
-    McNeil, 1982). NaN where a row has wins or losses only.
+    It is the fraction of pairs of a win and a loss in which the win has the higher probability; ties count half (Hanley
+    and McNeil, 1982). NaN if a row has only wins or only losses.
     """
     won_P, lost_Q = says_N[win_N], says_N[~win_N]
     right_PQ = (won_P[:, None] > lost_Q) + 0.5 * (won_P[:, None] == lost_Q)
@@ -39,18 +39,16 @@ def measure_rows(
     versus: Mapping[str, str | None],
     win_N: np.ndarray,
     person_N: np.ndarray,
-    draws: int = 1000,
-    seed: int = 0,
 ) -> pd.DataFrame:
-    """One line a row: balanced accuracy, AUC and accuracy at 0.5, each with its interval, ``_low`` and ``_high``.
+    """Compute balanced accuracy, AUC and accuracy at 0.5 of each row, with intervals ``_low`` and ``_high``.
 
-    ``says[row]`` are probabilities of win (N,), ``versus[row]`` the row it is compared with, or None. Intervals are
-    those of ``ablation.make_ablation``: the percentile bootstrap over whole people; draws with wins or losses only say
-    nothing of balanced accuracy and AUC. All rows see the same draws, so that ``difference``, the gain in balanced
-    accuracy over ``versus``, is a paired one. NaN where there is one person, or where nothing can be said.
+    ``says[row]`` are probabilities of win (N,), ``versus[row]`` is the row to compare with, or None. Intervals are
+    those of ``ablation.make_ablation``: the percentile bootstrap over people; bootstrap samples with only wins or only
+    losses are left out for balanced accuracy and AUC. All rows have the same samples, so ``difference``, the gain in
+    balanced accuracy over ``versus``, is paired. Values are NaN for a single person, or if they cannot be computed.
     """
     people, group_N = np.unique(person_N, return_inverse=True)
-    times_DG = everybody_and_draws(len(people), draws, seed)
+    times_DG = everybody_and_draws(len(people))
     drawn = {row: _metrics(says_N, win_N, group_N, times_DG) for row, says_N in says.items()}
     return table_of_rows(drawn, versus, MEASURED, "balanced_accuracy", {"row": "videos"}, len(win_N), len(people))
 
@@ -63,16 +61,16 @@ def compare_rows(
     csv: Path,
     markdown: Path,
 ) -> None:
-    """Write the table of rows as CSV and as Markdown; ``files[row]`` is what a row says of videos.
+    """Write the table of rows as CSV and as Markdown; ``files[row]`` has the predictions of a row.
 
-    Measured are the labelled videos of train and val, or with ``truth``, a file of labels, the test videos that it
-    names. Raises ``InputError`` if it names none, or if a row says nothing of a video.
+    It covers the labelled videos of train and val, or, with ``ground_truth``, a file of labels, the test videos in that
+    file. Raises ``InputError`` if the file has no test video, or if a row lacks the prediction for a video.
     """
     known = learnt_from(videos) if ground_truth is None else _with_ground_truth(videos, ground_truth)
     said = {row: read_probabilities(path) for row, path in files.items()}
     for row, says in said.items():
         if missing := [video_id for video_id in known.video_id if video_id not in says]:
-            raise InputError(f"{files[row]} says nothing of video {missing[0]}; delete it and run again")
+            raise InputError(f"{files[row]} has no row for video {missing[0]}; delete it and run again")
     found = measure_rows(
         {row: np.array([says[video_id] for video_id in known.video_id]) for row, says in said.items()},
         versus,
@@ -99,7 +97,7 @@ def _with_ground_truth(videos: pd.DataFrame, ground_truth: Path) -> pd.DataFrame
     labels = read_labels([ground_truth], set(tested.video_id.map(video_key)))
     known = tested.assign(label=tested.video_id.map(video_key).map(labels)).dropna(subset="label")
     if not len(known):
-        raise InputError(f"{ground_truth} has no label for any test video")
+        raise InputError(f"{ground_truth} has no label of a test video; check its video_id")
     return known.reset_index(drop=True)
 
 
@@ -107,17 +105,17 @@ def _report(found: pd.DataFrame, known: pd.DataFrame, *, of_test: bool) -> str:
     counts = known.label.value_counts().reindex(LABELS, fill_value=0)
     people = person_of(known).nunique()
     described = (
-        "Test videos, whose labels nothing else reads"
+        "Test videos, whose labels no other step reads"
         if of_test
-        else "Videos of train and val, each told by networks that have not learnt from its person, though the streams "
-        "behind context and gestures have learnt gestures from those of train"
+        else "Videos of train and val, each predicted by networks that were trained without its person (the streams "
+        "for context and gestures, however, were trained on the gestures of train)"
     )
     if known.subject.isna().any():
-        described += "; who is in which video is not always known"
+        described += "; some videos have no known subject"
     few = " With so few people the intervals are too narrow." if people < FEW_PEOPLE else ""
     table = compared_rows(found, "sources", MEASURED, "balanced accuracy")
     return (
         f"# Emotion\n\n{described}: {len(known)} videos ({counts['win']} wins, {counts['lose']} losses) of {people} "
         f"people. Chance is 0.5 for balanced accuracy and AUC.\n\n{table}\nIn brackets: the middle 95 % of "
-        f"1000 draws of the {people} people, with replacement; one seed of training.{few}\n"
+        f"{DRAWS} draws of the {people} people, with replacement; one seed of training.{few}\n"
     )

@@ -1,26 +1,25 @@
-"""The network of emotion: from the tokens of a video to the logit of win."""
+"""The emotion network: from the tokens of a video to the logit of win."""
 
 from collections.abc import Mapping, Sequence
 
 import torch
 from torch import nn
 
-from ..config.emotion import FaceTokenSettings, InterFusionSettings, Source
-from ..networks.swinface import FaceEncoder
+from ..config.emotion import InterFusionSettings, Source
 from ..networks.token_fusion import OCTAVES, waves
 from .interfusion import AttentionPooling, InterFusion
 from .tokens import Tokens
 
-MOST_FACES = 256  # that the encoder is shown at once where nothing is learnt
+MOST_FACES = 256  # faces in one call of the encoder outside of training
 
 
 class EmotionNetwork(nn.Module):
-    """Logit_B of win, of the tokens of videos.
+    """Compute logit_B of win from the tokens of videos.
 
-    ``features[source]`` is how many numbers a token has: the encoder's embedding, the features of a stream, or one for
-    each gesture and two. With ``encoder`` the faces are images, else what a fixed encoder says of them; a clip's face
-    token is the mean over its faces. All are normalised, projected to one width, and told apart by a learned embedding
-    of the source and one of the time in the video.
+    ``features[source]`` is the length of a token: of the encoder's embedding, of the features of a stream, or the
+    number of gesture classes plus 2. With ``encoder`` the faces are images, otherwise embeddings by a fixed encoder; a
+    clip's face token is the mean over its faces. All tokens are normalised, projected to one width, and added to
+    learned embeddings of the source and of the time in the video.
     """
 
     def __init__(
@@ -34,7 +33,7 @@ class EmotionNetwork(nn.Module):
         width = settings.width
         self.sources = tuple(sources)
         self.encoder = encoder if "face" in sources else None
-        # Features have no unit of their own, while the size of a probability says how sure it is.
+        # Features have no unit, so they are normalised; probabilities are not, as their size is the confidence.
         norms = {source: nn.LayerNorm(features[source], elementwise_affine=False) for source in sources}
         self.norms = nn.ModuleDict({**norms, "gestures": nn.Identity()})
         self.projections = nn.ModuleDict({source: nn.Linear(features[source], width) for source in sources})
@@ -51,7 +50,7 @@ class EmotionNetwork(nn.Module):
         return self.head(self.attend(tokens)[0]).squeeze(-1)
 
     def attend(self, tokens: Tokens) -> tuple[torch.Tensor, torch.Tensor]:
-        """What is classified, pooled_BD, and the weight of each token, (B, M): those of the sources in their order."""
+        """Return the classifier's input, pooled_BD, and the weight of each token, (B, M), in order of the sources."""
         time_BND = self.time(waves(tokens.place_BN))
         shown = [
             self.dropout(self.projections[source](self.norms[source](self._features(source, tokens))))
@@ -79,19 +78,5 @@ class EmotionNetwork(nn.Module):
             return faces_M
         if not self.training:
             return torch.cat([self.encoder(part_MCHW) for part_MCHW in faces_M.split(MOST_FACES)])
-        # The norm of a batch needs two faces.
+        # Batch normalisation needs at least two faces.
         return self.encoder(faces_M if len(faces_M) > 1 else torch.cat((faces_M, faces_M)))[: len(faces_M)]
-
-
-def build(
-    sources: Sequence[Source],
-    features: Mapping[Source, int],
-    settings: InterFusionSettings,
-    face: FaceTokenSettings | None,
-    fixed: bool,
-) -> EmotionNetwork:
-    """Build the network with random weights from torch's generator; with ``fixed`` faces come encoded."""
-    encoder = None
-    if "face" in sources and not fixed:
-        encoder = FaceEncoder(**face.network.model_dump(exclude={"name"}))
-    return EmotionNetwork(sources, features, settings, encoder)

@@ -1,4 +1,4 @@
-"""What a trained row says of videos: of those it has learnt from, as somebody who has not, and of the test videos."""
+"""Predict videos with a trained row: held-out predictions for the labelled videos, and predictions for test."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -29,7 +29,7 @@ def predict_emotion(
 ) -> None:
     """Write ``video_id,probability`` of win for the labelled videos of train and val, and for those of test.
 
-    A labelled video gets what the networks say that have not seen its person, a test video what all of them say.
+    A labelled video is predicted by the networks that were trained without its person, a test video by all networks.
     """
     forecast = load_forecast(model, tokens, step).to(device)
     learnt, tested = learnt_from(videos), videos[videos.split == "test"]
@@ -46,11 +46,11 @@ def write_probabilities(path: Path, probability: Mapping[str, float]) -> None:
 
 
 def read_probabilities(path: Path) -> dict[str, float]:
-    """Read the probability of win of each video; raises ``InputError`` if the file is something else."""
+    """Read the probability of win of each video; raises ``InputError`` if the file has other contents."""
     table = csv_table(path)
     if list(table.columns) != ["video_id", "probability"]:
-        raise InputError(f"{path} holds no probabilities of videos; delete it and run again")
+        raise InputError(f"{path} has no probabilities of videos; delete it and run again")
     values = [decimal(text) for text in table.probability]
     if any(value is None or not 0 <= value <= 1 for value in values):
-        raise InputError(f"{path} has something else than a probability in a row; delete it and run again")
+        raise InputError(f"{path} has a row without a valid probability; delete it and run again")
     return dict(zip(table.video_id, values, strict=True))

@@ -1,4 +1,4 @@
-"""The tokens of a video: what is known of each of its clips, from its face, its context and its gestures, and when."""
+"""The tokens of a video: for each clip features of the face, the context and the gestures, and its time."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,18 +17,18 @@ from ..storage.shards import Shard
 from ..streams.samples import random_generator
 from .embeddings import Embedding
 
-DARK = 16  # of 255: a frame in which nothing is brighter shows no face; the codec may have lifted black a little
-FPS = 25.0  # of a clip whose own rate is unknown
+DARK = 16  # of 255: a frame without a brighter pixel shows no face; the codec may store black as slightly above 0
+FPS = 25.0  # for a clip of unknown rate
 
 
 @dataclass(frozen=True)
 class Video:
-    """What is known of the N usable clips of a video, in the order of time.
+    """The tokens of the N usable clips of a video, in the order of time.
 
-    ``faces[n]`` are the faces of a clip, uint8 (F, H, W, 3) RGB or what a fixed encoder says of them, float32 (F, D); F
-    is 0 where none is visible. ``context_ND`` are features, ``gestures_NG`` what ``gesture_features`` gives;
-    both are NaN in the rows of clips that the stream could not use. ``place_N`` is the middle of a clip as a share of
-    the video, in [0, 1].
+    ``faces[n]`` are the faces of a clip, uint8 (F, H, W, 3) RGB, or their embeddings by a fixed encoder, float32
+    (F, D); F is 0 if no face is visible. ``context_ND`` are features, ``gestures_NG`` are from ``gesture_features``;
+    both are NaN in the rows of clips that the stream could not use. ``place_N`` is the middle of a clip as a fraction
+    of the video, in [0, 1].
     """
 
     video_id: str
@@ -38,13 +38,13 @@ class Video:
     gestures_NG: np.ndarray | None = None
 
     def found(self, source: Source) -> np.ndarray:
-        """Which clips have a token of a source, bool (N,)."""
+        """Return which clips have a token of a source, bool (N,)."""
         if source == "face":
             return np.array([len(faces) > 0 for faces in self.faces], bool)
         return ~np.isnan(self.context_ND if source == "context" else self.gestures_NG).any(1)
 
     def part(self, rows: np.ndarray) -> "Video":
-        """The video with some of its clips alone."""
+        """Return the video with only some of its clips."""
         return Video(
             self.video_id,
             self.place_N[rows],
@@ -55,10 +55,10 @@ class Video:
 
 
 class Tokens(NamedTuple):
-    """Some videos for the network, padded to the N clips of the longest; what pads a video is found nowhere.
+    """A batch of videos for the network, padded to the N clips of the longest.
 
-    ``found`` has a mask (B, N) for each source. ``faces_M`` are the M faces of all videos, float32 (M, 3, H, W) in
-    [-1, 1] or (M, D), ``face_of_M`` the clip of each, b N + n.
+    ``found`` has a mask (B, N) for each source, which is false for padding. ``faces_M`` are the M faces of all videos,
+    float32 (M, 3, H, W) in [-1, 1] or (M, D), and ``face_of_M`` is the clip of each, b N + n.
     """
 
     place_BN: torch.Tensor
@@ -78,9 +78,9 @@ def read_video(
     frames: int,
     size: int,
 ) -> Video:
-    """The tokens of a video whose usable clips are the rows of a clips table; ``faces`` says where each one's lie.
+    """Read the tokens of a video whose usable clips are the rows of ``table``; ``faces`` maps a clip to its shard.
 
-    Of the faces of a clip ``frames`` are taken, evenly among the visible ones, as ``size`` pixels wide squares.
+    From each clip ``frames`` faces are taken, evenly spaced among the visible ones, as squares of ``size`` pixels.
     """
     table = table.sort_values(["start", "end", "clip_id"])
     middle_N = (table.start.to_numpy(float) + table.end.to_numpy(float) + 1) / 2
@@ -89,7 +89,7 @@ def read_video(
         video_id,
         (middle_N / whole).astype(np.float32),
         tuple(_faces(faces.get(clip_id), clip_id, frames, size) for clip_id in table.clip_id) if faces else None,
-        None if context is None else _stacked([_features(context.get(clip_id)) for clip_id in table.clip_id], context),
+        None if context is None else _context(table, context),
         None if gestures is None else _gestures(table, gestures),
     )
 
@@ -103,7 +103,7 @@ def read_tokens(
     frames: int = 1,
     size: int = 112,
 ) -> dict[str, Video]:
-    """The videos by their ids; ``recordings[video_id]`` is the recording whose usable clips are a video's.
+    """Read the tokens of videos, by id; ``recordings[video_id]`` is the recording with the usable clips of a video.
 
     Raises ``InputError`` if a clip is in none of the face shards.
     """
@@ -120,32 +120,34 @@ def read_tokens(
 
 
 def gesture_features(probability_K: np.ndarray, seconds: float, pause: float) -> np.ndarray:
-    """A token of gestures, float32 (K + 2,): what it is, how long it takes, and how long after the one before it.
+    """Compute the token of a gesture, float32 (K + 2,): class probabilities, duration, and pause since the last one.
 
-    Probabilities count sqrt(K), so that those of a sure clip have mean square 1; ``seconds`` and ``pause`` (0 where the
-    clips overlap) are logarithms of 1 + seconds. How often gestures occur is in the pauses.
+    Probabilities are multiplied by sqrt(K), so that those of a confident prediction have a mean square of 1;
+    ``seconds`` and ``pause`` (0 if clips overlap) become logarithms of 1 + seconds. The pauses contain the frequency of
+    gestures.
     """
     scaled_K = probability_K * np.sqrt(len(probability_K))
     return np.append(scaled_K, np.log1p([seconds, max(pause, 0.0)])).astype(np.float32)
 
 
 def visible(frames_THWC: np.ndarray) -> np.ndarray:
-    """Which frames show a face, bool (T,): those that are not black."""
+    """Return which frames show a face, bool (T,): those that are not black."""
     return frames_THWC.max((1, 2, 3), initial=0) > DARK
 
 
 def evenly(rows: np.ndarray, count: int) -> np.ndarray:
-    """At most ``count`` of some rows, from the middles of as many equal parts."""
+    """Choose at most ``count`` of the rows, from the middles of ``count`` equal parts."""
     if len(rows) <= count:
         return rows
     return rows[((np.arange(count) + 0.5) * len(rows) / count).astype(int)]
 
 
 def shown(video: Video, recipe: EmotionRecipe, seed: int, draw: int) -> Video:
-    """A video as a step of training shows it: other clips and faces each time, some tokens hidden.
+    """Augment a video for a training step: choose clips and faces at random, and hide some tokens.
 
-    At most ``recipe.clips`` clips, one face of each, mirrored in half of them, and of every source each token is hidden
-    with the probability ``token_dropout``. All of it follows from the seed, the number of the draw and the video's id.
+    At most ``recipe.clips`` clips are kept, with one face of each, mirrored with probability 0.5; each token of each
+    source is hidden with the probability ``token_dropout``. The result depends only on the video, ``seed`` and
+    ``draw``, the number of the random draw.
     """
     generator = random_generator(seed, draw, video.video_id)
     clips = len(video.place_N)
@@ -167,7 +169,7 @@ def shown(video: Video, recipe: EmotionRecipe, seed: int, draw: int) -> Video:
 
 
 def together(videos: Sequence[Video], sources: Sequence[Source], device: torch.device) -> Tokens:
-    """Videos as one batch on a device, with the tokens of these sources."""
+    """Collate videos into one batch on a device, with the tokens of these sources."""
     longest = max(1, *(len(video.place_N) for video in videos))
 
     def padded(arrays: Sequence[np.ndarray]) -> torch.Tensor:
@@ -193,7 +195,7 @@ def together(videos: Sequence[Video], sources: Sequence[Source], device: torch.d
 
 
 def as_input(faces_M: np.ndarray, device: torch.device) -> torch.Tensor:
-    """Faces uint8 (M, H, W, 3) as SwinFace sees them, float32 (M, 3, H, W) in [-1, 1]; embeddings stay as they are."""
+    """Convert faces uint8 (M, H, W, 3) to SwinFace's input, float32 (M, 3, H, W) in [-1, 1]; keep embeddings as is."""
     given = torch.from_numpy(np.ascontiguousarray(faces_M)).to(device)
     return given if given.dim() == 2 else (given.permute(0, 3, 1, 2).float() / 255 - 0.5) / 0.5
 
@@ -210,16 +212,12 @@ def _faces(shard: Shard | None, clip_id: str, frames: int, size: int) -> np.ndar
 
 
 def _one(faces_FX: np.ndarray, choice: float, mirror: bool) -> np.ndarray:
-    """One face of several, mirrored or not; none of none. An embedding has no mirror image."""
+    """Choose one of several faces, mirrored or not, if there are any; embeddings are never mirrored."""
     if not len(faces_FX):
         return faces_FX
     first = int(choice * len(faces_FX))
     face_1X = faces_FX[first : first + 1]
     return face_1X[:, :, ::-1] if mirror and face_1X.ndim == 4 else face_1X
-
-
-def _features(seen: Embedding | None) -> np.ndarray | None:
-    return None if seen is None else seen.features_D
 
 
 def _gestures(table: pd.DataFrame, gestures: Mapping[str, Embedding]) -> np.ndarray:
@@ -229,17 +227,18 @@ def _gestures(table: pd.DataFrame, gestures: Mapping[str, Embedding]) -> np.ndar
     pause_N = (table.start.to_numpy(float) - before_N - 1) / fps_N
     rows = []
     for clip_id, seconds, pause in zip(table.clip_id, seconds_N, pause_N, strict=True):
-        seen = gestures.get(clip_id)
-        rows.append(None if seen is None else gesture_features(np.exp(seen.logits_K), seconds, pause))
+        known = clip_id in gestures
+        rows.append(gesture_features(np.exp(gestures[clip_id].logits_K), seconds, pause) if known else None)
     width = len(next(iter(gestures.values())).logits_K) + 2 if gestures else 0
     return _filled(rows, width)
 
 
-def _stacked(rows: list[np.ndarray | None], context: Mapping[str, Embedding]) -> np.ndarray:
+def _context(table: pd.DataFrame, context: Mapping[str, Embedding]) -> np.ndarray:
+    rows = [context[clip_id].features_D if clip_id in context else None for clip_id in table.clip_id]
     return _filled(rows, len(next(iter(context.values())).features_D) if context else 0)
 
 
 def _filled(rows: list[np.ndarray | None], width: int) -> np.ndarray:
-    """Rows (N, width) as one array, NaN where a row is missing."""
+    """Stack rows to one array (N, width), NaN where a row is missing."""
     missing_D = np.full(max(width, 1), np.nan, np.float32)
     return np.array([missing_D, *(missing_D if row is None else row for row in rows)], np.float32)[1:]

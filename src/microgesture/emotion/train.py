@@ -1,4 +1,4 @@
-"""Training of a row of sources: a few networks for each part of the people, learnt without that part."""
+"""Train a row of sources: for each fold of people a few networks, trained without that fold."""
 
 import logging
 import platform
@@ -27,44 +27,44 @@ from .videos import LABELS
 
 log = logging.getLogger(__name__)
 
-WARMUP = 0.1  # share of the steps in which the learning rate rises
+WARMUP = 0.1  # fraction of the steps in which the learning rate rises
 
 
 def learnt_from(videos: pd.DataFrame) -> pd.DataFrame:
-    """The videos of train and val that have a label."""
+    """Return the videos of train and val that have a label."""
     return videos[(videos.split != "test") & videos.label.notna()].reset_index(drop=True)
 
 
 def deal_people(videos: pd.DataFrame, folds: int, seed: int) -> np.ndarray:
-    """The fold of each labelled video, int (N,): nobody is in two, and both labels are spread as evenly as that allows.
+    """Assign a fold to each labelled video, int (N,), with each person in one fold and both labels spread evenly.
 
-    Raises ``InputError`` if there are too few people, or if the rest of some fold has one label only.
+    Raises ``InputError`` if there are too few people, or if the videos outside a fold all have the same label.
     """
     person_N = person_of(videos)
     if person_N.nunique() < folds:
         raise InputError(
-            f"the videos with a label show {person_N.nunique()} people (subjects, or recordings where the subject is "
+            f"the videos with a label have {person_N.nunique()} people (subjects, or recordings if the subject is "
             f"unknown), too few for emotion.folds: {folds}; lower it"
         )
     if (fewest := videos.label.value_counts().reindex(LABELS, fill_value=0).min()) < folds:
-        raise InputError(f"one of win and lose has {fewest} videos, too few for emotion.folds: {folds}; lower it")
+        raise InputError(f"win or lose has only {fewest} videos, too few for emotion.folds: {folds}; lower it")
     fold_N = np.zeros(len(videos), int)
     for fold, rows in enumerate(people_folds(videos.label, person_N, folds, seed)):
         fold_N[rows] = fold
     for fold in range(folds):
         if len(one := set(videos.label[fold_N != fold])) < 2:
-            raise InputError(f"without one part of the people all videos are '{one.pop()}'; lower emotion.folds")
+            raise InputError(f"all videos outside one of the folds have the label '{one.pop()}'; lower emotion.folds")
     return fold_N
 
 
 def train_emotion(
     videos: pd.DataFrame, tokens: Mapping[str, Video], step: EmotionStep, output: Path, card: Path, device: torch.device
 ) -> None:
-    """Learn from the labelled videos of train and val; write the networks of all folds, and a card about them.
+    """Train on the labelled videos of train and val; write the networks of all folds and a card about them.
 
-    Every video is held out from the networks of one fold, so that all of them can be measured and one temperature be
-    fitted (Guo et al., ICML 2017) on what is said of new people. The number of epochs is fixed and the threshold 0.5:
-    nothing is chosen on held-out videos. Labels of test videos are not in ``videos``.
+    Every video is held out from the networks of one fold. The held-out predictions serve to measure all videos and to
+    fit one temperature (Guo et al., ICML 2017). The number of epochs is fixed and the threshold is 0.5, so nothing is
+    selected on held-out videos. Labels of test videos are not in ``videos``.
     """
     started = time.monotonic()
     learnt = learnt_from(videos)
@@ -74,7 +74,9 @@ def train_emotion(
     for fold in range(step.folds):
         rest = learnt[(fold_N != fold) & known_N]
         if rest.label.nunique() < 2:
-            raise InputError(f"row '{step.row}': of only {len(rest)} videos with tokens it could not learn both labels")
+            raise InputError(
+                f"row '{step.row}': the {len(rest)} videos with tokens outside a fold lack one of the labels"
+            )
         prior_F.append(float((learnt.label[fold_N != fold] == "win").mean()))
         members = [learn(rest, tokens, step, device, (step.seed, fold, member)) for member in range(step.members)]
         networks.append([network for network, _ in members])
@@ -90,7 +92,7 @@ def train_emotion(
     without = [video_id for video_id in videos.video_id if not has_tokens(tokens[video_id], step.sources)]
     if without:
         log.warning(
-            "row '%s': %d videos have no token and get the share of wins: %s",
+            "row '%s': %d videos have no token; their prediction is the fraction of wins: %s",
             step.row,
             len(without),
             ", ".join(without),
@@ -101,10 +103,10 @@ def train_emotion(
 def learn(
     videos: pd.DataFrame, tokens: Mapping[str, Video], step: EmotionStep, device: torch.device, numbers: Sequence[int]
 ) -> tuple[EmotionNetwork, list[float]]:
-    """One network, learnt from labelled videos, and its mean loss in each epoch.
+    """Train one network on labelled videos; return it and its mean loss in each epoch.
 
-    All that is random follows from ``numbers``. Both labels count alike in the loss, however many videos have them.
-    Raises ``InputError`` if it is not finite.
+    All random choices depend on ``numbers`` alone. Both labels have the same total weight in the loss. Raises
+    ``InputError`` if the loss is not finite.
     """
     recipe = step.recipe
     seed = int(np.random.default_rng(list(numbers)).integers(2**31))

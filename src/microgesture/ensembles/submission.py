@@ -1,5 +1,6 @@
 """The submission file: one row for each test clip."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -22,16 +23,24 @@ def submission_table(clips: Clips, predicted: dict[str, int]) -> pd.DataFrame:
     return pd.DataFrame({"Id": ids, "Target": [clips.targets[predicted[clip_id]] for clip_id in ids]})
 
 
-def follow_sample(table: pd.DataFrame, sample: pd.DataFrame, path: Path) -> pd.DataFrame:
-    """The submission with the column names and order of a sample; raises ``InputError`` if the ids differ."""
+def follow_sample(
+    table: pd.DataFrame, sample: pd.DataFrame, path: Path, key: Callable[[str], str] = str
+) -> pd.DataFrame:
+    """The submission with the column names, the order and the spelling of ids of a sample.
+
+    Ids with the same ``key`` are equal. Raises ``InputError`` if the ids differ.
+    """
     if len(sample.columns) != 2:
         raise InputError(f"{path}: a sample submission needs two columns, this one has {list(sample.columns)}")
-    wanted, there = list(sample.iloc[:, 0]), set(table.Id)
-    if odd := [clip_id for clip_id in wanted if clip_id not in there] or sorted(there - set(wanted), key=natural_key):
+    written = sample.iloc[:, 0]
+    if written.isna().any():
+        raise InputError(f"{path}, row {int(written.isna().argmax()) + 1}: there is no id; correct the row")
+    wanted, label = written.map(key), dict(zip(table.iloc[:, 0].map(key), table.iloc[:, 1], strict=True))
+    if odd := sorted(set(wanted) ^ set(label), key=natural_key):
         raise InputError(f"{path}: {len(odd)} ids differ from those of the test split, the first is {odd[0]}")
-    if len(wanted) != len(set(wanted)):
-        raise InputError(f"{path}: an id occurs twice; remove one")
-    return table.set_index("Id").loc[wanted].reset_index().set_axis(list(sample.columns), axis=1)
+    if wanted.duplicated().any():
+        raise InputError(f"{path}: {written[wanted.duplicated()].iloc[0]} occurs twice; keep one row")
+    return pd.DataFrame({sample.columns[0]: written, sample.columns[1]: wanted.map(label)})
 
 
 def write_submission(predictions: Path, clips: Clips, output: Path, sample: Path | None) -> None:

@@ -14,6 +14,7 @@ from .metrics import count
 from .people import caveat, count_people, describe_clips, people_in_words, person_of
 
 MEASURED = {"accuracy": "accuracy", "balanced_accuracy": "balanced", "macro_f1": "macro F1", "top5": "top 5"}
+DRAWS = 1000  # resamples of the bootstrap
 ENDS = (0.025, 0.975)  # quantiles at the ends of a 95 % interval
 FEW_PEOPLE = 30  # with 5 to 30 clusters such intervals are too narrow (Cameron, Gelbach and Miller, 2008)
 
@@ -23,7 +24,7 @@ def make_ablation(
     said: Mapping[str, np.ndarray],
     labels_N: np.ndarray,
     person_N: np.ndarray,
-    draws: int = 1000,
+    draws: int = DRAWS,
     seed: int = 0,
 ) -> pd.DataFrame:
     """The metrics of each row, with the ends of their confidence intervals in ``_low`` and ``_high``.
@@ -50,7 +51,7 @@ def draw_people(people: int, draws: int, seed: int) -> np.ndarray:
     return np.random.default_rng(seed).multinomial(people, np.full(people, 1 / people), draws).astype(float)
 
 
-def everybody_and_draws(people: int, draws: int, seed: int) -> np.ndarray:
+def everybody_and_draws(people: int, draws: int = DRAWS, seed: int = 0) -> np.ndarray:
     """How often each person counts, (1 + draws, people): once in the first row, then as in ``draw_people``."""
     return np.concatenate((np.ones((1, people)), draw_people(people, draws, seed)))
 
@@ -102,8 +103,6 @@ def run_ablation(
     folds: int,
     csv: Path,
     markdown: Path,
-    draws: int = 1000,
-    seed: int = 0,
 ) -> None:
     """Write the ablation table as CSV and as Markdown.
 
@@ -121,13 +120,11 @@ def run_ablation(
         {name: np.array([says[clip_id] for clip_id in table.clip_id]) for name, says in said.items()},
         table.label.to_numpy(int),
         person_of(table).to_numpy(),
-        draws,
-        seed,
     )
     write_csv(csv, found.round(4))
     if len(table):
         left_out = len(set.union(*by_row)) - len(by_all)
-        text = "\n".join(_report(found, count_people(table), folds, left_out, draws))
+        text = "\n".join(_report(found, count_people(table), folds, left_out))
     else:
         text = "No labelled clip has predictions of every row, so there are no results.\n"
     write_text(markdown, f"# Ablation\n\n{text}")
@@ -137,7 +134,7 @@ def _read(paths: Sequence[Path]) -> dict[str, np.ndarray]:
     return {clip_id: says_K for path in paths for clip_id, says_K in read_said(path).items()}
 
 
-def _report(found: pd.DataFrame, people: Mapping[str, int], folds: int, left_out: int, draws: int) -> list[str]:
+def _report(found: pd.DataFrame, people: Mapping[str, int], folds: int, left_out: int) -> list[str]:
     """The paragraphs of the Markdown file."""
     measured = f"{describe_clips(folds, people)}, {found.clips.iloc[0]} clips"
     if left_out:
@@ -147,7 +144,7 @@ def _report(found: pd.DataFrame, people: Mapping[str, int], folds: int, left_out
         intervals = f"There are no intervals, because all clips are of {shown}."
     else:
         intervals = (
-            f"In brackets: 95 % bootstrap intervals from {draws} resamples of the {shown}. They show the variation due "
+            f"In brackets: 95 % bootstrap intervals from {DRAWS} resamples of the {shown}. They show the variation due "
             "to the choice of people, not the variation between training seeds. Differences are paired: they use the "
             "same clips and resamples. They are bold if the interval excludes 0."
         )

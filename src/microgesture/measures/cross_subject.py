@@ -12,7 +12,7 @@ from ..storage.csv_files import csv_table
 from ..storage.files import write_csv, write_text
 from ..storage.markdown import markdown_table
 from ..storage.scores import read_said
-from .ablation import ablation_table, make_ablation
+from .ablation import DRAWS, ablation_table, make_ablation
 from .people import count_people, people_in_words, person_of
 
 
@@ -86,7 +86,7 @@ def run_cross_subject(
     people = people_in_words(count_people(table))
     text = (
         f"# Cross-subject ablation\n\nTest split, {len(ids)} clips of {people} who are in no other split. In brackets: "
-        f"95 % bootstrap intervals from 1000 resamples of the {people}. One training seed.\n\n"
+        f"95 % bootstrap intervals from {DRAWS} resamples of the {people}. One training seed.\n\n"
         f"{ablation_table(found)}\n{_by_person(found)}"
     )
     write_text(markdown, text)

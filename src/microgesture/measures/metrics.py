@@ -4,6 +4,8 @@ from dataclasses import asdict, astuple, dataclass
 
 import numpy as np
 
+BINS = 15  # of confidence, for the calibration error
+
 
 @dataclass(frozen=True)
 class Metrics:
@@ -76,13 +78,13 @@ def measure(scores_NK: np.ndarray, labels_N: np.ndarray) -> Metrics:
     return Metrics(**{name: value_1.item() for name, value_1 in found.items()})
 
 
-def expected_calibration_error(probabilities_NK: np.ndarray, labels_N: np.ndarray, bins: int = 15) -> float:
+def expected_calibration_error(probabilities_NK: np.ndarray, labels_N: np.ndarray) -> float:
     """The mean absolute difference between accuracy and confidence over bins (Guo et al., ICML 2017, eq. 3).
 
     Clips are grouped into bins of equal width by their confidence, the probability of the predicted class. Each bin is
     weighted by its number of clips. The result is in [0, 1], and 0 is best.
     """
     sure_N, right_N = probabilities_NK.max(1), probabilities_NK.argmax(1) == labels_N
-    bin_N = np.clip(np.ceil(sure_N * bins).astype(int) - 1, 0, bins - 1)
-    gap_B = np.bincount(bin_N, right_N - sure_N, minlength=bins)
+    bin_N = np.clip(np.ceil(sure_N * BINS).astype(int) - 1, 0, BINS - 1)
+    gap_B = np.bincount(bin_N, right_N - sure_N, minlength=BINS)
     return float(np.abs(gap_B).sum() / len(labels_N))

@@ -1,1 +1,1 @@
-"""Modalities: what is made of the frames and keypoints of a clip for networks to see, frame for frame."""
+"""Modalities: the inputs of networks, computed frame by frame from the frames and keypoints of a clip."""

@@ -1,4 +1,4 @@
-"""Clips cut out of a video, frame by frame: the part of the rgb and face stages that opens files of the user's."""
+"""Cut clips out of a video, frame by frame: the part of the rgb and face stages that opens the user's files."""
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
@@ -11,33 +11,33 @@ from ..errors import UnusableClip
 from ..storage.shards import Shard
 from ..videos.reading import Box, crop, decode_spans, person_box
 
-LARGEST_CLIP = 4 * 2**30  # bytes of frames, six times the largest of iMiGUE at 256 pixels; more is a mistake in a list
+LARGEST_CLIP = 4 * 2**30  # bytes of frames, six times the largest clip of iMiGUE at 256 pixels; more is a wrong span
 
 Cut = Iterator[tuple[str, np.ndarray | UnusableClip]]
 Cutter = Callable[[Path, Mapping[str, tuple[int, int]]], Cut]
 
 
 class View(NamedTuple):
-    """How a clip is shown: ``show`` makes a frame and its number in the clip a picture, ``size`` (width, height)."""
+    """How to crop a clip: ``show`` maps a frame and its index in the clip to a picture of ``size`` (width, height)."""
 
     size: tuple[int, int]
     show: Callable[[np.ndarray, int], np.ndarray]
 
 
-ViewOf = Callable[[str, int, int], View]  # given the clip's id and its video's width and height
+ViewOf = Callable[[str, int, int], View]  # arguments: the clip's id, and the width and height of its video
 
 
 def cutter(keypoints: Path | None, size: int, margin: float) -> Cutter:
-    """What cuts clips out of a video in the box that ``keypoints``, ``size`` and ``margin`` say (see ``make_rgb``)."""
+    """Return a function that cuts clips out of a video; for the arguments see ``make_rgb``."""
     return partial(cut, partial(_in_box, Shard(keypoints) if keypoints else None, size, margin))
 
 
 def cut(view_of: ViewOf, video: Path, spans: Mapping[str, tuple[int, int]]) -> Cut:
-    """The frames of all clips in the order of the video, each as (clip id, uint8 (h, w, 3) RGB).
+    """Yield the frames of all clips in the order of the video, each as (clip id, uint8 (h, w, 3) RGB).
 
-    ``spans`` are the clips' first and last frames (from 0, last included). A clip of which ``view_of`` raises
-    ``UnusableClip``, or that would take more than ``LARGEST_CLIP`` bytes, has no frames but the reason instead. Raises
-    ``UnusableClip`` at the first damaged or missing frame.
+    ``spans`` are the clips' first and last frames (from 0, last included). If ``view_of`` raises ``UnusableClip`` for a
+    clip, or if the clip would take more than ``LARGEST_CLIP`` bytes, the reason is yielded in place of its frames.
+    Raises ``UnusableClip`` at the first damaged or missing frame.
     """
     views: dict[str, View | None] = {}  # None: unusable
     for index, frame_HWC in decode_spans(video, list(spans.values())):
@@ -67,8 +67,8 @@ def _fitting(view: View, clip_id: str, n_frames: int) -> View:
     if 3 * width * height * n_frames <= LARGEST_CLIP:
         return view
     raise UnusableClip(
-        f"{clip_id}: {n_frames} frames of {width} x {height} pixels are more than the {LARGEST_CLIP / 2**30:g} GiB "
-        "that a clip may have; check its first and last frame"
+        f"{clip_id}: {n_frames} frames of {width} x {height} pixels take more than {LARGEST_CLIP / 2**30:g} GiB, the "
+        "limit for one clip; check its first and last frame"
     )
 
 

@@ -1,4 +1,4 @@
-"""Clips made of the frames of their videos, each video decoded once in another process: what rgb and face share."""
+"""Store frames of videos as clips; each video is decoded once, in another process. The rgb and face stages use it."""
 
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -21,11 +21,11 @@ Spans = Mapping[str, tuple[int, int]]  # by clip id: first and last frame
 def store_decoded(
     kind: str, clips: Clips, shard: int, root: Path, start: Callable[[], Cutter], output: Path, scratch: Path
 ) -> None:
-    """Store the clips of a shard as jpeg, uint8 (T, H, W, 3) RGB in 0..255, as what ``start`` gives cuts them.
+    """Store the clips of a shard as jpeg, uint8 (T, H, W, 3) RGB in 0..255.
 
-    A clip whose frames cannot all be decoded has none and says why; so has one that ends the process in which videos
-    are decoded, with its limits of time and memory. ``root`` is the corpus's folder, or a file in it such as
-    ``clips.csv``; ``kind`` names the stage.
+    ``start`` returns the ``Cutter`` that cuts the clips. A clip is stored without frames, with the reason, if one of
+    its frames cannot be decoded, or if it ends the decoding process, whose time and memory are limited. ``root`` is the
+    corpus's folder, or a file in it such as ``clips.csv``; ``kind`` names the stage.
     """
     mine = clips.usable[clips.usable.shard == shard]
     folder = root.parent if root.is_file() else root
@@ -40,7 +40,7 @@ def store_decoded(
 
 
 def cut_clips(rows: pd.DataFrame, folder: Path, isolated: Isolated) -> Iterator[Made]:
-    """The clips in these rows of a clips table, video by video."""
+    """Yield the clips in these rows of a clips table, video by video."""
     for row in rows[rows.video.isna()].itertuples():
         yield row.clip_id, UnusableClip(f"{row.clip_id}: recording {row.recording} has no video under {folder}")
     for video, of_video in rows[rows.video.notna()].groupby("video", sort=False):
@@ -49,10 +49,11 @@ def cut_clips(rows: pd.DataFrame, folder: Path, isolated: Isolated) -> Iterator[
 
 
 def cut_video(video: Path, spans: Spans, isolated: Isolated) -> Iterator[Made]:
-    """The clips of one video, which may overlap, each as soon as its last frame is there.
+    """Yield the clips of one video, which may overlap, each as soon as its last frame is decoded.
 
-    ``isolated`` does the work of a ``Cutter``. When its process ends, the clip that would have come next is lost and
-    the others are tried again; if it then ends before any has come, the trouble is the video's, and all are lost.
+    ``isolated`` runs a ``Cutter``. When its process ends, the next expected clip becomes unusable, and the others are
+    tried again. If the process then ends before it gives any clip, the video itself is bad, and all its remaining clips
+    become unusable.
     """
     todo = dict(sorted(spans.items(), key=lambda item: item[1][1]))
     has_ended = False
@@ -75,8 +76,8 @@ def cut_video(video: Path, spans: Spans, isolated: Isolated) -> Iterator[Made]:
 
 
 def _whole_clips(video: Path, spans: Spans, isolated: Isolated) -> Iterator[Made]:
-    """The clips, put together from the frames that come one by one, so that only here a whole clip is in memory."""
-    parts: dict[str, tuple[np.ndarray, int]] = {}  # frames (T, H, W, 3), and how many of them are there
+    """Collect the frames, which come one by one, into whole clips; whole clips are held in memory only here."""
+    parts: dict[str, tuple[np.ndarray, int]] = {}  # frames (T, H, W, 3), and how many of them are filled
     seconds = decoding_seconds(1 + max(last for _, last in spans.values()))
     for clip_id, made in isolated.each(video, dict(spans), seconds=seconds):
         if isinstance(made, UnusableClip):

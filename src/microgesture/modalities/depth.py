@@ -1,7 +1,7 @@
 """Relative depth of a clip, from one of three backends.
 
-``skeleton``: needs no trained weights and sees nothing but the 2-D keypoints, see ``skeleton_depth``.
-``folder``: depth videos that the user has made with an estimator of their own, one for each clip.
+``skeleton``: uses the 2-D keypoints only and needs no trained weights, see ``skeleton_depth``.
+``folder``: reads depth videos that the user made with another estimator, one for each clip.
 ``transformers``: a network that estimates the depth of each stored rgb frame, see ``learned_depth``.
 """
 
@@ -30,12 +30,13 @@ SECONDS = 900  # for the depth video of one clip
 
 
 class DepthEstimator(Protocol):
-    """What makes depth out of anything but the rgb frames; see ``learned_depth`` for those that see them."""
+    """Estimates depth without the rgb frames; for estimators that use them see ``learned_depth``."""
 
     def __call__(self, clip: tuple, keypoints_TVC: np.ndarray | None, box: Box, size: int) -> np.ndarray:
-        """Nearness (T, h, w) of a clip (its row of the clips table) in ``box``, resized as the rgb frames are.
+        """Return the nearness (T, h, w) of a clip in ``box``, resized like the rgb frames.
 
-        Any scale and offset, the same in all frames; larger is nearer. Raises ``UnusableClip``.
+        ``clip`` is its row of the clips table. Scale and offset are arbitrary but the same in all frames; larger is
+        nearer. Raises ``UnusableClip``.
         """
         ...
 
@@ -43,7 +44,7 @@ class DepthEstimator(Protocol):
 class DepthFolder:
     """The folder backend: grey (or equal-channel) videos ``<folder>/<clip_id>.mp4``, brighter is nearer.
 
-    Each has as many frames as its clip, and shows the whole frame of the source at any resolution.
+    Each has as many frames as its clip and shows the whole frame of the source, at any resolution.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -64,16 +65,17 @@ class DepthFolder:
 def depth_of_clips(
     estimate: DepthEstimator, table: pd.DataFrame, keypoints: Path | None, size: int, margin: float
 ) -> Callable[[str], np.ndarray]:
-    """What makes the stored depth of a clip of the clips table, uint8 (T, h, w), with the points of a keypoints shard.
+    """Return a function that computes the stored depth of a clip, uint8 (T, h, w), from its id.
 
-    Raises ``UnusableClip`` if the estimator does, or if it needs points and the clip has none.
+    ``keypoints`` is the keypoints shard. The function raises ``UnusableClip`` if the estimator does, or if the
+    estimator needs points and the clip has none.
     """
     rows = {row.clip_id: row for row in table.itertuples()}
     selected = Shard(keypoints) if keypoints else None
 
     def make(clip_id: str) -> np.ndarray:
         clip = rows[clip_id]
-        # Without keypoints a depth video shows the full frame, like rgb; skeleton depth passes on why there are none.
+        # Without keypoints a depth video shows the full frame, like rgb; skeleton depth needs them, so read raises.
         wanted = selected and (isinstance(estimate, SkeletonDepth) or not selected.reason(clip_id))
         keypoints_TVC = selected.read(clip_id) if wanted else None
         box = person_box(keypoints_TVC, *_frame_size(clip), margin)
@@ -83,7 +85,7 @@ def depth_of_clips(
 
 
 def _frame_size(clip: tuple) -> tuple[int | None, int | None]:
-    """Width and height of a clip's video; None where the table does not say."""
+    """Return the width and height of a clip's video; None where the table lacks them."""
     return tuple(None if pd.isna(pixels) else int(pixels) for pixels in (clip.width, clip.height))
 
 
@@ -108,21 +110,21 @@ def make_depth(
     """Write the depth of one shard of clips, uint8 (T, h, w), in the same box and size as the rgb stage.
 
     ``backend`` is "skeleton", "folder" (needs ``folder``) or "transformers" (needs ``rgb``, the rgb shard of the same
-    clips, and ``model``, a folder or a hub's name); ``selection`` names the selection in ``keypoints``. ``precision``
-    ("fp32", "bf16", "fp16") is a network's on a GPU, ``device`` is "auto", "cpu" or "cuda", ``threads`` are a CPU's.
-    The network runs in a process of its own, and so does what opens the videos of ``folder``: a clip that ends it, or
-    for which memory or time run out, is unusable and says so. Raises ``InputError`` if the settings do not fit, or if
-    the network cannot be set up.
+    clips, and ``model``, a folder or a name on the hub); ``selection`` names the selection in ``keypoints``.
+    ``precision`` ("fp32", "bf16", "fp16") is the network's on a GPU, ``device`` is "auto", "cpu" or "cuda", ``threads``
+    is the number of CPU threads. A separate process runs the network or reads the videos of ``folder``. A clip that
+    ends this process, or exceeds its memory or time, is stored as unusable with the reason. Raises ``InputError`` if
+    the settings do not fit together, or if the network cannot be set up.
     """
     if backend not in BACKENDS:
         raise InputError(f"there is no depth backend '{backend}'; choose one of {', '.join(BACKENDS)}")
     if backend == "folder" and folder is None:
-        raise InputError("the depth backend 'folder' needs depth.folder: where the depth videos are")
+        raise InputError("the depth backend 'folder' needs depth.folder, the folder of the depth videos; set it")
     if backend == "skeleton" and keypoints is None:
         raise InputError("the depth backend 'skeleton' needs keypoints, and this corpus has none; use 'folder'")
     if backend == "transformers" and rgb is None:
         raise InputError(
-            "the depth backend 'transformers' sees rgb frames, and this corpus has no video; use 'skeleton'"
+            "the depth backend 'transformers' needs rgb frames, and this corpus has no video; use 'skeleton'"
         )
     table = clips.usable[clips.usable.shard == shard]
     if backend == "transformers":
@@ -144,7 +146,7 @@ def make_depth(
 
 
 def make(work: Work) -> None:
-    """The stage; see ``make_depth``."""
+    """Run the stage; see ``make_depth``."""
     depth, keypoints = work.settings["depth"], work.shards.get("keypoints")
     make_depth(
         *(work.clips, work.shard, keypoints, work.output, work.scratch),

@@ -1,8 +1,9 @@
-"""The face modality: the face of each frame, turned, scaled and moved so that eyes, nose and mouth lie where they do in
-every other one.
+"""The face modality: the face of each frame, rotated, scaled and shifted so that eyes, nose and mouth are always at the
+same positions.
 
-Faces are 112 x 112 pixels on the five points of ArcFace (arXiv 1801.07698; deepinsight/insightface, face_align.py),
-which SwinFace is trained on, too. They come from the video itself: in the stored rgb frames a face is small.
+Faces are 112 x 112 pixels, aligned to the five points of ArcFace (arXiv 1801.07698; deepinsight/insightface,
+face_align.py), like the faces that SwinFace was trained on. They are cut from the video itself, because a face is small
+in the stored rgb frames.
 """
 
 from collections.abc import Mapping
@@ -21,13 +22,13 @@ from .decoded import store_decoded
 from .work import Work
 
 SIDE = 112  # pixels of an aligned face
-# Right eye, left eye, nose, right and left corner of the mouth, x and y in pixels; a whole number is the middle of a
-# pixel. Right is the person's own right, in the image on the left.
+# Right eye, left eye, nose, right and left corner of the mouth, x and y in pixels; a whole number is the centre of a
+# pixel. Right is the person's own right, on the left of the image.
 TEMPLATE_N2 = np.array(
     [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]]
 )
 _EYE = ("outer corner", "upper outer", "upper inner", "inner corner", "lower inner", "lower outer")
-# An eye's middle is that of its outline: a pupil moves with the gaze.
+# The centre of an eye is the centre of its outline, because the pupil moves with the gaze.
 POINTS = (
     tuple(f"right eye {part}" for part in _EYE),
     tuple(f"left eye {part}" for part in _EYE),
@@ -36,18 +37,18 @@ POINTS = (
     ("left lip corner",),
 )
 LANDMARKS = Selection("face", tuple(name for names in POINTS for name in names), (), "ArcFace's five points")
-# Over how many frames a landmark is steadied. On the demo's noisy landmarks that leaves half of the trembling and a
-# fifth of the frames that lack a landmark; a sigma of 1.5 and more lags behind nods and errs more than it helps.
+# The width, in frames, of the smoothing of landmarks over time. On the demo's noisy landmarks it leaves half of the
+# jitter and a fifth of the frames that lack a landmark. A sigma of 1.5 or more lags behind nods, so the error grows.
 SIGMA, REACH = 0.75, 3
-ROUNDING = 1e-10  # of the points' distance from the origin; points no farther apart are the same
-FINEST = 8  # samples each way that a pixel of a face is averaged from, at most
+ROUNDING = 1e-10  # relative to the points' distance from the origin; closer points count as equal
+FINEST = 8  # the most samples in each direction over which a pixel of a face is averaged
 
 
 def similarity(source_TN2: np.ndarray, target_N2: np.ndarray) -> np.ndarray:
-    """The rotation, scale and shift (T, 2, 3) that bring each frame's points closest to ``target_N2``, least squares.
+    """Fit the rotation, scale and shift (T, 2, 3) that map each frame's points to ``target_N2`` by least squares.
 
-    That is the closed form of Umeyama (PAMI 1991, without reflections), which in the plane is a division of complex
-    numbers. NaN where points are NaN or all the same.
+    This is the closed form of Umeyama (PAMI 1991, without reflections); in the plane it is a division of complex
+    numbers. The result is NaN where points are NaN or all equal.
     """
     source_TN, target_N = (
         points[..., 0] + 1j * points[..., 1] for points in (source_TN2.astype(np.float64), target_N2)
@@ -63,10 +64,10 @@ def similarity(source_TN2: np.ndarray, target_N2: np.ndarray) -> np.ndarray:
 
 
 def five_points(landmarks_TVC: np.ndarray, confidence: float) -> np.ndarray:
-    """ArcFace's five points (T, 5, 2) of the ``LANDMARKS`` (T, V, 3) of a clip; NaN in frames without a face.
+    """Compute ArcFace's five points (T, 5, 2) from the ``LANDMARKS`` (T, V, 3) of a clip; NaN in frames without a face.
 
-    A landmark is the mean of where it was found with at least this confidence, up to three frames away; near frames
-    and sure ones count more.
+    Each landmark is averaged over the frames up to three frames away in which it was found with at least this
+    confidence; nearer frames and higher confidences have more weight.
     """
     found_TV = present(landmarks_TVC) & (landmarks_TVC[..., 2] >= confidence)
     weight_TV = np.where(found_TV, landmarks_TVC[..., 2], 0).astype(np.float64)
@@ -87,10 +88,10 @@ def _places(names: tuple[str, ...]) -> list[int]:
 
 
 def alignment(landmarks_TVC: np.ndarray, margin: float, smallest: int, confidence: float) -> np.ndarray:
-    """What takes pixels of the video to those of the aligned face, (T, 2, 3); NaN in frames that show none.
+    """Compute the matrices (T, 2, 3) that map pixels of the video to the aligned face; NaN in frames without a face.
 
-    ``margin`` is added around ArcFace's square on each side, as a share of its side. A face has to be found (see
-    ``five_points``), and its square, without the margin, to have at least ``smallest`` pixels of the video each way.
+    ``margin`` is added around ArcFace's square on each side, as a fraction of its side. A face must be found (see
+    ``five_points``), and the side of its square, without the margin, must be at least ``smallest`` pixels of the video.
     """
     middle, shrunk = (SIDE - 1) / 2, 1 / (1 + 2 * margin)
     matrices_T23 = similarity(five_points(landmarks_TVC, confidence), TEMPLATE_N2)
@@ -107,26 +108,26 @@ def _scale(matrices_T23: np.ndarray) -> np.ndarray:
 
 
 def aligned(frame_HWC: np.ndarray, matrix_23: np.ndarray) -> np.ndarray:
-    """The face of a frame, uint8 (112, 112, 3), black outside of the frame; all black for a matrix of NaN.
+    """Cut the face out of a frame, uint8 (112, 112, 3), black outside of the frame; all black for a matrix of NaN.
 
-    A pixel that covers several of the frame is their mean.
+    A pixel that covers several pixels of the frame is their mean.
     """
     if not np.isfinite(matrix_23).all():
         return np.zeros((SIDE, SIDE, 3), np.uint8)
     finer = int(np.clip(np.ceil(1 / _scale(matrix_23)), 1, FINEST))
     matrix_23 = finer * matrix_23
-    matrix_23[:, 2] += (finer - 1) / 2  # the middle of a pixel is at its number
+    matrix_23[:, 2] += (finer - 1) / 2  # the centre of a pixel has whole coordinates
     warped = cv2.warpAffine(frame_HWC, matrix_23, (finer * SIDE, finer * SIDE), flags=cv2.INTER_LINEAR)
     return warped if finer == 1 else cv2.resize(warped, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
 
 
-Rows = Mapping[str, tuple[str | None, int, int]]  # by clip id: its skeleton file, first row there, and rows
+Rows = Mapping[str, tuple[str | None, int, int]]  # by clip id: skeleton file, first row in it, number of rows
 
 
 def face_cutter(skeletons: Path, rows: Rows, margin: float, smallest: int, confidence: float) -> Cutter:
-    """What cuts the aligned faces of clips out of a video; the recordings' skeletons say where they are."""
+    """Return a function that cuts the aligned faces of clips out of a video, located by the recordings' skeletons."""
     stored = Shard(skeletons)
-    recording = lru_cache(maxsize=1)(stored.read)  # a recording's clips follow each other
+    recording = lru_cache(maxsize=1)(stored.read)  # the clips of a recording are consecutive
 
     def view_of(clip_id: str, _width: int, _height: int) -> View:
         file, start, n_frames = rows[clip_id]
@@ -143,7 +144,7 @@ def _landmarks(recording_TVC: np.ndarray, start: int, n_frames: int, file: str) 
     points = recording_TVC.shape[1]
     if points in LAYOUTS and points not in LANDMARKS.indices:
         raise UnusableClip(
-            f"{file} has no landmarks of the face, as {LAYOUT_FILES[points]} have none; faces need OpenPose-137"
+            f"{file} has no landmarks of the face ({LAYOUT_FILES[points]} have none); the face stage needs OpenPose-137"
         )
     return cut_clip(recording_TVC, start, n_frames, LANDMARKS, file)
 
@@ -161,9 +162,10 @@ def make_face(
 ) -> None:
     """Store the aligned faces of the clips of a shard, uint8 (T, 112, 112, 3) RGB in 0..255, as jpeg.
 
-    A frame whose face is not found or too small is black, see ``alignment`` for the settings. A clip of a recording
-    whose file in the ``skeletons`` shard has no landmarks of the face has no frames and says why, as does one that
-    cannot be decoded (see ``store_decoded``). ``root`` is the corpus's folder, or a file in it such as ``clips.csv``.
+    A frame is black if no face is found in it or the face is too small; for the settings see ``alignment``. A clip is
+    stored without frames, with the reason, if its recording in the ``skeletons`` shard has no landmarks of the face, or
+    if it cannot be decoded (see ``store_decoded``). ``root`` is the corpus's folder, or a file in it such as
+    ``clips.csv``.
     """
     mine = clips.usable[clips.usable.shard == shard]
     rows = {row.clip_id: (row.skeleton, row.skeleton_start, row.n_frames) for row in mine.itertuples()}
@@ -172,6 +174,6 @@ def make_face(
 
 
 def make(work: Work) -> None:
-    """The stage; see ``make_face``."""
+    """Run the stage; see ``make_face``."""
     settings, skeletons = work.settings["face"], work.source("skeletons")
     make_face(work.clips, work.shard, work.root, skeletons, work.output, work.scratch, **settings.model_dump())

@@ -1,4 +1,4 @@
-"""Optical flow between the frames of a clip, stored so that direction, magnitude and sign survive."""
+"""Optical flow between the frames of a clip, stored with direction, magnitude and sign."""
 
 from collections.abc import Iterable
 from functools import partial
@@ -17,13 +17,13 @@ from .work import Work
 
 
 class FlowEstimator(Protocol):
-    """What makes flow out of a whole clip without trained weights; see ``learned_flow`` for those with."""
+    """Estimates the flow of a whole clip without trained weights; for trained networks see ``learned_flow``."""
 
     def __call__(self, frames_THWC: np.ndarray) -> np.ndarray:
-        """Flow of RGB frames uint8 (T, H, W, 3): float32 (T, H, W, 2), (u, v) in pixels, right and down positive.
+        """Return the flow of RGB frames uint8 (T, H, W, 3): float32 (T, H, W, 2), (u, v) in pixels.
 
-        Flow i leads from frame i to frame i + 1; the last one is repeated, so that T frames give T flows. A clip of
-        one frame stands still.
+        u is positive to the right and v downwards. Flow i leads from frame i to frame i + 1; the last flow is repeated,
+        so that T frames give T flows. The flow of a clip of one frame is 0.
         """
         ...
 
@@ -31,7 +31,7 @@ class FlowEstimator(Protocol):
 class DISFlow:
     """Dense inverse search (Kroeger et al., ECCV 2016), OpenCV's implementation.
 
-    ``preset`` is "ultrafast", "fast" or "medium"; medium errs half as much as the others on small motion.
+    ``preset`` is "ultrafast", "fast" or "medium"; on small motion, medium has half the error of the others.
     """
 
     PRESETS = ("ultrafast", "fast", "medium")
@@ -67,11 +67,11 @@ def make_flow(
 ) -> None:
     """Write the flow of one rgb shard, int16 (T, H, W, 2), in its order; a clip without frames there keeps its reason.
 
-    ``backend`` is "dis", "raft_small", "raft_large" or "ptlflow", and the rest is for those that are learned: ``model``
-    is ptlflow's name of a network, ``weights`` a file or a published name, ``precision`` ("fp32", "bf16", "fp16") that
-    on a GPU, ``device`` "auto", "cpu" or "cuda", ``threads`` a CPU's. The network runs in a process of its own: a clip
-    that ends it, or for which memory runs out, is unusable and says so. Raises ``InputError`` if there is no such
-    ``backend``, or if its network cannot be set up.
+    ``backend`` is "dis", "raft_small", "raft_large" or "ptlflow". The other settings are for learned backends:
+    ``model`` is the name of a network in ptlflow, ``weights`` a file or a published name, ``precision`` ("fp32",
+    "bf16", "fp16") the network's on a GPU, ``device`` "auto", "cpu" or "cuda", ``threads`` the number of CPU threads. A
+    network runs in a separate process. A clip that ends this process, or exceeds its memory, is stored as unusable with
+    the reason. Raises ``InputError`` if there is no such ``backend``, or if its network cannot be set up.
     """
     if backend not in (*BACKENDS, *LEARNED):
         raise InputError(f"there is no flow backend '{backend}'; choose one of {', '.join((*BACKENDS, *LEARNED))}")
@@ -93,6 +93,6 @@ def make_flow(
 
 
 def make(work: Work) -> None:
-    """The stage; see ``make_flow``."""
+    """Run the stage; see ``make_flow``."""
     options = work.settings["flow"].model_dump() | ({"weights": str(work.weights)} if work.weights else {})
     make_flow(work.source("rgb"), work.output, work.scratch, device=work.device, threads=work.threads, **options)

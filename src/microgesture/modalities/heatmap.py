@@ -1,9 +1,9 @@
 """Heatmap volumes of joints and limbs, rendered in the training step (PoseConv3D, CVPR 2022, arXiv 2104.13586).
 
-A joint is exp(-d^2 / (2 sigma^2)) * confidence with d the distance to it; a limb the same with d the distance to the
-segment between its two joints and the lower of their confidences. As in the published code (kennymckormick/pyskl) a
-value is written only within 3 sigma of the joint, or of the box around the limb; a limb shorter than one pixel is drawn
-as its first joint; a confidence below 0.001 draws nothing.
+The value of a joint is exp(-d^2 / (2 sigma^2)) * confidence, with d the distance to the joint. The value of a limb is
+the same, with d the distance to the segment between its two joints and the lower of their confidences. As in the
+published code (kennymckormick/pyskl), values are written only within 3 sigma of the joint, or of the box around the
+limb; a limb shorter than one pixel is rendered as its first joint; a confidence below 0.001 renders nothing.
 """
 
 from collections.abc import Sequence
@@ -12,15 +12,15 @@ import numba
 import numpy as np
 import torch
 
-FAINTEST = 1e-3  # confidence below which nothing is drawn
-NEGLIGIBLE = 15.0  # exponent past which a value is below 1e-6: not worth an exponential
+FAINTEST = 1e-3  # confidence below which nothing is rendered
+NEGLIGIBLE = 15.0  # exponent beyond which a value is below 1e-6 and is not computed
 
 
 def joint_heatmaps(keypoints_BTVC: torch.Tensor, size: int, sigma: float = 0.6) -> torch.Tensor:
-    """Joint volumes float32 (B, V, T, size, size) of keypoints (B, T, V, 3), x and y in pixels of that grid.
+    """Render joint volumes float32 (B, V, T, size, size) of keypoints (B, T, V, 3), x and y in pixels of that grid.
 
-    ``sigma`` is in pixels too; confidence is the peak's value. On the CPU only the pixels around each joint are
-    visited; on a GPU, where that would be slower, the whole grid is.
+    ``sigma`` is also in pixels; the confidence is the value of the peak. A CPU computes only the pixels around each
+    joint; a GPU computes the whole grid, which is faster there.
     """
     if keypoints_BTVC.is_cuda:
         return joint_heatmaps_everywhere(keypoints_BTVC, size, sigma)
@@ -33,7 +33,10 @@ def joint_heatmaps(keypoints_BTVC: torch.Tensor, size: int, sigma: float = 0.6) 
 def limb_heatmaps(
     keypoints_BTVC: torch.Tensor, edges: Sequence[tuple[int, int]], size: int, sigma: float = 0.6
 ) -> torch.Tensor:
-    """Limb volumes float32 (B, E, T, size, size), one for each pair of joints in ``edges``; see ``joint_heatmaps``."""
+    """Render limb volumes float32 (B, E, T, size, size), one for each pair of joints in ``edges``.
+
+    See ``joint_heatmaps`` for the rest.
+    """
     if keypoints_BTVC.is_cuda:
         return limb_heatmaps_everywhere(keypoints_BTVC, edges, size, sigma)
     B, T, _, _ = keypoints_BTVC.shape
@@ -43,12 +46,12 @@ def limb_heatmaps(
 
 
 def _as_array(keypoints_BTVC: torch.Tensor) -> np.ndarray:
-    """Contiguous float32, so that each kernel below is compiled for one signature only."""
+    """Convert to contiguous float32, so that each kernel below is compiled for one signature only."""
     return np.ascontiguousarray(keypoints_BTVC.detach().numpy(), np.float32)
 
 
 def joint_heatmaps_everywhere(keypoints_BTVC: torch.Tensor, size: int, sigma: float) -> torch.Tensor:
-    """``joint_heatmaps`` by whole-tensor operations, on the device of the keypoints."""
+    """Compute ``joint_heatmaps`` with whole-tensor operations, on the device of the keypoints."""
     x_BVT1, y_BVT1, confidence_BVT1 = keypoints_BTVC.float().transpose(1, 2).split(1, dim=-1)
     across_BVTW = _profile(x_BVT1, size, sigma)
     down_BVTH = _profile(y_BVT1, size, sigma) * _seen(confidence_BVT1)
@@ -58,10 +61,10 @@ def joint_heatmaps_everywhere(keypoints_BTVC: torch.Tensor, size: int, sigma: fl
 def limb_heatmaps_everywhere(
     keypoints_BTVC: torch.Tensor, edges: Sequence[tuple[int, int]], size: int, sigma: float
 ) -> torch.Tensor:
-    """``limb_heatmaps`` by whole-tensor operations, on the device of the keypoints."""
+    """Compute ``limb_heatmaps`` with whole-tensor operations, on the device of the keypoints."""
     first, second = torch.tensor(edges, device=keypoints_BTVC.device).unbind(1)
     keypoints_BVTC = keypoints_BTVC.float().transpose(1, 2)
-    # One clip at a time: a whole batch would need the memory of the volume several times over.
+    # One clip at a time: a whole batch would need several times the memory of the volume.
     drawn = [_limbs_of_clip(clip_VTC[first], clip_VTC[second], size, sigma) for clip_VTC in keypoints_BVTC]
     return torch.stack(drawn)
 
@@ -93,20 +96,20 @@ def _seen(confidence: torch.Tensor) -> torch.Tensor:
 
 
 def _window(low: torch.Tensor, high: torch.Tensor, size: int, sigma: float) -> torch.Tensor:
-    """1 on the pixels (..., size) that the published code writes, 0 elsewhere: it cuts both ends towards zero."""
+    """Return 1 on the pixels (..., size) that the published code writes, else 0; it truncates both ends to integers."""
     grid = torch.arange(size, device=low.device, dtype=torch.float32)
     return ((grid >= (low - 3 * sigma).trunc()) & (grid <= (high + 3 * sigma).trunc())).float()
 
 
 def _profile(centre: torch.Tensor, size: int, sigma: float) -> torch.Tensor:
-    """The bell along one axis, (..., size)."""
+    """Return the Gaussian along one axis, (..., size)."""
     grid = torch.arange(size, device=centre.device, dtype=torch.float32)
     return torch.exp((grid - centre).square() * (-0.5 / sigma**2)) * _window(centre, centre, size, sigma)
 
 
 @numba.njit(inline="always")
 def _reach(low, high, sigma, size):
-    """First and last-plus-one pixel within 3 sigma, both cut towards zero."""
+    """Return the first and the last-plus-one pixel within 3 sigma, both truncated towards zero."""
     return max(int(low - 3 * sigma), 0), min(int(high + 3 * sigma) + 1, size)
 
 
@@ -160,7 +163,7 @@ def _draw_limbs(keypoints_BTVC, edges, sigma, heat_BETHW):
                 for row in range(top, bottom):
                     start, stop = left, right
                     if not level:
-                        # The line crosses this row at the middle; further than the band from there is nothing to see.
+                        # The line crosses this row at middle; farther away than the band, values are negligible.
                         middle = ax + (row - ay) * slope
                         start, stop = max(left, int(middle - band)), min(right, int(middle + band) + 2)
                     for column in range(start, stop):

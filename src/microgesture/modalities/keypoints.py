@@ -5,6 +5,6 @@ from .work import Work
 
 
 def make(work: Work) -> None:
-    """The stage; see ``select_keypoints``."""
+    """Run the stage; see ``select_keypoints``."""
     selection = work.settings["keypoints"].selection
     select_keypoints(work.clips, work.shard, work.source("skeletons"), work.output, work.scratch, selection)

@@ -1,4 +1,4 @@
-"""Relative depth from trained networks, frame by frame and made steady."""
+"""Relative depth from trained networks, estimated frame by frame and then aligned over time."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -17,20 +17,23 @@ from .steady_depth import steady
 from .stored_depth import to_stored
 
 FRAMES = 8  # at a time; Depth Anything's head works on 518 x 518 pixels whatever the size of the frame
-# The kinds of network whose larger values are nearer; others estimate distance.
+# The kinds of network whose larger values mean nearer; others estimate distance.
 INVERSE_DEPTH = ("depth_anything", "dpt")
 
 
 class DepthNetwork(Protocol):
-    """What makes depth for the stage; made as ``(model, precision, device, threads)``, see ``NETWORKS``.
+    """Estimates depth for the stage; built as ``(model, precision, device, threads)``, see ``NETWORKS``.
 
-    ``frames`` is how many frames to begin with at a time.
+    ``frames`` is the initial number of frames in a batch.
     """
 
     frames: int
 
     def __call__(self, frames_THWC: np.ndarray) -> np.ndarray:
-        """Nearness float32 (T, H, W) of RGB frames uint8 (T, H, W, 3): larger is nearer; any scale and shift."""
+        """Return the nearness float32 (T, H, W) of RGB frames uint8 (T, H, W, 3).
+
+        Larger is nearer; scale and shift are arbitrary.
+        """
         ...
 
 
@@ -38,9 +41,9 @@ class TransformersDepth:
     """A network of the package transformers, such as Depth Anything V2 (Yang et al., NeurIPS 2024).
 
     ``model`` is a folder with the network and its image processor, or their name on the hub
-    ("depth-anything/Depth-Anything-V2-Small-hf"), from where they are fetched once. Frames are prepared as its image
-    processor says. Raises ``InputError`` if the package, the network or some of its weights are not there, or if it
-    estimates distance: relative inverse depth is wanted.
+    ("depth-anything/Depth-Anything-V2-Small-hf"), from which they are downloaded once. The image processor prepares the
+    frames. Raises ``InputError`` if the package, the network or some of its weights are missing, or if the network
+    estimates distance instead of relative inverse depth.
     """
 
     def __init__(self, model: str, precision: str, device: str, threads: int = 1) -> None:
@@ -60,15 +63,15 @@ class TransformersDepth:
             network, report = transformers.AutoModelForDepthEstimation.from_pretrained(model, output_loading_info=True)
         except (ImportError, OSError, RuntimeError, ValueError) as error:
             raise InputError(
-                f"depth.model: {model} is neither a folder with a depth network and its image processor, nor can it be "
-                f"fetched from the hub: {error}"
+                f"depth.model: {model} is not a folder with a depth network and its image processor, and it cannot be "
+                f"downloaded from the hub: {error}"
             ) from None
         if absent := sorted(report["missing_keys"]):
-            raise InputError(f"depth.model: {model} lacks {len(absent)} of the network's weights, such as {absent[0]}")
+            raise InputError(f"depth.model: {model} lacks {len(absent)} weights of the network, such as {absent[0]}")
         kind = network.config.model_type
         if kind not in INVERSE_DEPTH or getattr(network.config, "depth_estimation_type", "relative") != "relative":
             raise InputError(
-                f"depth.model: {model} ({kind}) estimates distance; choose one of relative depth, such as "
+                f"depth.model: {model} ({kind}) estimates distance; choose a network for relative depth, such as "
                 "depth-anything/Depth-Anything-V2-Small-hf"
             )
         self._network = network.eval().to(self._device)
@@ -90,10 +93,10 @@ NETWORKS: dict[str, type[DepthNetwork]] = {"transformers": TransformersDepth}
 
 
 def depth_of_shard(rgb: Path, build: Callable[[], DepthNetwork]) -> Callable[[str], np.ndarray]:
-    """What makes the stored depth of a clip from the frames of an rgb shard, uint8 (T, H, W), see ``to_stored``.
+    """Return a function that computes the stored depth of a clip of an rgb shard, uint8 (T, H, W), from its id.
 
-    Only as many frames are read at a time as the network is given; see ``Batches`` for what happens when memory runs
-    out. Raises ``UnusableClip`` for a clip that has no frames there, or no finite depth.
+    See ``to_stored`` for the values. Frames are read batch by batch; see ``Batches`` for what happens when memory runs
+    out. The function raises ``UnusableClip`` if the clip has no frames there, or if its depth is not finite.
     """
     network = build()
     frames = Shard(rgb)

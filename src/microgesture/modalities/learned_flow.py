@@ -25,23 +25,23 @@ prepare_torchvision()
 
 from torchvision.models import optical_flow  # noqa: E402
 
-PAIRS = 16  # frames of 256 x 256 then take about 0.5 GiB; a GPU is not full with fewer
-SMALLEST, MULTIPLE = 128, 8  # pixels: below, RAFT's coarsest correlations have no extent
+PAIRS = 16  # take about 0.5 GiB with frames of 256 x 256; fewer do not use a GPU fully
+SMALLEST, MULTIPLE = 128, 8  # pixels; below the smallest size, RAFT's coarsest correlations are empty
 
 
 class FlowNetwork(Protocol):
-    """What makes flow for the stage; made as ``(model, weights, precision, device, threads)``, see ``NETWORKS``.
+    """Estimates flow for the stage; built as ``(model, weights, precision, device, threads)``, see ``NETWORKS``.
 
-    ``pairs`` is how many pairs of frames to begin with at a time. It is 1 for a network that remembers earlier pairs,
-    which then gets those of a clip one by one and in order.
+    ``pairs`` is the initial number of pairs of frames in a batch. It is 1 for a network that keeps a memory of earlier
+    pairs: such a network gets the pairs of a clip one by one and in order.
     """
 
     pairs: int
 
     def __call__(self, frames_THWC: np.ndarray, first: bool) -> np.ndarray:
-        """Flow between successive RGB frames uint8 (T, H, W, 3): float32 (T - 1, H, W, 2), (u, v) in their pixels.
+        """Return the flow between successive RGB frames uint8 (T, H, W, 3): float32 (T - 1, H, W, 2), (u, v) in pixels.
 
-        ``first`` says that the frames are the first of their clip, and not the continuation of those before.
+        ``first`` is true if the frames are the first of their clip, and false if they continue the previous call.
         """
         ...
 
@@ -49,9 +49,9 @@ class FlowNetwork(Protocol):
 class Raft:
     """RAFT (Teed and Deng, ECCV 2020), torchvision's ``raft_small`` or ``raft_large``, with 12 updates.
 
-    ``weights`` is a file (safetensors, or what ``torch.save`` wrote), or a name such as "C_T_V2" or
-    "Raft_Small_Weights.C_T_V2", which torchvision fetches once and checks. Raises ``InputError`` if there is no such
-    file or name, or if the tensors are not those of the network.
+    ``weights`` is a file (safetensors or written by ``torch.save``), or a name such as "C_T_V2" or
+    "Raft_Small_Weights.C_T_V2", which torchvision downloads once and checks. Raises ``InputError`` if there is no such
+    file or name, or if the tensors do not fit the network.
     """
 
     PUBLISHED: ClassVar = {
@@ -74,7 +74,7 @@ class Raft:
         published = cls.PUBLISHED[model]
         name = weights.removeprefix(f"{published.__name__}.")
         names = [one.name for one in published]
-        if name not in names:  # nor DEFAULT, which means other weights in another torchvision
+        if name not in names:  # DEFAULT is refused too: it means other weights in another version of torchvision
             raise _unpublished(weights, model, "torchvision", names)
         with _fetching(f"torchvision's {published.__name__}.{name}"):
             return published[name].get_state_dict(progress=False, check_hash=True)
@@ -89,10 +89,10 @@ class Raft:
 class PtlFlow:
     """A network of the package ptlflow (Morimitsu) by its name there, such as "memflow" or "sea_raft_s".
 
-    ``weights`` is a file, or a name that ptlflow publishes for the network ("things"), which is fetched once. MemFlow
-    (Dong and Fu, CVPR 2024) keeps its memory from pair to pair, as its authors run it: a clip's pairs go in one by one.
-    Raises ``InputError`` if the package, the network or the weights are not there or do not fit, and if the network
-    does not work on pairs of frames.
+    ``weights`` is a file, or a name that ptlflow publishes for the network ("things"), which is downloaded once.
+    MemFlow (Dong and Fu, CVPR 2024) gets the pairs of a clip one by one and keeps its memory from pair to pair, as its
+    authors run it. Raises ``InputError`` if the package, the network or the weights are missing or do not fit, or if
+    the network does not work on pairs of frames.
     """
 
     def __init__(self, model: str, weights: str, precision: str, device: str, threads: int = 1) -> None:
@@ -110,12 +110,12 @@ class PtlFlow:
         self._precision = precision
         try:
             network = ptlflow.get_model(model)
-        except (ImportError, OSError, RuntimeError, ValueError) as error:  # some need packages or files of their own
-            raise InputError(f"flow.model: ptlflow cannot make '{model}' here: {error}") from None
+        except (ImportError, OSError, RuntimeError, ValueError) as error:  # some need further packages or files
+            raise InputError(f"flow.model: ptlflow cannot build '{model}' here: {error}") from None
         if Path(weights).is_file():
             _fill(network, _read_file(weights), weights, model)
             if not weights.endswith(".safetensors"):
-                with suppress(KeyError):  # a bare state dict; a checkpoint of ptlflow's holds settings besides
+                with suppress(KeyError):  # a plain state dict; a checkpoint of ptlflow also holds settings
                     ptlflow.restore_model(network, weights)
         else:
             published = getattr(network, "pretrained_checkpoints", {})
@@ -131,13 +131,13 @@ class PtlFlow:
     def _try_out(self, model: str) -> None:
         try:
             flow_THWC = self(np.zeros((2, SMALLEST, SMALLEST, 3), np.uint8), first=True)
-        except Exception as error:  # anything, from a network made for other input
+        except Exception as error:  # a network made for other input may raise any error
             raise InputError(f"flow.model: '{model}' does not work on a pair of frames: {error}") from error
         if flow_THWC.shape != (1, SMALLEST, SMALLEST, 2):
-            raise InputError(f"flow.model: '{model}' does not give one flow for a pair of frames")
+            raise InputError(f"flow.model: '{model}' does not return exactly one flow for a pair of frames")
 
     def __call__(self, frames_THWC: np.ndarray, first: bool) -> np.ndarray:
-        bgr_THWC = np.ascontiguousarray(frames_THWC[..., ::-1])  # the order of ptlflow's readers
+        bgr_THWC = np.ascontiguousarray(frames_THWC[..., ::-1])  # the channel order of ptlflow's readers
         x_T3HW, inside = padded(as_input(bgr_THWC, self._device))
         inputs = {"images": torch.stack([x_T3HW[:-1], x_T3HW[1:]], 1)}
         if self._remembers:
@@ -151,10 +151,10 @@ NETWORKS: dict[str, type[FlowNetwork]] = {"raft_small": Raft, "raft_large": Raft
 
 
 def flow_of_shard(rgb: Path, build: Callable[[], FlowNetwork]) -> Callable[[str], np.ndarray]:
-    """What makes the stored flow of a clip from the frames of an rgb shard, int16 (T, H, W, 2), last one repeated.
+    """Return a function that computes the stored flow of a clip of an rgb shard, int16 (T, H, W, 2), from its id.
 
-    Only as many frames are read at a time as the network is given; see ``Batches`` for what happens when memory runs
-    out. Raises ``UnusableClip`` for a clip that has no frames there, or no finite flow.
+    The last flow is repeated. Frames are read batch by batch; see ``Batches`` for what happens when memory runs out.
+    The function raises ``UnusableClip`` if the clip has no frames there, or if its flow is not finite.
     """
     network = build()
     frames = Shard(rgb)
@@ -178,12 +178,12 @@ def flow_of_shard(rgb: Path, build: Callable[[], FlowNetwork]) -> Callable[[str]
 
 
 def as_input(frames_THWC: np.ndarray, device: torch.device) -> torch.Tensor:
-    """Frames uint8 (T, H, W, 3) as float32 (T, 3, H, W) in [0, 1] on the device."""
+    """Convert frames uint8 (T, H, W, 3) to float32 (T, 3, H, W) in [0, 1] on the device."""
     return torch.from_numpy(frames_THWC).to(device).permute(0, 3, 1, 2).contiguous().float() / 255
 
 
 def padded(x_T3HW: torch.Tensor) -> tuple[torch.Tensor, tuple]:
-    """The frames with their edges repeated up to multiples of 8 of at least 128 pixels, and the index of the inside."""
+    """Pad the frames with their edges to multiples of 8, at least 128 pixels; also return the index of the inside."""
     height, width = x_T3HW.shape[-2:]
     more = [max(-(-side // MULTIPLE) * MULTIPLE, SMALLEST) - side for side in (height, width)]
     top, left = (pixels // 2 for pixels in more)
@@ -201,7 +201,7 @@ def _read_file(path: str) -> dict[str, torch.Tensor]:
     try:
         return load_file(path)
     except (OSError, SafetensorError) as error:
-        raise InputError(f"flow.weights: {path} is no safetensors file, or a broken one ({error})") from None
+        raise InputError(f"flow.weights: {path} is not a readable safetensors file ({error})") from None
 
 
 def _fill(network: nn.Module, state: dict[str, torch.Tensor], weights: str, model: str) -> None:
@@ -209,13 +209,13 @@ def _fill(network: nn.Module, state: dict[str, torch.Tensor], weights: str, mode
         network.load_state_dict(state)
     except RuntimeError as error:
         problems = shorten(str(error).partition("\n")[2], 200)
-        raise InputError(f"flow.weights: {weights} does not hold the weights of {model}: {problems}") from None
+        raise InputError(f"flow.weights: {weights} does not fit the network {model}: {problems}") from None
 
 
 def _unpublished(weights: str, model: str, publisher: str, published: Iterable[str]) -> InputError:
     return InputError(
-        f"flow.weights: {weights} is no file, and no weights that {publisher} publishes for {model}; "
-        f"those are {', '.join(published) or 'none'}"
+        f"flow.weights: {weights} is neither a file nor a name of weights that {publisher} publishes for {model}; "
+        f"the names are {', '.join(published) or 'none'}"
     )
 
 
@@ -223,7 +223,7 @@ def _unpublished(weights: str, model: str, publisher: str, published: Iterable[s
 def _fetching(what: str) -> Iterator[None]:
     try:
         yield
-    except (OSError, RuntimeError) as error:  # no network, or another checksum
+    except (OSError, RuntimeError) as error:  # no connection, or a wrong checksum
         raise InputError(
-            f"flow.weights: {what} cannot be fetched ({error}); where there is no network, give a file instead"
+            f"flow.weights: {what} cannot be downloaded ({error}); without a connection, give a file instead"
         ) from None

@@ -1,6 +1,6 @@
-"""Skeleton depth: what the 2-D keypoints alone say of nearness, by foreshortened limbs and by what covers what.
+"""Skeleton depth: nearness estimated from the 2-D keypoints alone, by the foreshortening of limbs and by occlusion.
 
-Limbs that look shorter than they are point at the camera. It is no measurement of the scene.
+A limb that looks shorter than it is points at the camera. This depth is not a measurement of the scene.
 """
 
 from itertools import pairwise
@@ -13,25 +13,23 @@ from ..errors import InputError
 from ..skeletons.keypoints import Selection, present
 from ..videos.reading import Box
 
-# Half thickness of a limb by what it leads to, and how things lie to the camera, in shoulder widths.
+# Half thickness of a limb, by the joint it leads to, and distances along the viewing direction, in shoulder widths.
 RADII = {"shoulder": 0.13, "elbow": 0.13, "hand wrist": 0.08, "wrist": 0.1, "": 0.04}
 HEAD_RADIUS, HEAD_HALF_LENGTH, NECK_RADIUS = 0.27, 0.1, 0.12
 HEAD_NEARNESS, TORSO_NEARNESS, BACKGROUND_GAP = -0.2, -0.1, 0.5
 TORSO_LENGTH, WAIST = 1.5, 0.8
-FOREARM_LEAN = 0.3  # of its length: what a forearm in front of a seated person comes forward at the least
-BELOW = ("spine", "mid hip", "right hip", "left hip", "knee", "ankle", "foot")  # joints below the arms, not drawn
+FOREARM_LEAN = 0.3  # of its length: how far the forearm of a seated person reaches forward at least
+BELOW = ("spine", "mid hip", "right hip", "left hip", "knee", "ankle", "foot")  # joints that are not rendered
 LONGEST_GAP = 5  # frames over which a missing joint is interpolated
-SMOOTHING = 5  # frames over which a limb's length is averaged: the root below magnifies its noise
+SMOOTHING = 5  # frames over which a limb's length is averaged, because the square root below amplifies noise
 
 
 class SkeletonDepth:
-    """The skeleton backend, for keypoints of one selection, which must have a neck: ``InputError`` otherwise."""
+    """The skeleton backend, for keypoints of one selection; raises ``InputError`` if the selection has no neck."""
 
     def __init__(self, selection: Selection) -> None:
         if "neck" not in selection.joints:
-            raise InputError(
-                f"skeleton depth starts at the neck, which selection {selection.name} lacks; use 22, 36 or 68"
-            )
+            raise InputError(f"skeleton depth needs the neck, which selection {selection.name} lacks; use 22, 36 or 68")
         self.selection = selection
 
     def __call__(self, clip: tuple, keypoints_TVC: np.ndarray | None, box: Box, size: int) -> np.ndarray:
@@ -39,13 +37,14 @@ class SkeletonDepth:
 
 
 def skeleton_depth(keypoints_TVC: np.ndarray, selection: Selection, box: Box, size: int) -> np.ndarray:
-    """Skeleton depth of a clip: nearness float32 (T, h, w), in source pixels, larger is nearer.
+    """Compute the skeleton depth of a clip: nearness float32 (T, h, w), in source pixels, larger is nearer.
 
-    Keypoints (T, V, 3) as the keypoints stage writes them; ``box`` and ``size`` as for ``video.crop``. A limb that
-    never looks longer than L and now looks as long as l leads sqrt(L^2 - l^2) towards the camera, where the hands and
-    forearms of a seated person are; this adds up from the neck outwards. Limbs are drawn as round bars, the head as a
-    ball and the torso as a plane below the shoulders, the nearest on top, the background behind all. A joint that is
-    missing for up to 5 frames is interpolated; one missing for longer is not drawn, nor are the limbs that end there.
+    Keypoints (T, V, 3) are as the keypoints stage writes them; ``box`` and ``size`` are as for ``videos.reading.crop``.
+    A limb whose longest visible length in the clip is L and whose length in this frame is l reaches sqrt(L^2 - l^2)
+    towards the camera, because the hands and forearms of a seated person are in front of the body; these distances are
+    summed from the neck outwards. Limbs are rendered as round bars, the head as a ball and the torso as a plane below
+    the shoulders; the nearest covers what is behind it, and the background is farthest. A joint that is missing for up
+    to 5 frames is interpolated; a joint missing for longer is not rendered, nor are the limbs that end in it.
     """
     keypoints_TVC = fill_short_gaps(keypoints_TVC, LONGEST_GAP)
     points_TV2 = np.where(present(keypoints_TVC)[..., None], keypoints_TVC[..., :2], np.nan).astype(np.float64)
@@ -65,7 +64,7 @@ def skeleton_depth(keypoints_TVC: np.ndarray, selection: Selection, box: Box, si
 
 
 def fill_short_gaps(keypoints_TVC: np.ndarray, longest: int) -> np.ndarray:
-    """The keypoints with joints that are missing for up to ``longest`` frames interpolated between their neighbours."""
+    """Interpolate the joints that are missing for up to ``longest`` frames from the frames before and after."""
     filled_TVC = keypoints_TVC.copy()
     for joint, seen_T in enumerate(present(keypoints_TVC).T):
         seen = np.flatnonzero(seen_T)
@@ -78,9 +77,9 @@ def fill_short_gaps(keypoints_TVC: np.ndarray, longest: int) -> np.ndarray:
 
 
 def joint_nearness(points_TV2: np.ndarray, selection: Selection) -> np.ndarray:
-    """How much nearer than the neck each joint is, (T, V), in pixels; 0 for the joints of the head.
+    """Compute how much nearer than the neck each joint is, (T, V), in pixels; 0 for the joints of the head.
 
-    Points (T, V, 2) are NaN where missing. A limb that cannot be seen in a frame counts as its median over the clip.
+    Points (T, V, 2) are NaN where missing. A limb that is missing in a frame gets its median over the clip.
     """
     nearness_TV = np.zeros(points_TV2.shape[:2])
     lengths = {limb: _length(points_TV2, limb) for limb in arm_limbs(selection)}
@@ -97,12 +96,12 @@ def joint_nearness(points_TV2: np.ndarray, selection: Selection) -> np.ndarray:
 
 
 def arm_limbs(selection: Selection) -> list[tuple[int, int]]:
-    """The limbs of shoulders, arms and hands as (parent, child), from the neck outwards."""
+    """Return the limbs of shoulders, arms and hands as (parent, child), from the neck outwards."""
     parts = (*RADII, "neck", "palm", "thumb", "index", "middle", "ring", "little")
     arms = {i for i, name in enumerate(selection.joints) if any(part and part in name for part in parts)}
     reached = [selection.joints.index("neck")]
     limbs = []
-    for parent in reached:  # grows while it is walked
+    for parent in reached:  # the list grows during the loop
         for edge in selection.edges:
             child = sum(edge) - parent
             if parent in edge and child in arms and child not in reached:
@@ -112,7 +111,7 @@ def arm_limbs(selection: Selection) -> list[tuple[int, int]]:
 
 
 def _length(points_TV2: np.ndarray, limb: tuple[int, int]) -> np.ndarray:
-    """Length of a limb in the image, (T,), smoothed over time; NaN where one of its ends is missing."""
+    """Return the length of a limb in the image, (T,), smoothed over time; NaN where one of its ends is missing."""
     length_T = np.linalg.norm(points_TV2[:, limb[0]] - points_TV2[:, limb[1]], axis=-1)
     seen_T = np.isfinite(length_T)
     window = np.ones(SMOOTHING)
@@ -122,13 +121,13 @@ def _length(points_TV2: np.ndarray, limb: tuple[int, int]) -> np.ndarray:
 
 
 def _quantile(values: np.ndarray, q: float) -> float:
-    """The quantile of the values that are there, 0 if none is."""
+    """Return the quantile of the values that are not NaN; 0 if there are none."""
     values = values[np.isfinite(values)]
     return float(np.quantile(values, q)) if len(values) else 0.0
 
 
 def _shoulder_width(points_TV2: np.ndarray, selection: Selection) -> float:
-    """The unit of thickness: the shoulders at their widest; where they are never seen, two lengths of a hand."""
+    """Return the unit of thickness: the largest shoulder width, or two hand lengths if no frame has both shoulders."""
     shoulders = [selection.joints.index(f"{side} shoulder") for side in ("left", "right")]
     if width := _quantile(_extent(points_TV2[:, shoulders]), 0.95):
         return width
@@ -141,14 +140,14 @@ def _shoulder_width(points_TV2: np.ndarray, selection: Selection) -> float:
 
 
 def _extent(points_TV2: np.ndarray) -> np.ndarray:
-    """Diagonal of the box around the points in each frame, (T,); NaN unless all of them are there."""
+    """Return the diagonal of the box around the points in each frame, (T,); NaN if one of them is missing."""
     return np.linalg.norm(np.ptp(points_TV2, axis=1), axis=-1)
 
 
 def _bars(
     points_TV2: np.ndarray, nearness_TV: np.ndarray, selection: Selection, unit: float, zoom: float
 ) -> np.ndarray:
-    """What is drawn in each frame, (T, N, 7): x, y, nearness of both ends, and radius; NaN where a joint is missing."""
+    """Return the bars of each frame, (T, N, 7): x, y, nearness of both ends, radius; NaN where a joint is missing."""
     ends_TV3 = np.concatenate([points_TV2, nearness_TV[..., None]], -1)
     limbs = arm_limbs(selection)
     radii = [next(r for part, r in RADII.items() if part in selection.joints[child]) for _, child in limbs]
@@ -166,7 +165,7 @@ def _bars(
 
 
 def _head(points_TV2: np.ndarray, selection: Selection) -> tuple[np.ndarray, np.ndarray]:
-    """Centre of the head and direction of its crown, (T, 2) each; the centre is NaN where no point of it is seen."""
+    """Return the centre of the head and the direction to its crown, (T, 2) each; the centre is NaN without points."""
     arms = {joint for limb in arm_limbs(selection) for joint in limb}
     others = [joint for joint in range(len(selection.joints)) if joint not in arms]
     head = [joint for joint in others if not any(part in selection.joints[joint] for part in BELOW)]
@@ -179,26 +178,26 @@ def _head(points_TV2: np.ndarray, selection: Selection) -> tuple[np.ndarray, np.
 
 
 def _mean(points_TV2: np.ndarray) -> np.ndarray:
-    """Mean over the joints that are there, (T, 2); NaN in frames without any."""
+    """Return the mean over the joints that are not missing, (T, 2); NaN in frames without any."""
     seen_TV1 = np.isfinite(points_TV2).all(-1, keepdims=True)
     total_T2, count_T1 = np.where(seen_TV1, points_TV2, 0).sum(1), seen_TV1.sum(1)
     return np.where(count_T1 > 0, total_T2 / np.maximum(count_T1, 1), np.nan)
 
 
 def _draw_torso(points_V2: np.ndarray, selection: Selection, nearness: float, depth_HW: np.ndarray) -> None:
-    """A plane from the shoulders down, narrower at the waist; nothing where a shoulder is missing."""
+    """Render a plane from the shoulders down, narrower at the waist; nothing if a shoulder is missing."""
     right, left = (points_V2[selection.joints.index(f"{side} shoulder")] for side in ("right", "left"))
     if not np.isfinite([right, left]).all():
         return
     middle, across = (right + left) / 2, (left - right) / 2
     down = np.array([0, 2 * np.linalg.norm(across) * TORSO_LENGTH])
     corners = np.array([right, left, middle + down + WAIST * across, middle + down - WAIST * across])
-    # Far outside of a close crop a corner may lie anywhere; OpenCV wants it in 32 bits.
+    # A corner may lie far outside of a close crop, but OpenCV needs coordinates of 32 bits.
     cv2.fillConvexPoly(depth_HW, np.rint(corners).clip(-30000, 30000).astype(np.int32), float(nearness))
 
 
 @numba.njit(cache=True, nogil=True)
-def _draw_bars(bars_NC, zoom, depth_HW):  # one signature only, so that processes can share the cache
+def _draw_bars(bars_NC, zoom, depth_HW):  # one signature only, so that processes can share Numba's cache
     height, width = depth_HW.shape
     for n in range(len(bars_NC)):
         ax, ay, az, bx, by, bz, radius = bars_NC[n]

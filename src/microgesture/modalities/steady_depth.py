@@ -1,8 +1,8 @@
-"""Depth of single frames made steady over time.
+"""Align the depth of single frames over time.
 
-A network that sees one frame at a time knows depth only up to a scale and a shift, which differ from frame to frame:
-the whole picture seems to breathe. Here every frame is brought to the scale and shift of its neighbours by least
-squares, in overlapping windows as in Video Depth Anything (arXiv 2501.12375: 32 frames, 10 of them shared).
+A network that estimates depth frame by frame does so only up to a scale and a shift, which differ from frame to frame,
+so the depth flickers. Here every frame is fitted to the scale and shift of its neighbours by least squares, in
+overlapping windows as in Video Depth Anything (arXiv 2501.12375: 32 frames, 10 of them shared).
 """
 
 from collections.abc import Iterable, Iterator
@@ -11,23 +11,24 @@ from itertools import islice
 import numpy as np
 
 WINDOW, OVERLAP = 32, 10  # frames
-# What moves must not move the rest. So the fifth of the pixels that fits worst is left out, as in MiDaS's trimmed loss
-# (Ranftl et al., 2022); which fifth that is, and what the window has in common, settles within a few rounds.
+# Moving parts of the scene must not affect the fit of the rest. So the 20 % of the pixels with the largest errors are
+# left out, as in MiDaS's trimmed loss (Ranftl et al., 2022). These pixels, and the median of the window, are updated in
+# a few rounds.
 KEPT, ROUNDS, PASSES = 0.8, 4, 2
-THIN = np.s_[..., ::2, ::2]  # depth is smooth: every second pixel each way says as much
+THIN = np.s_[..., ::2, ::2]  # depth is smooth, so every second pixel in each direction is enough
 
 
 def steady(maps: Iterable[np.ndarray], window: int = WINDOW, overlap: int = OVERLAP) -> Iterator[np.ndarray]:
-    """The maps float32 (h, w) of a clip, one for each frame, on one common scale and shift.
+    """Bring the depth maps float32 (h, w) of a clip, one for each frame, to one common scale and shift.
 
-    Within a window each frame is fitted to the median of its frames; a window is fitted to the one before on the
-    ``overlap`` frames that both have, over which the one turns into the other linearly. A picture that stands still
-    comes out the same in every frame, whatever scale and shift each frame came with. What is held at a time depends on
-    the window, not on the clip.
+    Within a window each frame is fitted to the median of the window's frames. Each window is fitted to the one before
+    on the ``overlap`` frames that they share, and blended with it linearly over these frames. The output for a static
+    scene is the same in every frame, whatever the scale and shift of the input. Memory depends on the length of the
+    window, not of the clip.
     """
     maps = iter(maps)
-    shared: list[np.ndarray] = []  # the last maps of the window before, as they came
-    before_OHW = None  # and as they left it
+    shared: list[np.ndarray] = []  # the last input maps of the previous window
+    before_OHW = None  # the same maps after the fit
     while fresh := list(islice(maps, window - len(shared))):
         window_THW = on_one_scale(np.stack([*shared, *fresh]))
         if before_OHW is not None:
@@ -39,10 +40,10 @@ def steady(maps: Iterable[np.ndarray], window: int = WINDOW, overlap: int = OVER
 
 
 def on_one_scale(maps_THW: np.ndarray) -> np.ndarray:
-    """The maps of a window, each fitted to the median of all, which begin with mean 0 and deviation 1.
+    """Fit each map of a window to the median of all; at the start each has mean 0 and standard deviation 1.
 
-    All are fitted to the same, not each to the one before: a least-squares scale is a little too small whenever the
-    frames differ, and from frame to frame that would add up.
+    All maps are fitted to the same target, not each to the one before: a least-squares scale is slightly too small
+    whenever the frames differ, and this error would accumulate from frame to frame.
     """
     thin_THW = maps_THW[THIN].astype(np.float64)
     deviation_T = thin_THW.std((1, 2))
@@ -61,9 +62,9 @@ def _placed(maps_THW: np.ndarray, scale_T: np.ndarray, shift_T: np.ndarray) -> n
 
 
 def joined(before_OHW: np.ndarray, window_THW: np.ndarray) -> np.ndarray:
-    """A window on the scale of the one before, whose last frames ``before_OHW`` are this one's first: they are blended.
+    """Fit a window to the previous one, whose last frames ``before_OHW`` are the first of this window, and blend them.
 
-    Of the shared frames the first is as before, the last as in this window.
+    The first of the shared frames is as in the previous window, the last as in this one.
     """
     overlap = len(before_OHW)
     scale, shift = scale_and_shift(window_THW[:overlap][THIN], before_OHW[THIN])
@@ -74,9 +75,9 @@ def joined(before_OHW: np.ndarray, window_THW: np.ndarray) -> np.ndarray:
 
 
 def scale_and_shift(source: np.ndarray, target: np.ndarray) -> tuple[float, float]:
-    """The scale and shift that bring ``source`` closest to ``target``, by least squares over the best-fitting pixels.
+    """Fit ``source`` to ``target`` by least squares over the best-fitting pixels; return the scale and the shift.
 
-    Where they have nothing in common (the best scale is not positive: it would turn near into far) they are 1 and 0.
+    They are 1 and 0 if the best scale is not positive, which would exchange near and far.
     """
     x, y = source.ravel().astype(np.float64), target.ravel().astype(np.float64)
     scale, shift = _least_squares(x, y)

@@ -1,10 +1,10 @@
-"""How depth is stored: as nearness, uint8, by the range of the whole clip."""
+"""The storage of depth: nearness as uint8, scaled by the range of the whole clip."""
 
 import numpy as np
 
 
 def to_stored(depth_THW: np.ndarray) -> np.ndarray:
-    """Nearness as uint8 by the range of the whole clip: 0 the farthest, 255 the nearest; 0 if all is equally far."""
+    """Scale nearness to uint8 by the range of the whole clip: 0 is farthest, 255 nearest; all 0 if it is constant."""
     lowest, highest = float(depth_THW.min()), float(depth_THW.max())
     stored_THW = np.zeros(depth_THW.shape, np.uint8)
     if highest > lowest:

@@ -19,19 +19,20 @@ from ..storage.shards import Shard, build_shard, each_clip
 from .work import Work
 
 SCALINGS = ("joint", "channel")
-CHUNK = 256  # pixels whose window fits into the processor's first cache
+CHUNK = 256  # pixels whose window fits into the first-level cache of the processor
 
 
 def taylor_video(
     frames_THWC: np.ndarray, terms: int = 3, window: int = 6, signed: bool = False, scaling: str = "joint"
 ) -> np.ndarray:
-    """The Taylor video of RGB frames uint8 (T, H, W, 3): uint8 (T, H, W, 3), displacement, velocity, acceleration.
+    """Compute the Taylor video of RGB frames uint8 (T, H, W, 3).
 
-    Frame i describes the ``window`` frames that start at i; where they run past the end the last frame is repeated, so
-    frame i is the same instant in both videos. ``terms`` is K above. Values are divided by their largest magnitude in
-    the frame, over the three channels together (``scaling`` "joint") or each by its own ("channel").
-    Negative values become 0 as in the authors' video; ``signed`` keeps them, no motion being 128. Without motion a
-    frame is 0 (signed: 128) throughout. Raises ``InputError`` if the settings make no Taylor video.
+    The result is uint8 (T, H, W, 3): displacement, velocity and acceleration. Frame i describes the ``window`` frames
+    that start at i, with the last frame repeated past the end; so frame i is the same instant in both videos. ``terms``
+    is K above. Values are divided by their largest magnitude in the frame, over the three channels together
+    (``scaling`` "joint") or for each channel separately ("channel"). Negative values become 0 as in the authors' video;
+    with ``signed`` they are kept, and 128 is no motion. A frame without motion is all 0 (signed: 128). Raises
+    ``InputError`` if the settings are not valid.
     """
     check_settings(terms, window, scaling)
     gray_TP = np.stack([cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY).ravel() for frame in frames_THWC])
@@ -41,18 +42,18 @@ def taylor_video(
 
 
 def check_settings(terms: int, window: int, scaling: str) -> None:
-    """Raise ``InputError`` unless K = ``terms`` has the differences that it needs and ``scaling`` exists."""
+    """Raise ``InputError`` if ``window`` is too short for K = ``terms``, or if ``scaling`` does not exist."""
     if terms < 1:
-        raise InputError(f"taylor.terms is {terms}: at least 1 is needed")
+        raise InputError(f"taylor.terms is {terms}; it must be at least 1")
     if window < terms + 3:
-        raise InputError(f"taylor.window is {window}: {terms} terms take differences over {terms + 3} frames or more")
+        raise InputError(f"taylor.window is {window}; {terms} terms need a window of at least {terms + 3} frames")
     if scaling not in SCALINGS:
-        raise InputError(f"taylor.scaling is '{scaling}': choose one of {', '.join(SCALINGS)}")
+        raise InputError(f"taylor.scaling is '{scaling}'; choose one of {', '.join(SCALINGS)}")
 
 
-# Chunk by chunk and with the pixels innermost, so that every step is a vector instruction on what the first cache has.
-# Called with this one signature only: several processes may fill Numba's cache at once, which is safe as long as none
-# of them can add a second signature to the same file.
+# The loops go chunk by chunk, with the pixels innermost, so that each step is a vector instruction on cached data.
+# The function has one signature only: several processes may fill Numba's cache at once, which is safe as long as none
+# of them adds a second signature to the same file.
 @numba.njit(cache=True, nogil=True, fastmath=True)
 def _taylor(gray_TP, terms, window, signed, joint, taylor_TPC):
     frames, pixels = gray_TP.shape
@@ -62,7 +63,7 @@ def _taylor(gray_TP, terms, window, signed, joint, taylor_TPC):
     power = np.empty(CHUNK, np.float32)
     means = np.empty((terms, CHUNK), np.float32)  # of (F_tau - F_1)^k / k! over the window
     motion_CP = np.empty((3, pixels), np.float32)
-    highest = np.empty((3, CHUNK), np.float32)  # of every 256th pixel: a single maximum would be one long chain
+    highest = np.empty((3, CHUNK), np.float32)  # by place in the chunk: one maximum could not be vectorised
     peak = np.empty(3, np.float32)
     share = np.float32(1 / window)
     for frame in range(frames):
@@ -112,9 +113,9 @@ def _taylor(gray_TP, terms, window, signed, joint, taylor_TPC):
 
 
 def make_taylor(rgb: Path, output: Path, scratch: Path, *, terms: int, window: int, signed: bool, scaling: str) -> None:
-    """Write the Taylor videos of one rgb shard, in its order; a clip without frames there is passed on with its reason.
+    """Write the Taylor videos of one rgb shard, in its order; a clip without frames there keeps its reason.
 
-    Settings as in ``taylor_video``.
+    The settings are as in ``taylor_video``.
     """
     check_settings(terms, window, scaling)
     frames = Shard(rgb)
@@ -130,5 +131,5 @@ def make_taylor(rgb: Path, output: Path, scratch: Path, *, terms: int, window: i
 
 
 def make(work: Work) -> None:
-    """The stage; see ``make_taylor``."""
+    """Run the stage; see ``make_taylor``."""
     make_taylor(work.source("rgb"), work.output, work.scratch, **work.settings["taylor"].model_dump())

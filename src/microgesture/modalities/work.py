@@ -1,4 +1,4 @@
-"""What the stage of a modality is given: where its inputs are, its settings, and where its shard goes."""
+"""The arguments of a modality's stage: its input files, its settings and its output file."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,13 +11,14 @@ from ..storage.clips import Clips
 
 @dataclass(frozen=True)
 class Work:
-    """One shard of a modality to make.
+    """One shard of a modality to compute.
 
-    ``settings`` and ``shards`` are by modality (``skeletons`` among the shards): the own settings and those of the
-    modalities that it ``uses``, and the files of the same shard that it is made from. ``root`` is the corpus's folder,
-    or a file in it such as ``clips.csv``, for a modality that opens videos. ``clips`` is None where it does not read
-    the clips table. Unfinished clips are kept in ``scratch``. ``weights`` is a file to read in place of the weights
-    that the settings name; ``device`` is "auto", "cpu", "cuda" or "cuda:N", ``threads`` are a CPU's.
+    ``settings`` maps the modality, and those that it ``uses``, to their settings. ``shards`` maps the modalities from
+    which it is computed (and ``skeletons``) to their files of the same shard. ``root`` is the corpus's folder, or a
+    file in it such as ``clips.csv``, for a modality that opens videos. ``clips`` is None for a modality that does not
+    read the clips table. Unfinished clips are kept in ``scratch``. ``weights`` is a file to read in place of the
+    weights that the settings name; ``device`` is "auto", "cpu", "cuda" or "cuda:N", ``threads`` is the number of CPU
+    threads.
     """
 
     settings: Mapping[str, Settings]
@@ -32,7 +33,7 @@ class Work:
     threads: int = 1
 
     def source(self, kind: str) -> Path:
-        """The file of a kind of shard that it cannot do without; raises ``InputError`` if there is none."""
+        """Return the file of a required kind of shard; raises ``InputError`` if there is none."""
         if kind not in self.shards:
-            raise InputError(f"{self.output} is made from {kind}, but no shard of {kind} was given")
+            raise InputError(f"{self.output} is computed from {kind}, but no shard of {kind} was given")
         return self.shards[kind]

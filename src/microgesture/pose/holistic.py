@@ -1,4 +1,4 @@
-"""MediaPipe Holistic (arXiv 2006.10204 for its body, 1907.06724 for its face, 2006.10214 for its hands) on frames."""
+"""Run MediaPipe Holistic (arXiv 2006.10204: body, 1907.06724: face, 2006.10214: hands) on the frames of videos."""
 
 import importlib.util
 import os
@@ -15,7 +15,7 @@ from ..machine.extras import install_hint
 from ..videos.reading import decode_spans
 from .mapping import SIZES, in_openpose_order
 
-VISIBLE = 0.5  # least visibility of a point of the body; below, MediaPipe's own drawings leave it out
+VISIBLE = 0.5  # least visibility of a point of the body; MediaPipe's own drawings omit points below it
 _FIELDS = {f"{part.replace(' ', '_')}_landmarks": part for part in SIZES}
 
 Spans = list[tuple[int, int]]  # first and last frames, from 0, the last included
@@ -29,42 +29,42 @@ def require_mediapipe() -> None:
 
 
 def finder() -> Finder:
-    """What finds keypoints in a video, for a process of its own, which has no standard error from then on.
+    """Return a function that finds keypoints in a video; call it in a separate process, as it discards standard error.
 
-    It takes a video and spans of frames, and gives each of their frames, once and in order, as (index, float32
-    (137, 3)), see ``in_openpose_order``. Raises ``UnusableClip`` at a frame that cannot be decoded, and ``InputError``
-    without MediaPipe.
+    The function takes a video and spans of frames, and yields each frame of the spans, once and in order, as (index,
+    float32 (137, 3)), see ``in_openpose_order``. It raises ``UnusableClip`` at a frame that cannot be decoded. Raises
+    ``InputError`` without MediaPipe.
     """
     mediapipe = _mediapipe()
     with open(os.devnull, "wb") as nowhere:
-        # It warns there at every start of a graph and cannot be told not to; errors go another way, see Isolated.
+        # MediaPipe writes warnings there at each start of a graph, with no setting to stop it. For errors see Isolated.
         os.dup2(nowhere.fileno(), 2)
     return lambda video, spans: _in_order(mediapipe, decode_spans(video, spans))
 
 
 def _mediapipe() -> ModuleType:
     require_mediapipe()
-    warnings.filterwarnings("ignore", "SymbolDatabase.GetPrototype", UserWarning)  # its own use of protobuf
+    warnings.filterwarnings("ignore", "SymbolDatabase.GetPrototype", UserWarning)  # from MediaPipe's use of protobuf
     import mediapipe
 
-    if not hasattr(mediapipe, "solutions"):  # as in later versions, which come without weights
-        raise InputError(f"this version of MediaPipe has no Holistic with its weights: {install_hint('pose')}")
+    if not hasattr(mediapipe, "solutions"):  # as in later versions, which contain no weights
+        raise InputError(f"this version of MediaPipe lacks Holistic and its weights: {install_hint('pose')}")
     return mediapipe
 
 
 def _in_order(mediapipe: ModuleType, frames: Iterable[tuple[int, np.ndarray]]) -> Iterator[tuple[int, np.ndarray]]:
-    """The keypoints (137, 3) of numbered RGB frames uint8 (H, W, 3), with their numbers.
+    """Yield the keypoints (137, 3) of numbered RGB frames uint8 (H, W, 3), with their numbers.
 
-    A person is followed from frame to frame, and looked for anew where the numbers have a gap.
+    MediaPipe tracks a person from frame to frame; after a gap in the numbers it detects the person again.
     """
-    # What is more exact (model_complexity 2) has no weights in the wheel.
+    # The wheel has no weights for the more accurate model_complexity 2.
     graph, expected = None, 0
     try:
         for index, frame_HWC in frames:
             if graph is None or index != expected:
                 if graph is not None:
                     graph.close()
-                # A graph remembers whom it followed: only a new one finds the same whatever came before.
+                # A graph keeps the person it tracked; only a new graph gives results that do not depend on the past.
                 graph = mediapipe.solutions.holistic.Holistic(model_complexity=1, refine_face_landmarks=True)
             expected = index + 1
             yield index, in_openpose_order(_parts(graph.process(frame_HWC), *frame_HWC.shape[1::-1]))[0]
@@ -74,9 +74,9 @@ def _in_order(mediapipe: ModuleType, frames: Iterable[tuple[int, np.ndarray]]) -
 
 
 def _parts(answer: Any, width: int, height: int) -> dict[str, np.ndarray]:
-    """MediaPipe's answer for one frame as parts (1, V, 3) in pixels, without what is hidden or outside the frame.
+    """Convert MediaPipe's result for one frame to parts (1, V, 3) in pixels; hidden points and those outside are 0.
 
-    Face and hands are found or not found as a whole, and their points have no confidence of their own: it is 1.
+    Face and hands are found or not found as a whole, and their points have no separate confidence, so it is 1.
     """
     parts = {}
     for field, part in _FIELDS.items():

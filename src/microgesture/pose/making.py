@@ -1,4 +1,4 @@
-"""The stage that makes skeletons of recordings out of their videos, in place of reading them."""
+"""The stage that computes the skeletons of recordings from their videos, instead of reading skeleton files."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -16,9 +16,9 @@ from .videos import keypoints_of_videos
 def make_pose(clips: Clips, shard: int, root: Path, output: Path, scratch: Path) -> None:
     """Store keypoints of a shard's recordings, float32 (T, 137, 3) in OpenPose's order, keyed by their video.
 
-    That is how ``read_skeletons`` stores those of skeleton files; see ``keypoints_of_videos`` for the numbers, and for
-    videos that are damaged or show nobody: the others go on. Frames that no clip shows are not looked at. ``root`` is
-    the corpus's folder, or a file in it such as ``clips.csv``. Raises ``InputError`` without MediaPipe.
+    ``read_skeletons`` stores those of skeleton files in the same way. See ``keypoints_of_videos`` for the values, and
+    for videos that are damaged or show no person; these do not affect the others. Only frames of clips are processed.
+    ``root`` is the corpus's folder, or a file in it such as ``clips.csv``. Raises ``InputError`` without MediaPipe.
     """
     require_mediapipe()
     mine = clips.usable[clips.usable.shard == shard]

@@ -1,4 +1,4 @@
-"""MediaPipe Holistic's points in the order of OpenPose-137; ``tables/mediapipe.json`` gives a reason for each."""
+"""MediaPipe Holistic's points in the order of OpenPose-137; ``tables/mediapipe.json`` has the reason for each."""
 
 import json
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ SIZES = {"pose": 33, "face": 478, "left hand": 21, "right hand": 21}  # points o
 
 
 class Origin(NamedTuple):
-    """Where a point of OpenPose's comes from: the mean of points ``of`` a ``part`` of MediaPipe's; None: nowhere."""
+    """The source of a point of OpenPose: the mean of points ``of`` a ``part`` of MediaPipe; None: it has no source."""
 
     name: str
     part: str | None
@@ -25,16 +25,17 @@ class Origin(NamedTuple):
 
 @lru_cache(maxsize=1)
 def origins() -> tuple[Origin, ...]:
-    """The table, one row for each point of OpenPose-137, in its order."""
+    """Read the table: one row for each point of OpenPose-137, in its order."""
     table = json.loads(files("microgesture").joinpath("tables/mediapipe.json").read_text(encoding="utf-8"))
     return tuple(Origin(row["name"], row["part"], tuple(row["of"]), row["why"]) for row in table["points"])
 
 
 def in_openpose_order(parts: Mapping[str, np.ndarray]) -> np.ndarray:
-    """Keypoints float32 (T, 137, 3), x, y in pixels and confidence in 0..1, of MediaPipe's parts, named as in SIZES.
+    """Convert MediaPipe's parts, named as in SIZES, to keypoints float32 (T, 137, 3) in OpenPose's order.
 
-    Each part is (T, V, 3) of the same; a point that was not found is (0, 0, 0). The mean of points is as sure as the
-    least sure of them, and missing where one is. So is a point that MediaPipe has none for.
+    The values are x, y in pixels and confidence in 0..1. Each part is (T, V, 3) with the same values; a point that was
+    not found is (0, 0, 0). The confidence of a mean of points is the lowest of theirs; the mean is missing if one of
+    the points is missing. Points without a source in MediaPipe are always missing.
     """
     T = len(parts["pose"])
     keypoints_TVC = np.zeros((T, len(NAMES), 3), np.float32)

@@ -1,4 +1,4 @@
-"""Keypoints of whole videos, each found in another process, so that a bad file costs nothing but itself."""
+"""Keypoints of whole videos, found in a separate process, so that a bad file does not affect the others."""
 
 import logging
 from collections.abc import Iterator, Mapping
@@ -14,18 +14,18 @@ from .mapping import NAMES
 
 log = logging.getLogger(__name__)
 
-MEMORY = DECODER_MEMORY + (2 << 30)  # bytes that a process may take; MediaPipe takes a sixth of its part
-SECONDS = 2  # the longest for a frame, over its decoding; it is 0.06 s on one core at 256 x 256
+MEMORY = DECODER_MEMORY + (2 << 30)  # limit in bytes for a process; MediaPipe needs a sixth of its 2 GiB
+SECONDS = 2  # limit for a frame, besides its decoding; one core needs 0.06 s at 256 x 256
 
 
 def keypoints_of_videos(spans: Mapping[Path, Spans]) -> Iterator[tuple[Path, np.ndarray | UnusableClip]]:
-    """Each video with its keypoints, float32 (T, 137, 3) as ``in_openpose_order`` says, up to the end of its last span.
+    """Yield each video with its keypoints, float32 (T, 137, 3), see ``in_openpose_order``, up to the end of its spans.
 
-    ``spans`` are the frames to look at: of a video of 100 frames, ``[(0, 99)]`` are all. In frames between them, and
-    where nobody is found, all points are (0, 0, 0). A video that is damaged, or that takes more than two seconds a
-    frame or 6 GiB, has keypoints up to the end of the last span before that. If there is none, or if nobody is found in
-    any frame, it has the reason instead. What is found depends on the video and its spans alone. Raises ``InputError``
-    without MediaPipe.
+    ``spans`` are the frames to process: ``[(0, 99)]`` are all frames of a video of 100. In frames between the spans,
+    and in those without a person, all points are (0, 0, 0). A video that is damaged, or that takes more than two
+    seconds for each frame or more than 6 GiB, has keypoints up to the last span that is complete. If there is no such
+    span, or no person in any frame, the reason is yielded instead. The result depends on the video and its spans only.
+    Raises ``InputError`` without MediaPipe.
     """
     require_mediapipe()
     with Isolated(finder, MEMORY) as isolated:
@@ -47,10 +47,10 @@ def _keypoints(isolated: Isolated, video: Path, spans: Spans) -> np.ndarray:
         whole = [last for _, last in spans if last < there]
         if not whole:
             raise reason from None
-        log.warning("%s; the %d of its %d spans that end before are kept", reason, len(whole), len(spans))
+        log.warning("%s; the %d of its %d spans that end before that are kept", reason, len(whole), len(spans))
         keypoints_TVC = keypoints_TVC[: 1 + max(whole)]
     if not keypoints_TVC.any():
         raise UnusableClip(
-            f"{video}: MediaPipe found nobody in it; see whether a person is in the picture, upright and not too small"
+            f"{video}: MediaPipe found no person; check that a person is visible, upright and not too small"
         )
     return keypoints_TVC

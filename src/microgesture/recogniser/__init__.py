@@ -1,1 +1,1 @@
-"""A trained ensemble as one folder, and what it finds in videos that no stage of a run has seen."""
+"""Export a trained ensemble as one folder, and use it to find gestures in new videos."""

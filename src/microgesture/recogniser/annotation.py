@@ -1,4 +1,4 @@
-"""A video that shows what was found in it: the gesture of each moment in a band above the picture."""
+"""Annotated videos: a band above the picture shows the gesture found at each frame."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -10,41 +10,37 @@ from PIL import Image, ImageDraw
 
 from ..errors import UnusableClip
 from ..progress import progress
-from ..videos.isolation import each_clip_isolated
 from ..videos.lettering import can_write, shortened, width_of, write
 from ..videos.reading import DECODER_MEMORY, decode, decoding_seconds
 from ..videos.writing import write_video
 from .segments import Segment
-from .windows import Recording
+from .windows import Recording, isolated
 
 COLOURS = ("#e6194b", "#3cb44b", "#4363d8", "#f58231", "#911eb4", "#008080", "#9a6324", "#808000", "#e377c2", "#17a2c4")
 LARGEST_SIDE = 1280  # pixels of the annotated picture; larger ones are shrunk
 SIZE = 14  # pixels of the band's letters
-NARROWEST = 320  # pixels, or the band could not be read
+NARROWEST = 320  # pixels; on a narrower picture the band would not be readable
 
 
 def colour_of(label: int) -> str:
-    """The colour of a class, as #rrggbb; the same in the video and on the page."""
+    """Return the colour of a class as #rrggbb; it is the same in the video and on the page."""
     return COLOURS[label % len(COLOURS)]
 
 
 def annotate(recording: Recording, segments: Sequence[Segment], classes: Sequence[str], output: Path) -> None:
-    """Write a recording's video with the segments found in it, as H.264 that browsers play while they load it.
+    """Write a recording's video with the segments found in it, as H.264 that a browser can play while loading it.
 
-    It is decoded and drawn frame by frame in a process of its own. Raises ``UnusableClip`` if it cannot be decoded.
+    It is decoded and annotated frame by frame in a separate process. Raises ``UnusableClip`` if it cannot be decoded.
     """
     if recording.video is None:
-        raise UnusableClip(f"{recording.name} has no video to be annotated")
+        raise UnusableClip(f"{recording.name} has no video to annotate")
     start = partial(_annotator, recording, tuple(segments), tuple(classes), output)
-    # Drawing and coding take as long again as decoding may.
-    seconds, memory = 2 * decoding_seconds(recording.n_frames), 2 * DECODER_MEMORY
-    (_, written), *_ = each_clip_isolated([str(recording.video)], start, seconds, memory)
-    if isinstance(written, UnusableClip):
-        raise written
+    # Drawing and encoding get as much time again as decoding.
+    isolated(recording.video, start, 2 * decoding_seconds(recording.n_frames), 2 * DECODER_MEMORY)
 
 
 def picture_size(width: int, height: int) -> tuple[int, int]:
-    """Width and height of the annotated picture without its band: even, as yuv420p asks for, and of a size to read."""
+    """Return the width and height of the annotated picture without its band: even, for yuv420p, and readable."""
     scale = min(LARGEST_SIDE / max(width, height), 1.0)
     scale = max(scale, NARROWEST / width)
     return max(round(width * scale / 2) * 2, 2), max(round(height * scale / 2) * 2, 2)
@@ -53,10 +49,10 @@ def picture_size(width: int, height: int) -> tuple[int, int]:
 def bands(
     segments: Sequence[Segment], classes: Sequence[str], n_frames: int, width: int
 ) -> Callable[[int], np.ndarray]:
-    """What gives the band of a frame, uint8 (h, width, 3) RGB, with an even h.
+    """Return a function that draws the band of a frame, uint8 (h, width, 3) RGB, with an even h.
 
-    It says the class and probability of the segment that the frame is in, above a strip of all segments with a mark at
-    the frame.
+    The band has the class and the probability of the segment at that frame, above a strip of all segments with a mark
+    at the frame.
     """
     text, strip = 22, 12
     base = Image.new("RGB", (width, text + strip), "#1b1b1b")
@@ -68,7 +64,7 @@ def bands(
     for segment in segments:
         corners = (across(segment.start), text + 2, across(segment.end + 1), text + strip - 3)
         draw.rectangle(corners, fill=colour_of(segment.label))
-    # A class whose script no font has is called by its number.
+    # A class name that the font cannot write is replaced by the number of the class.
     names = [name if can_write(name) else f"class {label}" for label, name in enumerate(classes)]
 
     def band(frame: int) -> np.ndarray:
@@ -88,12 +84,12 @@ def bands(
 def _annotator(
     recording: Recording, segments: Sequence[Segment], classes: Sequence[str], output: Path
 ) -> Callable[[str], int]:
-    """What writes the annotated video of a path and returns its number of frames."""
+    """Return a function that writes the annotated video of a path and returns its number of frames."""
 
     def annotated(path: str) -> int:
         size = picture_size(recording.width, recording.height)
         band = bands(segments, classes, recording.n_frames, size[0])
-        # The band is above, for a player lays its buttons over the lower edge.
+        # The band is above the picture because a player shows its buttons over the lower edge.
         decoded = decode(path, 0, recording.n_frames - 1)
         frames = progress(decoded, f"draw {recording.name}", recording.n_frames, "frame", part=True)
         pictures = (

@@ -1,4 +1,4 @@
-"""The card of a folder that is handed over, for people: what it is, what it was trained on and how good it is."""
+"""The card of an exported recogniser, for readers: what it is, its training data and its accuracy."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -15,10 +15,13 @@ MEASURES = ("accuracy", "balanced_accuracy", "macro_f1", "top5")
 
 
 def card_text(recogniser: Recogniser, clips: Clips, fitted_on: Mapping[str, Any], summary: pd.DataFrame) -> str:
-    """The card in Markdown; ``fitted_on`` says which clips ``summary``, the ensemble's table, was measured on."""
+    """Return the card in Markdown; ``fitted_on`` describes the clips on which ``summary`` was measured.
+
+    ``summary`` is the ensemble's table of results.
+    """
     train = clips.usable[clips.usable.split == "train"]
     counts = class_counts(train.label.dropna().astype(int).tolist(), len(clips.classes))
-    measured = fitted_on.get("split") or f"{fitted_on.get('folds', 0)} folds of people"
+    measured = fitted_on.get("split") or f"{fitted_on.get('folds', 0)} folds by person"
     weights = recogniser.fusion.get("weights")
     streams = "\n".join(
         f"* `{member.step.stream}`: {member.step.network.name} on {' and '.join(member.step.inputs)}"
@@ -40,8 +43,8 @@ Trained by microgesture {__version__} (revision {git_revision() or "unknown"}) o
 
 ## How good it is
 
-On {measured} ({fitted_on.get("clips", 0)} cut clips with a gesture each; in a long video, where gestures have to be
-found first, less is to be expected):
+On {measured} ({fitted_on.get("clips", 0)} cut clips, each with one gesture). In a long video the gestures have to be
+found first, so expect lower values there.
 
 {markdown_table(columns, summary[columns].astype(str).to_numpy().tolist())}
 ## Classes
@@ -49,10 +52,9 @@ found first, less is to be expected):
 {classes}
 ## Licence and terms of the data
 
-The code is under Apache-2.0. The weights were learnt from `{recogniser.corpus}`, whose own terms go with them: iMiGUE,
-MA-52 and SMG are given out for research that is not commercial, and weights learnt from them may be used for nothing
-else. A drawn demo has no terms. Nobody's emotion, health or honesty follows from a gesture that was found: do not
-judge people by it.
+The code is under Apache-2.0. The weights were trained on `{recogniser.corpus}`, and the terms of that corpus also apply
+to them: iMiGUE, MA-52 and SMG are for non-commercial research only, and so are weights trained on them. The synthetic
+demo has no terms. A predicted gesture does not show a person's emotion, health or honesty: do not judge people by it.
 
-`{SUMS}` has the checksums of all files; a folder in which one differs is refused.
+`{SUMS}` has the checksums of all files; a folder with a file that differs is refused.
 """

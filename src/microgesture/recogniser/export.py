@@ -1,4 +1,4 @@
-"""Writing the folder that is handed over: the streams of an ensemble, and all that it takes to use them elsewhere."""
+"""Export an ensemble as a folder with its streams and everything that is needed to use them on another machine."""
 
 import hashlib
 from collections.abc import Iterable, Mapping
@@ -17,13 +17,13 @@ from ..storage.files import read_json, write_json, write_text
 from ..streams.weights import load_weights, save_weights
 from .card import card_text
 
-QUANTILES = (0.1, 0.5, 0.9)  # of the lengths of training clips: what windows have
-USUAL_FPS = 25.0  # where a corpus does not say
+QUANTILES = (0.1, 0.5, 0.9)  # of the lengths of training clips; they are the lengths of windows
+USUAL_FPS = 25.0  # if the rate of a clip is unknown
 
 
 @dataclass(frozen=True)
 class Sources:
-    """What an ensemble is handed over from: files of results, and each stream's folder with its weights and card."""
+    """The files from which an ensemble is exported: results, and each stream's folder with its weights and card."""
 
     clips: Path
     fusion: Path
@@ -32,7 +32,7 @@ class Sources:
 
 
 def results_of(results: Path, step: RecogniserStep, streams: Iterable[str]) -> Sources:
-    """Where the results of a run hold what the ensemble of a step, with these streams, is handed over from."""
+    """Return the files in the results of a run from which the ensemble of a step, with these streams, is exported."""
     ensemble = results / "ensembles" / step.ensemble
     folders = {stream: results / "streams" / stream for stream in streams}
     clips = results / "clips" / f"{step.corpus}.parquet"
@@ -40,11 +40,11 @@ def results_of(results: Path, step: RecogniserStep, streams: Iterable[str]) -> S
 
 
 def export_recogniser(step: RecogniserStep, sources: Sources, output: Path) -> Recogniser:
-    """Write a trained ensemble as a folder of its own.
+    """Export a trained ensemble as a folder.
 
-    It holds the weights of each stream (safetensors), ``recogniser.json`` with their settings, classes, temperatures
-    and weights, a card for people (``README.md``) and ``SHA256SUMS``, which ``sha256sum -c`` reads too. Raises
-    ``InputError`` if the run is not finished, or if the folder holds something else.
+    The folder has the weights of each stream (safetensors), ``recogniser.json`` with the settings, classes,
+    temperatures and fusion weights, a card for readers (``README.md``) and ``SHA256SUMS``, which ``sha256sum -c`` can
+    check. Raises ``InputError`` if the run is not finished, or if the folder has other files.
     """
     clips = read_clips(_found(sources.clips))
     fusion = read_json(_found(sources.fusion))
@@ -72,14 +72,14 @@ def export_recogniser(step: RecogniserStep, sources: Sources, output: Path) -> R
 
 
 def sha256(path: Path) -> str:
-    """The SHA-256 of a file, as 64 hexadecimal digits."""
+    """Return the SHA-256 of a file as 64 hexadecimal digits."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _member(stream: str, folder: Path, exported: RecogniserStep) -> Member:
     card = read_json(_found(folder / "card.json"))
-    # The card says how the stream was trained, whatever the configuration says by now.
+    # The card has the settings of the training; the configuration may have changed since.
     step = TrainStep.model_validate({key: card[key] for key in TrainStep.model_fields if key in card})
     if stream in exported.testing:
         step = step.model_copy(update={"recipe": step.recipe.tested(exported.testing[stream])})
@@ -95,16 +95,16 @@ def _lengths(table: pd.DataFrame) -> Lengths:
 
 def _found(path: Path) -> Path:
     if not path.is_file():
-        raise InputError(f"{path} is not there; finish the run before its ensemble is exported")
+        raise InputError(f"{path} is missing; finish the run before you export its ensemble")
     return path
 
 
 def _prepare(output: Path) -> None:
-    """An empty folder, or one that an earlier export has written and this one replaces."""
+    """Create the folder, or empty it if an earlier export has written it."""
     if output.exists() and not output.is_dir():
         raise InputError(f"{output} is a file; name a folder")
     if output.is_dir() and any(output.iterdir()) and not (output / SUMS).is_file():
-        raise InputError(f"{output} holds other files; name a new folder")
+        raise InputError(f"{output} has other files; name a new folder")
     output.mkdir(parents=True, exist_ok=True)
     for old in [output / SUMS, *output.glob("*.safetensors")]:
         old.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""From videos to their timelines: what the command behind ``predict-videos`` does."""
+"""Find gestures in videos and write their timelines, for the command ``predict-videos``."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -24,20 +24,23 @@ def find_gestures(
     how: FindingSettings,
     resources: Resources,
 ) -> Iterator[str]:
-    """Write ``<name>.csv`` in ``output`` for each video or file of keypoints, and tell of each in sentences.
+    """Write ``<name>.csv`` in ``output`` for each video or file of keypoints, and yield messages about each.
 
-    ``folder`` is an exported recogniser, ``keypoints`` those of the one video. With ``how.pictures``, ``<name>.mp4``
-    shows a video with what was found, and ``<name>.html`` the timeline beside it. A file that cannot be used is told of
-    and passed over. Raises ``InputError`` if the folder is none, if two files have one name, if one lies in ``output``,
-    or if none can be used.
+    ``folder`` is an exported recogniser, ``keypoints`` is the file of keypoints for a single video. With
+    ``how.pictures``, ``<name>.mp4`` is the annotated video and ``<name>.html`` the timeline next to it. A file that
+    cannot be used is reported and skipped. Raises ``InputError`` if the folder is not a recogniser, if two files have
+    the same name, if a file is in ``output``, or if no file can be used.
     """
     names = [video.stem for video in videos]
     if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise InputError(f"two of the videos are named {twice[0]}, and so would their timelines; rename one")
+        raise InputError(f"two of the videos have the name {twice[0]}, which names their timelines; rename one")
     if keypoints and len(videos) > 1:
-        raise InputError(f"--keypoints goes with one video, not with {len(videos)}; lay each file beside its video")
-    if beside := [file for file in (*videos, *([keypoints] if keypoints else [])) if _lies_in(file, output)]:
-        raise InputError(f"{beside[0]} lies in {output}, where results could replace it; name another folder")
+        raise InputError(
+            f"--keypoints needs a single video, not {len(videos)}; put each file of keypoints next to its video instead"
+        )
+    given = [*videos, *([keypoints] if keypoints else [])]
+    if beside := [file for file in given if file.resolve().parent == output.resolve()]:
+        raise InputError(f"{beside[0]} is in {output}, where results could replace it; name another output folder")
     scorer = Scorer(folder, resources, how.pose)
     classes, usable = scorer.recogniser.classes, 0
     output.mkdir(parents=True, exist_ok=True)
@@ -50,7 +53,7 @@ def find_gestures(
         windows = scorer.score(recording)
         yield from windows.sentences
         if windows.silent:
-            yield f"{recording.name}: no stream could use any of it"
+            yield f"{recording.name}: no stream could use any window of it"
             continue
         found = segments_of(windows, how)
         write_timeline(output / f"{recording.name}.csv", found, classes, recording.fps)
@@ -66,28 +69,24 @@ def find_gestures(
 
 
 def segments_of(windows: Windows, how: FindingSettings) -> list[Segment]:
-    """The gestures in the windows of a recording, in order."""
+    """Return the gestures in the windows of a recording, in order."""
     probabilities_NK = without_rest(windows.probabilities_NK, windows.motion_N, how.stillness)
     found = find_segments(windows.starts_N, windows.ends_N, probabilities_NK, how.threshold)
     return found if how.join is None else joined(found, how.join * windows.recording.fps)
 
 
 def _likeliest(windows: Windows, classes: Sequence[str]) -> str:
-    """What comes nearest to a gesture in a recording where none was found."""
+    """Describe the most probable gesture of a recording in which none was found."""
     row, label = np.unravel_index(np.nanargmax(windows.probabilities_NK), windows.probabilities_NK.shape)
     second = windows.starts_N[row] / windows.recording.fps
     return (
-        f"{windows.recording.name}: likeliest is {classes[label]} from {second:.1f} s on, with a probability of "
-        f"{windows.probabilities_NK[row, label]:.2f}; a lower threshold, or stillness, finds more"
+        f"{windows.recording.name}: the most probable gesture is {classes[label]} at {second:.1f} s, with probability "
+        f"{windows.probabilities_NK[row, label]:.2f}; lower threshold or stillness to find more"
     )
 
 
-def _lies_in(file: Path, folder: Path) -> bool:
-    return file.resolve().parent == folder.resolve()
-
-
 def _show(output: Path, windows: Windows, found: Sequence[Segment], classes: Sequence[str]) -> Iterator[str]:
-    """Write the annotated video and the page of a recording; a video that cannot be written is told of."""
+    """Write the annotated video and the page of a recording; yield a message if the video cannot be written."""
     recording, shown = windows.recording, None
     if recording.video:
         path = output / f"{recording.name}.mp4"

@@ -1,35 +1,34 @@
-"""How much moves in a video, for telling rest from gestures."""
+"""The amount of motion in a video, to distinguish rest from gestures."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 
 import cv2
 import numpy as np
 
 from ..errors import UnusableClip
-from ..videos.isolation import each_clip_isolated
 from ..videos.reading import DECODER_MEMORY, decode, decoding_seconds
-from .windows import Recording
+from .windows import Recording, isolated
 
-SIZE = (160, 120)  # pixels at which frames are compared, which leaves little of a camera's noise
+SIZE = (160, 120)  # pixels; frames are compared at this size, which removes most of the camera's noise
 
 
 def motion_of(recording: Recording, starts_N: np.ndarray, ends_N: np.ndarray) -> np.ndarray:
-    """How much moves in windows from their first to their last frames (N,), in grey levels: see ``mean_change``.
+    """Compute the motion in windows, given by their first and last frames, (N,), in grey levels; see ``mean_change``.
 
-    The video is decoded once, in a process of its own. All are NaN for a recording without video.
+    The video is decoded once, in a separate process. All values are NaN for a recording without a video.
     """
     changes_T = np.full(recording.n_frames, np.nan)
     if recording.video is not None:
         watch = partial(_watcher, recording.n_frames)
-        seconds = decoding_seconds(recording.n_frames)
-        (_, found), *_ = each_clip_isolated([str(recording.video)], watch, seconds, DECODER_MEMORY)
-        changes_T = changes_T if isinstance(found, UnusableClip) else found
+        with suppress(UnusableClip):
+            changes_T = isolated(recording.video, watch, decoding_seconds(recording.n_frames), DECODER_MEMORY)
     return mean_change(changes_T, starts_N, ends_N)
 
 
 def mean_change(changes_T: np.ndarray, starts_N: np.ndarray, ends_N: np.ndarray) -> np.ndarray:
-    """The mean over a window of what changes in each frame but its first; NaN where unknown, and for a single frame."""
+    """Average the change of each frame over a window, without its first frame; NaN if unknown or of a single frame."""
     total_T = np.cumsum(np.r_[0.0, changes_T[1:]])
     steps_N = (ends_N - starts_N).astype(float)
     return np.divide(total_T[ends_N] - total_T[starts_N], steps_N, out=np.full_like(steps_N, np.nan), where=steps_N > 0)
@@ -40,7 +39,7 @@ def _watcher(n_frames: int) -> Callable[[str], np.ndarray]:
 
 
 def _changes(path: str, n_frames: int) -> np.ndarray:
-    """The mean change of a pixel in each frame (T,), in grey levels; NaN in the first, and from damage on."""
+    """Compute the mean change of a pixel in each frame (T,), in grey levels; NaN in the first, and from damage on."""
     changes_T, before_HW = np.full(n_frames, np.nan), None
     try:
         for number, frame_HWC in enumerate(decode(path, 0, n_frames - 1)):
@@ -50,5 +49,5 @@ def _changes(path: str, n_frames: int) -> np.ndarray:
                 changes_T[number] = np.abs(grey_HW - before_HW).mean()
             before_HW = grey_HW
     except UnusableClip:
-        pass  # the streams say so
+        pass  # the streams report it
     return changes_T

@@ -1,4 +1,4 @@
-"""The timeline of a recording as a page beside its video, for a browser: one file that asks for nothing but the mp4."""
+"""The timeline of a recording as an HTML page next to its video; the page loads no file other than the mp4."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,7 +9,7 @@ from ..storage.files import write_text
 from .annotation import colour_of
 from .segments import Segment
 
-PARTS = 4  # of the timeline, between two moments that are written under it
+PARTS = 4  # intervals between the times written under the timeline
 
 
 def write_page(
@@ -22,9 +22,9 @@ def write_page(
     video: str | None,
     sentences: Sequence[str] = (),
 ) -> None:
-    """Write the page of a recording of ``n_frames`` at ``fps`` frames a second.
+    """Write the page of a recording of ``n_frames`` at ``fps`` frames per second.
 
-    ``video`` is the name of the mp4 beside it, None where there is none; ``sentences`` are shown at the top.
+    ``video`` is the name of the mp4 in the same folder, or None; ``sentences`` are shown at the top.
     """
     rows = [
         {
@@ -52,7 +52,7 @@ def write_page(
 
 
 def _clock(seconds: float) -> str:
-    """A moment as a player shows it, with tenths: 1:02.5, or 1:00:02.5."""
+    """Format a time as a player does, with tenths of a second: 1:02.5, or 1:00:02.5."""
     minutes, rest = divmod(round(seconds, 1), 60)
     hours, minutes = divmod(int(minutes), 60)
     return f"{hours}:{minutes:02}:{rest:04.1f}" if hours else f"{minutes}:{rest:04.1f}"

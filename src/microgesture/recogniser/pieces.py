@@ -1,4 +1,4 @@
-"""The windows of a recording a piece at a time, each with the stretch of the video and the keypoints that it shows."""
+"""Process the windows of a recording in pieces, each with its stretch of the video and its keypoints."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,25 +12,26 @@ from ..pose.videos import keypoints_of_videos
 from ..skeletons.keypoints import cut_clip, hands_put_right, selection_named
 from ..skeletons.reading import read_skeletons
 from ..storage.clips import Clips
-from ..storage.shards import Shard, build_shard, each_clip
+from ..storage.shards import Shard, each_clip, write_shard
 from .stretches import each_stretch
 from .windows import Recording
 
-ROOT = Path("/")  # windows name their files from there
+ROOT = Path("/")  # the files of windows are relative to it
 
 
 class Piece(NamedTuple):
-    """Windows as the only shard of a clips table, and why their video cannot be decoded, if it cannot."""
+    """Windows as the only shard of a clips table, and the reason if their video cannot be decoded."""
 
     clips: Clips
     damage: UnusableClip | None
 
 
 def each_piece(clips: Clips, seen: bool, folder: Path) -> Iterator[Piece]:
-    """The pieces of ``windows.window_table``; ``seen`` says whether the video is looked at.
+    """Yield the pieces of ``windows.window_table``; ``seen`` is true if the video is needed.
 
-    Where there are several, the windows of each name a video of theirs alone, which is deleted after it, so that time
-    and disk do not grow with all that lies before. From the first frame that cannot be decoded on, all are damaged.
+    If there are several pieces, the windows of each refer to a separate video of their stretch, which is deleted after
+    the piece, so that a piece takes no more time and disk later in the recording. From the first frame that cannot be
+    decoded on, all pieces are damaged.
     """
     pieces = [rows.assign(shard=0) for _, rows in clips.table.groupby("shard")]
     videos: Iterator[Path] = iter(())
@@ -52,16 +53,16 @@ def each_piece(clips: Clips, seen: bool, folder: Path) -> Iterator[Piece]:
 
 
 def read_keypoints(clips: Clips, recording: Recording, pose: bool, scratch: Path) -> np.ndarray | UnusableClip:
-    """The keypoints (T, V, 3) of a recording, or why it has none; hands that are swapped are put right.
+    """Read the keypoints (T, V, 3) of a recording, with swapped hands corrected; or return why it has none.
 
-    With ``pose``, those of a video without a file of them are found in it, by MediaPipe.
+    With ``pose``, MediaPipe finds the keypoints of a video that has no file of keypoints.
     """
     if recording.skeleton is None and recording.video is not None and pose:
         [(_, found)] = keypoints_of_videos({recording.video: [(0, recording.n_frames - 1)]})
         return found if isinstance(found, UnusableClip) else hands_put_right(found, str(recording.video))
     if recording.skeleton is None:
         return UnusableClip(
-            f"{recording.name} has no keypoints; lay a file of them beside the video, or have them found in it (--pose)"
+            f"{recording.name} has no keypoints; put a file of keypoints next to the video, or find them with --pose"
         )
     stored = scratch / "skeletons.arrow"
     row = clips.table.iloc[[0]].assign(shard=0)
@@ -73,7 +74,7 @@ def read_keypoints(clips: Clips, recording: Recording, pose: bool, scratch: Path
 
 
 def store_keypoints(rows: pd.DataFrame, keypoints: np.ndarray | UnusableClip, selection: str, output: Path) -> None:
-    """Write the keypoints of some windows as the stage ``keypoints`` does those of clips, each with its reason."""
+    """Write the keypoints of some windows as the stage ``keypoints`` does for clips, or the reason for each."""
     chosen, row_of = selection_named(selection), {row.clip_id: row for row in rows.itertuples()}
 
     def make(clip_id: str) -> np.ndarray:
@@ -82,25 +83,23 @@ def store_keypoints(rows: pd.DataFrame, keypoints: np.ndarray | UnusableClip, se
         row = row_of[clip_id]
         return cut_clip(keypoints, row.skeleton_start, row.n_frames, chosen, row.recording)
 
-    build_shard(output, output.with_suffix(".parts"), list(row_of), lambda ids: each_clip(ids, make), "zstd")
+    write_shard(output, each_clip(row_of, make), "zstd")
 
 
 def store_part(rows: pd.DataFrame, keypoints: np.ndarray | UnusableClip, output: Path) -> pd.DataFrame:
-    """Write the keypoints that some windows show as a shard of skeletons; returns the windows as they lie in it.
+    """Write the keypoints of some windows as a shard of skeletons; return the windows with their rows in this shard.
 
-    It is for ``make_face``, which would read a whole recording for each piece.
+    It is for ``make_face``, which would otherwise read the whole recording for each piece.
     """
     part, first = keypoints, 0
     if isinstance(keypoints, np.ndarray):
         first = min(int(rows.skeleton_start.min()), len(keypoints) - 1)
         part = keypoints[first : int((rows.skeleton_start + rows.n_frames).max())]
     name = rows.recording.iloc[0]
-    build_shard(output, output.with_suffix(".parts"), [name], lambda _: [(name, part)], "zstd")
+    write_shard(output, [(name, part)], "zstd")
     return rows.assign(skeleton=name, skeleton_start=rows.skeleton_start - first)
 
 
 def store_reason(rows: pd.DataFrame, reason: UnusableClip, output: Path) -> None:
-    """Write a shard in which no window has frames, all for this reason."""
-    build_shard(
-        output, output.with_suffix(".parts"), list(rows.clip_id), lambda ids: ((one, reason) for one in ids), "raw"
-    )
+    """Write a shard in which every window is unusable for the same reason."""
+    write_shard(output, ((clip_id, reason) for clip_id in rows.clip_id), "raw")

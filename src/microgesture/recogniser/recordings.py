@@ -1,4 +1,7 @@
-"""The recordings in a folder: videos with the files of keypoints beside them, and such files alone; none is opened."""
+"""List the recordings in a folder: videos with files of keypoints next to them, or such files alone.
+
+No file is opened.
+"""
 
 from pathlib import Path
 
@@ -6,23 +9,23 @@ from ..errors import InputError
 from ..skeletons.files import SUFFIXES
 from ..videos import VIDEOS
 
-SKELETONS = SUFFIXES  # where several lie beside a video, the first of these counts
+SKELETONS = SUFFIXES  # the first of these is used if a video has several
 
 
 def keypoints_beside(video: Path) -> list[Path]:
-    """The files of keypoints of a video: those that are named as it is, or ``<name>_openpose.xlsx``, the best first."""
+    """Return a video's files of keypoints, best first: files with its name, or ``<name>_openpose.xlsx``."""
     names = [video.with_suffix(suffix) for suffix in SKELETONS]
     names += [video.with_name(f"{video.stem}_openpose.xlsx")]
     return [name for name in names if name.is_file()]
 
 
 def recordings_in(folder: Path) -> dict[str, Path]:
-    """Each recording's video, or its file of keypoints if it has no video, by name; other files are passed over.
+    """Return by name each recording's video, or its file of keypoints if it has no video; other files are skipped.
 
-    Raises ``InputError`` if there is no such folder, if it holds no recording, or if two have one name.
+    Raises ``InputError`` if there is no such folder, if it has no recordings, or if two have the same name.
     """
     if not folder.is_dir():
-        raise InputError(f"{folder} is no folder; name one with videos or files of keypoints")
+        raise InputError(f"{folder} is not a folder; name a folder of videos or files of keypoints")
     files = sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
     videos = [path for path in files if path.suffix.lower() in VIDEOS]
     beside = {path for video in videos for path in keypoints_beside(video)}
@@ -30,8 +33,10 @@ def recordings_in(folder: Path) -> dict[str, Path]:
     found: dict[str, Path] = {}
     for path in (*videos, *alone):
         if path.stem in found:
-            raise InputError(f"{found[path.stem]} and {path} have one name, and so would their timelines; rename one")
+            raise InputError(
+                f"{found[path.stem]} and {path} have the same name, which names their timelines; rename one"
+            )
         found[path.stem] = path
     if not found:
-        raise InputError(f"{folder} holds no video and no file of keypoints ({', '.join((*VIDEOS, *SKELETONS))})")
+        raise InputError(f"{folder} has no video and no file of keypoints ({', '.join((*VIDEOS, *SKELETONS))})")
     return found

@@ -1,4 +1,4 @@
-"""What the streams of a recogniser say of every window of a recording, made by the stages themselves."""
+"""Predict every window of a recording with the streams of a recogniser; the inputs come from the usual stages."""
 
 import tempfile
 from dataclasses import dataclass
@@ -28,11 +28,11 @@ from .windows import Recording, window_table
 
 @dataclass(frozen=True)
 class Windows:
-    """The windows of a recording and what was said of each.
+    """The windows of a recording and their predictions.
 
-    ``starts_N`` and ``ends_N`` are frames, from 0 and included; ``probabilities_NK`` are NaN where no stream could use
-    the window. ``motion_N`` is how much moves in each, in grey levels a pixel from frame to frame, NaN without video.
-    ``sentences`` tell which streams said nothing, and why.
+    ``starts_N`` and ``ends_N`` are the first and last frames, from 0; ``probabilities_NK`` are NaN if no stream could
+    use the window. ``motion_N`` is the mean change of a pixel from frame to frame in grey levels, NaN without a video.
+    ``sentences`` name the streams without predictions, with the reason.
     """
 
     recording: Recording
@@ -49,10 +49,11 @@ class Windows:
 
 
 class Scorer:
-    """A recogniser whose networks are ready.
+    """A recogniser with its networks loaded.
 
-    ``pose`` says whether keypoints are found in videos that have no file of them; None: if the recogniser has learnt
-    from such keypoints. Raises ``InputError`` if its folder is not what was exported, or without the packages for that.
+    With ``pose``, keypoints are found in videos that have no file of keypoints; None means that this is done if the
+    recogniser was trained with such keypoints. Raises ``InputError`` if the folder is not as it was exported, or if the
+    packages for finding keypoints are missing.
     """
 
     def __init__(self, folder: Path, resources: Resources, pose: bool | None = None) -> None:
@@ -69,9 +70,9 @@ class Scorer:
         self._fusion = Fusion.from_json(self.recogniser.fusion, streams)
 
     def score(self, recording: Recording) -> Windows:
-        """The fused probabilities of all windows of a recording, in pieces of a bounded size.
+        """Compute the fused probabilities of all windows of a recording, in pieces of limited size.
 
-        A stream whose inputs cannot be made is left out, and its weight goes to the others, window by window.
+        A stream without an input for a window is left out there, and its weight is divided among the others.
         """
         clips = window_table(recording, self.recogniser.lengths, self.recogniser.classes)
         table, said, reasons = clips.table, [], {}
@@ -84,11 +85,11 @@ class Scorer:
                     shards = self._make(piece, keypoints, Path(folder))
                     logits_SNK = self._listen(piece.clips.table, shards, reasons)
                 said.append(fuse(logits_SNK, self._fusion))
-        sentences = [f"{recording.name}: left out is {stream}: {why}" for stream, why in reasons.items()]
+        sentences = [f"{recording.name}: stream {stream} was left out: {why}" for stream, why in reasons.items()]
         if wanted and recording.skeleton is None and recording.video and self.recogniser.pose is None:
             sentences.append(
-                f"{recording.name}: its keypoints were found in the video, and the recogniser has learnt from others: "
-                "expect less of it"
+                f"{recording.name}: its keypoints were found in the video, but those of the training data came from "
+                "files, so predictions may be worse"
             )
         spans, probabilities_NK = (table.start.to_numpy(), table.end.to_numpy()), np.concatenate(said)
         return Windows(recording, *spans, probabilities_NK, motion_of(recording, *spans), tuple(sentences))
@@ -99,7 +100,7 @@ class Scorer:
 
     @property
     def _made(self) -> list[str]:
-        """The modalities to make, in an order in which they can be made: those of the streams, and their sources."""
+        """The modalities of the streams and their sources, each after its sources."""
         wanted = set(self._kinds)
         for name in reversed(MODALITIES):
             if name in wanted:
@@ -115,7 +116,7 @@ class Scorer:
         return any("keypoints" in getattr(self.recogniser, name).needs for name in self._kinds)
 
     def _make(self, piece: Piece, keypoints: np.ndarray | UnusableClip, folder: Path) -> dict[str, list[Path]]:
-        """The shards of all inputs of a piece, by kind; what cannot be made of a window says why in its shard."""
+        """Write the shards of all inputs of a piece and return them by kind; unusable windows have a reason there."""
         files = {kind: folder / f"{kind}.arrow" for kind in ("keypoints", "skeletons", *self._made)}
         clips, rows = piece.clips, piece.clips.table
         store_keypoints(rows, keypoints, self.recogniser.keypoints.selection, files["keypoints"])
@@ -140,7 +141,10 @@ class Scorer:
         return {kind: [files[kind]] for kind in self._kinds}
 
     def _listen(self, table: pd.DataFrame, shards: dict[str, list[Path]], reasons: dict[str, str]) -> np.ndarray:
-        """The logits of every stream for some windows, (S, N, K), NaN where it has none; ``reasons`` gets its first."""
+        """Compute the log-probabilities of every stream for some windows, (S, N, K), NaN where it has none.
+
+        The first reason of each stream for a missing window is added to ``reasons``.
+        """
         logits_SNK = np.full((len(self._networks), len(table), len(self.recogniser.classes)), np.nan)
         row_of = {clip_id: row for row, clip_id in enumerate(table.clip_id)}
         members = zip(self.recogniser.members, self._networks, logits_SNK, strict=True)

@@ -1,4 +1,4 @@
-"""Gestures out of windows: which of the windows that overlap hold one, and which hold rest."""
+"""Select gestures from overlapping windows, and separate them from rest."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -7,9 +7,9 @@ import numpy as np
 
 
 class Segment(NamedTuple):
-    """A gesture in a recording: ``start`` and ``end`` are frames, from 0 and included; ``label`` indexes the classes.
+    """A gesture in a recording: ``start`` and ``end`` are its first and last frame, from 0; ``label`` is its class.
 
-    ``probability`` is that of the class, 0 to 1.
+    ``label`` is an index into the classes, and ``probability`` is that of the class, 0 to 1.
     """
 
     start: int
@@ -21,19 +21,18 @@ class Segment(NamedTuple):
 def find_segments(
     starts_N: np.ndarray, ends_N: np.ndarray, probabilities_NK: np.ndarray, threshold: float
 ) -> list[Segment]:
-    """The windows without overlap that together have the most evidence, in order.
+    """Select the windows without overlap that have the largest total score, in order of time.
 
-    The evidence of a window is the time that it explains, times what its likeliest class has above ``threshold``; one
-    that has nothing above it is rest. So one window that shows a whole gesture beats two that show its halves, and a
-    window that is sure beats its less sure neighbours. The best set is found exactly, in O(N log N), as the schedule of
-    weighted intervals (Kleinberg and Tardos, Algorithm Design, 6.1); the measure of evidence is ours. Windows of NaN
-    are rest.
+    The score of a window is its length times the amount by which its highest probability exceeds ``threshold``; a
+    window below the threshold is rest. So one window with a whole gesture is preferred to two with its halves, and a
+    confident window to its less confident neighbours. The best set is found exactly, in O(N log N), by weighted
+    interval scheduling (Kleinberg and Tardos, Algorithm Design, 6.1); the score is ours. Windows of NaN are rest.
     """
     peak_N = np.nan_to_num(probabilities_NK).max(1)
     evidence_N = (ends_N - starts_N + 1) * (peak_N - threshold)
     rows = np.flatnonzero(evidence_N > 0)
     rows = rows[np.lexsort((starts_N[rows], ends_N[rows]))]
-    # How many of the windows before this one, in the order of their ends, are over when it starts.
+    # The number of windows before this one, in the order of their ends, that end before it starts.
     before = np.searchsorted(ends_N[rows], starts_N[rows], side="left")
     best = np.zeros(len(rows) + 1)
     for place, row in enumerate(rows):
@@ -52,10 +51,11 @@ def find_segments(
 
 
 def without_rest(probabilities_NK: np.ndarray, motion_N: np.ndarray, stillness: float) -> np.ndarray:
-    """The probabilities, NaN for windows with less than the share ``stillness`` of the motion of the liveliest ones.
+    """Set the probabilities of windows with little motion to NaN.
 
-    Those are the 95th percentile of ``motion_N``, of any unit and NaN where unknown. Networks that have only seen
-    gestures call rest one, too, and are often sure of it. In a recording that is never still nothing is taken for rest.
+    The limit is ``stillness`` times the 95th percentile of ``motion_N``, which may be in any unit and is NaN where
+    unknown. Networks that were trained on gestures only also predict a gesture for rest, often with high confidence. In
+    a recording without rest, no window is below the limit.
     """
     known_N = np.isfinite(motion_N)
     least = stillness * np.quantile(motion_N[known_N], 0.95) if known_N.any() else 0.0
@@ -63,9 +63,9 @@ def without_rest(probabilities_NK: np.ndarray, motion_N: np.ndarray, stillness: 
 
 
 def joined(segments: Sequence[Segment], gap: float) -> list[Segment]:
-    """The segments in order, neighbours of one class at most ``gap`` frames apart made one.
+    """Merge consecutive segments of the same class that are at most ``gap`` frames apart.
 
-    Its probability is their mean over time: longer ones count more.
+    The probability of the result is the mean of theirs, weighted by their lengths.
     """
     whole: list[Segment] = []
     for one in segments:

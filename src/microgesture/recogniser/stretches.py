@@ -1,4 +1,4 @@
-"""A long video in stretches, each a video of its own: so it is decoded once, whatever its length."""
+"""Split a long video into stretches, each stored as a video, so that it is decoded only once."""
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -11,16 +11,16 @@ from ..videos.isolation import Isolated
 from ..videos.reading import DECODER_MEMORY, decode, decoding_seconds
 
 Span = tuple[int, int]  # first and last frame, from 0, the last included
-# Every pixel is kept (H.264 in RGB, without quantisation), so that it does not matter which of the two is read.
+# Lossless (H.264 in RGB, without quantisation), so that a stretch gives the same frames as the video.
 LOSSLESS = {"preset": "ultrafast", "qp": "0", "threads": "1"}
 
 
 def each_stretch(video: Path, spans: Sequence[Span], folder: Path) -> Iterator[Path]:
-    """The frames of each span of a video, in order of the spans, as a video that holds nothing else.
+    """Yield one video for each span of a video, with the frames of the span only, in the order of the spans.
 
-    Spans are sorted and may overlap. A stretch is made when it is asked for, so that whoever deletes the one before has
-    no more on disk than those that overlap. The video is decoded in a process of its own. Raises ``UnusableClip`` where
-    it cannot be decoded.
+    Spans are sorted and may overlap. Each stretch is written when it is requested, so that a caller who deletes the
+    previous one keeps only those that overlap on disk. The video is decoded in a separate process. Raises
+    ``UnusableClip`` at the first frame that cannot be decoded.
     """
     with Isolated(partial(_cutter, video, tuple(spans), folder), 2 * DECODER_MEMORY) as isolated:
         for first, last in spans:

@@ -1,4 +1,4 @@
-"""The timeline of a recording as a table: a row for each gesture that was found."""
+"""The timeline of a recording as a table, with one row for each gesture."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,26 +11,14 @@ from .segments import Segment
 COLUMNS = ("start_seconds", "end_seconds", "start_frame", "end_frame", "class", "probability")
 
 
-def timeline(segments: Sequence[Segment], classes: Sequence[str], fps: float) -> pd.DataFrame:
-    """The segments in the columns ``COLUMNS``.
+def write_timeline(path: Path, segments: Sequence[Segment], classes: Sequence[str], fps: float) -> None:
+    """Write the segments as CSV with the columns ``COLUMNS``; without gestures it has only the header.
 
-    Frames count from 0 and the last one is included; seconds run from the beginning of the first frame to the end of
-    the last. ``fps`` is frames a second; ``probability`` is 0 to 1.
+    Frames are counted from 0 and the last one is included; seconds are from the start of the first frame to the end of
+    the last. ``fps`` is frames per second; ``probability`` is 0 to 1.
     """
     rows = [
-        (
-            round(segment.start / fps, 3),
-            round((segment.end + 1) / fps, 3),
-            segment.start,
-            segment.end,
-            classes[segment.label],
-            round(segment.probability, 4),
-        )
-        for segment in segments
+        (round(start / fps, 3), round((end + 1) / fps, 3), start, end, classes[label], round(probability, 4))
+        for start, end, label, probability in segments
     ]
-    return pd.DataFrame(rows, columns=list(COLUMNS))
-
-
-def write_timeline(path: Path, segments: Sequence[Segment], classes: Sequence[str], fps: float) -> None:
-    """Write the timeline of a recording as CSV; one without gestures has the heading alone."""
-    write_csv(path, timeline(segments, classes, fps))
+    write_csv(path, pd.DataFrame(rows, columns=list(COLUMNS)))

@@ -1,4 +1,4 @@
-"""Windows over a recording as rows of a clips table, so that every stage makes and scores them as it does clips."""
+"""Windows over a recording as rows of a clips table, so that every stage processes them like clips."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,14 +16,14 @@ from ..videos.isolation import each_clip_isolated
 from ..videos.reading import VideoInfo, probe
 from .recordings import SKELETONS, keypoints_beside
 
-STEPS = 3  # windows of one length in the time of the shortest
-PIECE = 256  # windows made at a time, so that disk and memory hold a recording of any length
-SECONDS, MEMORY = 900, 4 << 30  # for looking at one file
+STEPS = 3  # windows of each length that start within the duration of the shortest
+PIECE = 256  # windows processed at a time, which limits disk and memory for recordings of any length
+SECONDS, MEMORY = 900, 4 << 30  # limits for measuring one file
 
 
 @dataclass(frozen=True)
 class Recording:
-    """A video, its keypoints, or both; ``fps`` frames a second, ``n_frames`` of them, sizes in pixels or None."""
+    """A video, its keypoints, or both: ``n_frames`` frames at ``fps`` frames per second; sizes in pixels or None."""
 
     name: str
     video: Path | None
@@ -35,25 +35,25 @@ class Recording:
 
 
 def find_recording(path: Path, keypoints: Path | None, fps: float) -> Recording:
-    """What a video or a keypoint file holds; beside a video lie its keypoints, ``keypoints`` or a file of its name.
+    """Measure a video or a keypoint file; a video's keypoints are ``keypoints`` or a file of its name in its folder.
 
-    ``fps`` is what keypoints alone are taken to have, and a video that does not say. Both are read in processes of
-    their own. Raises ``UnusableClip`` if a file cannot be read.
+    ``fps`` is the frame rate of keypoints without a video, and of a video without a known rate. The files are read in
+    separate processes. Raises ``UnusableClip`` if a file cannot be read.
     """
     if path.suffix.lower() in SKELETONS:
-        frames = _isolated(path, _count_rows)
+        frames = isolated(path, _count_rows)
         return Recording(path.stem, None, path.resolve(), frames, fps, None, None)
-    info: VideoInfo = _isolated(path, _look)
+    info: VideoInfo = isolated(path, _look)
     skeleton = keypoints or next(iter(keypoints_beside(path)), None)
     name, found = path.stem, skeleton.resolve() if skeleton else None
     return Recording(name, path.resolve(), found, info.n_frames, info.fps or fps, info.width, info.height)
 
 
 def window_table(recording: Recording, lengths: Lengths, classes: Sequence[str]) -> Clips:
-    """All windows of a recording in the order of their starts, in pieces of ``PIECE``: the column ``shard``.
+    """List all windows of a recording in the order of their starts; the column ``shard`` numbers pieces of ``PIECE``.
 
-    Windows have the lengths of the gestures that were learnt, in seconds, and follow each other by a third of the
-    shortest; the last one of each length ends with the recording. A shorter recording is one window.
+    Windows have the lengths of the training gestures, in seconds, and start at intervals of a third of the shortest
+    length; the last window of each length ends with the recording. A shorter recording is one window.
     """
     scale = recording.fps / lengths.fps
     sizes = sorted({min(max(round(frames * scale), 1), recording.n_frames) for frames in lengths.frames})
@@ -86,8 +86,11 @@ def window_table(recording: Recording, lengths: Lengths, classes: Sequence[str])
     return Clips(table[SCHEMA.names], tuple(classes), tuple(classes))
 
 
-def _isolated(path: Path, look: Callable[[], Callable[[str], Any]]) -> Any:
-    (_, found), *_ = each_clip_isolated([str(path)], look, SECONDS, MEMORY)
+def isolated(
+    path: Path, start: Callable[[], Callable[[str], Any]], seconds: float = SECONDS, memory: int = MEMORY
+) -> Any:
+    """What a function makes of a file in a process of its own; raises ``UnusableClip``. See ``each_clip_isolated``."""
+    [(_, found)] = each_clip_isolated([str(path)], start, seconds, memory)
     if isinstance(found, UnusableClip):
         raise found
     return found

@@ -1,1 +1,1 @@
-"""Skeletons: the files of the releases, the selections of joints, and what networks are shown of them."""
+"""Skeletons: the files of the releases, the selections of joints, and the inputs of networks."""

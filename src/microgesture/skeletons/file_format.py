@@ -1,4 +1,4 @@
-"""What every format of skeleton files declares."""
+"""The declaration of a format of skeleton files."""
 
 from abc import ABC, abstractmethod
 from pathlib import Path, PurePosixPath
@@ -12,9 +12,9 @@ from ..errors import UnusableClip
 class SkeletonFormat(ABC):
     """One kind of file with the skeleton of a recording.
 
-    ``ending`` is what names of such files end in, in any case. ``known_by_suffix`` says that a file with that suffix
-    can be nothing else, so that ``microgesture init`` takes it for keypoints. A format of folders, or one that is known
-    by more than a name, has its own ``matches``.
+    ``ending`` is the end of the files' names; upper and lower case are equal. ``known_by_suffix`` is true if every file
+    with that suffix has this format; ``microgesture init`` then treats such files as keypoints. A format of folders, or
+    one that is not recognised by the name alone, overrides ``matches``.
     """
 
     name: ClassVar[str]
@@ -23,25 +23,25 @@ class SkeletonFormat(ABC):
 
     @property
     def suffix(self) -> str:
-        """The suffix of its files, with the dot."""
+        """The suffix of the files, with the dot."""
         return PurePosixPath(f"name{self.ending}").suffix
 
     def matches(self, path: Path) -> bool:
-        """Whether a path, which need not exist, is of this format."""
+        """Whether a path is of this format; it need not exist."""
         return path.name.lower().endswith(self.ending) and not path.is_dir()
 
     @abstractmethod
     def read(self, path: Path) -> np.ndarray:
-        """The skeleton, float32 (T, V, 3): x, y in pixels and confidence, NaN kept; or (T, V, 6) with metres behind.
+        """Read the skeleton, float32 (T, V, 3): x, y in pixels and confidence; NaN is kept.
 
-        V is one of the keys of ``keypoints.LAYOUTS``, which has the names of the points. Raises ``UnusableClip`` that
-        names the file, the row and the column.
+        With x, y, z in metres after these it is (T, V, 6). V is one of the keys of ``keypoints.LAYOUTS``, which has the
+        names of the points. Raises ``UnusableClip`` that names the file, the row and the column.
         """
 
     @abstractmethod
     def points(self, path: Path) -> int:
-        """V, without reading the frames; raises ``UnusableClip``."""
+        """Return V without reading the frames; raises ``UnusableClip``."""
 
     def length(self, path: Path) -> int:
-        """T, without reading the frames; raises ``UnusableClip`` where that cannot be done."""
-        raise UnusableClip(f"{path}: how many frames it has is not known before it is read; give n_frames")
+        """Return T without reading the frames; raises ``UnusableClip`` if this is not possible."""
+        raise UnusableClip(f"{path}: the number of frames is only known after reading the file; give n_frames")

@@ -1,33 +1,25 @@
-"""How the joints of a selection hang together: each one's parent, the graph for graph convolutions, a walk over all."""
+"""The graph of a selection's joints: the parent of each joint, adjacency for graph convolutions, a walk over all."""
 
 from collections import deque
 
 import numpy as np
 
-from .keypoints import Selection
+from .keypoints import Selection, hand_in_order
 
-_FINGERS = ("thumb", "index", "middle", "ring", "little")
-_ROOTS = ("neck", "right hand wrist", "left hand wrist")  # where a body hangs from, in the order of preference
-
-
-def _hand(side: str) -> list[str]:
-    """The wrist, the palm, up one finger and down the next."""
-    fingers = [[f"{finger} {joint}" for joint in (1, 2, 3, "tip")][:: (-1) ** i] for i, finger in enumerate(_FINGERS)]
-    return [
-        f"{side} {name}" for name in ("hand wrist", "hand palm", *(joint for finger in fingers for joint in finger))
-    ]
+_ROOTS = ("neck", "right hand wrist", "left hand wrist")  # possible roots, in the order of preference
 
 
 def _arm(side: str) -> list[str]:
-    return [f"{side} {joint}" for joint in ("shoulder", "elbow", "wrist")] + _hand(side)
+    wrist, *fingers = hand_in_order(side)
+    return [*(f"{side} {joint}" for joint in ("shoulder", "elbow", "wrist")), wrist, f"{side} hand palm", *fingers]
 
 
 def _both(*names: str) -> list[str]:
-    """These joints on the right, and back over the same on the left."""
+    """Return these joints on the right, then the same joints on the left in reverse order."""
     return [f"right {name}" for name in names] + [f"left {name}" for name in reversed(names)]
 
 
-# Over the hands and arms, then back and forth over the face from the brows to the jaw, down the spine, over the legs.
+# Over the hands and arms, back and forth over the face from the brows to the jaw, down the spine, and over the legs.
 _WALK = (
     *reversed(_arm("right")), "neck", *_arm("left"),
     *_both("ear", "eye", "brow 0", "brow 2", "brow 4"),
@@ -40,28 +32,28 @@ _WALK = (
 
 
 def walk(selection: Selection) -> tuple[int, ...]:
-    """The positions of all joints in an order in which neighbours are neighbours on the body.
+    """Return the positions of all joints in an order in which neighbours are also neighbours on the body.
 
-    For convolutions over joints, which mix those that follow each other: from the right little finger over both arms to
-    the left one, then over the face and down to the legs. Selections 42 and 68 are in this order already.
+    It is for convolutions over joints, which mix consecutive joints. It leads from the right little finger over both
+    arms to the left little finger, then over the face and down to the legs. Selections 42 and 68 are in this order.
     """
     return tuple(sorted(range(len(selection.joints)), key=lambda position: _WALK.index(selection.joints[position])))
 
 
 def parents(selection: Selection) -> tuple[int, ...]:
-    """For each joint the position of the one it hangs from, one limb nearer to the root; a root is its own parent.
+    """Return for each joint the position of its parent, one limb nearer to the root; a root is its own parent.
 
-    The root is the neck. What no limb joins to it, such as each hand where the arms were not selected, hangs from the
-    hand's wrist or else from its first joint.
+    The root is the neck. A part that is not connected to it, such as a hand without the arm, has its own root: the
+    hand's wrist, or else its first joint.
     """
     return tuple(parent for parent, _ in _tree(selection))
 
 
 def adjacency(selection: Selection) -> np.ndarray:
-    """The three fixed graphs of 2s-AGCN, float32 (3, V, V): a joint itself, inward limbs and outward limbs.
+    """Return the three fixed graphs of 2s-AGCN, float32 (3, V, V): the joints themselves, inward and outward limbs.
 
-    Entry (i, j) is what joint i counts in the sum that joint j receives; each column with a limb in it sums to 1.
-    Inward runs towards the root (arXiv 1805.07694, eq. 2, and the partition of ST-GCN, arXiv 1801.07455).
+    Entry (i, j) is the weight of joint i in the sum at joint j; each column that is not empty sums to 1. Inward means
+    towards the root (arXiv 1805.07694, eq. 2, and the partition of ST-GCN, arXiv 1801.07455).
     """
     V = len(selection.joints)
     depths = [depth for _, depth in _tree(selection)]
@@ -77,7 +69,7 @@ def _shares(graph_VV: np.ndarray) -> np.ndarray:
 
 
 def _tree(selection: Selection) -> list[tuple[int, int]]:
-    """Parent and depth of each joint, breadth first over the limbs in their order."""
+    """Return the parent and the depth of each joint, found breadth first over the limbs in their order."""
     V = len(selection.joints)
     neighbours: list[list[int]] = [[] for _ in range(V)]
     for a, b in selection.edges:

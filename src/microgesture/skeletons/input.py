@@ -1,4 +1,4 @@
-"""What networks for skeletons see of normalised points: the points, the bones between them, or their motion."""
+"""The inputs of networks for skeletons, from normalised points: the points, the bones between them, or their motion."""
 
 import torch
 from torch.nn import functional
@@ -7,23 +7,23 @@ from ..config.modalities import IN_SPACE
 from .graph import parents
 from .keypoints import Selection
 
-MOTION_GAP = 4  # steps between the two moments that a motion lies between
-ENLARGED = 3  # bones and motions, which are shorter than a hand: so that they spread about as the points do
+MOTION_GAP = 4  # steps between the two points in time whose difference is the motion
+ENLARGED = 3  # factor for bones and motions, which are shorter than a hand, so that their spread is as that of points
 
 
 def channels(modality: str) -> int:
-    """How many channels a network sees of a modality: x, y, and z of joints in space, then the confidence."""
+    """Return the number of input channels of a modality: x, y, also z in space, and the confidence."""
     return 4 if modality in IN_SPACE else 3
 
 
 def skeleton_input(
     points_BTVC: torch.Tensor, mirror_B: torch.Tensor, modality: str, selection: Selection
 ) -> torch.Tensor:
-    """The network's x_BCTV of normalised points, on their device; see ``channels``.
+    """Compute the network's input x_BCTV from normalised points, on their device; see ``channels``.
 
-    Clips with ``mirror`` are shown as a mirror would show them. ``skeleton``: x and y of the points. ``bone`` and
-    ``motion``: three times their x and y. ``direction``: x and y of bones of length 1, which are free of a person's
-    proportions. ``skeleton3d`` and ``bone3d`` are the same of points in space. The last channel is the confidence, 0
+    Clips for which ``mirror_B`` is true are mirrored. ``skeleton``: x and y of the points. ``bone`` and ``motion``:
+    three times their x and y. ``direction``: x and y of the bones scaled to length 1, which do not depend on a person's
+    proportions. ``skeleton3d`` and ``bone3d`` are the same for points in space. The last channel is the confidence, 0
     where something is missing.
     """
     points_BTVC = mirror_points(points_BTVC, mirror_B, selection)
@@ -36,16 +36,17 @@ def skeleton_input(
 
 
 def mirror_points(points_BTVC: torch.Tensor, mirror_B: torch.Tensor, selection: Selection) -> torch.Tensor:
-    """Normalised points as in a mirror: x becomes -x, left and right swap, missing stays missing."""
+    """Mirror normalised points: x becomes -x, left and right are exchanged, missing joints stay missing."""
     signs_C = points_BTVC.new_tensor((-1, *[1] * (points_BTVC.shape[-1] - 1)))
     mirrored_BTVC = points_BTVC[:, :, list(selection.flip)] * signs_C
     return torch.where(mirror_B[:, None, None, None], mirrored_BTVC, points_BTVC)
 
 
 def bone_vectors(points_BTVC: torch.Tensor, selection: Selection) -> torch.Tensor:
-    """For each joint the way to it from its parent and the lower of their confidences, as many as joints.
+    """Return for each joint the vector from its parent to it, with the lower of the two confidences.
 
-    A root has no bone: it is missing, all zero, as is a bone that lacks one of its ends (2s-AGCN, arXiv 1805.07694).
+    A root has no bone; its vector is all zero, like that of a bone that lacks one of its ends (2s-AGCN, arXiv
+    1805.07694).
     """
     parent = torch.tensor(parents(selection), device=points_BTVC.device)
     from_BTVC = points_BTVC[:, :, parent]
@@ -55,10 +56,10 @@ def bone_vectors(points_BTVC: torch.Tensor, selection: Selection) -> torch.Tenso
 
 
 def motion(points_BTVC: torch.Tensor, gap: int = MOTION_GAP) -> torch.Tensor:
-    """How each joint moves about each moment: from ``gap`` / 2 steps before it to as many after it.
+    """Return the motion of each joint at each step: from ``gap`` / 2 steps before it to ``gap`` / 2 steps after it.
 
-    All zero within that distance of both ends of the clip and where a joint is missing at one of the two moments; the
-    confidence is the lower of theirs.
+    It is all zero within ``gap`` / 2 steps of both ends of the clip, and where the joint is missing at one of the two
+    points in time; the confidence is the lower of the two.
     """
     before_BTVC, after_BTVC = points_BTVC[:, :-gap], points_BTVC[:, gap:]
     confidence_BTV1 = torch.minimum(before_BTVC[..., -1:], after_BTVC[..., -1:])

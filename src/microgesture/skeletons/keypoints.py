@@ -1,7 +1,7 @@
-"""The keypoints that networks see: selections of joints, their limbs and mirror pairs, and the stage that cuts them."""
+"""Selections of keypoints for networks, with their limbs and mirror pairs, and the stage that cuts them into clips."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import pairwise
@@ -16,11 +16,11 @@ from ..storage.shards import Shard, build_shard, each_clip
 
 log = logging.getLogger(__name__)
 
-BOTH_HANDS = 0.1  # least share of frames with both hands that tells whether they are swapped
-LATE_ROWS = 5  # a skeleton file may be this many rows shorter than its video before a clip counts as unusable
+BOTH_HANDS = 0.1  # least fraction of frames with both hands that is needed to detect swapped hands
+LATE_ROWS = 5  # rows by which a skeleton file may be shorter than its video; with more missing, a clip is unusable
 
-# Names of the points in the order of each file layout, left and right the person's own (OpenPose: doc/02_output.md of
-# CMU-Perceptual-Computing-Lab/openpose).
+# Names of the points in the order of each file layout; left and right are the person's own (OpenPose:
+# doc/02_output.md of CMU-Perceptual-Computing-Lab/openpose).
 _ARMS = ("nose", "neck", "right shoulder", "right elbow", "right wrist", "left shoulder", "left elbow", "left wrist")
 _BODY_25 = (
     *_ARMS,
@@ -35,9 +35,10 @@ _COCO_18 = (
 )
 _FINGERS = ("thumb", "index", "middle", "ring", "little")
 _HAND_21 = ("hand wrist", *(f"{finger} {joint}" for finger in _FINGERS for joint in (1, 2, 3, "tip")))
-# A Kinect's head is the middle of it, which no other layout has: the nose is nearest, from the front in the same place.
-# Its SpineShoulder lies between the shoulders, as OpenPose's neck does, and its own neck above that. The tip of its
-# hand is that of the longest finger. The order is that of JointType in the Kinect for Windows SDK 2.0.
+# A Kinect's Head is the centre of the head, which no other layout has; it is named as the nose, which is nearest and at
+# the same place when seen from the front. Its SpineShoulder is between the shoulders, like OpenPose's neck, and its own
+# Neck is above that. Its HandTip is the tip of the longest finger. The order is that of JointType in the Kinect for
+# Windows SDK 2.0.
 _KINECT_ARM = ("shoulder", "elbow", "wrist", "hand palm")
 _KINECT_25 = (
     *("mid hip", "mid spine", "throat", "nose"),
@@ -74,12 +75,12 @@ _FACE_70 = (
     "right pupil", "left pupil",
 )  # fmt: skip
 
-# Number of points in a file -> names of its points.
+# Number of points in a file -> names of the points.
 LAYOUTS: dict[int, tuple[str, ...]] = {
     137: (*_BODY_25, *_FACE_70, *_sided("left", _HAND_21), *_sided("right", _HAND_21)),  # iMiGUE's OpenPose tables
     35: (*_BODY_25, *_sided("left", _TIPS_5), *_sided("right", _TIPS_5)),  # iMiGUE's light_hand files
     28: (*_COCO_18, *_sided("left", _TIPS_5), *_sided("right", _TIPS_5)),  # MA-52's OpenPose release
-    25: _KINECT_25,  # SMG's Kinect v2, which alone has metres too
+    25: _KINECT_25,  # SMG's Kinect v2, the only layout that also has metres
 }
 LAYOUT_FILES = {137: "OpenPose-137", 35: "light_hand", 28: "MA-52's 28-point files", 25: "SMG's Kinect files"}
 KINECT = 25
@@ -88,16 +89,16 @@ Edge = tuple[int, int]
 
 
 def mirrored_name(name: str) -> str:
-    """The name of the joint on the other side of the body; a joint on the midline keeps its own."""
+    """Return the name of the joint on the other side of the body; a joint on the midline keeps its name."""
     side, _, rest = name.partition(" ")
     return f"{ {'left': 'right', 'right': 'left'}[side] } {rest}".strip() if side in ("left", "right") else name
 
 
 @dataclass(frozen=True)
 class Selection:
-    """The joints that a network sees, in order, and how they hang together.
+    """The joints in a network's input, in order, and the limbs between them.
 
-    ``joints`` are names out of ``LAYOUTS``; ``edges`` are the limbs, as pairs of positions in ``joints``.
+    ``joints`` are names from ``LAYOUTS``; ``edges`` are the limbs, as pairs of positions in ``joints``.
     """
 
     name: str
@@ -107,14 +108,15 @@ class Selection:
 
     @cached_property
     def indices(self) -> dict[int, tuple[int, ...]]:
-        """For each layout (by its number of points) that has all the joints: where in a file's row they are."""
+        """For each layout (by its number of points) that has all the joints: their positions in a row of a file."""
         complete = {size: names for size, names in LAYOUTS.items() if set(self.joints) <= set(names)}
         return {size: tuple(map(names.index, self.joints)) for size, names in complete.items()}
 
     def columns(self, points: int) -> tuple[int | None, ...] | None:
-        """Where the joints are in a row of a layout, or None if it lacks some.
+        """Return the positions of the joints in a row of a layout, or None if the layout lacks some.
 
-        A Kinect, which sees fewer joints than all others, may lack half of them, each None: they are then missing.
+        A Kinect, which has fewer joints than all others, may lack up to half of them; the position of each missing
+        joint is None.
         """
         if points in self.indices or points != KINECT:
             return self.indices.get(points)
@@ -124,17 +126,13 @@ class Selection:
 
     @cached_property
     def flip(self) -> tuple[int, ...]:
-        """For each joint the position of its mirror image; itself on the midline, and where that was not selected."""
+        """For each joint the position of its mirror image; its own on the midline, or if that is not selected."""
         others = (mirrored_name(name) for name in self.joints)
         return tuple(self.joints.index(name) if name in self.joints else i for i, name in enumerate(others))
 
 
 def _named(size: int, indices: Sequence[int]) -> tuple[str, ...]:
     return tuple(LAYOUTS[size][index] for index in indices)
-
-
-def _positions(joints: Sequence[str], pairs: Sequence[tuple[str, str]]) -> tuple[Edge, ...]:
-    return tuple((joints.index(a), joints.index(b)) for a, b in pairs)
 
 
 def _chain(*names: str) -> list[tuple[str, str]]:
@@ -163,8 +161,8 @@ _EDGES_25 = (
 )  # fmt: skip
 
 
-def _hand_in_order(side: str) -> list[str]:
-    """The wrist, then up one finger and down the next, so that neighbours in the order are neighbours in the hand."""
+def hand_in_order(side: str) -> list[str]:
+    """Return the wrist, then up one finger and down the next, so that neighbours in the order are so in the hand."""
     order = ["hand wrist"]
     for number, finger in enumerate(_FINGERS):
         joints = [f"{finger} {joint}" for joint in (1, 2, 3, "tip")]
@@ -177,19 +175,9 @@ def _hand_edges(side: str) -> list[tuple[str, str]]:
     return [(f"{side} {a}", f"{side} {b}") for finger in fingers for a, b in finger]
 
 
-def _selection_21() -> Selection:
-    joints = tuple(_hand_in_order("right"))
-    source = "ours: the right hand alone, for gestures of its fingers; mirrored it is a left hand in its place"
-    return Selection("21", joints, _positions(joints, _hand_edges("right")), source)
-
-
-def _selection_42() -> Selection:
-    hands = {side: _hand_in_order(side) for side in ("right", "left")}
-    joints = (*reversed(hands["right"]), *hands["left"])
-    pairs = [*_hand_edges("right"), *_hand_edges("left")]
-    return Selection(
-        "42", joints, _positions(joints, pairs), "ours: both hands in full, for gestures of the fingers alone"
-    )
+def _ours(name: str, joints: Sequence[str], pairs: Sequence[tuple[str, str]], what: str) -> Selection:
+    edges = tuple((joints.index(a), joints.index(b)) for a, b in pairs)
+    return Selection(name, tuple(joints), edges, f"ours: {what}")
 
 
 def _selection_68() -> Selection:
@@ -202,7 +190,7 @@ def _selection_68() -> Selection:
     lips = ("left lip corner", "upper lip", "right lip corner", "lower lip")
     jaw = ("right jaw 4", "chin", "left jaw 4")
     joints = (
-        *reversed(_hand_in_order("right")), *reversed(right), "neck", *left, *_hand_in_order("left"),
+        *reversed(hand_in_order("right")), *reversed(right), "neck", *left, *hand_in_order("left"),
         *brows, *left_eye, "nose bridge 0", *right_eye, *nose, *lips, *jaw,
     )  # fmt: skip
     pairs = [
@@ -213,17 +201,27 @@ def _selection_68() -> Selection:
         ("nose bridge 0", "nose tip"), *_chain(*nose), ("nose tip", "upper lip"),
         *_chain(*lips, lips[0]), ("lower lip", "chin"), *_chain(*jaw), ("chin", "neck"),
     ]  # fmt: skip
-    source = "ours: 7 body, 42 hand and 19 facial points; the order follows the body, for convolutions over joints"
-    return Selection("68", joints, _positions(joints, pairs), source)
+    what = "7 body, 42 hand and 19 facial points; the order follows the body, for convolutions over joints"
+    return _ours("68", joints, pairs, what)
+
+
+_RIGHT_HAND, _LEFT_HAND = hand_in_order("right"), hand_in_order("left")
+_RIGHT_EDGES, _LEFT_EDGES = _hand_edges("right"), _hand_edges("left")
 
 
 SELECTIONS: dict[str, Selection] = {
     selection.name: selection
     for selection in (
-        _selection_21(),
+        _ours(
+            *("21", _RIGHT_HAND, _RIGHT_EDGES),
+            "the right hand alone, for gestures of its fingers; mirrored it is a left hand in its place",
+        ),
         Selection("22", _named(137, _INDICES_22), _EDGES_22, "VUT-HFUT/MiGA2023_Track1, winner of MiGA 2023"),
         Selection("36", _named(137, _INDICES_36), _EDGES_36, "momiji-bit/MM-Gesture (arXiv 2507.08344), MiGA 2025"),
-        _selection_42(),
+        _ours(
+            *("42", [*reversed(_RIGHT_HAND), *_LEFT_HAND], [*_RIGHT_EDGES, *_LEFT_EDGES]),
+            "both hands in full, for gestures of the fingers alone",
+        ),
         _selection_68(),
         Selection("25", _KINECT_25, _EDGES_25, "all joints of Kinect v2, as SMG has them (H2OFormer's graph)"),
     )
@@ -231,33 +229,33 @@ SELECTIONS: dict[str, Selection] = {
 
 
 def selection_named(name: str) -> Selection:
-    """The selection of that name; raises ``InputError`` if there is none."""
+    """Return the selection with this name; raises ``InputError`` if there is none."""
     if name not in SELECTIONS:
         raise InputError(f"there is no keypoint selection '{name}'; choose one of {', '.join(SELECTIONS)}")
     return SELECTIONS[name]
 
 
 def present(keypoints_TVC: np.ndarray) -> np.ndarray:
-    """Which joints were found, bool (T, V): confidence above 0 and not at the origin, all of it finite."""
+    """Return which joints were found, bool (T, V): finite, with confidence above 0 and not at the origin."""
     x, y, confidence = np.moveaxis(in_picture(keypoints_TVC), -1, 0)
     return np.isfinite(keypoints_TVC).all(-1) & (confidence > 0) & ((x != 0) | (y != 0))
 
 
 def in_picture(keypoints_TVC: np.ndarray) -> np.ndarray:
-    """Keypoints (T, V, 3), x, y in pixels and confidence, of keypoints with or without metres."""
+    """Return the part (T, V, 3) in the picture, x, y in pixels and confidence, of keypoints with or without metres."""
     return keypoints_TVC[..., :3]
 
 
 def in_space(keypoints_TVC: np.ndarray) -> np.ndarray:
-    """Keypoints (T, V, 4), x, y, z in metres and confidence, of keypoints (T, V, 6) with metres.
+    """Return the part (T, V, 4) in space, x, y, z in metres and confidence, of keypoints (T, V, 6) with metres.
 
-    x runs to the right of the picture, y down and z away from the sensor.
+    x points to the right of the picture, y down and z away from the sensor.
     """
     return np.concatenate((keypoints_TVC[..., 3:], keypoints_TVC[..., 2:3]), -1)
 
 
 def clean(keypoints_TVC: np.ndarray) -> np.ndarray:
-    """Confidence limited to [0, 1], and (0, 0, 0) for each joint that was not found."""
+    """Limit the confidence to [0, 1], and set each joint that was not found to (0, 0, 0)."""
     cleaned_TVC = keypoints_TVC.astype(np.float32)
     cleaned_TVC[..., 2] = cleaned_TVC[..., 2].clip(0, 1)
     cleaned_TVC[~present(cleaned_TVC)] = 0
@@ -265,43 +263,39 @@ def clean(keypoints_TVC: np.ndarray) -> np.ndarray:
 
 
 def hands_swapped(recording_TVC: np.ndarray) -> bool:
-    """Whether the left and right hand of a recording stand in each other's columns.
+    """Whether the columns of the left and right hand of a recording are exchanged.
 
-    A hand lies at its own body wrist. In each frame with both hands and both wrists, the hands are swapped if the sum
-    of the two distances is smaller the other way round; the majority of those frames decides. If they are less than a
-    tenth of all, one hand is hardly ever found, and a few mistaken ones would decide: the hands count as not swapped.
-    So do those of a Kinect, which finds them along the arms.
+    A hand is near the body's wrist of the same side. In each frame with both hands and both wrists, the hands are
+    swapped if the sum of the two distances is smaller the other way round; the majority of these frames decides. If
+    they are less than a tenth of all frames, too few frames would decide, and the hands count as not swapped. The hands
+    of a Kinect never count as swapped, because it finds them along the arms.
     """
     if recording_TVC.shape[1] == KINECT:
         return False
     names = LAYOUTS[recording_TVC.shape[1]]
-    wrists = [_centre(recording_TVC[:, [names.index(f"{side} wrist")]]) for side in ("left", "right")]
-    hands = [_centre(recording_TVC[:, _hand_anchor(names, side)]) for side in ("left", "right")]
-
-    def distance(which: Callable) -> np.ndarray:
-        pairs = zip(wrists, which(hands), strict=True)
-        return sum(np.linalg.norm(wrist - hand, axis=-1) for wrist, hand in pairs)
-
-    as_read, other_way = distance(list), distance(lambda both: both[::-1])
+    wrists_ST2 = np.stack([_centre(recording_TVC[:, [names.index(f"{side} wrist")]]) for side in ("left", "right")])
+    hands_ST2 = np.stack([_centre(recording_TVC[:, _hand_anchor(names, side)]) for side in ("left", "right")])
+    as_read = np.linalg.norm(wrists_ST2 - hands_ST2, axis=-1).sum(0)
+    other_way = np.linalg.norm(wrists_ST2 - hands_ST2[::-1], axis=-1).sum(0)
     both_seen = np.isfinite(as_read)
     return bool(both_seen.any() and both_seen.mean() >= BOTH_HANDS and (other_way < as_read)[both_seen].mean() > 0.5)
 
 
 def swap_hands(recording_TVC: np.ndarray) -> np.ndarray:
-    """The recording with the points of its left and right hand exchanged, the body as it was."""
+    """Exchange the points of the left and right hand of a recording; the body stays unchanged."""
     names = LAYOUTS[recording_TVC.shape[1]]
     hands = {name for side in ("left", "right") for name in _sided(side, _HAND_21)}
     return recording_TVC[:, [names.index(mirrored_name(name)) if name in hands else i for i, name in enumerate(names)]]
 
 
 def _hand_anchor(names: Sequence[str], side: str) -> list[int]:
-    """The hand's own wrist; its fingertips in a layout that has none."""
+    """Return the hand's wrist, or its fingertips in a layout without that wrist."""
     anchor = [f"{side} hand wrist"] if f"{side} hand wrist" in names else _sided(side, _TIPS_5)
     return [names.index(name) for name in anchor]
 
 
 def _centre(points_TVC: np.ndarray) -> np.ndarray:
-    """The mean (x, y) of the points that were found in each frame, (T, 2); NaN where none was."""
+    """Return the mean (x, y) of the points found in each frame, (T, 2); NaN in frames without any."""
     found_TV = present(points_TVC)
     total = np.where(found_TV[..., None], points_TVC[..., :2], 0).sum(1, dtype=np.float64)
     count = found_TV.sum(1)[:, None]
@@ -309,37 +303,35 @@ def _centre(points_TVC: np.ndarray) -> np.ndarray:
 
 
 def hands_put_right(recording_TVC: np.ndarray, file: str) -> np.ndarray:
-    """The recording, its hands exchanged with a warning that names its file if they are swapped."""
+    """Exchange the hands of a recording if they are swapped, with a warning that names its file."""
     if recording_TVC.shape[1] in LAYOUTS and hands_swapped(recording_TVC):
-        log.warning("%s: the left and right hand are swapped (they lie at the other wrist); put right", file)
+        log.warning("%s: the left and right hand are swapped (each is at the other wrist); corrected", file)
         return swap_hands(recording_TVC)
     return recording_TVC
 
 
 def cut_clip(recording_TVC: np.ndarray, start: int, frames: int, selection: Selection, file: str) -> np.ndarray:
-    """The selection's joints in rows [start, start + frames) of a recording, cleaned, float32 (frames, V, 3 or 6).
+    """Return a selection's joints in rows [start, start + frames) of a recording, cleaned, float32 (frames, V, 3 or 6).
 
-    A recording that ends up to 5 rows early repeats its last row. Raises ``UnusableClip`` if it ends earlier, has a
-    layout without those joints, or has a value that is no number.
+    If the recording ends up to 5 rows early, its last row is repeated. Raises ``UnusableClip`` if it ends earlier, has
+    a layout without these joints, or has a value that is not a number.
     """
     rows, points = recording_TVC.shape[:2]
     if points not in LAYOUTS:
-        raise UnusableClip(
-            f"{file} has {points} points a row; known are files of {', '.join(map(str, LAYOUTS))} points"
-        )
+        raise UnusableClip(f"{file} has {points} points in a row; files may have {', '.join(map(str, LAYOUTS))} points")
     columns = selection.columns(points)
     if columns is None:
         raise UnusableClip(
-            f"{selection.name} points cannot be derived from {LAYOUT_FILES[points]} ({file}); use selection 22"
+            f"selection {selection.name} needs points that {LAYOUT_FILES[points]} lack ({file}); use selection 22"
         )
     if start >= rows or start + frames > rows + LATE_ROWS:
         raise UnusableClip(f"{file} has {rows} rows, but the clip needs rows {start} to {start + frames - 1}")
     if start + frames > rows:
-        log.warning("%s ends %d rows before a clip does: its last row is repeated", file, start + frames - rows)
+        log.warning("%s ends %d rows before the end of a clip; its last row is repeated", file, start + frames - rows)
     clip_TVC = recording_TVC[np.minimum(np.arange(start, start + frames), rows - 1)]
     if not np.isfinite(clip_TVC).all():
         frame, point, axis = np.argwhere(~np.isfinite(clip_TVC))[0]
-        column = 3 * point + axis + (points == 35)  # light_hand files count their rows in a first column
+        column = 3 * point + axis + (points == 35)  # the first column of light_hand files is a row number
         raise UnusableClip(
             f"{file}, row {min(start + frame, rows - 1)}, column {column} ({('x', 'y', 'confidence')[axis]} of "
             f"{LAYOUTS[points][point]}, counted from 0) is {clip_TVC[frame, point, axis]}"
@@ -353,16 +345,16 @@ def cut_clip(recording_TVC: np.ndarray, start: int, frames: int, selection: Sele
 def select_keypoints(clips: Clips, shard: int, skeletons: Path, output: Path, scratch: Path, selection: str) -> None:
     """Write one shard of the selection's keypoints, float32 (T, V, 3) for each clip, from the recordings' skeletons.
 
-    x and y are in pixels of the source video, confidence is in [0, 1], a missing joint is (0, 0, 0). Where a recording
-    has metres, x, y and z in metres follow, (T, V, 6); see ``in_picture`` and ``in_space``. A recording whose
-    hands are swapped is put right with a warning. Raises ``InputError`` if there is no such selection.
+    x and y are in pixels of the source video, confidence is in [0, 1], a missing joint is (0, 0, 0). If a recording has
+    metres, x, y and z in metres follow, (T, V, 6); see ``in_picture`` and ``in_space``. Swapped hands are corrected
+    with a warning. Raises ``InputError`` if there is no such selection.
     """
     chosen = selection_named(selection)
     table = clips.usable[clips.usable.shard == shard]
     rows = {row.clip_id: row for row in table.itertuples()}
     stored = Shard(skeletons)
 
-    @lru_cache(maxsize=1)  # a recording's clips follow each other
+    @lru_cache(maxsize=1)  # the clips of a recording are consecutive
     def recording(file: str) -> np.ndarray:
         return hands_put_right(stored.read(file), file)
 

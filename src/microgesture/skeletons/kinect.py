@@ -1,27 +1,27 @@
-"""The joints of a Kinect v2 as SMG's skeleton files have them: 25 joints a frame, 11 columns a joint.
+"""The joints of a Kinect v2 in SMG's skeleton files: 25 joints in each frame, 11 columns for each joint.
 
-The columns of a joint are x, y, z in metres from the sensor, four of its orientation, and twice two pixels. The
-authors' reader calls the first two of these the joint's pixel and leaves the last two out (``SMGaccessSample.py`` of
-github.com/mikecheninoulu/SMG). Which of them belong to the colour picture is seen from the numbers themselves.
+The columns of a joint are x, y, z in metres from the sensor, four for its orientation, and two pairs of pixel
+coordinates. The authors' reader uses the first pair as the joint's pixel and ignores the second (``SMGaccessSample.py``
+of github.com/mikecheninoulu/SMG). Which pair belongs to the colour picture is inferred from the values.
 """
 
 import numpy as np
 
 JOINTS, COLUMNS = 25, 275
-PIXELS = ((7, 8), (9, 10))  # the columns of a joint that may hold its place in the colour picture
+PIXELS = ((7, 8), (9, 10))  # the columns of a joint that may be its position in the colour picture
 LEFT_AND_RIGHT = ((4, 8), (5, 9), (6, 10), (7, 11), (12, 16), (13, 17), (14, 18), (15, 19), (21, 23), (22, 24))
 SHOULDERS = (4, 8)  # left, right
 ONE_ABOVE_THE_OTHER = ((3, 0), (2, 1), (20, 0), (3, 1))  # head, neck and the spine
 
 
 def kinect_joints(columns_TN: np.ndarray) -> np.ndarray:
-    """Joints float32 (T, 25, 6) of rows (T, 275): x, y in colour pixels, confidence, and x, y, z in metres.
+    """Convert rows (T, 275) to joints float32 (T, 25, 6): x, y in colour pixels, confidence, and x, y, z in metres.
 
-    The colour picture is the one in which the joints lie farther apart: its pixels are 2.9 times as fine as those of
-    the depth picture. The metres run as the picture does: to its right, down, and away from the sensor. Left and right
-    are those of the person in the picture: a Kinect shows people as a mirror does, and there a right hand is a left
-    one; they are told apart by the shoulders of a person who faces the sensor. Confidence is 1, and 0 where a joint is
-    missing: its place in the picture or in space is all zero or no number. What is missing is all zero.
+    The colour picture is the one with the larger distances between joints: its pixels are 2.9 times as fine as those of
+    the depth picture. The axes of the metres point to the right of the picture, down, and away from the sensor. Left
+    and right are the person's own. A Kinect may store people as in a mirror, where a right hand appears as a left one;
+    this is detected from the shoulders, because the person faces the sensor. Confidence is 1, or 0 for a missing joint,
+    whose position in the picture or in space is all zero or not a number. All values of a missing joint are zero.
     """
     joints_TVX = columns_TN.reshape(len(columns_TN), JOINTS, COLUMNS // JOINTS)
     metres_TV3 = joints_TVX[..., :3].astype(np.float64)
@@ -39,7 +39,7 @@ def kinect_joints(columns_TN: np.ndarray) -> np.ndarray:
 
 
 def swap_sides(joints_TVC: np.ndarray) -> np.ndarray:
-    """The joints of a Kinect with left and right exchanged."""
+    """Exchange the left and right joints of a Kinect."""
     order = list(range(JOINTS))
     for left, right in LEFT_AND_RIGHT:
         order[left], order[right] = right, left
@@ -52,10 +52,10 @@ def _found(pixels_TV2: np.ndarray, metres_TV3: np.ndarray) -> np.ndarray:
 
 
 def _pixels_a_metre(pixels_TV2: np.ndarray, metres_TV3: np.ndarray) -> tuple[float, float]:
-    """By how many pixels a joint moves across and down the picture for a metre in space, at a distance of one metre.
+    """Compute how many pixels a metre in space is, across and down the picture, at a distance of one metre.
 
-    The median over pairs of joints side by side and over pairs above each other, in all frames. In columns that hold
-    something else it is next to nothing: they do not tell such joints apart.
+    This is the median over pairs of joints side by side, and over pairs above each other, in all frames. It is close to
+    0 for columns with other contents, because these do not differ between such joints.
     """
     seen_TV = _found(pixels_TV2, metres_TV3) & (metres_TV3[..., 2] > 0)
     sight_TV2 = np.divide(
@@ -68,7 +68,7 @@ def _pixels_a_metre(pixels_TV2: np.ndarray, metres_TV3: np.ndarray) -> tuple[flo
 
 
 def _slope(x_TV: np.ndarray, y_TV: np.ndarray, seen_TV: np.ndarray, pairs: tuple[tuple[int, int], ...]) -> float:
-    """The median slope between the joints of each pair where both are seen; 0 where none are."""
+    """Return the median slope between the joints of each pair, over frames that have both; 0 if there are none."""
     one, other = (list(joints) for joints in zip(*pairs, strict=True))
     apart_TP = x_TV[:, one] - x_TV[:, other]
     known_TP = seen_TV[:, one] & seen_TV[:, other] & (np.abs(apart_TP) > 1e-3)
@@ -78,7 +78,7 @@ def _slope(x_TV: np.ndarray, y_TV: np.ndarray, seen_TV: np.ndarray, pairs: tuple
 
 
 def _is_mirrored(joints_TVC: np.ndarray) -> bool:
-    """Whether the person's left shoulder lies to the left in most of the pictures that show both."""
+    """Whether the person's left shoulder is on the left in most of the frames that show both shoulders."""
     left_TC, right_TC = (joints_TVC[:, shoulder] for shoulder in SHOULDERS)
     both_T = (left_TC[:, 2] > 0) & (right_TC[:, 2] > 0)
     return bool(both_T.any() and (left_TC[both_T, 0] < right_TC[both_T, 0]).mean() > 0.5)

@@ -1,7 +1,7 @@
-"""The points of a skeleton as a network for skeletons is shown them: sampled in time, normalised, varied in training.
+"""The points of a skeleton for a network: sampled in time, normalised, and augmented in training.
 
-Unlike keypoints, normalised points may lie at the origin. Which of them were found is told by the confidence alone,
-which comes last: C is 3 in the picture (x, y, confidence) and 4 in space (x, y, z, confidence).
+Unlike keypoints, normalised points may be at the origin: a point is missing only if its confidence is 0. The
+confidence comes last: C is 3 in the picture (x, y, confidence) and 4 in space (x, y, z, confidence).
 """
 
 from collections.abc import Sequence
@@ -14,14 +14,14 @@ from .keypoints import Selection
 
 
 def even_times(n_frames: int, length: int) -> np.ndarray:
-    """``length`` points in time evenly spread from the first frame to the last, in frames, float64 (length,)."""
+    """Return ``length`` points in time, evenly spaced from the first frame to the last, in frames, float64."""
     return np.linspace(0, n_frames - 1, length)
 
 
 def random_times(n_frames: int, length: int, shortest: float, generator: np.random.Generator) -> np.ndarray:
-    """Points in time like ``even_times`` over a random part of the clip, at least the ``shortest`` share of it.
+    """Return points in time like ``even_times``, over a random part of the clip, at least the fraction ``shortest``.
 
-    Each is moved by up to half the way to its neighbours, and none leaves the clip.
+    Each is shifted at random by up to half the distance to its neighbours, within the clip.
     """
     share = generator.uniform(shortest, 1)
     start = generator.uniform(0, 1 - share)
@@ -30,9 +30,9 @@ def random_times(n_frames: int, length: int, shortest: float, generator: np.rand
 
 
 def at_times(keypoints_TVC: np.ndarray, times_S: np.ndarray) -> np.ndarray:
-    """Keypoints (S, V, C) between the frames: each joint moves straight from one frame to the next.
+    """Interpolate keypoints (S, V, C) at points in time between the frames, linearly for each joint.
 
-    Where it was found in one of the two frames only it stands still; where in neither it is missing.
+    A joint that was found in only one of the two frames keeps that position; one that was found in neither is missing.
     """
     before_S, after_S = np.floor(times_S).astype(int), np.ceil(times_S).astype(int)
     before_SVC, after_SVC = keypoints_TVC[before_S], keypoints_TVC[after_S]
@@ -43,13 +43,14 @@ def at_times(keypoints_TVC: np.ndarray, times_S: np.ndarray) -> np.ndarray:
 
 
 def normalise(keypoints_TVC: np.ndarray, selection: Selection, own_hands: bool = True) -> np.ndarray:
-    """Points (T, V, C) about the neck, in shoulder widths; each hand about its own wrist, in its own size.
+    """Normalise points (T, V, C): the body relative to the neck, in shoulder widths; each hand to its wrist and size.
 
-    The neck and a wrist are at the origin in each frame, as places of the person and the hand are left out. A shoulder
-    width is the clip's median; a hand's size is the distance from its wrist to its farthest joint, frame by frame. A
-    hand without a wrist of its own hangs from the arm's. An anchor that is missing in a frame is taken from the frames
-    around it; if it is missing in all of them, the mean of the part's joints stands for it, and their spread for an
-    unknown shoulder width. Without ``own_hands`` the hands belong to the body. What is missing stays all zero.
+    The neck and the wrists of the hands are at the origin in each frame, so the positions of the person and of the
+    hands are removed. The shoulder width is the median over the clip; the size of a hand is the distance from its wrist
+    to its farthest joint, frame by frame. A hand without its own wrist uses the arm's. An anchor that is missing in a
+    frame is interpolated from the frames around it. An anchor that is missing in all frames is replaced by the mean of
+    the part's joints, and an unknown shoulder width by their standard deviation. Without ``own_hands`` the hands belong
+    to the body. Missing points stay all zero.
     """
     found_TV = keypoints_TVC[..., -1] > 0
     points_TVC = np.zeros(keypoints_TVC.shape, np.float32)
@@ -59,7 +60,10 @@ def normalise(keypoints_TVC: np.ndarray, selection: Selection, own_hands: bool =
         if not seen_TV.any():
             continue
         from_anchor_TVD = places_TVD - _anchor(keypoints_TVC, found_TV, part, places_TVD[seen_TV])[:, None]
-        size_T = _hand_size(from_anchor_TVD, seen_TV) if part.hand else _body_size(keypoints_TVC, found_TV, part)
+        if part.hand:
+            size_T = np.where(seen_TV, np.linalg.norm(from_anchor_TVD, axis=-1), 0).max(1)
+        else:
+            size_T = _body_size(keypoints_TVC, found_TV, part)
         if size_T is None:
             size_T = np.full(len(places_TVD), from_anchor_TVD[seen_TV].std())
         points_TVC[:, part.joints, :-1] = from_anchor_TVD / np.maximum(size_T, 1e-6)[:, None, None]
@@ -69,10 +73,11 @@ def normalise(keypoints_TVC: np.ndarray, selection: Selection, own_hands: bool =
 
 
 def vary(points_TVC: np.ndarray, augmentation: Augmentation, generator: np.random.Generator) -> np.ndarray:
-    """The points turned, stretched and sheared about the origin, shaken, and without some joints; each at random.
+    """Augment points at random: rotate, scale and shear them about the origin, add noise, and drop some joints.
 
-    One matrix holds for the whole clip, about the neck and each wrist alike: it is the same person, seen from another
-    side. Points in space are turned in the picture's plane and then about its vertical. Missing joints stay missing.
+    The same matrix is used in the whole clip, for the body and both hands, as for the same person seen from another
+    side. Points in space are rotated in the plane of the picture and then about its vertical axis. Missing joints stay
+    missing.
     """
     D = points_TVC.shape[-1] - 1
     angle = np.radians(generator.uniform(-augmentation.rotation, augmentation.rotation))
@@ -93,7 +98,7 @@ def vary(points_TVC: np.ndarray, augmentation: Augmentation, generator: np.rando
 
 
 def _turn(D: int, first: int, second: int, angle: float) -> np.ndarray:
-    """The matrix (D, D) that turns the first axis towards the second by an angle in radians."""
+    """Return the matrix (D, D) that rotates the first axis towards the second by an angle in radians."""
     turn_DD = np.eye(D)
     axes = [first, second]
     turn_DD[np.ix_(axes, axes)] = [[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]
@@ -102,7 +107,7 @@ def _turn(D: int, first: int, second: int, angle: float) -> np.ndarray:
 
 @dataclass(frozen=True)
 class _Part:
-    """Joints that are normalised together, by position: about ``anchor``, in widths between the ``ends``."""
+    """Joints (positions) that are normalised together: relative to ``anchor``, in units of the width of ``ends``."""
 
     joints: list[int]
     anchor: int | None
@@ -128,7 +133,7 @@ def _hand(selection: Selection, side: str) -> list[int]:
 
 
 def _anchor(keypoints_TVC: np.ndarray, found_TV: np.ndarray, part: _Part, seen_ND: Sequence[np.ndarray]) -> np.ndarray:
-    """Where the part hangs in each frame, (T, D)."""
+    """Return the position of the part's anchor in each frame, (T, D)."""
     T = len(keypoints_TVC)
     known_T = found_TV[:, part.anchor] if part.anchor is not None else np.zeros(T, bool)
     if not known_T.any():
@@ -143,7 +148,3 @@ def _body_size(keypoints_TVC: np.ndarray, found_TV: np.ndarray, part: _Part) -> 
         return None
     first_ND, second_ND = (keypoints_TVC[both_T, end, :-1] for end in part.ends)
     return np.full(len(keypoints_TVC), np.median(np.linalg.norm(second_ND - first_ND, axis=1)))
-
-
-def _hand_size(from_anchor_TVD: np.ndarray, seen_TV: np.ndarray) -> np.ndarray:
-    return np.where(seen_TV, np.linalg.norm(from_anchor_TVD, axis=-1), 0).max(1)

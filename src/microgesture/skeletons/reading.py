@@ -1,4 +1,4 @@
-"""Reading skeleton files: one array (frames, points, 3), or 6 with metres, for each recording."""
+"""Read skeleton files: one array for each recording, (frames, points, 3), or (frames, points, 6) with metres."""
 
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -13,25 +13,26 @@ from ..storage.shards import build_shard
 from ..videos.isolation import each_clip_isolated
 from .files import format_of
 
-SECONDS = 900  # the longest that the reading of one recording may take
-MEMORY = 4 << 30  # the bytes it may take; a table of an hour of frames fits
+SECONDS = 900  # limit for reading one recording
+MEMORY = 4 << 30  # limit in bytes for reading one recording; a table of an hour of frames fits
 
 
 def read_skeleton(path: Path | str) -> np.ndarray:
-    """A recording's skeleton, float32 (T, V, 3): x, y in pixels and confidence, as the file has them (NaN kept).
+    """Read a recording's skeleton, float32 (T, V, 3): x, y in pixels and confidence, unchanged (NaN is kept).
 
-    With metres it is (T, V, 6); see ``SkeletonFormat.read``. Raises ``UnusableClip`` naming file, row and column.
+    With metres it is (T, V, 6); see ``SkeletonFormat.read``. Raises ``UnusableClip`` that names the file, the row and
+    the column.
     """
     return format_of(_there(path)).read(Path(path))
 
 
 def skeleton_length(path: Path | str) -> int:
-    """The number of frames of a skeleton, from its header alone; raises ``UnusableClip``."""
+    """Return the number of frames of a skeleton, from its header alone; raises ``UnusableClip``."""
     return format_of(_there(path)).length(Path(path))
 
 
 def skeleton_points(path: Path | str) -> int:
-    """The number of points of a skeleton, from the file's name or header; raises ``UnusableClip``."""
+    """Return the number of points of a skeleton, from the file's name or header; raises ``UnusableClip``."""
     return format_of(Path(path)).points(Path(path))
 
 
@@ -44,8 +45,8 @@ def _there(path: Path | str) -> Path:
 def read_skeletons(clips: Clips, shard: int, root: Path, output: Path, scratch: Path) -> None:
     """Store the skeletons of a shard's recordings, keyed by their path relative to ``root``, each read once.
 
-    ``root`` is the corpus's folder, or a file in it such as ``clips.csv``. A recording that cannot be read, or takes
-    more than 15 minutes or 4 GiB, has no frames and says why; the others go on.
+    ``root`` is the corpus's folder, or a file in it such as ``clips.csv``. A recording that cannot be read, or that
+    takes more than 15 minutes or 4 GiB, is stored without frames, with the reason; the others are not affected.
     """
     mine = clips.usable[clips.usable.shard == shard]
     paths = sorted(set(mine.skeleton.dropna()))

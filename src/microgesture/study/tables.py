@@ -45,14 +45,12 @@ def clip_names(clips: Sequence[FoundClip]) -> Names:
     """The clip that a text names: by path, file name or name; not where two are called so."""
     found: dict[str, int | None] = {}
     for number, clip in enumerate(clips):
-        texts = {clip.name, *(text for path in clip.files for text in _called(path))}
+        texts = {clip.name}
+        for path in clip.files:
+            texts |= {str(path), str(path.with_suffix("")), path.name, path.stem}
         for text in texts:
             found[text] = number if text not in found else None
     return {text: number for text, number in found.items() if number is not None}
-
-
-def _called(path: PurePosixPath) -> tuple[str, ...]:
-    return str(path), str(path.with_suffix("")), path.name, path.stem
 
 
 def is_table(path: Path) -> bool:

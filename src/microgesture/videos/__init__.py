@@ -1,4 +1,4 @@
-"""Videos: read without hiding damage, in a process of their own, and written picture by picture."""
+"""Videos: reading, which reports every damage and can run in a separate process, and writing picture by picture."""
 
-# The names by which files are taken for videos; what is in them is looked at when they are read.
+# The suffixes of the files that count as videos; the contents are checked when a file is read.
 VIDEOS = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".ts", ".mpg", ".mpeg", ".wmv", ".asf", ".flv", ".ogv")

@@ -1,4 +1,4 @@
-"""Clips worked on in a process of their own, so that one that kills the process costs nothing but itself."""
+"""Process clips in a separate process, so that a clip that kills the process does not affect the others."""
 
 import logging
 import multiprocessing
@@ -22,12 +22,12 @@ from ..errors import InputError, UnusableClip
 log = logging.getLogger(__name__)
 
 Work = Callable[..., Any]
-WHOLE_JOB = 0.5  # seconds in which a kill that was meant for the whole job has come to all its processes
-PRELOADED = ["microgesture.modalities.cutting"]  # so that a process that opens a video is there in 20 ms
+WHOLE_JOB = 0.5  # seconds in which a kill of the whole job reaches all its processes
+PRELOADED = ["microgesture.modalities.cutting"]  # so that a process that opens a video starts in 20 ms
 
 
 class ProcessEnded(UnusableClip):
-    """A process ended while it worked on a clip, or was stopped; the message says what became of it."""
+    """A process ended or was stopped while it worked on a clip; the message has the cause."""
 
 
 def each_clip_isolated(
@@ -36,11 +36,12 @@ def each_clip_isolated(
     seconds: float | None = None,
     memory: int | None = None,
 ) -> Iterator[tuple[str, np.ndarray | UnusableClip]]:
-    """Make clips one by one in another process; ``UnusableClip`` is passed on with its reason, like ``each_clip``.
+    """Compute clips one by one in another process; ``UnusableClip`` is yielded with its reason, as by ``each_clip``.
 
-    ``start`` returns what makes a clip there; see ``Isolated`` for it, for the limits ``seconds`` (of a clip) and
-    ``memory`` and for what else is raised. When a clip ends the process (a crash in a library, the kernel for want of
-    memory) or takes too long, it is unusable, its reason names what happened, and the next one gets a new process.
+    ``start`` is called in the process and returns the function that computes a clip; see ``Isolated`` for it, for the
+    limits ``seconds`` (for each clip) and ``memory``, and for other errors. If a clip ends the process (by a crash in a
+    library, or because memory ran out) or takes too long, it is yielded as unusable with the cause, and the next clip
+    gets a new process.
     """
     with Isolated(start, memory) as isolated:
         for clip_id in clip_ids:
@@ -54,14 +55,14 @@ def each_clip_isolated(
 
 
 class Isolated:
-    """Calls a function in another process, which starts with the first call and anew after a call that ended it.
+    """Calls a function in another process, which starts with the first call, and again after a call that ended it.
 
     ``start`` is called once in each process and returns the function; it must be a function of a module, or a
-    ``functools.partial`` of one. ``memory`` is how many bytes the process may allocate beyond what it starts with: past
-    them memory runs out for it, and for nothing else on the machine. What the process logs is logged here, and its
-    errors are raised here: ``UnusableClip`` and ``InputError`` as they are, want of memory as ``UnusableClip``,
-    ``ProcessEnded`` if it ends, ``InputError`` if it ends before it has started, and others as ``RuntimeError`` with
-    their traceback. To be used in a ``with`` block, at whose end the process is ended.
+    ``functools.partial`` of one. ``memory`` is the number of bytes that the process may allocate beyond those it starts
+    with; the limit holds for this process alone. Log messages of the process are logged here, and its errors are raised
+    here: ``UnusableClip`` and ``InputError`` unchanged, a lack of memory as ``UnusableClip``, ``ProcessEnded`` if the
+    process ends, ``InputError`` if it ends before it has started, and others as ``RuntimeError`` with their traceback.
+    Use it in a ``with`` block, which stops the process at its end.
     """
 
     def __init__(self, start: Callable[[], Work], memory: int | None = None) -> None:
@@ -76,13 +77,13 @@ class Isolated:
         self._stop()
 
     def do(self, *arguments: Any, seconds: float | None = None) -> Any:
-        """What the function returns; ``ProcessEnded`` if it takes longer than ``seconds``."""
+        """Call the function and return its result; raises ``ProcessEnded`` if it takes longer than ``seconds``."""
         with self._working() as worker:
             worker.send(arguments, seconds)
             return worker.receive()
 
     def each(self, *arguments: Any, seconds: float | None = None) -> Iterator[Any]:
-        """What the function's iterator gives, item by item; ``ProcessEnded`` if all waiting takes over ``seconds``."""
+        """Yield the items of the function's iterator; raises ``ProcessEnded`` after ``seconds`` of waiting in all."""
         with self._working() as worker:
             worker.send(arguments, seconds)
             while (item := worker.receive()) is not _Last:
@@ -96,10 +97,10 @@ class Isolated:
             yield self._worker
         except UnusableClip as reason:
             if isinstance(reason, ProcessEnded):
-                log.warning("%s; going on with a new one", reason)
+                log.warning("%s; continuing with a new process", reason)
                 self._stop()
             raise
-        except BaseException:  # also where nobody waits for the rest of the answers any more
+        except BaseException:  # also if the caller stops reading the answers
             self._stop()
             raise
 
@@ -110,14 +111,14 @@ class Isolated:
 
 
 class _Last:
-    """Comes after the last item of an iterator."""
+    """Marks the end of an iterator."""
 
 
 class _Worker:
     """A process that has started and waits for calls; raises ``InputError`` if it could not start."""
 
     def __init__(self, start: Callable[[], Work], memory: int | None) -> None:
-        # Forked from a server that has done nothing yet: from this process, it could not use a GPU or locks of threads.
+        # Forked from a fresh server: a fork of this process could not use a GPU, nor locks that threads hold.
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(PRELOADED)
         self._pipe, other_end = context.Pipe()
@@ -127,19 +128,19 @@ class _Worker:
             self._process.start()
         except OSError as error:
             raise InputError(
-                f"a process for clips could not be started ({error}); it needs a socket in the folder of temporary "
-                "files, whose path (TMPDIR) must have less than 80 characters"
+                f"a process for clips could not be started ({error}); it needs a socket in the folder for temporary "
+                "files; set TMPDIR to a path of less than 80 characters"
             ) from None
-        other_end.close()  # or the pipe would not end with the process
+        other_end.close()  # otherwise the pipe would stay open when the process ends
         self._limit = self._left = None
         try:
             self.receive()
         except UnusableClip as reason:
-            raise InputError(f"a process for clips could not be used: {reason}, while it started") from None
+            raise InputError(f"a process for clips could not be used: {reason} during its start") from None
 
     def send(self, arguments: tuple, seconds: float | None) -> None:
         self._limit = self._left = seconds
-        with suppress(OSError):  # receiving finds out why
+        with suppress(OSError):  # receive reports the cause
             self._pipe.send(arguments)
 
     def stop(self) -> None:
@@ -148,14 +149,14 @@ class _Worker:
         self._pipe.close()
 
     def receive(self) -> Any:
-        """The next answer; errors are raised."""
+        """Return the next answer; errors are raised."""
         deadline = None if self._left is None else monotonic() + self._left
         while self._pipe.poll(None if deadline is None else max(deadline - monotonic(), 0)):
             try:
                 answer = self._pipe.recv()
             except (EOFError, OSError):
                 self._process.join()
-                sleep(WHOLE_JOB)  # or a clip would be blamed for that, if this process is killed a moment later
+                sleep(WHOLE_JOB)  # if the whole job is being killed, the clip must not be blamed
                 raise ProcessEnded(f"the process that worked on it {_ending(self._process.exitcode)}") from None
             if isinstance(answer, logging.LogRecord):
                 logging.getLogger(answer.name).handle(answer)
@@ -164,9 +165,7 @@ class _Worker:
                 raise answer
             self._left = None if deadline is None else deadline - monotonic()
             return answer
-        raise ProcessEnded(
-            f"the process that worked on it was stopped after {self._limit:g} s, the longest that it may take"
-        )
+        raise ProcessEnded(f"the process that worked on it was stopped after {self._limit:g} s, the time limit")
 
 
 def _ending(exit_code: int) -> str:
@@ -177,10 +176,10 @@ def _ending(exit_code: int) -> str:
 
 
 def _work(start: Callable[[], Work], pipe: Connection, memory: int | None, environment: dict[str, str]) -> None:
-    """The process: one answer after the start (None, or the error), then those to each call."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):  # reach the parent as well, and with it this process
+    """Run the process: send one answer after the start (None, or the error), then the answers to each call."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):  # the parent gets them too and stops this process
         signal.signal(number, signal.SIG_IGN)
-    os.environ.update(environment)  # of now, and not of when the server was started
+    os.environ.update(environment)  # the current one, not that of the start of the server
     _limit(memory)
     one_at_a_time = threading.Lock()
 
@@ -190,7 +189,7 @@ def _work(start: Callable[[], Work], pipe: Connection, memory: int | None, envir
 
     to_parent = QueueHandler(SimpleNamespace(put_nowait=send))
     logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=[to_parent], force=True)
-    with suppress(EOFError, BrokenPipeError):  # the parent is gone
+    with suppress(EOFError, BrokenPipeError):  # the parent has ended
         work = _attempt(start)
         failed = isinstance(work, Exception)
         send(work if failed else None)
@@ -200,10 +199,10 @@ def _work(start: Callable[[], Work], pipe: Connection, memory: int | None, envir
 
 
 def _limit(memory: int | None) -> None:
-    """Let allocations of more than ``memory`` bytes beyond what the process has fail, where the system can (Linux).
+    """Limit the allocations of the process to ``memory`` bytes beyond its present ones, if the system can (Linux).
 
-    What counts is memory to write to. The address space, which could be limited as well, says little of it: libraries,
-    mapped files and what an allocator sets aside take any amount without using memory.
+    The limit counts writable memory. The address space is no measure of it: libraries, mapped files and reserves of an
+    allocator take address space without using memory.
     """
     if memory is not None:
         _, most = resource.getrlimit(resource.RLIMIT_DATA)
@@ -214,7 +213,7 @@ def _limit(memory: int | None) -> None:
 
 
 def _allocated() -> int:
-    """The bytes that this process has to write to: of libraries alone they differ with the number of cores."""
+    """Return the bytes of writable memory of this process; those of libraries depend on the number of cores."""
     with suppress(FileNotFoundError), open("/proc/self/statm", encoding="ascii") as pages:
         return int(pages.read().split()[5]) * resource.getpagesize()
     return 0
@@ -232,7 +231,7 @@ def _answers(work: Work, arguments: tuple) -> Iterator[Any]:
 
 
 def _attempt(work: Callable, *arguments: Any) -> Any:
-    """What ``work`` returns, or its error in a form that another process can read."""
+    """Return the result of ``work``, or its error in a form that another process can read."""
     try:
         return work(*arguments)
     except (InputError, UnusableClip) as error:

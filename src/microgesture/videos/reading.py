@@ -1,4 +1,4 @@
-"""Reading videos frame by frame without ever hiding damage, and cutting the person out of a frame."""
+"""Read videos frame by frame with an error at any damage, and crop frames to the person."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -17,25 +17,25 @@ from av.video.reformatter import VideoReformatter
 
 from ..errors import UnusableClip
 
-# A playlist or a list of parts could make the decoder open any other file, so only containers of video are read.
+# Only containers of video are read, because a playlist or a list of parts could make the decoder open any other file.
 CONTAINERS = "mov,matroska,avi,mpegts,mpeg,asf,flv,ogg"
-LARGEST_FRAME = 8192 * 8192  # pixels; a header that claims more is damaged, and would exhaust the memory
-# What a process that opens a video may allocate, in bytes: a decoder keeps up to 16 frames, which are 3 GiB of the
-# largest with 10 bits. At 1920 x 1080 it needs a tenth of that.
+LARGEST_FRAME = 8192 * 8192  # pixels; a header with a larger size is damaged, and would exhaust the memory
+# Bytes that a process which opens a video may allocate. A decoder keeps up to 16 frames: 3 GiB for the largest frames
+# with 10 bits, and a tenth of that at 1920 x 1080.
 DECODER_MEMORY = 4 * 2**30
 
-# These codecs never write a run of zeros, but their decoders often make a picture of one without complaint.
+# These codecs never write a run of zeros, but their decoders often decode one to a picture without an error.
 ZERO_FREE_CODECS = ("h264", "hevc")
 HOLE = bytes(64)
 
 
 @dataclass(frozen=True)
 class VideoInfo:
-    """What a video says of itself.
+    """Size, rate and length of a video.
 
-    ``n_frames`` is the header's count (a hint: an edit list may show fewer), or exact if it was asked for; None where
-    the header has none. ``fps`` is frames a second, None where unknown; ``width`` and ``height`` are the pixels of a
-    decoded frame, after the rotation that the file asks for.
+    ``n_frames`` is the header's count (a hint: an edit list may show fewer frames), or the exact count if it was
+    requested; None if the header has none. ``fps`` is frames per second, None if unknown; ``width`` and ``height`` are
+    the pixels of a decoded frame, after the rotation that the file specifies.
     """
 
     n_frames: int | None
@@ -46,7 +46,7 @@ class VideoInfo:
 
 @dataclass(frozen=True)
 class Box:
-    """A rectangle of a frame in whole pixels, which may reach outside the frame: corner ``x``, ``y`` and extent."""
+    """A rectangle of a frame in whole pixels: upper left corner ``x``, ``y`` and size; it may exceed the frame."""
 
     x: int
     y: int
@@ -54,13 +54,13 @@ class Box:
     height: int
 
     def resized(self, size: int) -> tuple[int, int]:
-        """Width and height of the box when its shorter side becomes ``size`` pixels: (size, size) for a square."""
+        """Return the width and height of the box after its shorter side is resized to ``size`` pixels."""
         scale = size / min(self.width, self.height)
         return round(self.width * scale), round(self.height * scale)
 
 
 class _Time(NamedTuple):
-    """When a coded frame is shown, if it is, and for how long, in the time base of its stream."""
+    """Whether a coded frame is shown, and when and for how long, in the time base of its stream."""
 
     shown: bool
     pts: int | None
@@ -68,19 +68,19 @@ class _Time(NamedTuple):
 
 
 def decoding_seconds(n_frames: int) -> float:
-    """The longest that it may take to decode so many frames: a minute and a fifth of a second for each, or 12 hours.
+    """Return the time limit for decoding so many frames: a minute plus 0.2 s for each frame, at most 12 hours.
 
-    That is a tenth of the speed of one slow core at 1920 x 1080, so whatever takes longer is stuck.
+    That is a tenth of the speed of one slow core at 1920 x 1080, so a process that takes longer is stuck.
     """
     return min(60 + n_frames / 5, 12 * 3600)
 
 
 def probe(path: Path | str, count: bool = False) -> VideoInfo:
-    """Size, rate and length of a video, proved to be one by decoding its first frame.
+    """Return the size, rate and length of a video; its first frame is decoded as a check.
 
-    With ``count`` the length is counted from the packets (the whole file is read, but not decoded) rather than
-    believed. Raises ``UnusableClip`` if the file is missing or no video, or if frames that the header promises are
-    found missing while they are counted.
+    With ``count`` the length is counted from the packets (the whole file is read, but not decoded) instead of taken
+    from the header. Raises ``UnusableClip`` if the file is missing or not a video, or if the count finds fewer frames
+    than the header declares.
     """
     with _opened(path) as container:
         stream = container.streams.video[0]
@@ -88,7 +88,7 @@ def probe(path: Path | str, count: bool = False) -> VideoInfo:
         n_frames = stream.frames or None
         first = next(_frames(container, path), None)
         if first is None:
-            raise UnusableClip(f"{path}: no frame can be decoded from it")
+            raise UnusableClip(f"{path}: no frame can be decoded")
         height, width = _upright(first, VideoReformatter()).shape[:2]
     if count:
         with _opened(path) as container:
@@ -97,22 +97,22 @@ def probe(path: Path | str, count: bool = False) -> VideoInfo:
 
 
 def decode(path: Path | str, first: int, last: int) -> Iterator[np.ndarray]:
-    """The frames ``first`` to ``last`` (from 0, ``last`` included), each uint8 (H, W, 3) RGB in 0..255.
+    """Yield the frames ``first`` to ``last`` (from 0, ``last`` included), each uint8 (H, W, 3) RGB in 0..255.
 
-    Raises ``UnusableClip`` naming file and frame if one of them, or one before, is damaged or missing.
+    Raises ``UnusableClip`` that names the file and the frame if one of them, or an earlier one, is damaged or missing.
     """
     return (frame_HWC for _, frame_HWC in decode_spans(path, [(first, last)]))
 
 
 def decode_spans(path: Path | str, spans: Sequence[tuple[int, int]]) -> Iterator[tuple[int, np.ndarray]]:
-    """Every frame that lies in one of the spans (first, last), once and in order, as (index, uint8 (H, W, 3) RGB).
+    """Yield every frame in one of the spans (first, last), once and in order, as (index, uint8 (H, W, 3) RGB).
 
-    The video is decoded once from its start, because a frame number means nothing after a seek, and only as far as
-    the last frame wanted. Raises ``UnusableClip`` naming file and frame at the first damaged or missing one.
+    The video is decoded once from its start up to the last frame of the spans, because frame numbers are not reliable
+    after a seek. Raises ``UnusableClip`` that names the file and the frame at the first damaged or missing one.
     """
     remaining = sorted(spans)
     final = max(last for _, last in remaining)
-    converter = VideoReformatter()  # setting it up takes longer than converting a frame
+    converter = VideoReformatter()  # its setup takes longer than converting a frame
     index = -1
     with _opened(path) as container:
         for index, frame in enumerate(_frames(container, path)):
@@ -122,7 +122,7 @@ def decode_spans(path: Path | str, spans: Sequence[tuple[int, int]]) -> Iterator
                 yield index, _upright(frame, converter)
             if index == final:
                 return
-    raise UnusableClip(f"{path}: the video ends after {index + 1} frames, frame {final} was expected (counted from 0)")
+    raise UnusableClip(f"{path}: the video has {index + 1} frames, but frame {final} is needed (counted from 0)")
 
 
 @contextmanager
@@ -130,7 +130,7 @@ def _opened(path: Path | str) -> Iterator[InputContainer]:
     path = Path(path)
     if not path.is_file():
         raise UnusableClip(f"{path}: no such file")
-    # "file:" keeps a name with a colon in it from being taken for a network address.
+    # Without "file:", a name with a colon would be read as a network address.
     options = {"protocol_whitelist": "file", "format_whitelist": CONTAINERS}
     try:
         container = av.open(f"file:{path.absolute()}", options=options, metadata_errors="replace")
@@ -142,20 +142,22 @@ def _opened(path: Path | str) -> Iterator[InputContainer]:
                 raise UnusableClip(f"{path}: the file has no video stream")
             stream = container.streams.video[0]
             if stream.codec_context is None:
-                raise UnusableClip(f"{path}: the video is in a coding that is unknown here, or damaged")
+                raise UnusableClip(f"{path}: the video has an unknown codec, or is damaged")
             if not 0 < stream.width * stream.height <= LARGEST_FRAME:
-                raise UnusableClip(f"{path}: the header claims {stream.width} x {stream.height} pixels a frame")
-            # With threads inside a frame, FFmpeg does not mark the frames in which it has patched over damage.
+                raise UnusableClip(
+                    f"{path}: the header has an impossible size, {stream.width} x {stream.height} pixels"
+                )
+            # With several threads for a frame, FFmpeg does not mark the frames in which it has concealed damage.
             stream.codec_context.thread_count = 1
-            # Frames may claim other sizes than the header does.
+            # The size in a frame may differ from the size in the header.
             stream.codec_context.options = {"max_pixels": str(LARGEST_FRAME)}
             yield container
     except MemoryError as error:
-        raise UnusableClip(f"{path}: memory ran out while it was read ({error})") from None
+        raise UnusableClip(f"{path}: memory ran out while reading it ({error})") from None
 
 
 def _packets(container: InputContainer, path: Path | str) -> Iterator[av.Packet]:
-    """The coded frames of the video, and at the end an empty one that makes the decoder give its last frames."""
+    """Yield the coded frames of the video, and at the end an empty one, so that the decoder gives its last frames."""
     try:
         yield from container.demux(container.streams.video[0])
     except av.FFmpegError as error:
@@ -163,9 +165,9 @@ def _packets(container: InputContainer, path: Path | str) -> Iterator[av.Packet]
 
 
 def _counted(container: InputContainer, path: Path | str) -> int:
-    """The number of frames, unless the header promises more: then the file has been cut off."""
+    """Return the number of frames; raises ``UnusableClip`` if the header declares more: the file has been cut off."""
     stream = container.streams.video[0]
-    # Their times alone are kept: all packets together are the file, which may be larger than the memory.
+    # Only their times are kept: all packets together are the file, which may be larger than the memory.
     packets = [
         _Time(packet.size > 0 and not packet.is_discard, packet.pts, packet.duration or 0)
         for packet in _packets(container, path)
@@ -176,20 +178,20 @@ def _counted(container: InputContainer, path: Path | str) -> int:
     if end is None:
         missing = len(packets) < stream.frames
     else:
-        # Of a whole file, an edit list may leave out frames; but they end when they should.
+        # In a complete file, an edit list may leave out frames, but the last one still ends at the declared time.
         left = end - _end(shown, stream.time_base)
         missing = not 0 < stream.frames <= len(shown) and left > 0.5 / (stream.average_rate or 1)
     if missing:
-        raise UnusableClip(f"{path}: the file ends after {len(shown)} frames, and its header promises more")
+        raise UnusableClip(f"{path}: the file ends after {len(shown)} frames, but its header declares more")
     return len(shown)
 
 
 def _promised_end(container: InputContainer) -> Fraction | None:
-    """When the last frame ends by the header, in seconds; None if the kind of file does not say."""
+    """Return the time at which the last frame ends by the header, in seconds; None if the container has none."""
     stream = container.streams.video[0]
     if container.format.name.startswith("mov") and stream.duration:
         return ((stream.start_time or 0) + stream.duration) * stream.time_base
-    written = re.fullmatch(r"(\d+):(\d+):(\d+)(\.\d+)?", stream.metadata.get("DURATION", ""))  # by Matroska's muxers
+    written = re.fullmatch(r"(\d+):(\d+):(\d+)(\.\d+)?", stream.metadata.get("DURATION", ""))  # of Matroska
     if written:
         hours, minutes, seconds, fraction = written.groups()
         return int(hours) * 3600 + int(minutes) * 60 + int(seconds) + Fraction(fraction or 0)
@@ -197,7 +199,7 @@ def _promised_end(container: InputContainer) -> Fraction | None:
 
 
 def _end(packets: Sequence[_Time], time_base: Fraction) -> Fraction:
-    """When the last of the frames ends, in seconds; one that does not say its duration takes the longest of all."""
+    """Return the time at which the last frame ends, in seconds; an unknown duration counts as the longest of all."""
     known = sorted((packet.pts, packet.duration) for packet in packets if packet.pts is not None)
     if not known:
         return Fraction(0)
@@ -207,12 +209,14 @@ def _end(packets: Sequence[_Time], time_base: Fraction) -> Fraction:
 
 
 def _frames(container: InputContainer, path: Path | str) -> Iterator[av.VideoFrame]:
-    """The decoded frames; damage of any kind raises ``UnusableClip``."""
+    """Yield the decoded frames; damage of any kind raises ``UnusableClip``."""
     zeros_are_damage = container.streams.video[0].codec_context.name in ZERO_FREE_CODECS
     index, size = 0, None
     for packet in _packets(container, path):
         if zeros_are_damage and HOLE in bytes(packet):
-            raise UnusableClip(f"{path}: frame {index} or one soon after it has a hole, as from a broken download")
+            raise UnusableClip(
+                f"{path}: data of frame {index} or one soon after it is missing; download the file again"
+            )
         try:
             frames = packet.decode()
         except av.FFmpegError as error:
@@ -222,25 +226,25 @@ def _frames(container: InputContainer, path: Path | str) -> Iterator[av.VideoFra
                 raise UnusableClip(f"{path}: frame {index} is corrupt")
             size = size or (frame.width, frame.height)
             if (frame.width, frame.height) != size:
-                sizes = f"{frame.width} x {frame.height} pixels, those before {size[0]} x {size[1]}"
+                sizes = f"{frame.width} x {frame.height} pixels, earlier frames {size[0]} x {size[1]}"
                 raise UnusableClip(f"{path}: frame {index} has {sizes}")
             yield frame
             index += 1
 
 
 def _upright(frame: av.VideoFrame, converter: VideoReformatter) -> np.ndarray:
-    """The picture as a player shows it, (H, W, 3): telephones store it lying on its side and say so in the file."""
+    """Return the picture as a player shows it, (H, W, 3), rotated as the file specifies, as in videos of telephones."""
     rgb_HWC = converter.reformat(frame, format="rgb24", threads=1).to_ndarray()
     return np.ascontiguousarray(np.rot90(rgb_HWC, round(frame.rotation / 90)))
 
 
 def person_box(keypoints_TVC: np.ndarray | None, width: int | None, height: int | None, margin: float) -> Box:
-    """The square around everywhere a person is in a clip, so that the crop does not move with the gesture.
+    """Return one square around the person for a whole clip, so that the crop does not move with the gesture.
 
-    ``keypoints_TVC`` is (T, V, 3): x, y in pixels, confidence, (0, 0, 0) where missing. The extent of all present
-    points, no further than the frame's edge, is enlarged by ``margin`` of its size on each side and then to a square.
-    Without two distinct points it is the full frame. ``width`` and ``height`` are the frame's, in pixels; where they
-    are unknown (None), there is no edge and there must be points: ``UnusableClip`` otherwise.
+    ``keypoints_TVC`` is (T, V, 3): x, y in pixels and confidence, (0, 0, 0) where missing. The box around all present
+    points, limited to the frame, is enlarged by the fraction ``margin`` of its size on each side, and then to a square.
+    Without two distinct points the result is the full frame. ``width`` and ``height`` are the frame's, in pixels. If
+    they are unknown (None), the box is not limited, and ``UnusableClip`` is raised if there are no points.
     """
     points_N2 = np.empty((0, 2))
     if keypoints_TVC is not None:
@@ -256,12 +260,12 @@ def person_box(keypoints_TVC: np.ndarray | None, width: int | None, height: int 
         corner = np.floor((low + high - side) / 2).astype(int)
         return Box(int(corner[0]), int(corner[1]), int(np.ceil(side)) + 1, int(np.ceil(side)) + 1)
     if not (width and height):
-        raise UnusableClip("there is no keypoint to show where the person is, and the size of the frame is unknown")
+        raise UnusableClip("there are no keypoints to locate the person, and the size of the frame is unknown")
     return Box(0, 0, width, height)
 
 
 def crop(frame_HWC: np.ndarray, box: Box, size: int) -> np.ndarray:
-    """The part of a frame (H, W, ...) in the box, black outside the frame, resized to ``box.resized(size)``."""
+    """Cut the box out of a frame (H, W, ...), black outside the frame, and resize it to ``box.resized(size)``."""
     height, width = frame_HWC.shape[:2]
     left, top = max(box.x, 0), max(box.y, 0)
     right, bottom = min(box.x + box.width, width), min(box.y + box.height, height)

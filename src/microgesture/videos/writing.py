@@ -1,4 +1,4 @@
-"""Writing a video picture by picture, so that it may be of any length and equal pictures give equal bytes."""
+"""Write videos of any length picture by picture; equal pictures give equal bytes."""
 
 from collections.abc import Iterable
 from fractions import Fraction
@@ -12,20 +12,20 @@ from ..storage.files import replacing
 
 
 def write_video(path: Path, pictures: Iterable[np.ndarray], fps: float, quick: bool = False) -> None:
-    """Write RGB pictures, uint8 (H, W, 3) of one size, as H.264 in an mp4 that a browser plays while it loads it.
+    """Write RGB pictures, uint8 (H, W, 3) of one size, as H.264 in an mp4 that a browser can play while loading it.
 
-    Only one picture is held at a time, besides those that the encoder looks back at. Sides that are odd, which yuv420p
-    cannot have, get one more line of pixels, like the last. ``quick`` takes less time for a larger file with its index
-    at the end, which does for videos that only programs read. Raises ``ValueError`` if there are no pictures.
+    Only one picture is held in memory, besides those that the encoder keeps. The last line of pixels is repeated along
+    an odd side, because yuv420p needs even sides. ``quick`` takes less time but gives a larger file with its index at
+    the end, which is enough for videos that only programs read. Raises ``ValueError`` if there are no pictures.
     """
     evened = map(_even, pictures)
     first_HWC = next(evened, None)
     if first_HWC is None:
-        raise ValueError(f"{path}: a video needs a picture")
+        raise ValueError(f"{path}: a video needs at least one picture")
     preset, crf = ("ultrafast", "26") if quick else ("veryfast", "23")
     options = {"fflags": "+bitexact"} if quick else {"fflags": "+bitexact", "movflags": "+faststart"}
     with replacing(path) as temporary, av.open(str(temporary), "w", format="mp4", options=options) as file:
-        # For equal bytes: one thread, and without mbtree, which reads memory that nobody wrote.
+        # For equal bytes: one thread, and no mbtree, which reads uninitialised memory.
         coding = {"preset": preset, "crf": crf, "threads": "1", "x264-params": "mbtree=0"}
         stream = file.add_stream("libx264", rate=Fraction(fps).limit_denominator(1001), options=coding)
         stream.height, stream.width = first_HWC.shape[:2]

@@ -1,9 +1,7 @@
 """The clips that get a contact sheet, and the result files that it is made from."""
 
-from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
-from operator import itemgetter
 from pathlib import Path
 
 import pandas as pd
@@ -79,16 +77,11 @@ def chosen_clips(clips: Clips, count: int) -> list[str]:
     Clips of different people are preferred, then clips of val over those of train, on which the networks were trained.
     """
     known = clips.usable[clips.usable.label.notna()]
-    rows = zip(known.clip_id, known.label.astype(int), person_of(known), known.split, strict=True)
-    ordered = sorted(rows, key=lambda row: (row[3] != "val", natural_key(row[0])))
-    shown: Counter[tuple[int, str]] = Counter()
-    of_class: dict[int, list[tuple[int, str]]] = defaultdict(list)
-    for clip_id, label, person, _ in ordered:
-        of_class[label].append((shown[label, person], clip_id))
-        shown[label, person] += 1
+    known = known.assign(person=person_of(known), later=known.split != "val", order=known.clip_id.map(natural_key))
+    known = known.sort_values(["later", "order"])
     # The second clip of a person comes after the first clips of all people.
-    turns = {label: sorted(listed, key=itemgetter(0)) for label, listed in of_class.items()}
-    return [clip_id for label in sorted(turns) for _, clip_id in turns[label][:count]]
+    known["turn"] = known.groupby(["label", "person"]).cumcount()
+    return known.sort_values(["label", "turn"], kind="stable").groupby("label").head(count).clip_id.tolist()
 
 
 def write_views(

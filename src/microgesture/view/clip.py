@@ -87,7 +87,7 @@ def times_of(frames_N: np.ndarray, fps: float | None) -> list[str]:
 def words_about(clip: Any, source: Source, ensemble: str | None) -> Words:
     """The text about a clip (its row of the table): id, class, split and the ensemble's prediction.
 
-    A class whose name no font can write appears under its code in the submission.
+    A class whose name the font lacks appears under its code in the submission.
     """
     named = zip(source.clips.classes, source.clips.targets, strict=True)
     classes = [name if can_write(name) else f"class {code}" for name, code in named]

@@ -1,9 +1,10 @@
-"""The layout of contact sheets and of the frames of their videos."""
+"""The layout of contact sheets and of the frames of their videos: blocks of text and pictures, uint8 (H, W, 3)."""
 
 from collections.abc import Iterator, Sequence
 from math import ceil
 from typing import NamedTuple
 
+import cv2
 import numpy as np
 from PIL import Image, ImageDraw
 
@@ -11,7 +12,7 @@ from ..videos.lettering import wrapped, write
 
 SMALL, LARGE = 13, 19  # pixels of a font
 LINE = 17  # pixels between two lines of SMALL
-INK, FAINT, FRAME, PAPER = "#1d1d1f", "#5f5f64", "#c7c7cc", "#ffffff"
+INK, FAINT, FRAME, PAPER = "#1d1d1f", "#5f5f64", (199, 199, 204), 255
 EDGE, GAP, NAMES = 12, 6, 150  # pixels: page margin, gap between pictures, width of the names of rows
 NARROWEST = 640  # pixels, so that the text about a clip fits
 TILES = 4  # largest number of pictures side by side in a video
@@ -36,47 +37,26 @@ class Words(NamedTuple):
     lines: tuple[str, ...]
 
 
-class _Text(NamedTuple):
-    x: int
-    y: int  # of the upper edge
-    text: str
-    size: int = SMALL
-    colour: str = INK
-    bold: bool = False
-
-
 def contact_sheet(words: Words, times: Sequence[str], rows: Sequence[Row]) -> np.ndarray:
     """The sheet, uint8 (H, W, 3): one line of pictures for each row, one column for each of the ``times``.
 
     A row without pictures shows its note. Equal inputs give equal bytes.
     """
-    cell_width = max([row.pictures_THWC.shape[2] for row in rows if row.pictures_THWC is not None], default=128)
-    width = max(2 * EDGE + NAMES + len(times) * (cell_width + GAP) - GAP, NARROWEST)
-    left = EDGE + NAMES
-    texts, y = _head(words, width)
-    heads = [wrapped(time, SMALL, cell_width) for time in times]
-    for column, lines in enumerate(heads):
-        texts += _lines(left + column * (cell_width + GAP), y, lines, FAINT)
-    y += max(map(len, heads), default=1) * LINE + GAP
-    placed: list[tuple[int, int, np.ndarray]] = []
+    cell = _cell_width(rows)
+    width = max(NAMES + len(times) * (cell + GAP) - GAP, NARROWEST - 2 * EDGE)
+    captions = [_text(time, cell - GAP, colour=FAINT) for time in times]
+    blocks = [_head(words, width), _joined([_text("", NAMES - 2 * GAP), *captions], 1, 2 * GAP)]
     for row in rows:
-        label = [_Text(EDGE, y, row.name, bold=True)]
+        name = _text(row.name, NAMES - GAP, bold=True)
         if row.pictures_THWC is None:
-            reason = wrapped(row.note, SMALL, width - left - EDGE)
-            texts += label + _lines(left, y, reason, FAINT)
-            y += max(len(reason), 1) * LINE + 2 * GAP
+            blocks.append(_joined([name, _text(row.note, width - NAMES, colour=FAINT)], 1))
             continue
-        note = wrapped(row.note, SMALL, NAMES - GAP)
-        texts += label + _lines(EDGE, y + LINE, note, FAINT)
-        below = y + (1 + len(note)) * LINE + GAP
-        for column, picture_HWC in enumerate(row.pictures_THWC):
-            placed.append((left + column * (cell_width + GAP), y, picture_HWC))
-        bottom = y + row.pictures_THWC.shape[1]
-        if row.key_HWC is not None:
-            placed.append((EDGE, below, row.key_HWC))
-            below += row.key_HWC.shape[0] + GAP
-        y = max(bottom, below) + GAP
-    return np.array(_add(Image.new("RGB", (width, y - GAP + EDGE), PAPER), placed, texts))
+        label = [name, _text(row.note, NAMES - GAP, colour=FAINT)]
+        label += [] if row.key_HWC is None else [_framed(row.key_HWC)]
+        space = cell - row.pictures_THWC.shape[2] + GAP
+        pictures = _joined([_framed(picture_HWC) for picture_HWC in row.pictures_THWC], 1, space - 2)
+        blocks.append(_joined([_joined(label, 0, 0), pictures], 1))
+    return _page(blocks)
 
 
 def video_pictures(words: Words, times: Sequence[str], rows: Sequence[Row]) -> Iterator[np.ndarray]:
@@ -85,48 +65,52 @@ def video_pictures(words: Words, times: Sequence[str], rows: Sequence[Row]) -> I
     Each row has a picture for each of the ``times``, or none; the notes of rows without pictures stand below.
     """
     shown = [row for row in rows if row.pictures_THWC is not None]
-    cell_width = max([row.pictures_THWC.shape[2] for row in shown], default=128)
-    cell_height = max([row.pictures_THWC.shape[1] for row in shown], default=0)
-    lines = max(ceil(len(shown) / TILES), 1)
-    columns = max(ceil(len(shown) / lines), 1)
-    width = max(2 * EDGE + columns * (cell_width + GAP) - GAP, NARROWEST)
-    head, top = _head(words, width)
-    tiles = []
-    for number in range(len(shown)):
-        line, column = divmod(number, columns)
-        tiles.append((EDGE + column * (cell_width + GAP), top + LINE + GAP + line * (cell_height + LINE + 2 * GAP)))
-    names = [_Text(x, y, row.name, bold=True) for (x, y), row in zip(tiles, shown, strict=True)]
-    y = top + LINE + GAP + lines * (cell_height + LINE + 2 * GAP)
-    missing = [f"{row.name}: {row.note}" for row in rows if row.pictures_THWC is None]
-    sentences = [line for sentence in missing for line in wrapped(sentence, SMALL, width - 2 * EDGE)]
-    paper = Image.new("RGB", (width, y + len(sentences) * LINE + EDGE), PAPER)
-    still = _add(paper, [], head + names + _lines(EDGE, y, sentences, FAINT))
+    cell = _cell_width(shown)
+    columns = max(ceil(len(shown) / max(ceil(len(shown) / TILES), 1)), 1)
+    width = max(columns * (cell + GAP) - GAP, NARROWEST - 2 * EDGE)
+    head, names = _head(words, width), [_text(row.name, cell, bold=True) for row in shown]
+    notes = [f"{row.name}: {row.note}" for row in rows if row.pictures_THWC is None]
+    below = [_text(note, width, colour=FAINT) for note in notes]
     for moment, time in enumerate(times):
-        placed = [(x, y + LINE, row.pictures_THWC[moment]) for (x, y), row in zip(tiles, shown, strict=True)]
-        yield np.array(_add(still.copy(), placed, [_Text(EDGE, top, time, colour=FAINT)]))
+        pictures = [_framed(row.pictures_THWC[moment]) for row in shown]
+        tiles = [_joined(tile, 0, 0) for tile in zip(names, pictures, strict=True)]
+        lines = [_joined(tiles[first : first + columns], 1) for first in range(0, len(tiles), columns)]
+        yield _page([head, _text(time, width, colour=FAINT), *lines, *below])
 
 
-def _head(words: Words, width: int) -> tuple[list[_Text], int]:
-    """The text about the clip, and the y position below it."""
-    titles = wrapped(words.title, LARGE, width - 2 * EDGE, bold=True)
-    lines = [line for text in words.lines for line in wrapped(text, SMALL, width - 2 * EDGE)]
-    step = round(LINE * LARGE / SMALL)
-    texts = [_Text(EDGE, EDGE + number * step, title, LARGE, bold=True) for number, title in enumerate(titles)]
-    top = EDGE + len(titles) * step
-    return texts + _lines(EDGE, top, lines, INK), top + len(lines) * LINE + GAP
+def _cell_width(rows: Sequence[Row]) -> int:
+    """The width of a column of pictures with their frames."""
+    return 2 + max([row.pictures_THWC.shape[2] for row in rows if row.pictures_THWC is not None], default=128)
 
 
-def _lines(x: int, y: int, lines: Sequence[str], colour: str) -> list[_Text]:
-    return [_Text(x, y + number * LINE, line, colour=colour) for number, line in enumerate(lines)]
+def _head(words: Words, width: int) -> np.ndarray:
+    title = _text(words.title, width, LARGE, bold=True)
+    return _joined([title, *(_text(line, width) for line in words.lines)], 0, 0)
 
 
-def _add(paper: Image.Image, placed: Sequence[tuple[int, int, np.ndarray]], texts: Sequence[_Text]) -> Image.Image:
-    """Paste pictures with a frame, since some have white edges, and write texts over them."""
-    draw = ImageDraw.Draw(paper)
-    for x, y, picture_HWC in placed:
-        height, width = picture_HWC.shape[:2]
-        draw.rectangle((x - 1, y - 1, x + width, y + height), outline=FRAME)
-        paper.paste(Image.fromarray(picture_HWC), (x, y))
-    for text in texts:
-        write(draw, *text)
-    return paper
+def _text(text: str, width: int, size: int = SMALL, colour: str = INK, bold: bool = False) -> np.ndarray:
+    """A text in lines, as a block of this width."""
+    lines, step = wrapped(text, size, width, bold), round(LINE * size / SMALL)
+    block = Image.new("RGB", (width, step * len(lines)), (PAPER,) * 3)
+    for number, line in enumerate(lines):
+        write(ImageDraw.Draw(block), 0, number * step, line, size, colour, bold)
+    return np.array(block)
+
+
+def _framed(picture_HWC: np.ndarray) -> np.ndarray:
+    """A picture with a thin frame, since some have white edges."""
+    return cv2.copyMakeBorder(picture_HWC, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=FRAME)
+
+
+def _joined(blocks: Sequence[np.ndarray], axis: int, gap: int = GAP) -> np.ndarray:
+    """Blocks below (axis 0) or beside each other (axis 1), with gaps between them and paper around smaller ones."""
+    across = max(block.shape[1 - axis] for block in blocks)
+    padded = []
+    for block in blocks:
+        after = {axis: 0 if block is blocks[-1] else gap, 1 - axis: across - block.shape[1 - axis]}
+        padded.append(np.pad(block, ((0, after[0]), (0, after[1]), (0, 0)), constant_values=PAPER))
+    return np.concatenate(padded, axis)
+
+
+def _page(blocks: Sequence[np.ndarray]) -> np.ndarray:
+    return np.pad(_joined(blocks, 0), ((EDGE, EDGE), (EDGE, EDGE), (0, 0)), constant_values=PAPER)

@@ -1,4 +1,4 @@
-"""Formats of skeleton files: one file of this package each, and the registry of all."""
+"""Formats of skeleton files: one module of this package each, and their registry."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from .light_hand_csv import LightHandCsv
 from .npz import Npz
 from .openpose_xlsx import OpenPoseXlsx
 
-# The first that matches counts: what is known by a longer ending comes first.
+# The first match is used, so formats with longer endings come first.
 SKELETON_FILES: dict[str, SkeletonFormat] = {
     entry.name: entry for entry in (*declared(SkeletonFormat), Npz(), OpenPoseXlsx(), KinectCsv(), LightHandCsv())
 }
@@ -19,8 +19,8 @@ MODULES = tuple(sorted({type(entry).__module__ for entry in SKELETON_FILES.value
 
 
 def format_of(path: Path) -> SkeletonFormat:
-    """The format of a skeleton file; raises ``UnusableClip`` if there is none for it."""
+    """Return the format of a skeleton file; raises ``UnusableClip`` if no format matches."""
     for entry in SKELETON_FILES.values():
         if entry.matches(path):
             return entry
-    raise UnusableClip(f"{path}: a skeleton file ends in {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}")
+    raise UnusableClip(f"{path}: the name of a skeleton file must end in {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}")

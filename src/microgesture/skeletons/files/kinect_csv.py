@@ -1,4 +1,4 @@
-"""SMG's Kinect v2 files: 275 columns, 11 of each of 25 joints."""
+"""SMG's Kinect v2 files: 275 columns, 11 for each of 25 joints."""
 
 from pathlib import Path
 
@@ -10,14 +10,14 @@ from .numbers import csv_cells, read_numbers
 
 
 class KinectCsv(SkeletonFormat):
-    """Read to (T, 25, 6), pixels, confidence and metres, as ``kinect_joints`` describes."""
+    """Read as (T, 25, 6): pixels, confidence and metres, see ``kinect_joints``."""
 
     name = "kinect_csv"
     ending = "_skeleton.csv"
     known_by_suffix = False
 
     def read(self, path: Path) -> np.ndarray:
-        return kinect_joints(read_numbers(path, csv_cells(path), COLUMNS, "11 of each of 25 joints"))
+        return kinect_joints(read_numbers(path, csv_cells(path), COLUMNS, "11 for each of 25 joints"))
 
     def points(self, path: Path) -> int:
         return JOINTS

@@ -9,7 +9,7 @@ from .numbers import csv_cells, read_points
 
 
 class LightHandCsv(SkeletonFormat):
-    """A frame number, then x, y and confidence of 35 points in each row, with or without column names."""
+    """Each row has a frame number, then x, y and confidence of 35 points; column names are optional."""
 
     name = "light_hand_csv"
     ending = ".csv"

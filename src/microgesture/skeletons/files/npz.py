@@ -14,7 +14,7 @@ POINTS = {137: "OpenPose body, face and hands", 35: "light_hand", 28: "OpenPose 
 
 
 class Npz(SkeletonFormat):
-    """An array ``keypoints`` of 137, 35 or 28 points; its length stands in the header."""
+    """An array ``keypoints`` of 137, 35 or 28 points; the header has its length."""
 
     name = "npz"
     ending = ".npz"
@@ -36,7 +36,10 @@ class Npz(SkeletonFormat):
 
 
 def _shape(path: Path) -> tuple[int, ...]:
-    """The shape of the array from its header, which must fit what the archive holds: nothing is set aside for more."""
+    """Read the shape of the array from its header, and check that the archive has exactly that many bytes.
+
+    So a false header cannot make the reader allocate memory.
+    """
     try:
         with zipfile.ZipFile(path) as archive, archive.open("keypoints.npy") as member:
             version = np.lib.format.read_magic(member)
@@ -45,18 +48,13 @@ def _shape(path: Path) -> tuple[int, ...]:
             held = archive.getinfo("keypoints.npy").file_size - member.tell()
     except NO_ARCHIVE as error:
         raise UnusableClip(f"{path}: no NumPy archive with an array 'keypoints' ({error})") from None
-    _checked_shape(path, shape)
-    if dtype.kind not in "fiu":
-        raise UnusableClip(f"{path}: 'keypoints' is {dtype}, expected float32")
-    if held != (expected := math.prod(shape) * dtype.itemsize):
-        raise UnusableClip(f"{path}: 'keypoints' is {shape}, {expected} bytes, but the archive holds {held}")
-    return shape
-
-
-def _checked_shape(path: Path | str, shape: tuple[int, ...]) -> tuple[int, ...]:
     if len(shape) != 3 or shape[1] not in POINTS or shape[2] != 3:
         layouts = ", ".join(f"{points} ({name})" for points, name in POINTS.items())
         raise UnusableClip(f"{path}: 'keypoints' is {shape}, expected (frames, points, 3) with points one of {layouts}")
     if shape[0] == 0:
-        raise UnusableClip(f"{path}: the file holds no frame")
+        raise UnusableClip(f"{path}: the file has no frames")
+    if dtype.kind not in "fiu":
+        raise UnusableClip(f"{path}: 'keypoints' is {dtype}, expected float32")
+    if held != (expected := math.prod(shape) * dtype.itemsize):
+        raise UnusableClip(f"{path}: 'keypoints' is {shape}, {expected} bytes, but the archive has {held}")
     return shape

@@ -1,4 +1,4 @@
-"""Tables of numbers, one row a frame: headers found and left out, every cell checked."""
+"""Tables of numbers, one row for each frame: headers are detected and skipped, and every cell is checked."""
 
 import csv
 import itertools
@@ -11,7 +11,7 @@ from ...errors import UnusableClip
 
 
 def csv_cells(path: Path) -> Iterator[list[str]]:
-    """The rows of a csv file; raises ``UnusableClip`` if it is none."""
+    """Yield the rows of a csv file; raises ``UnusableClip`` if it is not one."""
     try:
         with open(path, newline="", encoding="utf-8-sig") as lines:
             yield from csv.reader(lines)
@@ -20,9 +20,9 @@ def csv_cells(path: Path) -> Iterator[list[str]]:
 
 
 def read_numbers(path: Path, rows: Iterable[list], columns: int, layout: str) -> np.ndarray:
-    """The rows of a table, float32 (T, columns), NaN where a cell is empty; ``layout`` says what the columns are.
+    """Read the rows of a table, float32 (T, columns), NaN where a cell is empty.
 
-    Raises ``UnusableClip`` naming file, row and column.
+    ``layout`` describes the columns in messages. Raises ``UnusableClip`` that names the file, the row and the column.
     """
     numbered = enumerate(rows, start=1)
     first = next(numbered, None)
@@ -31,19 +31,19 @@ def read_numbers(path: Path, rows: Iterable[list], columns: int, layout: str) ->
     frames = [] if _is_header(first[1]) else [_numbers(path, *first, columns, layout)]
     frames += [_numbers(path, row, cells, columns, layout) for row, cells in numbered if cells]
     if not frames:
-        raise UnusableClip(f"{path}: the file holds no frame")
+        raise UnusableClip(f"{path}: the file has no frames")
     return np.stack(frames)
 
 
 def read_points(path: Path, rows: Iterable[list], points: int, numbering: int) -> np.ndarray:
-    """Rows of ``numbering`` columns of frame numbers and then x, y, confidence of each point."""
+    """Read rows of ``numbering`` columns of frame numbers, followed by x, y and confidence of each point."""
     layout = "x, y and confidence of each point" + (" after a frame number" if numbering else "")
     rows_TN = read_numbers(path, rows, numbering + 3 * points, layout)
     return rows_TN[:, numbering:].reshape(len(rows_TN), points, 3)
 
 
 def _is_header(cells: list) -> bool:
-    """Whether a first row names the columns: with words, or with 0, 1, 2, ... as pandas does."""
+    """Whether the first row has the names of the columns: words, or 0, 1, 2, ... as written by pandas."""
     filled = [cell for cell in cells if cell not in ("", None)]
     numbers = [_number(cell) for cell in filled]
     if all(number is None for number in numbers):
@@ -57,11 +57,11 @@ def _numbers(path: Path, row: int, cells: list, columns: int, layout: str) -> np
         raise UnusableClip(f"{path}, row {row}: {len(cells)} columns, expected {columns} ({layout})")
     try:
         kinds = set(map(type, cells))
-        # NumPy would take TRUE for 1 and 1_0 for 10.
+        # NumPy would read TRUE as 1 and 1_0 as 10.
         if bool not in kinds and not (str in kinds and "_" in "".join(map(str, cells))):
             return np.array(cells, np.float32)
     except (ValueError, TypeError, OverflowError):
-        pass  # a cell is empty, or no number
+        pass  # a cell is empty or not a number
     values = [np.nan if cell in ("", None) else _number(cell) for cell in cells]
     if None in values:
         column = values.index(None)
@@ -70,7 +70,7 @@ def _numbers(path: Path, row: int, cells: list, columns: int, layout: str) -> np
 
 
 def _number(cell: object) -> float | None:
-    if isinstance(cell, bool) or (isinstance(cell, str) and "_" in cell):  # which float would take for numbers
+    if isinstance(cell, bool) or (isinstance(cell, str) and "_" in cell):  # float would read these as numbers
         return None
     try:
         return float(cell)

@@ -1,4 +1,4 @@
-"""OpenPose's points as iMiGUE has them: a spreadsheet without header, 411 columns."""
+"""OpenPose's points as in iMiGUE: a spreadsheet of 411 columns without a header."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from .workbook import xlsx_rows
 
 
 class OpenPoseXlsx(SkeletonFormat):
-    """x, y and confidence of 137 points in each row; a line of column names is found and left out."""
+    """Each row has x, y and confidence of 137 points; a row of column names is detected and skipped."""
 
     name = "openpose_xlsx"
     ending = ".xlsx"

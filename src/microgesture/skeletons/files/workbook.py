@@ -1,4 +1,4 @@
-"""The rows of a spreadsheet (xlsx), compared with its checksums before they are read."""
+"""Read the rows of a spreadsheet (xlsx) after verifying its checksums."""
 
 import zipfile
 from collections.abc import Iterator
@@ -11,11 +11,11 @@ from python_calamine import CalamineError, CalamineWorkbook
 from ...errors import UnusableClip
 from .archives import NO_ARCHIVE
 
-LARGEST = 2 << 30  # the bytes that the parts of a workbook may come to; an hour of frames is 1.3e9
+LARGEST = 2 << 30  # limit in bytes for all unpacked parts of a workbook; an hour of frames takes 1.3e9
 
 
 def xlsx_rows(path: Path) -> Iterator[list]:
-    """The rows of the first sheet of a workbook, cells as it has them; raises ``UnusableClip`` if it is damaged."""
+    """Yield the rows of the first sheet of a workbook, cells unchanged; raises ``UnusableClip`` if it is damaged."""
     try:
         _check_workbook(path)
         with CalamineWorkbook.from_path(path) as book:
@@ -25,18 +25,18 @@ def xlsx_rows(path: Path) -> Iterator[list]:
 
 
 def _check_workbook(path: Path) -> None:
-    """Compare each part of a workbook with its checksum, and see that its XML is whole.
+    """Verify the checksum of each part of a workbook, and that its XML is complete.
 
-    What reads the tables is more forgiving. A document type, through which XML can name other files and grow without
-    end, has no place in a workbook (ECMA-376 part 2, 8.1.1). Raises ``UnusableClip``, or what the readers of archives
-    and of XML raise.
+    The library that reads the tables does not check this. A document type declaration, through which XML can refer to
+    other files and grow without limit, is not allowed in a workbook (ECMA-376 part 2, 8.1.1). Raises ``UnusableClip``,
+    or the errors of the readers of archives and of XML.
     """
     with zipfile.ZipFile(path) as archive:
         members = archive.infolist()
         if len({member.filename for member in members}) < len(members):
             raise UnusableClip(f"{path}: two parts of the workbook have the same name; save it again as xlsx")
         if (size := sum(member.file_size for member in members)) > LARGEST:
-            raise UnusableClip(f"{path}: the workbook unpacks to {size} bytes, more than the {LARGEST} of an hour")
+            raise UnusableClip(f"{path}: the workbook unpacks to {size} bytes, more than the limit of {LARGEST}")
         for member in members:
             parser = expat.ParserCreate(namespace_separator=" ")
             parser.StartDoctypeDeclHandler = partial(_refuse_doctype, path, member.filename)
@@ -50,4 +50,4 @@ def _check_workbook(path: Path) -> None:
 
 
 def _refuse_doctype(path: Path, part: str, *_: object) -> None:
-    raise UnusableClip(f"{path}: {part} declares a document type, as no workbook does; save it again as xlsx")
+    raise UnusableClip(f"{path}: {part} declares a document type, which a workbook must not; save it again as xlsx")
