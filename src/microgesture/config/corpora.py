@@ -6,7 +6,7 @@ from pydantic import Field
 
 from .base import Settings
 from .corpus_format import CorpusFormat, DemoSettings, Release
-from .extensions import declared
+from .extensions import by_name
 
 
 class MigaCorpus(CorpusFormat):
@@ -65,10 +65,8 @@ class ManifestCorpus(CorpusFormat):
     format: Literal["manifest"]
 
 
-FORMATS: dict[str, type[CorpusFormat]] = {
-    corpus.format_name(): corpus
-    for corpus in (MigaCorpus, Ma52Corpus, SmgCorpus, ManifestCorpus, *declared(CorpusFormat))
-}
+_BUILT_IN = (MigaCorpus, Ma52Corpus, SmgCorpus, ManifestCorpus)
+FORMATS: dict[str, type[CorpusFormat]] = by_name(CorpusFormat, _BUILT_IN, lambda corpus: corpus.format_name())
 SYNTHETIC = tuple(name for name, corpus in FORMATS.items() if corpus.synthetic_module)
 
 Corpus = Annotated[Union[tuple(FORMATS.values())], Field(discriminator="format")]  # noqa: UP007

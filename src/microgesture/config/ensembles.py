@@ -5,22 +5,19 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, StrictBool, model_validator
 
 from .base import Name, Settings
-from .extensions import declared
+from .extensions import by_name
 from .fusion_rule import FusionRule
 
 _RULES = "microgesture.ensembles.rules"
 GIVEN = FusionRule("given", "the weight of each stream, scaled to sum 1", f"{_RULES}.weighted_mean", fitted=False)
 EQUAL = FusionRule("equal", "the plain mean", f"{_RULES}.equal", fitted=False)
-FUSION_RULES: dict[str, FusionRule] = {
-    rule.name: rule
-    for rule in (
-        FusionRule("search", "maximum-likelihood weights", f"{_RULES}.search"),
-        FusionRule("grid", "the most accurate weights on a grid, as often published", f"{_RULES}.grid"),
-        EQUAL,
-        GIVEN,
-        *declared(FusionRule),
-    )
-}
+_BUILT_IN = (
+    FusionRule("search", "maximum-likelihood weights", f"{_RULES}.search"),
+    FusionRule("grid", "the most accurate weights on a grid, as often published", f"{_RULES}.grid"),
+    EQUAL,
+    GIVEN,
+)
+FUSION_RULES: dict[str, FusionRule] = by_name(FusionRule, _BUILT_IN, lambda rule: rule.name)
 _BY_NAME = tuple(name for name in FUSION_RULES if name != GIVEN.name)
 
 

@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar, Literal, Union
 
 from pydantic import Field
 
-from .extensions import declared
+from .extensions import by_name
 from .loss_settings import LossSettings
 
 
@@ -26,9 +26,7 @@ class SemanticSettings(LossSettings):
     name: Literal["semantic"] = "semantic"
 
 
-LOSSES: dict[str, type[LossSettings]] = {
-    term.model_fields["name"].default: term
-    for term in (CrossEntropySettings, SemanticSettings, *declared(LossSettings))
-}
+_BUILT_IN = (CrossEntropySettings, SemanticSettings)
+LOSSES: dict[str, type[LossSettings]] = by_name(LossSettings, _BUILT_IN, lambda term: term.model_fields["name"].default)
 
 AnyLoss = Annotated[Union[tuple(LOSSES.values())], Field(discriminator="name")]  # noqa: UP007

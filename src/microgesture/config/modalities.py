@@ -7,7 +7,7 @@ from pydantic import Field, create_model, model_validator
 
 from .base import Settings
 from .declarations import Modality, ModalitySettings
-from .extensions import declared
+from .extensions import by_name
 
 SelectionName = Literal["21", "22", "36", "42", "68", "25"]
 
@@ -223,82 +223,79 @@ class DepthSettings(ModalitySettings):
         return None if self.backend == "skeleton" else "skeleton"
 
 
-MODALITIES: dict[str, Modality] = {
-    modality.name: modality
-    for modality in (
-        Modality(
-            "keypoints",
-            "keypoints",
-            "microgesture.modalities.keypoints",
-            KeypointSettings,
-            codec="zstd",
-            dtype="float32",
-            content="points",
-            reads_clips=True,
-            seconds=1,
-        ),
-        Modality(
-            "rgb",
-            "rgb frames",
-            "microgesture.modalities.rgb",
-            RgbSettings,
-            codec="jpeg",
-            lit=True,
-            reads_clips=True,
-            opens_videos=True,
-            first_recipe={"color_jitter": "0.2  # lighting differs between recordings"},
-        ),
-        Modality(
-            "taylor",
-            "Taylor videos",
-            "microgesture.modalities.taylor",
-            TaylorSettings,
-            codec="jpeg",
-            caption="displacement, velocity, acceleration as red, green, blue; brightened",
-            first_recipe={
-                "mean": "[3, 5, 8]  # networks trained from scratch need inputs of about unit size",
-                "std": "[8, 11, 17]",
-            },
-        ),
-        Modality(
-            "flow",
-            "optical flow",
-            "microgesture.modalities.flow",
-            FlowSettings,
-            codec="zstd",
-            dtype="int16",
-            channels=2,
-            content="vectors",
-            unit=32,
-            first_recipe={"flow_bound": "0.01  # motion per frame that is scaled to 1, as a fraction of the side"},
-        ),
-        Modality(
-            "depth",
-            "depth",
-            "microgesture.modalities.depth",
-            DepthSettings,
-            codec="jpeg",
-            channels=1,
-            reads_clips=True,
-            uses=("keypoints", "rgb"),
-            caption="brighter: nearer",
-            first_recipe={},
-        ),
-        Modality(
-            "face",
-            "aligned faces",
-            "microgesture.modalities.face",
-            FaceSettings,
-            codec="jpeg",
-            in_person_box=False,
-            lit=True,
-            reads_clips=True,
-            opens_videos=True,
-            caption="black: no face found",
-        ),
-        *declared(Modality),
-    )
-}
+_BUILT_IN = (
+    Modality(
+        "keypoints",
+        "keypoints",
+        "microgesture.modalities.keypoints",
+        KeypointSettings,
+        codec="zstd",
+        dtype="float32",
+        content="points",
+        reads_clips=True,
+        seconds=1,
+    ),
+    Modality(
+        "rgb",
+        "rgb frames",
+        "microgesture.modalities.rgb",
+        RgbSettings,
+        codec="jpeg",
+        lit=True,
+        reads_clips=True,
+        opens_videos=True,
+        first_recipe={"color_jitter": "0.2  # lighting differs between recordings"},
+    ),
+    Modality(
+        "taylor",
+        "Taylor videos",
+        "microgesture.modalities.taylor",
+        TaylorSettings,
+        codec="jpeg",
+        caption="displacement, velocity, acceleration as red, green, blue; brightened",
+        first_recipe={
+            "mean": "[3, 5, 8]  # networks trained from scratch need inputs of about unit size",
+            "std": "[8, 11, 17]",
+        },
+    ),
+    Modality(
+        "flow",
+        "optical flow",
+        "microgesture.modalities.flow",
+        FlowSettings,
+        codec="zstd",
+        dtype="int16",
+        channels=2,
+        content="vectors",
+        unit=32,
+        first_recipe={"flow_bound": "0.01  # motion per frame that is scaled to 1, as a fraction of the side"},
+    ),
+    Modality(
+        "depth",
+        "depth",
+        "microgesture.modalities.depth",
+        DepthSettings,
+        codec="jpeg",
+        channels=1,
+        reads_clips=True,
+        uses=("keypoints", "rgb"),
+        caption="brighter: nearer",
+        first_recipe={},
+    ),
+    Modality(
+        "face",
+        "aligned faces",
+        "microgesture.modalities.face",
+        FaceSettings,
+        codec="jpeg",
+        in_person_box=False,
+        lit=True,
+        reads_clips=True,
+        opens_videos=True,
+        caption="black: no face found",
+    ),
+)
+MODALITIES: dict[str, Modality] = by_name(Modality, _BUILT_IN, lambda modality: modality.name)
 
 # Network inputs. Heatmaps and skeletons are made from keypoints during training; every video is an input itself.
 HEATMAPS = ("joint", "limb")

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Union, get_args
 from pydantic import Field, model_validator
 
 from .declarations import NetworkSettings
-from .extensions import declared
+from .extensions import by_name
 from .modalities import HEATMAPS, SCENES, SKELETONS, VIDEOS
 
 if TYPE_CHECKING:
@@ -258,8 +258,7 @@ _BUILT_IN = (
     AGCNSettings,
     TokenFusionSettings,
 )
-NETWORKS: dict[str, type[NetworkSettings]] = {
-    get_args(network.model_fields["name"].annotation)[0]: network
-    for network in (*_BUILT_IN, *declared(NetworkSettings))
-}
+NETWORKS: dict[str, type[NetworkSettings]] = by_name(
+    NetworkSettings, _BUILT_IN, lambda network: get_args(network.model_fields["name"].annotation)[0]
+)
 Network = Annotated[Union[tuple(NETWORKS.values())], Field(discriminator="name")]  # noqa: UP007

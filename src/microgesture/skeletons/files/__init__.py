@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from ...config.extensions import declared
+from ...config.extensions import by_name
 from ...errors import UnusableClip
 from ..file_format import SkeletonFormat
 from .kinect_csv import KinectCsv
@@ -11,9 +11,10 @@ from .npz import Npz
 from .openpose_xlsx import OpenPoseXlsx
 
 # The first match is used, so formats with longer endings come first.
-SKELETON_FILES: dict[str, SkeletonFormat] = {
-    entry.name: entry for entry in (*declared(SkeletonFormat), Npz(), OpenPoseXlsx(), KinectCsv(), LightHandCsv())
-}
+_BUILT_IN = (Npz(), OpenPoseXlsx(), KinectCsv(), LightHandCsv())
+SKELETON_FILES: dict[str, SkeletonFormat] = by_name(
+    SkeletonFormat, _BUILT_IN, lambda entry: entry.name, extensions_first=True
+)
 SUFFIXES = tuple(dict.fromkeys(entry.suffix for entry in SKELETON_FILES.values()))
 MODULES = tuple(sorted({type(entry).__module__ for entry in SKELETON_FILES.values()}))
 
