@@ -30,5 +30,25 @@ def test_a_file_that_is_not_there_is_named(tmp_path, capsys):
     assert "nope.arrow" in re.sub(r"[\s│]+", "", capsys.readouterr().err)
 
 
+def test_the_traceback_of_an_unexpected_error_is_in_the_log(tmp_path, capsys, monkeypatch):
+    def broken(file):
+        raise ZeroDivisionError("a bug")
+
+    monkeypatch.setattr("microgesture.storage.clips.read_clips", broken)
+    (tmp_path / "clips.parquet").touch()
+    log = tmp_path / "logs/check.log"
+    command = ["check-clips", "--listed", str(tmp_path / "clips.parquet"), "--output", str(tmp_path / "out")]
+    assert main(["--log", str(log), *command]) == 1
+    written, printed = log.read_text(), capsys.readouterr().err
+    for text in (written, printed):
+        assert text.count("Traceback (most recent call last)") == 1
+        assert "in broken" in text
+    last = printed.splitlines()[-1]
+    assert "ZeroDivisionError: a bug" in last
+    assert str(log) in last
+    assert main(command) == 1
+    assert "Traceback" in capsys.readouterr().err
+
+
 def test_every_command_is_documented():
     assert all(command.callback.__doc__ for command in app.registered_commands)

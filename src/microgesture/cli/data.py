@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib import import_module
 from pathlib import Path
 from typing import Annotated
 
@@ -119,7 +118,7 @@ def _add(modality: Modality) -> None:
         device: Device = "auto",
         threads: Threads = 1,
     ) -> None:
-        from ..modalities.work import Work
+        from ..modalities.work import Work, make_modality
         from ..storage.clips import read_clips
 
         step = parse_step(step_class, settings)
@@ -140,7 +139,7 @@ def _add(modality: Modality) -> None:
                 device=device,
                 threads=threads,
             )
-            import_module(modality.module).make(work)
+            make_modality(modality, work)
 
     make.__doc__ = f"Make {modality.label} for one shard of a corpus."
     stage(modality.name, step_class)(make)

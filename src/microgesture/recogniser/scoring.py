@@ -2,7 +2,6 @@
 
 import tempfile
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +13,7 @@ from ..config.recogniser import Recogniser
 from ..ensembles.fusion import Fusion, fuse
 from ..errors import UnusableClip
 from ..machine.resources import Resources
-from ..modalities.work import Work
+from ..modalities.work import Work, make_modality
 from ..pose.holistic import require_mediapipe
 from ..progress import progress
 from ..storage.clips import Clips
@@ -137,7 +136,7 @@ class Scorer:
                 device=self._resources.device,
                 threads=self._resources.threads,
             )
-            import_module(modality.module).make(work)
+            make_modality(modality, work)
         return {kind: [files[kind]] for kind in self._kinds}
 
     def _listen(self, table: pd.DataFrame, shards: dict[str, list[Path]], reasons: dict[str, str]) -> np.ndarray:

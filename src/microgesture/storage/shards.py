@@ -102,6 +102,11 @@ class Shard:
         """The shape (T, ...) of the array of a clip, without reading it."""
         return tuple(self._clips[self._row[clip_id]]["shape"])
 
+    def stored(self, clip_id: str) -> tuple[str, str]:
+        """The dtype and the codec of the array of a clip, without reading it."""
+        clip = self._clips[self._row[clip_id]]
+        return np.dtype(clip["dtype"]).name, clip["codec"]
+
     def read(self, clip_id: str, frames: Sequence[int] | None = None) -> np.ndarray:
         """The requested frames of a clip (default: all), (T, ...); each frame is decoded once.
 
@@ -146,7 +151,10 @@ class Shard:
 
 
 def write_shard(path: Path | str, entries: Iterable[tuple[str, np.ndarray | UnusableClip]], codec: str) -> None:
-    """Write a shard file from pairs of clip id and frames (T, ...), or the reason there are none, in this order."""
+    """Write a shard file from pairs of clip id and frames (T, ...), or the reason there are none, in this order.
+
+    Raises ``InputError`` if the codec cannot store the frames of a clip.
+    """
     clips, batches = _encode(entries, codec)
     with replacing(path, sum(batch.nbytes for batch in batches)) as temporary:
         _write(temporary, clips, batches)
@@ -160,6 +168,11 @@ def _encode(
     clips, batches = [], []
     for clip_id, frames in entries:
         reason = str(frames) if isinstance(frames, UnusableClip) else None
+        if codec == "jpeg" and not reason and not _are_pictures(frames):
+            raise InputError(
+                f"clip {clip_id} is an array {frames.shape} of {frames.dtype}, but codec jpeg stores only uint8 "
+                "(T, H, W, 3), or (T, H, W) for one channel; correct the stage that makes it, or use codec zstd"
+            )
         encoded = [] if reason else [encode(frame) for frame in frames]
         checksums = [_frame_checksum(clip_id, frame, stored) for frame, stored in enumerate(encoded)]
         columns = [pa.array(encoded, pa.binary()), pa.array(checksums, pa.uint32())]
@@ -169,6 +182,10 @@ def _encode(
             described = {"shape": list(frames.shape), "dtype": frames.dtype.str}
         clips.append({"clip_id": clip_id, **described, "codec": codec, "reason": reason})
     return clips, batches
+
+
+def _are_pictures(frames: np.ndarray) -> bool:
+    return frames.dtype == np.uint8 and (frames.ndim == 3 or (frames.ndim == 4 and frames.shape[-1] == 3))
 
 
 def _write(path: Path, clips: list[dict], batches: Iterable[pa.RecordBatch]) -> None:
@@ -200,7 +217,8 @@ def build_shard(
 
     ``produce`` gets the ids of the remaining clips and yields each id with its frames, or the reason there are none, in
     any order. Each finished clip is a separate file in ``scratch``. When all clips are finished, the shard is written
-    and renamed. Its bytes do not depend on how often the job was killed.
+    and renamed. Its bytes do not depend on how often the job was killed. Raises ``InputError`` if the codec cannot
+    store the frames of a clip.
     """
     scratch = Path(scratch)
     finished = {clip_id: scratch / f"{row:06d}.arrow" for row, clip_id in enumerate(clip_ids)}
