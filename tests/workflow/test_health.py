@@ -1,4 +1,5 @@
 import copy
+from dataclasses import replace
 
 import pytest
 import yaml
@@ -6,6 +7,9 @@ import yaml
 from fixtures.project import TINY
 from fixtures.release_files import keypoints, numbered_frames, write_lines, write_npz, write_video
 from microgesture.cli import main
+from microgesture.config.corpora import ManifestCorpus
+from microgesture.config.modalities import MODALITIES
+from microgesture.config.networks import VideoSwinSettings
 from microgesture.workflow import health
 
 SPLITS = {"a": "train", "b": "train", "c": "val", "d": "test"}
@@ -80,6 +84,50 @@ def test_what_would_stop_a_run_is_marked(doctor, config, monkeypatch, change, se
     assert stopping(lines)
     assert sentence in "\n".join(lines)
     assert any(line.startswith("  torch ") for line in lines), "the other checks still run"
+
+
+def test_a_module_that_does_not_exist_is_a_finding(doctor, monkeypatch):
+    monkeypatch.setattr(ManifestCorpus, "module", "microgesture.corpora.manifst")
+    assert "microgesture.corpora.manifst" in stopping(doctor()[1])[0]
+
+
+@pytest.mark.parametrize("kind", ["network", "modality"])
+def test_a_misspelt_module_of_a_declaration_is_a_finding(doctor, monkeypatch, kind):
+    if kind == "network":
+        monkeypatch.setattr(VideoSwinSettings, "module", "microgesture.networks.video_swim")
+    else:
+        flow = replace(MODALITIES["flow"], module="microgesture.modalities.flo")
+        monkeypatch.setitem(MODALITIES, "flow", flow)
+    code, lines = doctor()
+    assert code == 1
+    named = "microgesture.networks.video_swim" if kind == "network" else "microgesture.modalities.flo"
+    assert named in stopping(lines)[0]
+
+
+@pytest.mark.parametrize("part", ["read", "provides"])
+def test_an_error_of_a_reader_is_a_finding_with_its_place(doctor, monkeypatch, part):
+    def broken(root):
+        raise ValueError("not enough values to unpack")
+
+    monkeypatch.setattr(f"microgesture.corpora.manifest.{part}", broken)
+    code, lines = doctor()
+    assert code == 1
+    (line,) = stopping(lines)[:1]
+    assert "ValueError: not enough values to unpack" in line
+    assert "test_health.py" in line
+
+
+def test_a_function_with_other_arguments_is_a_finding(doctor, monkeypatch):
+    monkeypatch.setattr(VideoSwinSettings, "sees", (("flow", "skeleton"),))
+    (line,) = stopping(doctor()[1])
+    assert "network video_swin" in line
+    assert "(settings, channels, classes, selection)" in line
+
+
+def test_a_module_without_its_function_is_a_finding(doctor, monkeypatch):
+    monkeypatch.delattr("microgesture.modalities.taylor.make")
+    (line,) = stopping(doctor()[1])
+    assert "microgesture.modalities.taylor has no function make(work)" in line
 
 
 def test_skeletons_without_landmarks_of_the_face_are_counted_where_faces_are_wanted(doctor, config, tmp_path):

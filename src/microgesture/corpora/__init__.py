@@ -4,6 +4,7 @@ import difflib
 import inspect
 from collections.abc import Iterable
 from importlib import import_module
+from numbers import Integral
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -12,7 +13,7 @@ import pandas as pd
 
 from ..config.corpora import FORMATS
 from ..errors import InputError, UnusableClip
-from ..storage.clips import SCHEMA, Clips, refuse_shared_subjects, shard_of
+from ..storage.clips import SCHEMA, SPLITS, Clips, refuse_shared_subjects, shard_of
 from ..videos.reading import VideoInfo
 from .listing import Listing, Row, kinds_in_every_split
 from .measuring import Measure, measure_files
@@ -34,8 +35,8 @@ def list_clips(
     A clip is quarantined, with the reason, if its declaration is not valid, if it lacks a kind of file that every split
     has, if its video is not readable, or if it ends more than ``end_tolerance`` frames after its video (up to that, its
     end is moved). With ``pose``, keypoints will be found in the videos, so the videos take the place of skeleton files.
-    Raises ``InputError`` if the corpus as a whole is not valid: no clips, two clips with the same id, no training clip,
-    or a subject both in test and in another split (unless ``allow_shared_subjects``).
+    Raises ``InputError`` if the corpus as a whole is not valid: no clips, two clips with the same id, an unknown split
+    or class, no training clip, or a subject both in test and in another split (unless ``allow_shared_subjects``).
     """
     root = Path(root)
     listing = _read(format, root, options)
@@ -45,6 +46,8 @@ def list_clips(
     if not allow_shared_subjects:
         people = pd.DataFrame({"subject": [r.subject for r in listing.rows], "split": [r.split for r in listing.rows]})
         refuse_shared_subjects(people, corpus)
+    for row in listing.rows:
+        _complete_starts(row)
     if pose:
         _take_videos_for_skeletons(listing.rows)
     _refuse_missing_sources(listing.rows, root)
@@ -68,13 +71,35 @@ def provides(format: str, root: Path | str, **options: object) -> frozenset[str]
 
 
 def _read(format: str, root: Path, options: dict) -> Listing:
-    return _call(format, "read", root, options)
+    listing = _call(format, "read", root, options)
+    for row in listing.rows:
+        _refuse_unknown(row, len(listing.classes), format)
+    return listing
+
+
+def _refuse_unknown(row: Row, classes: int, format: str) -> None:
+    """Raise ``InputError`` if a reader gives a clip a split that does not exist, or an index of no class."""
+    where = f"{row.declared}, clip '{row.clip_id}'"
+    if row.split not in SPLITS:
+        raise InputError(f"{where}: split {row.split!r} is not one of {', '.join(SPLITS)}; correct it")
+    if row.label is not None and not (isinstance(row.label, Integral) and 0 <= row.label < classes):
+        raise InputError(
+            f"{where}: label {row.label!r} is not an index 0..{classes - 1} of the {classes} classes; correct the "
+            f"reader of format '{format}'"
+        )
 
 
 def _reader(format: str) -> ModuleType:
     if format not in FORMATS:
         raise InputError(f"format '{format}' is unknown; the formats are {', '.join(FORMATS)}")
-    return import_module(FORMATS[format].module)
+    module = FORMATS[format].module
+    try:
+        return import_module(module)
+    except ImportError as error:
+        raise InputError(
+            f"format '{format}': its module {module} cannot be imported ({error}); correct `module` in the declaration "
+            "of the format, or the imports of that module"
+        ) from error
 
 
 def _call(format: str, name: str, root: Path, options: dict) -> Any:
@@ -99,6 +124,14 @@ def _refuse_duplicates(rows: Iterable[Row], corpus: str) -> None:
                 f"in {first.declared} and in {row.declared}; every clip needs a unique id"
             )
         seen[row.clip_id] = row
+
+
+def _complete_starts(row: Row) -> None:
+    """Set the first frame in each file that the reader has left open."""
+    if row.video_start is None:
+        row.video_start = row.start if row.video else 0
+    if row.skeleton_start is None:
+        row.skeleton_start = row.start if row.skeleton else 0
 
 
 def _take_videos_for_skeletons(rows: Iterable[Row]) -> None:

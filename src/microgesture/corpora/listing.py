@@ -29,8 +29,13 @@ _DECIMAL = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
 class Row:
     """One clip as its release declares it; the fields are columns of the clips table, except those named below.
 
-    ``declared`` is the file and row of the declaration, for messages. If ``end`` is None, the clip goes to the end of
-    its file. ``expected`` names, for each kind of source ("video", "keypoints"), the file that was searched for.
+    ``declared`` is the file and row of the declaration, for messages. ``start`` and ``end`` are the first and the last
+    frame of the clip in its recording, from 0; if ``end`` is None, the clip goes to the end of its file. ``label`` is
+    an index into the classes. ``expected`` names, for each kind of source ("video", "keypoints"), the file that was
+    searched for.
+
+    ``video_start`` and ``skeleton_start`` are the first frame of the clip in those files. None means that the file has
+    the whole recording, so that the clip begins there at ``start``. Set them to 0 for a file with this clip alone.
     """
 
     clip_id: str
@@ -42,9 +47,9 @@ class Row:
     subject: str | None = None
     label: int | None = None
     video: str | None = None
-    video_start: int = 0
+    video_start: int | None = None
     skeleton: str | None = None
-    skeleton_start: int = 0
+    skeleton_start: int | None = None
     fps: float | None = None
     reason: str | None = None
     expected: dict[str, str] = field(default_factory=dict)

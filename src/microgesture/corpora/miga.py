@@ -72,9 +72,9 @@ def read(root: Path, skeleton: str = "auto") -> Listing:
                 "keypoints": recording + _EXPECTED[skeleton].format(recording),
             }
             if skeleton_file:
-                row.skeleton, row.skeleton_start = skeleton_file.as_posix(), row.start
+                row.skeleton = skeleton_file.as_posix()
             if video_file:
-                row.video, row.video_start = video_file.as_posix(), row.start
+                row.video = video_file.as_posix()
             elif cut := one_of(files["clip"][row.clip_id], split, root):
                 row.video, row.video_start = cut.as_posix(), 0
             rows.append(row)

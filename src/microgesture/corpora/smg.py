@@ -54,9 +54,9 @@ def read(root: Path) -> Listing:
             row.subject, row.fps = recording, fps
             row.expected = {"video": f"{recording}_color.mp4", "keypoints": f"{recording}_skeleton.csv"}
             if skeleton:
-                row.skeleton, row.skeleton_start = skeleton.as_posix(), row.start
+                row.skeleton = skeleton.as_posix()
             if video:
-                row.video, row.video_start = video.as_posix(), row.start
+                row.video = video.as_posix()
             if complaint:
                 row.refuse(complaint)
             rows.append(row)

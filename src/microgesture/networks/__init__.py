@@ -39,5 +39,10 @@ def build(
     if branches:
         each = [build(branch, (of,), classes, selection) for branch, of in zip(branches, channels, strict=True)]
         return module.build(settings, each, classes)
-    skeleton = (selection,) if SKELETONS in settings.sees else ()
+    skeleton = (selection,) if needs_selection(type(settings)) else ()
     return module.build(settings, channels, classes, *skeleton)
+
+
+def needs_selection(network: type[NetworkSettings]) -> bool:
+    """Whether a network accepts a skeleton, so that its ``build`` has a fourth argument, ``selection``."""
+    return any(name in SKELETONS for kind in network.sees for name in kind)

@@ -24,6 +24,7 @@ from ..machine.extras import install_hint
 from ..skeletons.reading import skeleton_points
 from ..storage.clips import SPLITS, Clips
 from ..storage.disk import free_bytes, nearest
+from .modules import described, fault, functions
 from .read_plan import read_plan
 
 LIBRARIES = (
@@ -54,6 +55,10 @@ def examine(configfile: Path, changes: Sequence[str], results: Path) -> Iterator
     except InputError as error:
         yield Finding("configuration", str(error), stops=True)
         return
+    except Exception as error:  # the reader of a corpus may raise anything
+        yield Finding("configuration", described(error), stops=True)
+        return
+    yield from modules(plan.config)
     yield from devices(plan.config)
     yield from needed_files(plan.config)
     for name, corpus in plan.config.corpora.items():
@@ -69,6 +74,13 @@ def versions() -> Iterator[Finding]:
         except PackageNotFoundError:
             yield Finding(library, "is not installed; run: pip install -r requirements.txt", stops=True)
     yield Finding("ffmpeg", f"{av.ffmpeg_version_info} (inside av)")
+
+
+def modules(config: Config) -> Iterator[Finding]:
+    """Functions that are missing in the modules of declarations, or that cannot be called."""
+    for function in dict.fromkeys(functions(config)):
+        if (trouble := fault(function)) is not None:
+            yield Finding(function.owner, trouble, stops=True)
 
 
 def devices(config: Config) -> Iterator[Finding]:
@@ -145,6 +157,9 @@ def corpus_health(name: str, corpus: Corpus, config: Config, faces: bool = False
         listed = list_clips(name, corpus.format, Path(corpus.root), config.shards, **options)
     except InputError as error:
         yield Finding(f"corpus {name}", str(error), stops=True)
+        return
+    except Exception as error:  # the reader of a corpus may raise anything
+        yield Finding(f"corpus {name}", f"format {corpus.format} cannot read {corpus.root}: {described(error)}", True)
         return
     yield from _clips_found(name, listed, config.max_quarantined)
     if faces and not corpus.pose:

@@ -353,7 +353,13 @@ class Plan:
         declared: Iterable[str] = (),
     ) -> None:
         canonical = json.dumps(settings.model_dump(mode="json"), sort_keys=True)
-        code = self._sources.digest(modules, without={*WITHOUT_EFFECT, *REGISTRIES, *without}, files=tables)
+        try:
+            code = self._sources.digest(modules, without={*WITHOUT_EFFECT, *REGISTRIES, *without}, files=tables)
+        except ModuleNotFoundError as error:
+            raise InputError(
+                f"{stage} {name}: {error}; correct `module` in the declaration of the modality, network, "
+                "corpus format, loss or fusion rule, or install its package"
+            ) from error
         parts = json.dumps([stage, name, canonical, code, [self._steps[step].stamp for step in upstream], *declared])
         self._steps[stage, name] = Step(canonical, hashlib.sha256(parts.encode()).hexdigest()[:12])
 
