@@ -126,7 +126,7 @@ def test_what_would_run_is_named_and_does_nothing(tmp_path, monkeypatch, harm, n
         saved = {"state_dict": TENSORS, "message_hub": {"loss": HistoryBuffer(), "worse": harm(canary)}}
         torch.save(saved, path, _use_new_zipfile_serialization=zipped)
         allowed = set(torch.serialization.get_safe_globals())
-        with pytest.raises(InputError, match=rf"bad\.pth holds {name}, which is no tensor, and weights must not run"):
+        with pytest.raises(InputError, match=rf"bad\.pth holds {name}, .* and weights must not run"):
             read_state_dict(path)
         assert not canary.exists()
         assert set(torch.serialization.get_safe_globals()) == allowed
@@ -145,6 +145,6 @@ def test_an_object_array_beside_the_weights_runs_nothing(tmp_path):
 def test_the_refusal_says_how_to_convert(tmp_path):
     torch.save({"state_dict": TENSORS, "meta": re.compile("a")}, tmp_path / "odd.pth")
     with pytest.raises(
-        InputError, match=r"(?s)odd\.pth holds re\._compile.*safetensors.*name .*odd\.safetensors instead"
+        InputError, match=r"(?s)odd\.pth holds re\._compile.*safetensors.*use .*odd\.safetensors instead"
     ):
         read_state_dict(tmp_path / "odd.pth")

@@ -51,9 +51,9 @@ def test_weights_are_fetched_checked_and_kept_as_safetensors(tmp_path, served):
 @pytest.mark.parametrize(
     ("content", "checksum", "message"),
     [
-        (None, "00c0ffee", r'is not what was published \(invalid hash value \(expected "00c0ffee", got'),
-        (b"<html>Sign in to the network</html>", "00c0ffee", "is not what was published"),
-        (b"<html>Sign in to the network</html>", None, "is no file of weights, or a broken one"),
+        (None, "00c0ffee", r'is not the published file \(invalid hash value \(expected "00c0ffee", got'),
+        (b"<html>Sign in to the network</html>", "00c0ffee", "is not the published file"),
+        (b"<html>Sign in to the network</html>", None, "is not a file of weights"),
     ],
 )
 def test_another_file_than_the_published_one_is_refused(tmp_path, served, content, checksum, message):
@@ -70,7 +70,7 @@ def test_without_a_network_the_address_is_named(tmp_path, monkeypatch):
         monkeypatch.setenv("no_proxy", "*")
         monkeypatch.setattr(published, "published_weights", lambda: {NAME: url})
         with pytest.raises(
-            InputError, match=rf"{url} cannot be fetched from here .*refused.* name the file under weights"
+            InputError, match=rf"{url} cannot be downloaded from here .*refused.* name the file under weights"
         ):
             fetch_weights(NAME, tmp_path / "weights.safetensors")
     assert not list(tmp_path.iterdir())

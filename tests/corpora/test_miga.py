@@ -268,7 +268,7 @@ def test_any_text_in_a_label_file_gives_rows_or_a_clear_error(tmp_path):
         labels.write_text("1,0,9\n" + "".join(choose.choice(letters, 30)))
         rows, refused = attempt(by_id, tmp_path)
         if refused:
-            assert re.search(r"0012_label\.csv, row \d+: .*mend the quotes", refused)
+            assert re.search(r"0012_label\.csv, row \d+: .*the quotes", refused)
             continue
         assert rows.loc["0012_0"].status == "ok"
         assert (rows.reason.isna() == (rows.status == "ok")).all()
@@ -277,7 +277,7 @@ def test_any_text_in_a_label_file_gives_rows_or_a_clear_error(tmp_path):
 def test_a_stray_quote_does_not_swallow_the_rows_after_it(tmp_path):
     for rows in (["1,0,9", '"2,5,20', "3,8,9"], ["1,0,9", '"2,5,20', '3,8",9']):
         write_miga(tmp_path, {"train/0012": rows}, videos=False)
-        with pytest.raises(InputError, match=r"0012_label\.csv, row 2: .*mend the quotes"):
+        with pytest.raises(InputError, match=r"0012_label\.csv, row 2: .*the quotes"):
             table(tmp_path)
 
 

@@ -194,12 +194,12 @@ def test_the_submission_has_every_test_video_once_in_order_or_as_the_sample_has_
     sample.write_text("video_id,prediction\n17,0\n" + "".join(f"{n},0\n" for n in range(12, 17)))
     write_emotion_submission(table, probabilities, output, sample, ("0", "1"))
     assert output.read_text() == "video_id,prediction\n17,1\n12,0\n13,1\n14,0\n15,1\n16,0\n"
-    for text, sentence in (("v,l\n12,0\n", "5 ids differ"), ("v,l,x\n12,0,0\n", "has two columns")):
+    for text, sentence in (("v,l\n12,0\n", "5 ids differ"), ("v,l,x\n12,0,0\n", "two columns")):
         sample.write_text(text)
         with pytest.raises(InputError, match=sentence):
             write_emotion_submission(table, probabilities, output, sample, ("0", "1"))
     sample.write_text("v,l\n" + "".join(f"{n},0\n" for n in (12, 13, 14, 15, 16, 17, 17)))
-    with pytest.raises(InputError, match="17 stands there twice"):
+    with pytest.raises(InputError, match=r"17 .*twice"):
         write_emotion_submission(table, probabilities, output, sample, ("0", "1"))
     write_probabilities(probabilities, {"0012": 0.3})
     with pytest.raises(InputError, match="5 test videos have no prediction, the first is 0013"):

@@ -225,7 +225,7 @@ def test_streams_of_other_folds_are_refused(tmp_path):
     files = {stream: sorted((tmp_path / stream).glob("fold*")) for stream in scores}
     paths = {stream: {split: tmp_path / stream / f"{split}.parquet" for split in ("val", "test")} for stream in scores}
     outputs = [{}, *(tmp_path / name for name in ("held_out.parquet", "fusion.json", "summary.csv"))]
-    with pytest.raises(InputError, match="'good' and 'poor' were scored by other folds"):
+    with pytest.raises(InputError, match=r"'good' and 'poor' .*folds"):
         run_ensemble("final", clips, paths, files | {"poor": files["poor"][::-1]}, *outputs, "search", True)
     twice = {stream: [*paths, paths[0]] for stream, paths in files.items()}
     with pytest.raises(InputError, match=r"fold0\.parquet has clip c0 of .*fold0\.parquet too"):

@@ -114,7 +114,7 @@ def test_a_head_of_two_is_named(tmp_path, wrap):
     for part in (None, "flow"):
         with pytest.raises(InputError, match=r"two\.pkl, sample 0 \(0000_0\) has parts rgb, pose; name one"):
             import_scores(file, clips(), IDS, tmp_path / "ours.parquet", part)
-    with pytest.raises(InputError, match="has no parts; leave --part away"):
+    with pytest.raises(InputError, match=r"has no parts; .*--part"):
         import_scores(dumped(tmp_path / "one.pkl", list(LOGITS_NK)), clips(), IDS, tmp_path / "ours.parquet", "rgb")
 
 
@@ -144,13 +144,13 @@ def test_clips_that_the_file_does_not_have_get_a_reason(tmp_path):
 @pytest.mark.parametrize(
     ("saved", "message"),
     [
-        (list(LOGITS_NK[:11]), "has 11 samples, and there are 12 ids"),
+        (list(LOGITS_NK[:11]), "has 11 samples.* 12 ids"),
         (list(LOGITS_NK[:, :3]), r"sample 0 \(0000_0\) has scores of shape \(3,\) instead of 4"),
         ([np.ones((10, 4))] * 12, r"has scores of shape \(10, 4\) instead of 4.*averaged over views"),
-        ([*LOGITS_NK[:11], np.array([1, np.nan, 1, 1])], r"sample 11 \(0011_0\) has scores that are no finite numbers"),
+        ([*LOGITS_NK[:11], np.array([1, np.nan, 1, 1])], r"sample 11 \(0011_0\) has scores that are not finite"),
         (["wave"] * 12, r"sample 0 \(0000_0\) has no numbers instead of 4"),
         ([{"pred_label": 1}] * 12, r"sample 0 \(0000_0\) has parts pred_label; name one"),
-        ({"annotations": []}, "holds no list of samples"),
+        ({"annotations": []}, "holds neither a list of samples"),
     ],
 )
 def test_files_of_something_else_are_told(tmp_path, saved, message):
@@ -169,10 +169,10 @@ def test_lists_of_clips_are_read_as_they_lie_about(tmp_path):
         read_ids(listed)
     for name, content in (("a.json", "{}"), ("a.json", "[1]"), ("a.json", "[}"), ("a.txt", "")):
         (tmp_path / name).write_text(content)
-        with pytest.raises(InputError, match="is no list of clips"):
+        with pytest.raises(InputError, match=rf"{name} is not a list of clips"):
             read_ids(tmp_path / name)
     file = dumped(tmp_path / "their.pkl", list(LOGITS_NK))
-    with pytest.raises(InputError, match=r"1 of the 12 ids are no clips of this corpus, the first is 9999_9"):
+    with pytest.raises(InputError, match=r"1 of the 12 ids .* 9999_9"):
         import_scores(file, clips(), [*IDS[:11], "9999_9"], tmp_path / "ours.parquet")
 
 
@@ -240,7 +240,7 @@ HARMS = [
 def test_what_would_run_is_named_and_does_nothing(tmp_path, harm, name, protocol):
     canary = tmp_path / "canary"
     file = dumped(tmp_path / "bad.pkl", [LOGITS_NK[0], harm(canary)], protocol)
-    with pytest.raises(InputError, match=rf"bad\.pkl holds ({name}), which is no plain scores; nothing of it was run"):
+    with pytest.raises(InputError, match=rf"bad\.pkl holds ({name}), .*nothing in it was run"):
         read_numbers(file)
     assert not canary.exists()
     pickle.loads(file.read_bytes())
@@ -315,7 +315,7 @@ def test_a_transposed_tensor_is_read(tmp_path):
 def test_broken_and_sly_pickles_are_refused_within_little_memory(tmp_path, content, message):
     (tmp_path / "sly.pkl").write_bytes(content)
     tracemalloc.start()
-    with pytest.raises(InputError, match=rf"sly\.pkl (is no pickle, or a broken one|holds) .*{message}"):
+    with pytest.raises(InputError, match=rf"sly\.pkl (is not a pickle|holds)(?s:.*){message}"):
         read_numbers(tmp_path / "sly.pkl")
     assert tracemalloc.get_traced_memory()[1] < 2_000_000
     tracemalloc.stop()
@@ -355,7 +355,7 @@ def test_any_damage_gives_numbers_or_a_refusal(tmp_path):
 def test_a_file_that_is_too_large_is_not_read(tmp_path):
     with open(tmp_path / "large.pkl", "wb") as file:
         file.truncate(2 * 10**8 + 1)
-    with pytest.raises(InputError, match=r"large\.pkl has 200,000,001 bytes, more than scores ever take"):
+    with pytest.raises(InputError, match=r"large\.pkl has 200,000,001 bytes"):
         read_numbers(tmp_path / "large.pkl")
     with pytest.raises(InputError, match=r"none\.pkl cannot be read: No such file"):
         read_numbers(tmp_path / "none.pkl")

@@ -107,7 +107,7 @@ def test_a_clip_without_scores_or_reason_is_named():
 
 
 def test_scores_that_are_no_numbers_are_refused():
-    with pytest.raises(InputError, match="'a' has scores for clip c1 that are no numbers"):
+    with pytest.raises(InputError, match="'a' has scores for clip c1"):
         stack({"a": as_scores(np.array([[0, 1], [np.nan, 1]]))}, ["c0", "c1"], 2)
 
 

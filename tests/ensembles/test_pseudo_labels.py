@@ -132,7 +132,7 @@ def test_learning_joins_train_val_and_the_pseudo_labelled():
         assert joined.label["c79"] == 0
         assert joined.label[joined.split == "test"].isna().all()
         assert joined.label[[f"c{n}" for n in range(60)]].tolist() == labels_N[:60].tolist()
-    with pytest.raises(InputError, match="name clip c3, which is no test clip"):
+    with pytest.raises(InputError, match="clip c3, which is not in test"):
         with_pseudo_labels(clips, {"c3": 1})
 
 

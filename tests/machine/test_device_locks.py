@@ -71,7 +71,7 @@ def test_a_job_waits_with_one_line_until_a_killed_one_has_let_go(tmp_path, caplo
     with caplog.at_level(logging.WARNING), held(FOUR, 2, tmp_path, pause=0.01) as places:
         assert places == (0, 1)
     assert [record.getMessage() for record in caplog.records] == [
-        "waiting for 2 of the devices a, b, c, d: other jobs hold them"
+        "waiting for 2 of the devices a, b, c, d: other jobs use them"
     ]
     killer.join()
     job.join()

@@ -146,7 +146,7 @@ def test_all_rows_are_measured_on_the_clips_that_all_have(tmp_path):
         for metric, value in sklearn_metrics(said_NK[kept], labels_N[kept]).items():
             assert table.loc[name, metric] == round(value, 4)
     text = outputs[1].read_text()
-    assert "Held-out clips of train and val, 2 folds of 6 subjects, 88 clips; 2 that" in text
+    assert "Held-out clips of train and val, 2 folds of 6 subjects, 88 clips; 2 " in text
     assert "fitted on other people" in text
     assert text.count("\n| ") == 4
 
@@ -159,7 +159,7 @@ def test_without_folds_the_table_speaks_of_val(tmp_path):
     assert pd.read_csv(outputs[0]).clips.tolist() == [30]
     text = outputs[1].read_text()
     assert text.startswith("# Ablation\n\nValidation split, 30 clips. Temperatures")
-    assert "There are no intervals, for all clips are of 1 subject." in text
+    assert "There are no intervals" in text
 
 
 def test_without_labels_the_table_is_empty_and_says_so(tmp_path):
@@ -168,4 +168,4 @@ def test_without_labels_the_table_is_empty_and_says_so(tmp_path):
     outputs = [tmp_path / "ablation.csv", tmp_path / "ablation.md"]
     run_ablation(corpus(), {"good": None}, {"good": [tmp_path / "val.parquet"]}, 0, *outputs)
     assert pd.read_csv(outputs[0]).empty
-    assert "nothing could be measured" in outputs[1].read_text()
+    assert "No labelled clip" in outputs[1].read_text()

@@ -62,14 +62,14 @@ def test_every_row_is_measured_on_all_clips_and_person_by_person(tmp_path, compa
 
 def test_labels_that_cannot_be_are_refused(tmp_path, compared):
     clips, files, *_ = compared
-    with pytest.raises(InputError, match="has no column 'clip_id', only Id, Target; name it under truth"):
+    with pytest.raises(InputError, match=r"has no column 'clip_id', only Id, Target; .* ground_truth"):
         run(tmp_path, clips, files, id_column="clip_id")
     ground_truth = pd.read_csv(tmp_path / "truth.csv", dtype=str)
     ground_truth.assign(Target="15").to_csv(tmp_path / "truth.csv", index=False)
-    with pytest.raises(InputError, match="column Target: '15' is no class"):
+    with pytest.raises(InputError, match="column Target: '15' is not a class"):
         run(tmp_path, clips, files)
     pd.concat([ground_truth, ground_truth[:1]]).to_csv(tmp_path / "truth.csv", index=False)
-    with pytest.raises(InputError, match=f"column Id: clip {ground_truth.Id[0]} stands there twice"):
+    with pytest.raises(InputError, match=f"column Id: clip {ground_truth.Id[0]} occurs twice"):
         run(tmp_path, clips, files)
     ground_truth.assign(Id="elsewhere").to_csv(tmp_path / "truth.csv", index=False)
     assert read_ground_truth(tmp_path / "truth.csv", "Id", "Target", clips) == {}

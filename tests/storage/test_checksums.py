@@ -107,7 +107,7 @@ def test_a_shard_from_before_checksums_is_told(tmp_path):
     schema = pa.schema([("frame", pa.binary())], {"clips": "[]"})
     with pa.ipc.new_file(str(tmp_path / "old.arrow"), schema):
         pass
-    with pytest.raises(InputError, match=r"old\.arrow was made before shards carried checksums; delete it"):
+    with pytest.raises(InputError, match=r"old\.arrow was made before shards had checksums; delete it"):
         Shard(tmp_path / "old.arrow")
 
 
@@ -140,5 +140,5 @@ def test_damaged_tables_and_weights_are_refused(tmp_path):
 
 def test_a_file_that_is_no_table_is_named(tmp_path):
     (tmp_path / "t.parquet").write_text("hello")
-    with pytest.raises(InputError, match=r"t\.parquet is no Parquet file"):
+    with pytest.raises(InputError, match=r"t\.parquet is not a Parquet file"):
         read_parquet(tmp_path / "t.parquet")

@@ -71,7 +71,7 @@ def test_the_shard_and_the_clip_of_a_flipped_byte_are_named(results, capsys):
 def test_a_flipped_byte_in_the_list_of_clips_costs_the_shard(results):
     shard = results / "rgb/mine/0000.arrow"
     flip(shard, shard.read_bytes().rindex(b"0000_right"))
-    assert find_damage(shard).reason == "the list of its clips is damaged, which costs them all"
+    assert find_damage(shard).reason.startswith("the list of its clips is damaged")
 
 
 @pytest.mark.parametrize(

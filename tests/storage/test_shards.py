@@ -55,7 +55,7 @@ def test_an_unusable_clip_keeps_its_reason(tmp_path):
 
 def test_a_file_that_is_no_shard_is_named(tmp_path):
     (tmp_path / "s.arrow").write_text("hello")
-    with pytest.raises(InputError, match=r"s\.arrow is no shard file"):
+    with pytest.raises(InputError, match=r"s\.arrow is not a shard file"):
         Shard(tmp_path / "s.arrow")
 
 

@@ -105,7 +105,7 @@ def test_a_table_without_a_checksum_is_refused(tmp_path):
     path = tmp_path / "scores.parquet"
     write_test_scores(path)
     path.write_bytes(path.read_bytes().replace(MARK, b"nobody's crc32 ok. "))
-    with pytest.raises(InputError, match=r"scores\.parquet is no Parquet file of this version"):
+    with pytest.raises(InputError, match=r"scores\.parquet is not a Parquet file of this version"):
         read_scores(path)
 
 
@@ -115,5 +115,5 @@ def test_a_clips_table_without_its_classes_is_refused(tmp_path):
     for metadata in (None, {"microgesture": "{"}, {"microgesture": "[]"}, {"microgesture": '{"classes": ["a"]}'}):
         pq.write_table(whole.replace_schema_metadata({**(metadata or {}), "file": OPEN}), tmp_path / "clips.parquet")
         seal(tmp_path / "clips.parquet")
-        with pytest.raises(InputError, match=r"clips\.parquet does not say the names of its classes"):
+        with pytest.raises(InputError, match=r"clips\.parquet lacks the names of its classes"):
             read_clips(tmp_path / "clips.parquet")

@@ -204,9 +204,7 @@ class Harmful:
 def test_a_file_that_would_run_code_is_refused_and_runs_none(tmp_path, zipped):
     saved = {"state_dict": Small().state_dict(), "meta": Harmful(tmp_path / "canary")}
     torch.save(saved, tmp_path / "bad.pth", _use_new_zipfile_serialization=zipped)
-    with pytest.raises(
-        InputError, match=r"bad.pth holds \w+\.mkdir, which is no tensor, and weights must not run code"
-    ):
+    with pytest.raises(InputError, match=r"bad.pth holds \w+\.mkdir, .*weights must not run code"):
         start_from_file(Small(), tmp_path / "bad.pth", CLASSES)
     assert not (tmp_path / "canary").exists()
     torch.load(tmp_path / "bad.pth", weights_only=False)
@@ -216,11 +214,11 @@ def test_a_file_that_would_run_code_is_refused_and_runs_none(tmp_path, zipped):
 def test_the_command_in_the_refusal_takes_the_tensors_out(tmp_path):
     parent, network = Small(), Small()
     torch.save({"state_dict": parent.state_dict(), "meta": {"size": Size(3)}}, tmp_path / "it's.pth")
-    with pytest.raises(InputError, match=r"holds test_weights\.Size, which is no tensor") as refused:
+    with pytest.raises(InputError, match=r"holds test_weights\.Size") as refused:
         start_from_file(network, tmp_path / "it's.pth", CLASSES)
     _, command, last = str(refused.value).split("\n")
     exec(shlex.split(command)[2], {})  # as in a process of its own
-    start = start_from_file(network, last.removeprefix("and name ").removesuffix(" instead"), CLASSES)
+    start = start_from_file(network, last.removeprefix("and use ").removesuffix(" instead"), CLASSES)
     assert start.new == []
     assert torch.equal(network.layer.weight, parent.layer.weight)
 
@@ -242,9 +240,9 @@ def cut(path):
     ("name", "write", "message"),
     [
         ("none.pth", lambda path: None, "No such file"),
-        ("empty.pth", lambda path: path.touch(), "is no file of weights, or a broken one"),
-        ("garbage.pth", garbage, "is no file of weights, or a broken one"),
-        ("cut.pth", cut, "is no file of weights, or a broken one"),
+        ("empty.pth", lambda path: path.touch(), "is not a file of weights"),
+        ("garbage.pth", garbage, "is not a file of weights"),
+        ("cut.pth", cut, "is not a file of weights"),
         ("cut.safetensors", garbage, "is not a safetensors file"),
         ("list.pth", lambda path: torch.save([1, 2], path), "holds no tensors"),
         ("text.pth", lambda path: torch.save({"state_dict": {"a": "b"}}, path), "holds no tensors"),

@@ -123,9 +123,9 @@ def as_it_is(copied):
     ("module", "old", "new", "expected"),
     [
         # sentences and docstrings
-        ("measures/people.py", "expect less on new people", "expect less", {"ablation": 1, "report": 1}),
+        ("measures/people.py", "expect lower results on new", "expect lower", {"ablation": 1, "report": 1}),
         ("streams/samples.py", "they are older than the clips table", "they are too old", {}),
-        ("streams/samples.py", '"""One example for a network', '"""An example for a network', {}),
+        ("streams/samples.py", '"""Samples of a network', '"""The samples of a network', {}),
         ("storage/checksums.py", "has changed since it was written", "has changed", {}),
         # constants
         ("networks/video_swin.py", "WINDOW = (8, ", "WINDOW = (4, ", {"train": 5, "predict": 5} | AFTER_SCORES),

@@ -94,7 +94,7 @@ def test_folds_of_unknown_subjects_are_taken_with_care(tmp_path, capsys):
     fitted_on = {"splits": ["train", "val"], "folds": 3, "people": {"subjects": 0, "recordings": 251}, "clips": 90}
     text = printed(tmp_path, capsys, ROWS, fitted_on)
     assert "3 folds of 251 recordings" in text
-    assert "Not every subject is known" in text
+    assert "Some subjects are unknown" in text
     assert "other people" not in text
 
 

@@ -1,1 +1,1 @@
-"""Checkpoints of other projects: read safely, and their tensors under the names they have here."""
+"""Checkpoints of other projects: safe reading, and translation of tensor names to ours."""

@@ -1,7 +1,7 @@
-"""The layouts of checkpoints, and how a network of two dimensions gains the third.
+"""The layouts of checkpoints, and the inflation of 2-D weights to 3-D.
 
-Which layout a checkpoint has shows in the names of its tensors, so no setting is needed. An inflated network sees a
-video that stands still as the image that it is.
+The layout of a checkpoint follows from the names of its tensors, so there is no setting for it. For a video of equal
+frames, an inflated network computes what the image network computes for one frame.
 """
 
 import re
@@ -12,14 +12,14 @@ import torch
 
 from . import mvit, resnet, swin, swinface
 
-# Follow from the shape of an attention window; nothing in them is learned.
+# Not learned; they follow from the shape of an attention window.
 DERIVED = ("relative_position_index", "attn_mask")
 POSITIONS = "relative_position_bias_table"
 CLASS_TOKEN = "pos_encoding.class_token"
 
 
 class Layout(NamedTuple):
-    """How a project names a network's tensors: one name that no other layout has, and what any name is here."""
+    """A naming of tensors: ``mark`` is a name that only this layout has, ``ours`` translates a name to ours."""
 
     title: str
     mark: str
@@ -27,7 +27,7 @@ class Layout(NamedTuple):
 
 
 LAYOUTS = (
-    # Before Swin's, which is a part of it.
+    # Before Swin's layouts, because SwinFace contains a Swin.
     Layout("SwinFace as its authors name it", "fam.nets.2.conv.convs.0.weight", swinface.from_authors),
     Layout("torchvision's Video Swin", "features.0.0.attn.qkv.weight", swin.from_torchvision),
     Layout("torchvision's Swin for images", f"features.1.0.attn.{POSITIONS}", swin.from_torchvision_images),
@@ -42,9 +42,9 @@ LAYOUTS = (
 
 
 def translate(state: Mapping[str, torch.Tensor]) -> tuple[str | None, dict[str, torch.Tensor]]:
-    """The layout's title and the tensors under our names; a name that means nothing here stays as it is.
+    """The title of the layout, and the tensors under our names; unknown names are kept.
 
-    The title is None for names that are no other project's. Tensors that follow from a window's shape are left away.
+    The title is None if no layout matches. Tensors that follow from the shape of a window are removed.
     """
     plain = {re.sub(r"^(module\.)?(backbone\.)?", "", name): tensor for name, tensor in state.items()}
     learned = {name: tensor for name, tensor in plain.items() if not name.endswith(DERIVED)}
@@ -55,10 +55,10 @@ def translate(state: Mapping[str, torch.Tensor]) -> tuple[str | None, dict[str, 
 
 
 def adapt(state: Mapping[str, torch.Tensor], shapes: Mapping[str, torch.Size]) -> dict[str, torch.Tensor]:
-    """What of a state fits tensors of these shapes by name, inflated to three dimensions if it is of two.
+    """The tensors that match ``shapes`` by name and shape, after inflation to 3-D if the state is 2-D.
 
-    A kernel is repeated over time and divided by its length, and a table of positions repeated for every distance in
-    time, as Video Swin starts from Swin (arXiv 2106.13230). A class token loses dimensions of one entry.
+    A 2-D kernel is repeated over time and divided by its temporal length. A position table is repeated for every
+    temporal distance. This is how Video Swin is initialised from Swin (arXiv 2106.13230). A class token is flattened.
     """
     flat = any(tensor.dim() == 4 for tensor in state.values())
     fitting = {}

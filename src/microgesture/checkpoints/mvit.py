@@ -1,15 +1,15 @@
-"""Names of MViTv2's tensors in its authors' and in mmaction2's checkpoints, and what they are in torchvision's network.
+"""Tensor names of MViTv2 in checkpoints of its authors and of mmaction2, translated to torchvision's names.
 
-Torchvision's names are ours. Facts from torchvision's ``mvit.py``, from ``mvit.py``, ``mvit_head.py`` and ``embed.py``
-in open-mmlab/mmaction2 1.2 and from ``attention.py``, ``stem_helper.py`` and ``video_model_builder.py`` in
-facebookresearch/SlowFast. All three compute the same, but for what torchvision's norms add to a variance, 1e-6, which
-is 1e-5 in some of the authors'. Where a checkpoint doubles the width in a block's last layers (``dim_mul_in_attention``
-is false, as in mmaction2's MaskFeat) those blocks have other shapes, and start new.
+Torchvision's names are ours. Sources: torchvision's ``mvit.py``; ``mvit.py``, ``mvit_head.py`` and ``embed.py`` in
+open-mmlab/mmaction2 1.2; ``attention.py``, ``stem_helper.py`` and ``video_model_builder.py`` in
+facebookresearch/SlowFast. All three compute the same, except for the epsilon of the layer norms: 1e-6 in torchvision,
+1e-5 in some of the authors' norms. In some checkpoints the last layers of a block double the width
+(``dim_mul_in_attention`` is false, as in mmaction2's MaskFeat); those blocks have other shapes and are not loaded.
 """
 
 import re
 
-# What names hold there, and what they hold here, one after the other.
+# (pattern in their names, replacement in ours), applied in order.
 RENAMED = (
     (r"^patch_embed\.proj(ection)?\.", "conv_proj."),
     (r"^cls_token$", "pos_encoding.class_token"),
@@ -19,18 +19,18 @@ RENAMED = (
     (r"\.attn\.norm_([qkv])\.", r".attn.pool_\1.norm_act.0."),
     (r"\.mlp\.fc1\.", ".mlp.0."),
     (r"\.mlp\.fc2\.", ".mlp.3."),
-    (r"^norm3\.", "norm."),  # mmaction2 counts the stage that it stands behind
+    (r"^norm3\.", "norm."),  # mmaction2 numbers the norm by the stage before it
     (r"^(head\.projection|cls_head\.fc_cls)\.", "head.1."),
 )
 
 
 def from_torchvision(name: str) -> str:
-    """A name in torchvision's MViT, which is the same here."""
+    """Translate a name of torchvision's MViT; it is the same here."""
     return name
 
 
 def from_authors(name: str) -> str:
-    """A name in the authors' MViTv2 (arXiv 2112.01526) or in mmaction2's."""
+    """Translate a name of the MViTv2 of its authors (arXiv 2112.01526) or of mmaction2."""
     for theirs, ours in RENAMED:
         name = re.sub(theirs, ours, name)
     return name

@@ -1,4 +1,4 @@
-"""Files that ``torch.save`` wrote, read without running anything that they hold."""
+"""Safe reading of ``torch.save`` files: no code in them is executed."""
 
 import json
 import re
@@ -12,12 +12,12 @@ import torch
 
 from ..errors import InputError
 
-KEYS = ("state_dict", "model", "model_state")  # under which trainers keep the weights
-PART = "state_dict_"  # what such keys begin with where each part of a network has one, as in SwinFace
+KEYS = ("state_dict", "model", "model_state")  # keys of the weights in the checkpoints of common trainers
+PART = "state_dict_"  # prefix of the keys if each part of a network has one, as in SwinFace
 
 
 class Nothing:
-    """Stands for an object that a trainer keeps beside its weights; whatever it is made from is dropped."""
+    """Placeholder for an object that a trainer stores beside the weights; its content is dropped."""
 
     def __new__(cls, *_: Any) -> "Nothing":
         return super().__new__(cls)
@@ -27,14 +27,14 @@ class Nothing:
 
 
 class Settings:
-    """Stands for a dictionary of settings, which an unpickler may fill."""
+    """Placeholder for a dictionary of settings, which the unpickler may fill."""
 
     def __new__(cls, *_: Any) -> OrderedDict:
         return OrderedDict()
 
 
-# What mmengine's and mmcv's runners keep: their losses so far, the best score as NumPy wrote it, and settings. The
-# names are all that is known of these packages here; none of them is imported.
+# What the runners of mmengine and mmcv store: the losses so far, the best score as a NumPy number, and settings. Only
+# the names of these classes are used; the packages are not imported.
 BESIDE_WEIGHTS = (
     (Nothing, "mmengine.logging.history_buffer.HistoryBuffer"),
     (Settings, "mmengine.config.config.ConfigDict"),
@@ -50,22 +50,22 @@ BESIDE_WEIGHTS = (
 
 
 def read_state_dict(path: Path | str) -> dict[str, torch.Tensor]:
-    """The tensors of a file that ``torch.save`` wrote, on the CPU: a state dict, or a checkpoint that holds one.
+    """The tensors of a ``torch.save`` file, on the CPU: of a state dict, or of a checkpoint that contains one.
 
-    Nothing in the file is executed; what mmengine and mmcv keep beside the weights is dropped unread. Raises
-    ``InputError`` if the file holds anything else but plain values and tensors, with the command that takes the tensors
-    out, or if it cannot be read.
+    No code in the file is executed. Objects that mmengine and mmcv store beside the weights are dropped. Raises
+    ``InputError`` if the file cannot be read, or if it contains anything except plain values and tensors; the message
+    then has a command that extracts the tensors.
     """
     try:
         with torch.serialization.safe_globals(list(BESIDE_WEIGHTS)):
             saved = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}") from None
-    except Exception as error:  # the bytes of a broken file can make the unpickler raise anything
+    except Exception as error:  # a damaged file can make the unpickler raise any error
         if found := re.search(r"GLOBAL (\S+)", str(error)):
             raise InputError(_refusal(Path(path), ascii(found[1])[1:-1])) from None
         reason = f"{type(error).__name__}: {str(error).partition('. ')[0]}"
-        raise InputError(f"{path} is no file of weights, or a broken one ({reason}); get it again") from None
+        raise InputError(f"{path} is not a file of weights, or it is damaged ({reason}); get it again") from None
     for key in KEYS:
         if isinstance(saved, Mapping) and isinstance(saved.get(key), Mapping):
             saved = saved[key]
@@ -75,12 +75,12 @@ def read_state_dict(path: Path | str) -> dict[str, torch.Tensor]:
     if isinstance(saved, Mapping):
         tensors = {str(name): value for name, value in saved.items() if isinstance(value, torch.Tensor)}
     if not tensors:
-        raise InputError(f"{path} holds no tensors, neither by themselves nor under {', '.join(KEYS)}")
+        raise InputError(f"{path} holds no tensors, neither at the top level nor under the keys {', '.join(KEYS)}")
     return tensors
 
 
 def _joined(saved: Mapping) -> Mapping:
-    """The tensors of all parts, whose names begin with the part's; what was saved itself if it has no parts."""
+    """The tensors of all parts, their names prefixed by that of the part; ``saved`` itself if it has no parts."""
     parts = {key[len(PART) :]: value for key, value in saved.items() if isinstance(key, str) and key.startswith(PART)}
     states = {part: state for part, state in parts.items() if isinstance(state, Mapping)}
     return {f"{part}.{name}": tensor for part, state in states.items() for name, tensor in state.items()} or saved
@@ -98,6 +98,6 @@ def _refusal(path: Path, what: str) -> str:
         f"{json.dumps(str(converted))})"
     )
     return (
-        f"{path} holds {what}, which is no tensor, and weights must not run code. Where it was made, or where you "
-        f"trust it, take its tensors out with\n  python -c {shlex.quote(code)}\nand name {converted} instead"
+        f"{path} holds {what}, which is not a tensor, and weights must not run code. If you trust the file, extract "
+        f"its tensors with\n  python -c {shlex.quote(code)}\nand use {converted} instead"
     )

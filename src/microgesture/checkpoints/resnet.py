@@ -1,24 +1,24 @@
-"""Names of a ResNet's tensors in other projects' checkpoints, and what they are in our SlowOnly and PoseConv3D.
+"""Tensor names of ResNets in checkpoints of other projects, translated to our SlowOnly and PoseConv3D.
 
-Facts from torchvision's models and from ``resnet3d.py``, ``resnet3d_slowfast.py`` and ``rgbposeconv3d.py`` in
+Sources: torchvision's models; ``resnet3d.py``, ``resnet3d_slowfast.py`` and ``rgbposeconv3d.py`` in
 open-mmlab/mmaction2 and kennymckormick/pyskl, which agree.
 """
 
 import re
 
-# A bottleneck's convolutions; our names of their norms have norm where these have conv.
+# The convolutions of a bottleneck block. In our names of their norms, norm replaces conv.
 CONVOLUTIONS = {
     "conv1": "branch2.conv_a",
     "conv2": "branch2.conv_b",
     "conv3": "branch2.conv_c",
     "downsample": "branch1_conv",
 }
-# mmaction2's and pyskl's names of the two paths and of their classifiers, and what both are here.
+# (path, classifier) in mmaction2's and pyskl's names, and the prefix of both in ours.
 PATHS = (("rgb_path.", "cls_head.fc_rgb.", "video."), ("pose_path.", "cls_head.fc_pose.", "heatmap."))
 
 
 def from_openmmlab(name: str) -> str:
-    """A name in mmaction2's or pyskl's SlowOnly or PoseConv3D, where each convolution and its norm make one module."""
+    """Translate a name of mmaction2's or pyskl's SlowOnly or PoseConv3D; a module holds a convolution and its norm."""
     if found := re.fullmatch(r"layer(\d)\.(\d+)\.(conv[123]|downsample)\.(conv|bn)\.(\w+)", name):
         stage, block, convolution, part, tensor = found.groups()
         return _in_block(stage, block, convolution, part == "bn", tensor)
@@ -28,12 +28,12 @@ def from_openmmlab(name: str) -> str:
 
 
 def from_torchvision_r2plus1d(name: str) -> str:
-    """A name in torchvision's R(2+1)D: ours has dropout before the classifier."""
+    """Translate a name of torchvision's R(2+1)D; ours has dropout before the classifier."""
     return re.sub(r"^fc\.", "head.1.", name)
 
 
 def from_torchvision(name: str) -> str:
-    """A name in torchvision's ResNet."""
+    """Translate a name of torchvision's ResNet."""
     if found := re.fullmatch(r"layer(\d)\.(\d+)\.(conv|bn)([123])\.(\w+)", name):
         stage, block, part, number, tensor = found.groups()
         return _in_block(stage, block, f"conv{number}", part == "bn", tensor)
@@ -46,7 +46,7 @@ def from_torchvision(name: str) -> str:
 
 
 def from_openmmlab_pair(name: str) -> str:
-    """A name in mmaction2's or pyskl's RGBPoseConv3D, where a lateral connection belongs to the path that it feeds."""
+    """Translate a name of the RGBPoseConv3D of mmaction2 or pyskl; lateral connections belong to their target path."""
     if found := re.fullmatch(r"rgb_path\.layer([23])_lateral\.conv\.(\w+)", name):
         return f"lateral.{int(found[1]) - 2}.to_video.{found[2]}"
     if found := re.fullmatch(r"pose_path\.layer([12])_lateral\.(conv|bn)\.(\w+)", name):

@@ -1,17 +1,17 @@
-"""Names of SwinFace's tensors in its authors' checkpoint, and what they are in ours.
+"""Tensor names of SwinFace in the checkpoint of its authors, translated to ours.
 
-Facts from ``backbones/swin.py``, ``analysis/subnets.py``, ``analysis/cbam.py`` and ``train.py`` in lxq1000/SwinFace.
-The checkpoint has the parts ``backbone``, ``fam`` (eleven branches, each with its attention to features), ``tss`` (a
-subnet for each) and ``om`` (what they say).
+Sources: ``backbones/swin.py``, ``analysis/subnets.py``, ``analysis/cbam.py`` and ``train.py`` in lxq1000/SwinFace. The
+checkpoint has the parts ``backbone``, ``fam`` (eleven branches, each with attention over features), ``tss`` (a subnet
+for each branch) and ``om`` (the outputs).
 """
 
 import re
 
-EXPRESSION = 2  # the branch of smiling and of seven expressions; before it come gender and age
+EXPRESSION = 2  # number of the branch for smiling and seven expressions
 
 
 def from_authors(name: str) -> str:
-    """A name in the checkpoint; the other branches keep theirs, and so does what only recognises people."""
+    """Translate a name; tensors of the other branches and of face identification keep names that do not match ours."""
     name = re.sub(r"^patch_embed\.proj\.", "encoder.swin.0.0.", name)
     name = re.sub(r"^patch_embed\.norm\.", "encoder.swin.0.2.", name)
     name = re.sub(r"^layers\.(\d+)\.blocks\.", lambda found: f"encoder.swin.{2 * int(found[1]) + 1}.", name)

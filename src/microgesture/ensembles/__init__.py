@@ -1,1 +1,1 @@
-"""Ensembles: streams calibrated and joined, what they are sure of, and the file that is handed in."""
+"""Ensembles: calibration and fusion of streams, pseudo-labels, and the submission file."""

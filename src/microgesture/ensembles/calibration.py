@@ -1,4 +1,4 @@
-"""Calibration of one stream: the temperature that its logits are divided by."""
+"""Temperature scaling: calibration of a stream by dividing its logits by a temperature."""
 
 import numpy as np
 from scipy.optimize import minimize_scalar
@@ -8,7 +8,7 @@ from scipy.special import softmax
 def fit_temperature(logits_NK: np.ndarray, labels_N: np.ndarray) -> float:
     """The temperature in [0.05, 20] that minimises the negative log-likelihood (Guo et al., ICML 2017).
 
-    The likelihood is never worse than at temperature 1.
+    The result is never worse than at temperature 1.
     """
 
     def loss(log_temperature: float) -> float:
@@ -19,5 +19,5 @@ def fit_temperature(logits_NK: np.ndarray, labels_N: np.ndarray) -> float:
 
 
 def negative_log_likelihood(probabilities_NK: np.ndarray, labels_N: np.ndarray) -> float:
-    """Mean of -log p(true class)."""
+    """The mean of -log p(true class)."""
     return float(-np.log(np.maximum(probabilities_NK[np.arange(len(labels_N)), labels_N], 1e-12)).mean())

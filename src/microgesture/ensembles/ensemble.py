@@ -1,4 +1,4 @@
-"""An ensemble of streams: fitted, measured on clips that were held out, and what it predicts."""
+"""An ensemble of streams: fitting, evaluation on held-out clips, and predictions."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,16 +17,16 @@ from ..storage.files import read_json, write_csv, write_json
 from ..storage.scores import Scores, read_folds, read_scores, write_predictions
 from .fusion import Fusion, cross_fit, fit_fusion, fuse, stack, stacked, usable
 
-Weights = str | Mapping[str, float]  # a rule by its name, or a weight for each stream
-COMPARED_FOLDS = 5  # parts of val that stacking is measured on
+Weights = str | Mapping[str, float]  # the name of a fusion rule, or a weight for each stream
+COMPARED_FOLDS = 5  # parts of val for the evaluation of stacking
 
 
 @dataclass(frozen=True)
 class HeldOut:
-    """The labelled clips that an ensemble is fitted and measured on, by number in their names.
+    """The labelled clips on which an ensemble is fitted and evaluated, sorted by the numbers in their ids.
 
-    ``fusions[fold]`` predicts the clips of a fold and was fitted without them. Without folds all clips are in fold 0,
-    and its fusion was fitted on them.
+    ``fusions[fold]`` predicts the clips of a fold and was fitted without them. Without folds, all clips are in fold 0,
+    and its fusion was fitted on these clips.
     """
 
     clip_ids: tuple[str, ...]
@@ -36,12 +36,12 @@ class HeldOut:
     fusions: Sequence[Fusion]
 
     def calibrated(self) -> np.ndarray:
-        """Each stream's tempered probabilities (S, N, K)."""
+        """The calibrated probabilities of each stream (S, N, K)."""
         temperatures_SF = np.stack([fusion.temperatures_S for fusion in self.fusions], 1)
         return softmax(self.logits_SNK / temperatures_SF[:, self.fold_N][..., None], axis=2)
 
     def fused(self, left_out: int | None = None) -> np.ndarray:
-        """The fused probabilities (N, K), without one of the streams if asked; NaN where no stream is left."""
+        """The fused probabilities (N, K), optionally without one stream; NaN if no stream could use a clip."""
         logits_SNK, fused_NK = self.logits_SNK.copy(), np.empty(self.logits_SNK.shape[1:])
         if left_out is not None:
             logits_SNK[left_out] = np.nan
@@ -51,7 +51,7 @@ class HeldOut:
         return fused_NK
 
     def predicted(self, clips: Clips) -> np.ndarray:
-        """The probabilities (N, K): fused, or the share of each class in the training clips of other folds."""
+        """The fused probabilities (N, K); the class fractions of train in other folds if no stream is left."""
         predicted_NK = self.fused()
         for fold in range(len(self.fusions)):
             own_N = self.fold_N == fold
@@ -67,12 +67,12 @@ def hold_out(
     calibrate: bool | float,
     taken: Fusion | None = None,
 ) -> tuple[HeldOut, Fusion]:
-    """The held-out clips with what predicts them, and the fusion fitted on all of them, for clips without label.
+    """The held-out clips with their fusions, and a fusion that is fitted on all of them, for all other clips.
 
-    ``fold`` says which fold a labelled clip of train or val is in, and ``scores`` what streams that were trained
-    without that fold say of it; each fold is then predicted with what is fitted on the others. Where it is None, the
-    labelled clips of val are predicted with what is fitted on themselves. Where a fusion is ``taken`` over from
-    elsewhere nothing is fitted.
+    ``fold`` maps each labelled clip of train and val to its fold, and ``scores`` are predictions of streams that were
+    trained without that fold. The fusion of each fold is fitted on the clips of the other folds. If ``fold`` is None,
+    the fusion is fitted on the labelled clips of val and evaluated on the same clips. If a fusion is given as
+    ``taken``, nothing is fitted.
     """
     known = clips.usable[clips.usable.label.notna()]
     known = known[known.split.isin(["val"] if fold is None else ["train", "val"])]
@@ -91,7 +91,7 @@ def hold_out(
 
 
 def class_prior(clips: Clips, without: Collection[str] = ()) -> np.ndarray:
-    """The share (K,) of each class in the training split, but for some clips."""
+    """The fraction (K,) of each class in the training split, excluding the clips ``without``."""
     table = clips.table[(clips.table.split == "train") & ~clips.table.clip_id.isin(without)]
     counts_K = np.array(class_counts(table.label.dropna(), len(clips.classes)))
     return counts_K / counts_K.sum()
@@ -100,9 +100,9 @@ def class_prior(clips: Clips, without: Collection[str] = ()) -> np.ndarray:
 def predict_split(
     scores: Mapping[str, Scores], fusion: Fusion, clips: Clips, split: str
 ) -> tuple[list[str], np.ndarray, np.ndarray]:
-    """The clips of a split in the table's order, their probabilities (N, K), and how many streams gave them (N,).
+    """The clips of a split in the table's order, their probabilities (N, K), and the number of streams used (N,).
 
-    A clip that is quarantined, or that no stream could use, gets the share of each class in the training split.
+    A clip that is quarantined, or that no stream could use, gets the fraction of each class in the training split.
     """
     table = clips.table[clips.table.split == split]
     usable_N = (table.status == "ok").to_numpy()
@@ -121,12 +121,12 @@ def _or_prior(fused_NK: np.ndarray, prior_K: np.ndarray) -> np.ndarray:
 def summarise(
     name: str, streams: Sequence[str], held_out: HeldOut, fusion: Fusion, stacking: bool = False
 ) -> pd.DataFrame:
-    """One row a stream and one for the ensemble: how good each is on the held-out clips that every stream has.
+    """The metrics of each stream and of the ensemble, one row each, on the held-out clips that every stream could use.
 
-    ``weight`` is the one in ``fusion``, if its rule has any; ``without`` is the ensemble's accuracy when that stream is
-    left out and the others are joined as before. ``ece_before`` and ``ece`` are the expected calibration errors of a
-    stream as it is and after calibration. With ``stacking`` a logistic regression has a row too, fitted on other folds,
-    or on other parts of val.
+    ``weight`` is the weight of the stream in ``fusion``, if its rule has weights. ``without`` is the accuracy of the
+    ensemble without that stream, with the other weights unchanged. ``ece_before`` and ``ece`` are the expected
+    calibration errors of the stream before and after calibration. With ``stacking`` there is a row for a logistic
+    regression, which is fitted on the other folds, or on other parts of val.
     """
     common_N = usable(held_out.logits_SNK).all(0)
     labels_N = held_out.labels_N[common_N]
@@ -175,13 +175,13 @@ def run_ensemble(
     calibration_from: Path | None = None,
     learns_from_val: bool = False,
 ) -> None:
-    """Fit an ensemble and write its predictions of each split and of the held-out clips.
+    """Fit an ensemble and write its predictions for each split and for the held-out clips.
 
-    ``scores[stream][split]`` and ``outputs[split]`` are files. ``folds[stream]`` are the scores that the clips of each
-    fold got from a stream trained without that fold; temperatures and weights are fitted on them, or on the validation
-    split where there are none. Clips without labels are predicted all the same. ``like`` is the ``fusion.json`` of
-    another ensemble, whose temperatures and weights are taken over in the order of its streams. If a stream
-    ``learns_from_val``, no clip is held out, and nothing is fitted or measured.
+    ``scores[stream][split]`` and ``outputs[split]`` are files. ``folds[stream]`` are the scores of each fold from a
+    stream that was trained without that fold. Temperatures and weights are fitted on them, or on the validation split
+    if there are none. Clips without labels are predicted as well. ``calibration_from`` is the ``fusion.json`` of
+    another ensemble whose temperatures and weights are used, in the order of its streams. If a stream
+    ``learns_from_val``, no clip is held out, and nothing is fitted or evaluated.
     """
     read = {split: {stream: read_scores(files[split]) for stream, files in scores.items()} for split in outputs}
     folded, fold = _read_folds(folds) if any(folds.values()) else (read["val"], None)
@@ -208,13 +208,13 @@ def run_ensemble(
 
 
 def _read_folds(folds: Mapping[str, Sequence[Path]]) -> tuple[dict[str, Scores], dict[str, int]]:
-    """The scores of each stream, all folds together, and the fold of each clip."""
+    """The scores of each stream for all folds together, and the fold of each clip."""
     read = {stream: read_folds(paths) for stream, paths in folds.items()}
     (first, (_, fold)), *others = read.items()
     for stream, (_, other) in others:
         if other != fold:
             raise InputError(
-                f"streams '{first}' and '{stream}' were scored by other folds; delete their scores and run again"
+                f"the scores of streams '{first}' and '{stream}' are of different folds; delete them and run again"
             )
     return {stream: scores for stream, (scores, _) in read.items()}, fold
 

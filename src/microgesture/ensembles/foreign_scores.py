@@ -1,9 +1,9 @@
-"""Scores that other projects left as pickles, by clip id as here.
+"""Import of scores that other projects stored as pickles.
 
-Facts: ``tools/test.py --dump`` of open-mmlab/mmaction2 1.x writes a list with a dictionary for each sample:
+``tools/test.py --dump`` of open-mmlab/mmaction2 1.x writes a list with a dictionary for each sample, with the keys
 ``pred_score`` (in 1.0 ``pred_scores``, a dictionary with the key ``item``) and ``gt_label``. ``tools/test.py --out`` of
-kennymckormick/pyskl writes a list of arrays. Networks with two heads have a dictionary of them, such as ``rgb`` and
-``pose``. None of them holds ids: the samples are in the order of the annotation file.
+kennymckormick/pyskl writes a list of arrays. Networks with two heads have a dictionary of scores, such as ``rgb`` and
+``pose``. None of these files contains ids: the samples are in the order of the annotation file.
 """
 
 import json
@@ -22,7 +22,7 @@ from ..storage.scores import Scores, write_scores
 
 @dataclass(frozen=True)
 class Imported:
-    """How many clips got scores, what these were taken for, for how many the label agreed, and how many have none."""
+    """The number of clips with scores, the kind of scores, the number of equal labels, and of clips without scores."""
 
     clips: int
     kind: str
@@ -33,8 +33,8 @@ class Imported:
 def read_ids(path: Path | str) -> list[str]:
     """The clip ids of an annotation file, in its order.
 
-    A JSON file has a list of names; any other has a name at the start of each line, as in ``0187_0.mp4 8``. Folders
-    before a name and a suffix behind it are left away. Raises ``InputError`` if there is none, or one twice.
+    A JSON file contains a list of names. Any other file has a name at the start of each line, as in ``0187_0.mp4 8``.
+    Folders and suffixes of the names are removed. Raises ``InputError`` if there is no name, or if one occurs twice.
     """
     path = Path(path)
     try:
@@ -45,9 +45,9 @@ def read_ids(path: Path | str) -> list[str]:
             else [line.split()[0] for line in text.splitlines() if line.strip()]
         )
     except (OSError, ValueError) as error:
-        raise InputError(f"{path} is no list of clips ({error})") from None
+        raise InputError(f"{path} is not a list of clips ({error})") from None
     if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
-        raise InputError(f"{path} is no list of clips; give one name a line, or a JSON list of names")
+        raise InputError(f"{path} is not a list of clips; write one name per line, or a JSON list of names")
     ids = [PurePosixPath(name).stem for name in names]
     seen: dict[str, int] = {}
     for number, clip_id in enumerate(ids, 1):
@@ -60,23 +60,24 @@ def read_ids(path: Path | str) -> list[str]:
 
 
 def import_scores(file: Path, clips: Clips, ids: Sequence[str], output: Path, part: str | None = None) -> Imported:
-    """Write the scores in a pickle as ours, the samples being the clips ``ids`` in this order.
+    """Convert the scores in a pickle to a score file; the samples are the clips ``ids``, in this order.
 
-    ``part`` names one head of a network with several. Rows that are all probabilities become their logarithms, which
-    are logits of the same probabilities. Usable clips of the same splits that the file does not have get a reason.
+    ``part`` is the name of one head of a network with several. If all rows are probabilities, their logarithms are
+    stored; otherwise the scores are stored as logits. Usable clips of the same splits that are not in the file get a
+    reason.
 
-    Raises ``InputError`` if the file is no plain pickle of scores, if the numbers of samples and ids or of classes
-    differ, an id is unknown, a score is no finite number, or a label in the file is not the clip's: then the samples
-    are in another order.
+    Raises ``InputError`` if the file is not a plain pickle of scores, if the number of samples or of classes is wrong,
+    if an id is unknown, if a score is not finite, or if a label in the file differs from that of the clip, since the
+    samples are then in another order.
     """
     samples = _samples(read_numbers(file), file)
     if len(samples) != len(ids):
         raise InputError(
-            f"{file} has {len(samples)} samples, and there are {len(ids)} ids; give the list it was made for"
+            f"{file} has {len(samples)} samples, but there are {len(ids)} ids; use the list that it was made with"
         )
     table = clips.table.set_index("clip_id")
     if unknown := [clip_id for clip_id in ids if clip_id not in table.index]:
-        raise InputError(f"{len(unknown)} of the {len(ids)} ids are no clips of this corpus, the first is {unknown[0]}")
+        raise InputError(f"{len(unknown)} of the {len(ids)} ids are not clips of this corpus, first {unknown[0]}")
     rows_NK = np.empty((len(ids), len(clips.classes)))
     checked = 0
     for number, (sample, clip_id) in enumerate(zip(samples, ids, strict=True)):
@@ -97,11 +98,11 @@ def _samples(saved: Any, file: Path) -> Sequence[Any]:
         return [Numbers(row_K) for row_K in saved.array]
     if isinstance(saved, list | tuple):
         return saved
-    raise InputError(f"{file} holds no list of samples and no array of samples by classes")
+    raise InputError(f"{file} holds neither a list of samples nor an array of shape (samples, classes)")
 
 
 def _row(sample: Any, part: str | None, classes: int, where: str) -> np.ndarray:
-    """A sample's scores (K,)."""
+    """The scores (K,) of a sample."""
     scores = _item(_first(sample, "pred_score", "pred_scores", otherwise=sample))
     if isinstance(scores, dict):
         if part not in scores:
@@ -110,25 +111,25 @@ def _row(sample: Any, part: str | None, classes: int, where: str) -> np.ndarray:
             )
         scores = scores[part]
     elif part is not None:
-        raise InputError(f"{where} has no parts; leave --part away")
+        raise InputError(f"{where} has no parts; omit --part")
     row = _numbers(scores)
     if row is None or row.size != classes or row.ndim > 2 or row.shape[-1] != classes:
         what = "no numbers" if row is None else f"scores of shape {row.shape}"
-        raise InputError(f"{where} has {what} instead of {classes}, one for each class and averaged over views")
+        raise InputError(f"{where} has {what} instead of {classes} numbers, one for each class and averaged over views")
     if not np.isfinite(row).all():
-        raise InputError(f"{where} has scores that are no finite numbers; make the file again")
+        raise InputError(f"{where} has scores that are not finite; create the file again")
     return row.reshape(classes)
 
 
 def _same_label(sample: Any, label: Any, where: str) -> bool:
-    """Whether both the sample and the clip have a label; an error if they differ."""
+    """Whether both the sample and the clip have a label; raises ``InputError`` if the labels differ."""
     given = _numbers(_item(_first(sample, "gt_label", "gt_labels", otherwise=None)))
     if given is None or given.size != 1 or not np.isfinite(given).all() or not isinstance(label, int | np.integer):
         return False
     if int(given.item()) != int(label):
         raise InputError(
             f"{where} has label {int(given.item())}, and the clip has {int(label)}: the samples are in another order "
-            "than the ids, or the classes are numbered otherwise"
+            "than the ids, or the classes are numbered differently; use the list that the file was made with"
         )
     return True
 
@@ -142,7 +143,7 @@ def _item(value: Any) -> Any:
 
 
 def _numbers(value: Any) -> np.ndarray | None:
-    """An array of float64, or None if the value is none."""
+    """The value as an array of float64, or None if it is not numeric."""
     if isinstance(value, Numbers) and value.array is not None:
         return value.array.astype(np.float64)
     if isinstance(value, int | float) or (

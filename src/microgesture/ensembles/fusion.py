@@ -1,4 +1,4 @@
-"""Joining streams: each is calibrated, and a fusion rule makes one probability of theirs."""
+"""Fusion of streams: each stream is calibrated, and a fusion rule combines their probabilities."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,49 +19,49 @@ from .rules.weighted_mean import WeightedMean
 
 
 class FittedRule(Protocol):
-    """What the module of a fusion rule returns."""
+    """A fitted fusion rule, as ``fit`` and ``from_json`` of its module return it."""
 
     def apply(self, probabilities_SNK: np.ndarray) -> np.ndarray:
-        """One distribution (N, K) of the calibrated probabilities (S, N, K) of streams.
+        """Combine the calibrated probabilities (S, N, K) of the streams into one distribution (N, K).
 
-        Those of a stream that could not use a clip are NaN, and so is the result where no stream could.
+        The probabilities of a stream that could not use a clip are NaN. The result is NaN if no stream could use it.
         """
 
     def to_json(self, streams: Sequence[str]) -> dict[str, Any]:
-        """All that the rule needs to be applied elsewhere; numbers for each stream by its name.
+        """The complete state of the rule; numbers that belong to a stream are stored under its name.
 
-        A rule with one weight for each stream stores them as ``weights``, which report and card then show.
+        A rule with one weight for each stream stores them as ``weights``; report and card then show them.
         """
 
 
 @dataclass(frozen=True)
 class Fusion:
-    """How streams are joined: a temperature for each, and a fitted rule, with its name in ``FUSION_RULES``."""
+    """A fitted fusion: a temperature for each stream, a fitted rule, and the rule's name in ``FUSION_RULES``."""
 
     temperatures_S: np.ndarray
     rule: FittedRule
     name: str = GIVEN.name
 
     def to_json(self, streams: Sequence[str]) -> dict[str, Any]:
-        """The fusion of these streams as ``fusion.json`` and ``recogniser.json`` store it."""
+        """The fusion in the format of ``fusion.json`` and ``recogniser.json``."""
         temperatures = dict(zip(streams, self.temperatures_S.tolist(), strict=True))
         return {"rule": self.name, "temperatures": temperatures, **self.rule.to_json(streams)}
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any], streams: Sequence[str]) -> "Fusion":
-        """The fusion of these streams that ``to_json`` has written; raises ``InputError`` if its rule is unknown."""
+        """Create a fusion from the output of ``to_json``; raises ``InputError`` if its rule is unknown."""
         name = stored["rule"]
         if name not in FUSION_RULES:
             known = ", ".join(FUSION_RULES)
-            raise InputError(f"the fusion rule '{name}' is not known here, only {known}; install what declares it")
+            raise InputError(f"the fusion rule '{name}' is not one of {known}; install the package that declares it")
         temperatures_S = np.array([stored["temperatures"][stream] for stream in streams])
         return cls(temperatures_S, import_module(FUSION_RULES[name].module).from_json(stored, streams), name)
 
 
 def stack(scores: Mapping[str, Scores], clip_ids: Sequence[str], classes: int) -> np.ndarray:
-    """The logits of all streams for some clips, float64 (S, N, K), NaN where a stream could not use a clip.
+    """The log-probabilities of all streams for some clips, float64 (S, N, K), NaN if a stream could not use a clip.
 
-    Raises ``InputError`` if a stream has neither logits nor a reason for a clip, or logits that are not finite.
+    Raises ``InputError`` if a stream has neither scores nor a reason for a clip, or scores that are not finite.
     """
     logits_SNK = np.full((len(scores), len(clip_ids), classes), np.nan)
     for logits_NK, (stream, given) in zip(logits_SNK, scores.items(), strict=True):
@@ -70,7 +70,7 @@ def stack(scores: Mapping[str, Scores], clip_ids: Sequence[str], classes: int) -
                 logits_NK[row] = given.log_probabilities[clip_id]
                 if not np.isfinite(logits_NK[row]).all():
                     raise InputError(
-                        f"stream '{stream}' has scores for clip {clip_id} that are no numbers; train it again"
+                        f"stream '{stream}' has scores for clip {clip_id} that are not finite; train it again"
                     )
             elif clip_id not in given.reasons:
                 raise InputError(f"stream '{stream}' has no scores for clip {clip_id}; delete its scores and run again")
@@ -78,22 +78,22 @@ def stack(scores: Mapping[str, Scores], clip_ids: Sequence[str], classes: int) -
 
 
 def usable(logits_SNK: np.ndarray) -> np.ndarray:
-    """Whether a stream could use a clip, bool (S, N)."""
+    """Whether each stream could use each clip, bool (S, N)."""
     return ~np.isnan(logits_SNK).any(2)
 
 
 def fuse(logits_SNK: np.ndarray, fusion: Fusion) -> np.ndarray:
-    """One distribution (N, K) of the streams' logits (S, N, K); NaN for a clip that none of them could use."""
+    """Fuse the logits (S, N, K) of the streams into one distribution (N, K); NaN for a clip that none could use."""
     return fusion.rule.apply(softmax(logits_SNK / fusion.temperatures_S[:, None, None], axis=2))
 
 
 def fit_fusion(
     logits_SNK: np.ndarray, labels_N: np.ndarray, weights: str | np.ndarray, calibrate: bool | float
 ) -> Fusion:
-    """Fit temperatures and a rule on the clips that every stream could use; equal weights where there are none.
+    """Fit temperatures and a rule on the clips that every stream could use; without such clips, use equal weights.
 
-    ``weights`` names one of ``FUSION_RULES``; weights that are given (S,) are only scaled to the sum 1. Where
-    ``calibrate`` is a number, it is each temperature.
+    ``weights`` is the name of one of ``FUSION_RULES``, or an array (S,), which is only scaled to the sum 1. If
+    ``calibrate`` is a number, it is the temperature of every stream.
     """
     streams = len(logits_SNK)
     common_N = usable(logits_SNK).all(0)
@@ -117,16 +117,16 @@ def cross_fit(
     weights: str | np.ndarray,
     calibrate: bool | float,
 ) -> list[Fusion]:
-    """One fusion for each fold, fitted on the clips of all others, so that it knows no label of its own fold."""
+    """One fusion for each fold, fitted on the clips of all other folds; no label of the fold itself is used."""
     others = [fold_N != fold for fold in range(fold_N.max() + 1)]
     return [fit_fusion(logits_SNK[:, rest_N], labels_N[rest_N], weights, calibrate) for rest_N in others]
 
 
 def stacked(logits_SNK: np.ndarray, labels_N: np.ndarray, fold_N: np.ndarray) -> np.ndarray:
-    """What a logistic regression on all streams' log probabilities says of each fold, fitted on the others, (N, K).
+    """Stacking: the probabilities (N, K) of a logistic regression, fitted on all other folds of a clip.
 
-    Stacking, for comparison: it has a weight for every class of every stream, where a weighted mean has one a stream.
-    A class that the other folds lack gets probability 0.
+    Its features are the log-probabilities of all streams. It serves as a comparison: it has a weight for every class of
+    every stream, whereas a weighted mean has one for each stream. A class that the other folds lack gets probability 0.
     """
     features_NX = np.concatenate(log_softmax(logits_SNK, axis=2), axis=1)
     said_NK = np.zeros(logits_SNK.shape[1:])

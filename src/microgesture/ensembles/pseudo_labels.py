@@ -1,7 +1,7 @@
-"""Pseudo-labels: test clips that an ensemble is sure of, for other streams to learn from.
+"""Pseudo-labels: confident predictions of an ensemble for test clips, as training labels for other streams.
 
-Cross-modal pseudo-labelling of the fourth place of MiGA 2026. The ensemble's predictions are all that it is made of: no
-label of a test clip is read, and one that stands in a clips table all the same is dropped here.
+This is the cross-modal pseudo-labelling of the fourth-placed method of MiGA 2026. It uses only the predictions of the
+ensemble. No label of a test clip is read; if a clips table contains any, they are removed here.
 """
 
 from collections.abc import Mapping
@@ -25,11 +25,12 @@ def sure_clips(
     quota: int | None = None,
     agreement: bool = False,
 ) -> np.ndarray:
-    """Which clips are sure enough to learn from, bool (N,): their highest probability is above ``threshold``.
+    """Select confident clips, bool (N,): those whose highest probability is above ``threshold``.
 
-    With a ``quota`` they are the surest of their class, at most so many, so that the classes that are said of many
-    clips do not crowd out the others; among equals those that come first. With ``agreement`` each of the streams'
-    ``votes_NS`` is the ensemble's own class; -1 is the vote of a stream that could not use the clip.
+    With a ``quota``, only that many clips of each predicted class are selected, the most confident ones, so that
+    frequent classes do not dominate; ties go to the first clips. With ``agreement``, the vote of each stream must be
+    the class of the ensemble. ``votes_NS`` are the classes that the streams predict, -1 if a stream could not use the
+    clip.
     """
     label_N, confidence_N = probabilities_NK.argmax(1), probabilities_NK.max(1)
     sure_N = confidence_N > threshold
@@ -51,10 +52,10 @@ def make_pseudo_labels(
     quota: int | None = None,
     agreement: bool = False,
 ) -> None:
-    """Write the pseudo-labels of the usable test clips as CSV: clip, label, confidence, and each stream's vote.
+    """Write the pseudo-labels of the usable test clips as CSV: clip, label, confidence, and the vote of each stream.
 
-    ``predictions`` are the ensemble's of the test clips, ``scores`` those of its streams. Labels and votes are indices
-    into the classes; a vote is empty where a stream could not use the clip. A clip that no stream could use has none.
+    ``predictions`` are those of the ensemble for the test clips, ``scores`` those of its streams. Labels and votes are
+    class indices; a vote is empty if the stream could not use the clip. A clip that no stream could use is left out.
     """
     said = read_predictions(predictions)
     votes = {f"vote_{stream}": _votes(read_scores(path)) for stream, path in scores.items()}
@@ -76,7 +77,7 @@ def _votes(scores: Scores) -> dict[str, int]:
 
 
 def read_pseudo_labels(path: Path | str) -> dict[str, int]:
-    """The label of each clip; raises ``InputError`` if the file is something else."""
+    """The label of each clip; raises ``InputError`` if it is not a file of pseudo-labels."""
     table = pd.read_csv(path, dtype={"clip_id": str})
     if tuple(table.columns[:3]) != COLUMNS:
         raise InputError(f"{path} holds no pseudo-labels (columns {list(table.columns)}); delete it and run again")
@@ -84,14 +85,14 @@ def read_pseudo_labels(path: Path | str) -> dict[str, int]:
 
 
 def with_pseudo_labels(clips: Clips, labels: Mapping[str, int]) -> Clips:
-    """The clips to learn from: all of ``train`` and ``val`` and the pseudo-labelled ones of ``test``, in split train.
+    """The clips with all clips of train, val and the pseudo-labelled test clips in split train.
 
-    The other test clips stay in test and have no label. Raises ``InputError`` if a labelled clip is no test clip.
+    The other test clips stay in test, without labels. Raises ``InputError`` if a clip in ``labels`` is not a test clip.
     """
     table = clips.table.copy()
     test = table.split == "test"
     if strange := sorted(set(labels) - set(table.clip_id[test])):
-        raise InputError(f"pseudo-labels name clip {strange[0]}, which is no test clip; delete them and run again")
+        raise InputError(f"pseudo-labels contain clip {strange[0]}, which is not in test; delete them and run again")
     table["label"] = table.label.mask(test, table.clip_id.map(labels).astype("Int32"))
     table["split"] = table.split.mask(~test | table.clip_id.isin(list(labels)), "train")
     return Clips(table, clips.classes, clips.targets)

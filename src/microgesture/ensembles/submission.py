@@ -1,4 +1,4 @@
-"""The file that is handed in: one row a test clip, every clip once."""
+"""The submission file: one row for each test clip."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +13,7 @@ from ..storage.scores import read_predictions
 
 
 def submission_table(clips: Clips, predicted: dict[str, int]) -> pd.DataFrame:
-    """Columns ``Id,Target``: the test clips by recording, then by number, each with what its class is written as.
+    """Columns ``Id,Target``: the test clips, sorted by recording and number, with the target of their predicted class.
 
     Raises ``InputError`` if a test clip has no prediction.
     """
@@ -26,25 +26,25 @@ def submission_table(clips: Clips, predicted: dict[str, int]) -> pd.DataFrame:
 def follow_sample(
     table: pd.DataFrame, sample: pd.DataFrame, path: Path, key: Callable[[str], str] = str
 ) -> pd.DataFrame:
-    """The submission in the sample's column names, order and spelling of ids; ids with the same ``key`` are one.
+    """The submission with the column names, the order and the spelling of ids of a sample.
 
-    Raises ``InputError`` if the ids are not the same.
+    Ids with the same ``key`` are equal. Raises ``InputError`` if the ids differ.
     """
     if len(sample.columns) != 2:
-        raise InputError(f"{path}: a sample submission has two columns, this one has {list(sample.columns)}")
+        raise InputError(f"{path}: a sample submission needs two columns, this one has {list(sample.columns)}")
     written = sample.iloc[:, 0]
     if written.isna().any():
-        raise InputError(f"{path}, row {int(written.isna().argmax()) + 1}: there is no id; mend the row")
+        raise InputError(f"{path}, row {int(written.isna().argmax()) + 1}: there is no id; correct the row")
     wanted, label = written.map(key), dict(zip(table.iloc[:, 0].map(key), table.iloc[:, 1], strict=True))
     if odd := sorted(set(wanted) ^ set(label), key=natural_key):
-        raise InputError(f"{path}: {len(odd)} ids differ from the test split's, the first is {odd[0]}")
+        raise InputError(f"{path}: {len(odd)} ids differ from those of the test split, the first is {odd[0]}")
     if wanted.duplicated().any():
-        raise InputError(f"{path}: {written[wanted.duplicated()].iloc[0]} stands there twice; keep one row")
+        raise InputError(f"{path}: {written[wanted.duplicated()].iloc[0]} occurs twice; keep one row")
     return pd.DataFrame({sample.columns[0]: written, sample.columns[1]: wanted.map(label)})
 
 
 def write_submission(predictions: Path, clips: Clips, output: Path, sample: Path | None) -> None:
-    """Write the submission of an ensemble's test predictions, checked against the sample if there is one."""
+    """Write the submission for an ensemble's test predictions; if there is a sample, check the ids against it."""
     predicted = read_predictions(predictions)
     table = submission_table(
         clips, {clip_id: int(said.probabilities_K.argmax()) for clip_id, said in predicted.items()}

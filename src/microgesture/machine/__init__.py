@@ -1,1 +1,1 @@
-"""The machine that a job runs on: what the job may use of it, and devices that one job holds at a time."""
+"""The machine of a job: the resources that the job may use, and exclusive locks on devices."""

@@ -1,4 +1,4 @@
-"""Devices that one job of a machine holds at a time, by locks on files, which go with the job however it ends."""
+"""Exclusive use of devices by one job at a time: file locks, which are released whenever the job ends."""
 
 import logging
 import tempfile
@@ -11,29 +11,29 @@ from filelock import FileLock, Timeout
 
 log = logging.getLogger(__name__)
 
-PAUSE = 2.0  # seconds between two looks at devices that are all taken
+PAUSE = 2.0  # seconds between two attempts while all devices are in use
 
 
 def locks_folder() -> Path:
-    """Where the jobs of all users of this machine keep their locks."""
+    """The folder of the locks for the jobs of all users of this machine."""
     return Path(tempfile.gettempdir()) / "microgesture-devices"
 
 
 @contextmanager
 def held(names: Sequence[str], count: int, folder: Path, pause: float = PAUSE) -> Iterator[tuple[int, ...]]:
-    """Hold ``count`` of the named devices, the first that are free, while the block runs; their places in ``names``.
+    """Lock the first ``count`` free devices of ``names`` while the block runs; yield their indices in ``names``.
 
-    A name is part of a file's. Where too few are free none is held, and all is tried again every ``pause`` seconds, so
-    no two jobs wait for each other. ``count`` is at most the number of names. Raises ``PermissionError`` if others do
-    not let this user write in ``folder``.
+    Names are used in file names. If too few devices are free, none is locked, and the attempt is repeated every
+    ``pause`` seconds, so there is no deadlock. ``count`` must not be larger than the number of names. Raises
+    ``PermissionError`` if this user must not write in ``folder``.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with suppress(PermissionError):  # another user has made it, and opened it to all
+    with suppress(PermissionError):  # another user has created it and made it writable for all
         folder.chmod(0o777)
     waits = False
     while not (locks := _free_ones(names, count, folder)):
         if not waits:
-            log.warning("waiting for %d of the devices %s: other jobs hold them", count, ", ".join(names))
+            log.warning("waiting for %d of the devices %s: other jobs use them", count, ", ".join(names))
             waits = True
         time.sleep(pause)
     try:
@@ -44,9 +44,9 @@ def held(names: Sequence[str], count: int, folder: Path, pause: float = PAUSE) -
 
 
 def _free_ones(names: Sequence[str], count: int, folder: Path) -> dict[int, FileLock]:
-    """Held locks of the first ``count`` devices that are free, by their places; none if there are fewer."""
+    """The acquired locks of the first ``count`` free devices by index; empty if fewer are free."""
     locks: dict[int, FileLock] = {}
-    with _lock(folder, "choosing"):  # or of two jobs that want two devices each could get one
+    with _lock(folder, "choosing"):  # otherwise two jobs that need two devices each could get one each
         for place, name in enumerate(names):
             lock = _lock(folder, name)
             with suppress(Timeout):

@@ -1,6 +1,6 @@
-"""Packages that only some configurations need, and how to install them."""
+"""Optional dependencies (extras), and how to install them."""
 
 
 def install_hint(extra: str) -> str:
-    """What to do where an extra of this package is missing."""
+    """The command that installs an extra of this package, for error messages."""
     return f'in the checkout, pip install ".[{extra}]"'

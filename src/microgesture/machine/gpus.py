@@ -1,4 +1,4 @@
-"""GPUs that a job has for itself: whoever starts jobs side by side on one machine hands out none."""
+"""Exclusive use of GPUs: jobs that run in parallel on one machine lock the GPUs that they use."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,21 +11,21 @@ from .device_locks import held, locks_folder
 
 @contextmanager
 def held_gpus(device: str, count: int = 1) -> Iterator[tuple[int, ...]]:
-    """Keep other jobs off ``count`` GPUs while the block runs; gives torch's numbers of them.
+    """Lock ``count`` GPUs while the block runs; yield their indices in torch.
 
-    They are the first free ones that CUDA_VISIBLE_DEVICES lets torch see; while there are too few this waits. There are
-    none to keep, and (), where ``device`` ("auto", "cpu" or "cuda") means the CPU. Raises ``InputError`` if there are
-    fewer than ``count`` at all.
+    They are the first free GPUs among those in CUDA_VISIBLE_DEVICES. If too few are free, this waits. On the CPU
+    (``device`` is "cpu", or "auto" without a GPU) it locks nothing and yields (). Raises ``InputError`` if the machine
+    has fewer than ``count`` GPUs.
     """
     if device == "cpu" or (device == "auto" and not torch.cuda.is_available()):
         yield ()
         return
     here = torch.cuda.device_count()
     if not here:
-        raise InputError("the device is to be cuda, but torch finds no GPU here; choose auto or cpu")
+        raise InputError("device is cuda, but torch finds no GPU here; choose auto or cpu")
     if count > here:
         raise InputError(f"devices is {count}, but only {here} GPUs are here; lower it")
-    # A number means another GPU in each job that sees other ones.
+    # Indices depend on CUDA_VISIBLE_DEVICES, so the locks use the UUID.
     names = [f"gpu-{torch.cuda.get_device_properties(number).uuid}" for number in range(here)]
     with held(names, count, locks_folder()) as numbers:
         yield numbers

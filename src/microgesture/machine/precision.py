@@ -1,4 +1,4 @@
-"""The precision of numbers that a network computes in."""
+"""The floating-point precision of networks."""
 
 import torch
 
@@ -6,6 +6,6 @@ PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float
 
 
 def autocast(precision: str, device: torch.device) -> torch.autocast:
-    """A context for a forward pass in "fp32", "bf16" or "fp16" on a GPU; in float32 on a CPU, where less is slower."""
+    """A context for a forward pass in "fp32", "bf16" or "fp16" on a GPU; on a CPU always float32, which is faster."""
     mixed = precision != "fp32" and device.type == "cuda"
     return torch.autocast(device.type, PRECISIONS[precision] if mixed else None, enabled=mixed)

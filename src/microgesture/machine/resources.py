@@ -1,4 +1,4 @@
-"""What a job may use of the machine that it runs on."""
+"""The resources of the machine that a job may use."""
 
 from dataclasses import dataclass
 
@@ -12,13 +12,14 @@ from ..errors import InputError
 class Resources:
     """The devices, CPU threads, processes and memory of a job.
 
-    ``device`` is auto (a GPU where there is one), cpu or cuda. ``threads`` of the CPU and ``workers``, processes that
-    load clips in parallel to the network, are for each device; ``memory`` is the GiB up to which the clips of a stream
-    are kept in memory, if there are no workers. ``devices`` is the number of devices of a training; with ``compile``
-    the network is compiled. ``gpus`` are torch's numbers of the GPUs to use, at least one for each device; if empty,
-    the first ones.
+    ``device`` is auto (a GPU if there is one), cpu or cuda. ``threads`` is the number of CPU threads, and ``workers``
+    the number of processes that load clips in parallel to the network, both for each device. Without workers, the clips
+    of a stream are kept in memory if they need at most ``memory`` GiB. ``devices`` is the number of devices of a
+    training. With ``compile`` the network is compiled. ``gpus`` are the indices in torch of the GPUs to use, at least
+    one for each device; if empty, the first GPUs are used.
 
-    No result depends on any of it, except for rounding, and for batch norm, which averages over a micro-batch.
+    Results do not depend on these values, except for rounding errors and for batch norm, which averages over a
+    micro-batch.
     """
 
     device: str = "auto"
@@ -30,7 +31,7 @@ class Resources:
     gpus: tuple[int, ...] = ()
 
     def prepare(self, rank: int = 0) -> torch.device:
-        """Set the number of threads; returns the device that the process of this rank runs on.
+        """Set the number of threads; return the device of the process with this rank.
 
         Raises ``InputError`` if there are fewer GPUs than ``devices``.
         """
@@ -41,6 +42,6 @@ class Resources:
         if self.devices > max(torch.cuda.device_count(), 1):
             raise InputError(f"devices is {self.devices}, but only {torch.cuda.device_count()} GPUs are here; lower it")
         if self.gpus:
-            torch.cuda.set_device(self.gpus[rank])  # or pinning memory would take some of the first one's
+            torch.cuda.set_device(self.gpus[rank])  # otherwise pinning memory would use memory of the first GPU
             return torch.device("cuda", self.gpus[rank])
         return torch.device("cuda", rank) if self.devices > 1 else torch.device("cuda")

@@ -1,1 +1,1 @@
-"""Measures: how good predictions are, for people that were not seen, and which gain is real."""
+"""Measures: metrics of predictions, held-out people, and confidence intervals of differences."""

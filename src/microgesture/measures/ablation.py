@@ -1,4 +1,4 @@
-"""The ablation table: streams and ensembles on the same clips, with intervals that say which gain is real."""
+"""The ablation table: streams and ensembles on the same clips, with confidence intervals of metrics and differences."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -14,9 +14,9 @@ from .metrics import count
 from .people import caveat, count_people, describe_clips, people_in_words, person_of
 
 MEASURED = {"accuracy": "accuracy", "balanced_accuracy": "balanced", "macro_f1": "macro F1", "top5": "top 5"}
-DRAWS = 1000  # of the bootstrap
-ENDS = (0.025, 0.975)  # of a 95 % interval
-FEW_PEOPLE = 30  # with 5 to 30 clusters such intervals come out too narrow (Cameron, Gelbach and Miller, 2008)
+DRAWS = 1000  # resamples of the bootstrap
+ENDS = (0.025, 0.975)  # quantiles at the ends of a 95 % interval
+FEW_PEOPLE = 30  # with 5 to 30 clusters such intervals are too narrow (Cameron, Gelbach and Miller, 2008)
 
 
 def make_ablation(
@@ -27,13 +27,13 @@ def make_ablation(
     draws: int = DRAWS,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """One line a row: how good it is on the clips, each number with the ends of its interval, ``_low`` and ``_high``.
+    """The metrics of each row, with the ends of their confidence intervals in ``_low`` and ``_high``.
 
-    ``rows[name]`` is the row above that ``name`` is compared with, or None; ``said[name]`` its logits or probabilities
-    (N, K). Intervals are the percentile bootstrap's (Efron and Tibshirani, 1993) over whole people: as many as there
-    are, drawn with replacement; means over classes are over those that a draw has. All rows see the same draws, so that
-    ``difference``, the gain in accuracy over ``versus``, is a paired one. Intervals are NaN where there is one person
-    only. Without clips the table has no line.
+    ``rows[name]`` is an earlier row that ``name`` is compared with, or None. ``said[name]`` are the logits or
+    probabilities (N, K) of a row. Intervals are percentile bootstrap intervals (Efron and Tibshirani, 1993) with people
+    as the resampling unit. Means over classes include only the classes that occur in a resample. All rows use the same
+    resamples, so ``difference``, the gain in accuracy over the row ``versus``, is paired. Intervals are NaN if there is
+    only one person. Without clips, the table is empty.
     """
     people, person_N = np.unique(person_N, return_inverse=True)
     times_DP = everybody_and_draws(len(people), draws, seed)
@@ -45,14 +45,14 @@ def make_ablation(
 
 
 def draw_people(people: int, draws: int, seed: int) -> np.ndarray:
-    """How often each person is drawn when as many are drawn, with replacement, as there are: (draws, people)."""
+    """How often each person occurs in each bootstrap resample, (draws, people)."""
     if not people:
         return np.zeros((draws, 0))
     return np.random.default_rng(seed).multinomial(people, np.full(people, 1 / people), draws).astype(float)
 
 
 def everybody_and_draws(people: int, draws: int = DRAWS, seed: int = 0) -> np.ndarray:
-    """How often each person counts, (1 + draws, people): once in the first row, then as ``draw_people`` draws them."""
+    """How often each person counts, (1 + draws, people): once in the first row, then as in ``draw_people``."""
     return np.concatenate((np.ones((1, people)), draw_people(people, draws, seed)))
 
 
@@ -65,10 +65,10 @@ def table_of_rows(
     size: int,
     people: int,
 ) -> pd.DataFrame:
-    """One line a row: each metric with the ends of its interval, and its gain in ``compared`` over another row.
+    """A table with one line for each row: its metrics with intervals, and its gain in ``compared`` over another row.
 
-    ``drawn[row][metric]`` is (1 + draws,), first of everybody as they are, NaN where a draw tells nothing. ``titles``
-    names the columns of the row's name and of ``size``, the number of what was measured.
+    ``drawn[row][metric]`` is (1 + draws,): the value for all people, then for each resample, NaN if it is undefined
+    there. ``titles`` has the titles of two columns: the name of the row, and ``size``, the number of clips or videos.
     """
     ((name_title, size_title),) = titles.items()
     lines = []
@@ -92,7 +92,7 @@ def _with_interval(name: str, values_D: np.ndarray, people: int) -> dict[str, fl
 
 
 def ablation_table(table: pd.DataFrame) -> str:
-    """The table for people to read."""
+    """The table in Markdown."""
     return compared_rows(table, "", MEASURED, "accuracy")
 
 
@@ -106,9 +106,9 @@ def run_ablation(
 ) -> None:
     """Write the ablation table as CSV and as Markdown.
 
-    ``rows`` as in ``make_ablation``; ``files[name]`` are what a row says of clips: the scores of a stream, fold by fold
-    or of val, or an ensemble's predictions of its held-out clips. All are measured on the labelled clips that every row
-    says something of.
+    ``rows`` is as in ``make_ablation``. ``files[name]`` are the predictions of a row: the scores of a stream for each
+    fold or for val, or the predictions of an ensemble for its held-out clips. All rows are evaluated on the labelled
+    clips for which every row has a prediction.
     """
     said = {name: _read(files[name]) for name in rows}
     known = clips.usable[clips.usable.label.notna()].set_index("clip_id", drop=False)
@@ -126,7 +126,7 @@ def run_ablation(
         left_out = len(set.union(*by_row)) - len(by_all)
         text = "\n".join(_report(found, count_people(table), folds, left_out))
     else:
-        text = "There is no labelled clip that every row says something of, so nothing could be measured.\n"
+        text = "No labelled clip has predictions of every row, so there are no results.\n"
     write_text(markdown, f"# Ablation\n\n{text}")
 
 
@@ -135,19 +135,19 @@ def _read(paths: Sequence[Path]) -> dict[str, np.ndarray]:
 
 
 def _report(found: pd.DataFrame, people: Mapping[str, int], folds: int, left_out: int) -> list[str]:
-    """The paragraphs of the Markdown twin."""
+    """The paragraphs of the Markdown file."""
     measured = f"{describe_clips(folds, people)}, {found.clips.iloc[0]} clips"
     if left_out:
-        measured += f"; {left_out} that some row says nothing of are left out"
+        measured += f"; {left_out} clips without a prediction of every row are left out"
     shown = people_in_words(people)
     if sum(people.values()) == 1:
-        intervals = f"There are no intervals, for all clips are of {shown}."
+        intervals = f"There are no intervals, because all clips are of {shown}."
     else:
         intervals = (
-            f"In brackets: the middle 95 % of {DRAWS} draws of the {shown}, with replacement. They show what the luck "
-            "of who was filmed does to a number, not what another seed of training does. Differences are taken on the "
-            "same clips and draws, and are bold where the interval excludes 0."
+            f"In brackets: 95 % bootstrap intervals from {DRAWS} resamples of the {shown}. They show the variation due "
+            "to the choice of people, not the variation between training seeds. Differences are paired: they use the "
+            "same clips and resamples. They are bold if the interval excludes 0."
         )
         if sum(people.values()) < FEW_PEOPLE:
-            intervals += " With so few of them the intervals are too narrow."
+            intervals += " With so few people the intervals are too narrow."
     return [f"{measured}. {caveat(folds, people)}\n", ablation_table(found), f"{intervals}\n"]

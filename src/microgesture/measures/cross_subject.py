@@ -1,4 +1,4 @@
-"""The ablation table on the people of the test split, whose labels come from a file that nothing else reads."""
+"""The ablation table for the people of the test split, with labels from a file that no other stage reads."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,23 +17,23 @@ from .people import count_people, people_in_words, person_of
 
 
 def read_ground_truth(path: Path, id_column: str, label_column: str, clips: Clips) -> dict[str, int]:
-    """The class of each clip that a CSV names, as an index; it is written there as in a submission.
+    """The class index of each test clip in a CSV file, which contains the classes as a submission does.
 
-    Raises ``InputError`` if a column is missing, or if a test clip is named twice or has a label that is no class.
+    Raises ``InputError`` if a column is missing, if a test clip occurs twice, or if a label is not a class.
     """
     known = csv_table(path)
     for column in (id_column, label_column):
         if column not in known:
             raise InputError(
-                f"{path} has no column '{column}', only {', '.join(known.columns)}; name it under ground_truth"
+                f"{path} has no column '{column}', only {', '.join(known.columns)}; set the column under ground_truth"
             )
     test = known[known[id_column].isin(clips.table.clip_id[clips.table.split == "test"]) & known[label_column].notna()]
     if test[id_column].duplicated().any():
         twice = test[id_column][test[id_column].duplicated()].iloc[0]
-        raise InputError(f"{path}, column {id_column}: clip {twice} stands there twice; keep the right row")
+        raise InputError(f"{path}, column {id_column}: clip {twice} occurs twice; keep the right row")
     index = {target: label for label, target in enumerate(clips.targets)}
     if strange := sorted(set(test[label_column]) - set(index)):
-        raise InputError(f"{path}, column {label_column}: '{strange[0]}' is no class of these clips")
+        raise InputError(f"{path}, column {label_column}: '{strange[0]}' is not a class of the clips; correct it")
     return {row[id_column]: index[row[label_column]] for row in test.to_dict("records")}
 
 
@@ -43,7 +43,7 @@ def make_cross_subject(
     labels_N: np.ndarray,
     person_N: np.ndarray,
 ) -> pd.DataFrame:
-    """The table of ``make_ablation`` and, for each person, the accuracy of each row on that person's clips alone."""
+    """The table of ``make_ablation``, plus the accuracy of each row for each person."""
     found = make_ablation(rows, said, labels_N, person_N)
     for person in sorted(set(person_N), key=natural_key):
         own_N = person_N == person
@@ -62,10 +62,10 @@ def run_cross_subject(
     csv: Path,
     markdown: Path,
 ) -> None:
-    """Write the table as CSV and as Markdown; ``files[name]`` is what a row says of the test clips.
+    """Write the table as CSV and as Markdown; ``files[name]`` are the predictions of a row for the test clips.
 
-    All are measured on the usable clips with a label in ``truth`` that every row says something of. Raises
-    ``InputError`` if there are none.
+    All rows are evaluated on the usable clips that have a label in ``ground_truth`` and predictions of every row.
+    Raises ``InputError`` if there are none.
     """
     labels = read_ground_truth(ground_truth, id_column, label_column, clips)
     said = {name: read_said(files[name]) for name in rows}
@@ -73,7 +73,7 @@ def run_cross_subject(
     ids = sorted(set(table.index) & set(labels) & set.intersection(*map(set, said.values())), key=natural_key)
     if not ids:
         raise InputError(
-            f"{ground_truth} has no label for any test clip that every row of the ablation says something of"
+            f"{ground_truth} has no label for any test clip that has predictions of every row of the ablation"
         )
     table = table.loc[ids]
     found = make_cross_subject(
@@ -86,14 +86,14 @@ def run_cross_subject(
     people = people_in_words(count_people(table))
     text = (
         f"# Cross-subject ablation\n\nTest split, {len(ids)} clips of {people} who are in no other split. In brackets: "
-        f"the middle 95 % of {DRAWS} draws of the {people}, with replacement. One seed of training.\n\n"
+        f"95 % bootstrap intervals from {DRAWS} resamples of the {people}. One training seed.\n\n"
         f"{ablation_table(found)}\n{_by_person(found)}"
     )
     write_text(markdown, text)
 
 
 def _by_person(found: pd.DataFrame) -> str:
-    """The accuracies of the single people, for people to read."""
+    """A Markdown table with the accuracy of each row for each person."""
     columns = [column for column in found.columns if column.startswith("accuracy of ")]
     titles = ["accuracy of", *(column.removeprefix("accuracy of ") for column in columns)]
     lines = [[line["name"], *(f"{line[column]:.3f}" for column in columns)] for line in found.to_dict("records")]

@@ -1,4 +1,4 @@
-"""Comparing a submission with true labels, which no stage of the pipeline reads."""
+"""Evaluation of a submission against true labels, which no stage of the workflow reads."""
 
 from pathlib import Path
 
@@ -13,23 +13,23 @@ def evaluate(
 ) -> pd.DataFrame:
     """Accuracy and balanced accuracy of a submission, one row over all clips and one for each value of column ``by``.
 
-    ``truth`` is a CSV that names clips in ``id_column`` and their classes, written as in the submission, in
-    ``label_column``; clips that were not handed in are passed over. Raises ``InputError`` if a column or the label of a
-    submitted clip is missing, or a clip is named twice.
+    ``ground_truth`` is a CSV file with the clips in ``id_column`` and their classes, written as in the submission, in
+    ``label_column``. Clips that are not in the submission are ignored. Raises ``InputError`` if a column or the label
+    of a submitted clip is missing, or if a clip occurs twice.
     """
     handed_in, known = csv_table(submission), csv_table(ground_truth)
     if len(handed_in.columns) != 2:
-        raise InputError(f"{submission}: a submission has two columns, this one has {list(handed_in.columns)}")
+        raise InputError(f"{submission}: a submission needs two columns, this one has {list(handed_in.columns)}")
     handed_in.columns = ["clip", "predicted"]
     for column in [id_column, label_column, *([by] if by else [])]:
         if column not in known:
             raise InputError(
-                f"{ground_truth} has no column '{column}', only {', '.join(known.columns)}; name its own by "
-                "--id-column, --label-column or --by"
+                f"{ground_truth} has no column '{column}', only {', '.join(known.columns)}; set its column names "
+                "with --id-column, --label-column or --by"
             )
     for path, ids in ((submission, handed_in["clip"]), (ground_truth, known[id_column])):
         if ids.duplicated().any():
-            raise InputError(f"{path} names clip {ids[ids.duplicated()].iloc[0]} twice; keep the right row")
+            raise InputError(f"{path} has clip {ids[ids.duplicated()].iloc[0]} twice; keep the right row")
     table = handed_in.merge(known, how="left", left_on="clip", right_on=id_column, validate="1:1")
     unknown = table["clip"][table[label_column].isna()]
     if len(unknown):

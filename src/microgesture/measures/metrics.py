@@ -1,4 +1,4 @@
-"""How good predictions are."""
+"""Metrics of predictions."""
 
 from dataclasses import asdict, astuple, dataclass
 
@@ -9,7 +9,7 @@ BINS = 15  # of confidence, for the calibration error
 
 @dataclass(frozen=True)
 class Metrics:
-    """Scores of a set of predictions, each in [0, 1]; the class means are over the classes that occur."""
+    """Metrics of a set of predictions, each in [0, 1]; class means are over the classes that occur."""
 
     clips: int
     accuracy: float
@@ -18,16 +18,16 @@ class Metrics:
     top5: float
 
     def rounded(self) -> dict[str, float]:
-        """The values to four digits, for tables."""
+        """The values rounded to four digits, for tables."""
         return {name: value if name == "clips" else round(value, 4) for name, value in asdict(self).items()}
 
 
 @dataclass(frozen=True)
 class Counts:
-    """Clips of each group and class: all that the metrics are made of, so that groups can be added up.
+    """Counts of clips by group and class, from which all metrics are computed; counts of groups can be added.
 
-    ``true_GK`` have the class, ``predicted_GK`` are said to have it, ``right_GK`` both; for ``top5_GK`` it is among the
-    five that are said to be likeliest.
+    For each class: ``true_GK`` clips have it, ``predicted_GK`` are predicted to have it, ``right_GK`` are both, and
+    ``top5_GK`` have it among their five most probable classes.
     """
 
     true_GK: np.ndarray
@@ -36,11 +36,11 @@ class Counts:
     top5_GK: np.ndarray
 
     def sums(self, times_DG: np.ndarray) -> "Counts":
-        """The counts when each group is taken as many times as each row says."""
+        """The counts of weighted sums of groups: row d of ``times_DG`` has the weight of each group."""
         return Counts(*(times_DG @ counts_GK for counts_GK in astuple(self)))
 
     def metrics(self) -> dict[str, np.ndarray]:
-        """The fields of ``Metrics``, each (G,); every group must have a clip."""
+        """The fields of ``Metrics``, each (G,); every group must have at least one clip."""
         clips_G = self.true_GK.sum(1)
         present_GK = self.true_GK > 0
         recall_GK = self.right_GK / np.maximum(self.true_GK, 1)
@@ -79,9 +79,10 @@ def measure(scores_NK: np.ndarray, labels_N: np.ndarray) -> Metrics:
 
 
 def expected_calibration_error(probabilities_NK: np.ndarray, labels_N: np.ndarray) -> float:
-    """How far, on average, the share of right predictions is from what was promised (Guo et al., ICML 2017, eq. 3).
+    """The mean absolute difference between accuracy and confidence over bins (Guo et al., ICML 2017, eq. 3).
 
-    Clips are gathered in bins of equal width by the probability of their predicted class. In [0, 1], 0 is best.
+    Clips are grouped into bins of equal width by their confidence, the probability of the predicted class. Each bin is
+    weighted by its number of clips. The result is in [0, 1], and 0 is best.
     """
     sure_N, right_N = probabilities_NK.max(1), probabilities_NK.argmax(1) == labels_N
     bin_N = np.clip(np.ceil(sure_N * BINS).astype(int) - 1, 0, BINS - 1)

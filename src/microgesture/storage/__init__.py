@@ -1,1 +1,1 @@
-"""Files that are whole or not there: tables, shards, checksums, and the room that they take."""
+"""Storage: tables, shards, atomic writing, checksums and disk space."""

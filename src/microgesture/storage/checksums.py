@@ -1,7 +1,8 @@
-"""A checksum inside the very file that it is of, so that a byte that has changed since it was written is noticed.
+"""Checksums that are stored inside the file itself and detect later changes of the file.
 
-Every binary result has a place for a text among its metadata. It is written as ``OPEN`` and then sealed: the zeros at
-its end become the CRC-32 of the whole file, taken with the zeros. CRC-32 misses no single damage of up to 32 bits.
+Every binary result has a text field in its metadata. It is written as ``OPEN``; then the file is sealed: the zeros at
+the end of the field are replaced by the CRC-32 of the whole file with these zeros. CRC-32 detects every single error
+burst of up to 32 bits.
 """
 
 import mmap
@@ -19,7 +20,7 @@ OPEN = (_MARK + _ZEROS).decode()
 
 
 def seal(path: Path | str) -> None:
-    """Write the checksum of a file into it, wherever it says ``OPEN``; nothing else of the file changes."""
+    """Write the checksum of a file into it, wherever it contains ``OPEN``; nothing else in the file changes."""
     with open(path, "r+b") as file, mmap.mmap(file.fileno(), 0) as content:
         places = [match.span(1) for match in _SEAL.finditer(content)]
         digits = f"{_checksum(content, places):08x}".encode()
@@ -28,14 +29,14 @@ def seal(path: Path | str) -> None:
 
 
 def sealed_checksum(path: Path | str) -> str | None:
-    """The checksum that a file says it has, as 8 hexadecimal digits; None if it says none."""
+    """The checksum stored in a file, as 8 hexadecimal digits; None if there is none."""
     with _mapped(path) as content:
         match = _SEAL.search(content)
         return match[1].decode() if match else None
 
 
 def is_whole(path: Path | str) -> bool | None:
-    """Whether a file is, byte for byte, what was once sealed; None if it was not sealed."""
+    """Whether a file is unchanged since it was sealed; None if it was not sealed."""
     with _mapped(path) as content:
         matches = list(_SEAL.finditer(content))
         if not matches:
@@ -45,7 +46,7 @@ def is_whole(path: Path | str) -> bool | None:
 
 
 def refuse_damaged(path: Path | str) -> bool:
-    """Raise ``InputError`` if a file is not what was once sealed; returns whether it ever was."""
+    """Raise ``InputError`` if a file has changed since it was sealed; return whether it was sealed."""
     whole = is_whole(path)
     if whole is False:
         raise InputError(damaged(path))
@@ -53,15 +54,15 @@ def refuse_damaged(path: Path | str) -> bool:
 
 
 def damaged(path: Path | str, part: str = "") -> str:
-    """The sentence about a damaged file, or a part of one, and what to do."""
+    """The error message for a damaged file, or for a damaged part of it."""
     return (
         f"{path} is damaged{f' in {part}' if part else ''}: it has changed since it was written. "
-        "`microgesture verify --remove` finds and removes all such files and says how to make them again"
+        "`microgesture verify --remove` removes all such files and prints the command that makes them again"
     )
 
 
 def _mapped(path: Path | str) -> mmap.mmap | memoryview:
-    """The content of a file; an empty one cannot be mapped."""
+    """The content of a file, mapped into memory; an empty file cannot be mapped."""
     with open(path, "rb") as file:
         empty = not Path(path).stat().st_size
         return memoryview(b"") if empty else mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)

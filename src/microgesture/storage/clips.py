@@ -1,4 +1,4 @@
-"""The clips table: one row for each labelled segment of a recording, and all that later stages know of a corpus."""
+"""The clips table: one row for each labelled segment of a recording; later stages use nothing else of a corpus."""
 
 import hashlib
 import json
@@ -23,19 +23,19 @@ SCHEMA = pa.schema(
         ("start", pa.int32()),  # first frame in the recording, from 0
         ("end", pa.int32()),  # last frame in the recording, included
         ("n_frames", pa.int32()),  # end - start + 1
-        ("subject", pa.string()),  # null where the release does not say
+        ("subject", pa.string()),  # null if the release does not contain it
         ("split", pa.string()),  # train, val or test
-        ("label", pa.int32()),  # index into the classes; null where unknown, always null in test
-        ("video", pa.string()),  # path relative to the corpus root; null where there is none
+        ("label", pa.int32()),  # class index; null if unknown, always null in test
+        ("video", pa.string()),  # path relative to the corpus root; null if there is none
         ("video_start", pa.int32()),  # the clip's first frame in that file: 0 in a pre-cut clip
-        ("skeleton", pa.string()),  # path relative to the corpus root; null where there is none
+        ("skeleton", pa.string()),  # path relative to the corpus root; null if there is none
         ("skeleton_start", pa.int32()),  # the clip's first row in that file
         ("fps", pa.float32()),
-        ("width", pa.int32()),  # of the video in pixels; null where unknown
+        ("width", pa.int32()),  # of the video in pixels; null if unknown
         ("height", pa.int32()),
         ("shard", pa.int32()),
         ("status", pa.string()),  # ok or quarantined
-        ("reason", pa.string()),  # why it is quarantined, in words; null where it is not
+        ("reason", pa.string()),  # why it is quarantined; null if it is not
     ]
 )
 
@@ -44,7 +44,7 @@ SCHEMA = pa.schema(
 class Clips:
     """The clips of one corpus (columns as in ``SCHEMA``, one row a clip) and the names of its classes.
 
-    ``classes[label]`` is the class's name. ``targets[label]`` is what a submission writes for it.
+    ``classes[label]`` is the name of a class, ``targets[label]`` is its value in a submission.
     """
 
     table: pd.DataFrame
@@ -58,7 +58,7 @@ class Clips:
 
 
 def shard_of(recording: str, shards: int) -> int:
-    """The shard of a recording: a stable hash, so that adding a recording moves no other one."""
+    """The shard of a recording: a stable hash, so a new recording does not change the shards of others."""
     return int(hashlib.sha256(recording.encode()).hexdigest()[:8], 16) % shards
 
 
@@ -68,22 +68,22 @@ def natural_key(clip_id: str) -> tuple:
 
 
 def write_clips(path: Path | str, clips: Clips) -> None:
-    """Write a clips table as Parquet, the class names in its metadata."""
+    """Write a clips table as Parquet, with the class names in its metadata."""
     table = pa.Table.from_pandas(clips.table[SCHEMA.names], schema=SCHEMA, preserve_index=False)
     names = json.dumps({"classes": clips.classes, "targets": clips.targets}, ensure_ascii=False)
     write_parquet(path, table, {"microgesture": names})
 
 
 def read_clips(path: Path | str) -> Clips:
-    """Read a clips table; raises ``InputError`` if the file is something else."""
+    """Read a clips table; raises ``InputError`` if the file is not one."""
     stored = read_parquet(path)
     if not stored.schema.remove_metadata().equals(SCHEMA):
-        raise InputError(f"{path} is no clips table of this version; delete it and run again")
+        raise InputError(f"{path} is not a clips table of this version; delete it and run again")
     try:
         names = json.loads(stored.schema.metadata[b"microgesture"])
         classes, targets = tuple(names["classes"]), tuple(names["targets"])
     except (TypeError, KeyError, ValueError) as error:
-        raise InputError(f"{path} does not say the names of its classes ({error!r}); delete it and run again") from None
+        raise InputError(f"{path} lacks the names of its classes ({error!r}); delete it and run again") from None
     table = stored.to_pandas(integer_object_nulls=False)
     for column in ("label", "width", "height"):
         table[column] = table[column].astype("Int32")
@@ -91,29 +91,29 @@ def read_clips(path: Path | str) -> Clips:
 
 
 def refuse_shared_subjects(table: pd.DataFrame, corpus: str) -> None:
-    """Raise ``InputError`` if a subject is in test and also in train or val: a score must speak of new people."""
+    """Raise ``InputError`` if a subject is in test and also in train or val, since test results are for new people."""
     test = set(table.subject[table.split == "test"].dropna())
     seen = set(table.subject[table.split != "test"].dropna())
     if shared := sorted(test & seen):
         raise InputError(
             f"corpus '{corpus}': subject {shared[0]} is in test and in train or val ({len(shared)} such subjects). "
-            f"Move the subject to one side, or set corpora.{corpus}.allow_shared_subjects: true"
+            f"Move the subject to one of them, or set corpora.{corpus}.allow_shared_subjects: true"
         )
 
 
 def refuse_many_quarantined(table: pd.DataFrame, corpus: str, limit: float) -> None:
-    """Raise ``InputError`` with every reason if more than the share ``limit`` (0 to 1) of the clips is quarantined."""
+    """Raise ``InputError`` with all reasons if more than a fraction ``limit`` of the clips is quarantined."""
     bad = table[table.status != "ok"]
     if len(bad) > limit * len(table):
         listed = "\n".join(f"  {row.clip_id}: {row.reason}" for row in bad.itertuples())
         raise InputError(
             f"corpus '{corpus}': {len(bad)} of {len(table)} clips are unusable, more than the {limit:.1%} of "
-            f"max_quarantined; mend the files or raise it:\n{listed}"
+            f"max_quarantined; repair the files or increase max_quarantined:\n{listed}"
         )
 
 
 def class_counts(labels: Sequence[int], classes: int) -> list[int]:
-    """How many clips each class has."""
+    """The number of clips of each class."""
     counts = [0] * classes
     for label in labels:
         counts[int(label)] += 1

@@ -1,4 +1,4 @@
-"""Text tables that people hand in, read strictly: a damaged one is refused by file and row, and no row goes missing."""
+"""Strict reading of CSV files from users: errors name the file and the row, and no row is lost."""
 
 import csv
 import io
@@ -11,26 +11,26 @@ from ..errors import InputError
 
 
 def text_of(path: Path) -> str:
-    """The text of a file in UTF-8, line ends as they are; raises ``InputError`` if it is something else."""
+    """The text of a UTF-8 file with its line ends unchanged; raises ``InputError`` if it is not UTF-8."""
     try:
         return path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not a text file in UTF-8 ({error}); save it as one") from None
+        raise InputError(f"{path}: not a text file in UTF-8 ({error}); save it in UTF-8") from None
 
 
 def csv_rows(path: Path, delimiter: str = ",") -> Iterator[tuple[int, list[str]]]:
-    """The rows of a csv file, as (line from 1, stripped cells), without blank lines and empty cells at its end.
+    """The rows of a CSV file as (line number from 1, stripped cells), without blank lines.
 
-    A row of separators alone before other rows is kept: something stood there, and rows may be counted. Raises
-    ``InputError`` for quotes that make no sense, and for a cell over several lines, which is how a stray quote swallows
-    the rows after it.
+    Rows of separators only are removed at the end of the file and kept elsewhere, since callers may count rows. Raises
+    ``InputError`` for invalid quotes, and for a cell that spans several lines, because a stray quote would hide the
+    rows that follow it.
     """
     reader = csv.reader(io.StringIO(text_of(path), newline=""), delimiter=delimiter, strict=True)
     line, empty = 1, []
     try:
         for cells in reader:
             if reader.line_num > line:
-                raise InputError(f"{path}, row {line}: a cell in quotes does not end in its row; mend the quotes")
+                raise InputError(f"{path}, row {line}: a quoted cell does not end in its row; correct the quotes")
             cells = [cell.strip() for cell in cells]
             if any(cells):
                 yield from empty
@@ -40,13 +40,13 @@ def csv_rows(path: Path, delimiter: str = ",") -> Iterator[tuple[int, list[str]]
                 empty.append((line, cells))
             line = reader.line_num + 1
     except csv.Error as error:
-        raise InputError(f"{path}, row {line}: not readable as csv ({error}); mend the quotes") from None
+        raise InputError(f"{path}, row {line}: not readable as CSV ({error}); correct the quotes") from None
 
 
 def csv_table(path: Path) -> pd.DataFrame:
-    """A csv file with a row of column names as a table of strings, None where a cell is empty.
+    """A CSV file with a header row, as a table of strings; empty cells are None.
 
-    Raises ``InputError`` if a column has no name of its own or a row is longer or shorter than the first.
+    Raises ``InputError`` if two columns have the same name, or if a row is longer or shorter than the header.
     """
     rows = csv_rows(path)
     _, columns = next(rows, (1, []))
@@ -56,12 +56,12 @@ def csv_table(path: Path) -> pd.DataFrame:
     records = []
     for line, cells in rows:
         if len(cells) != len(columns):
-            raise InputError(f"{path}, row {line}: {len(cells)} cells in {len(columns)} columns; mend the row")
+            raise InputError(f"{path}, row {line}: {len(cells)} cells in {len(columns)} columns; correct the row")
         records.append([cell or None for cell in cells])
     return pd.DataFrame(records, columns=columns, dtype=object)
 
 
 def refuse_repeated(path: Path, columns: list[str]) -> None:
-    """Raise ``InputError`` if two columns have the same name; columns without a name may be several."""
+    """Raise ``InputError`` if two columns have the same name; several columns without a name are allowed."""
     if repeated := [column for column in columns if column and columns.count(column) > 1]:
         raise InputError(f"{path}: {columns.count(repeated[0])} columns are named '{repeated[0]}'; keep one")

@@ -1,4 +1,4 @@
-"""Room on the disk: what is free, and one sentence where a file does not fit."""
+"""Disk space: the free space, and a clear error if a file does not fit."""
 
 import errno
 import shutil
@@ -17,9 +17,9 @@ class DiskFull(Exception):
 
 @contextmanager
 def disk_room(path: Path | str, size: int = 0) -> Iterator[None]:
-    """Turn the errors of a full disk into ``DiskFull``, with what is free and what writing ``path`` needs.
+    """Convert the errors of a full disk to ``DiskFull``, with the free space and the space that ``path`` needs.
 
-    ``size`` is the file's approximate size in bytes, if known: a file that does not fit is not begun.
+    ``size`` is the approximate size of the file in bytes, 0 if unknown. A file that does not fit is not started.
     """
     try:
         if size > free_bytes(path):
@@ -34,24 +34,24 @@ def disk_room(path: Path | str, size: int = 0) -> Iterator[None]:
         if code == errno.EDQUOT:
             why, needed = "the quota there is used up", decimal(size) if size else "more"
         raise DiskFull(
-            f"{path} cannot be written: {why}, and it needs {needed}. The file that was there before is unchanged; "
-            "make room and run again: finished work is kept"
+            f"{path} cannot be written: {why}, and it needs {needed}. A previous file at this path is unchanged; "
+            "free some space and run again: finished work is kept"
         ) from None
 
 
 def free_bytes(path: Path | str) -> int:
-    """The bytes that are free on the disk where a file or folder lies, or will."""
+    """The free bytes on the disk of a file or folder, which need not exist yet."""
     return shutil.disk_usage(nearest(path)).free
 
 
 def nearest(path: Path | str) -> Path:
-    """The path itself if it exists, or else the nearest folder above it that does."""
+    """The path itself if it exists, else the nearest parent folder that exists."""
     path = Path(path).absolute()
     return next(folder for folder in (path, *path.parents) if folder.exists())
 
 
 def _full(error: BaseException | None) -> int | None:
-    """The system's number for a full disk or quota behind an error: torch hides it, safetensors has it in words."""
+    """The errno of a full disk or quota behind an error, or None; torch hides it, safetensors has it in its message."""
     while error is not None:
         for code in FULL:
             if getattr(error, "errno", None) == code or f"(os error {code})" in str(error):

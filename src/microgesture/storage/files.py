@@ -1,4 +1,4 @@
-"""Writing files so that a killed job or a full disk leaves nothing that looks finished."""
+"""Atomic writing: a killed job or a full disk leaves no incomplete file under the final name."""
 
 import json
 import os
@@ -16,11 +16,11 @@ from .disk import disk_room
 
 @contextmanager
 def replacing(path: Path | str, size: int = 0) -> Iterator[Path]:
-    """Give a temporary path near ``path``; rename it to ``path`` if the block succeeds, remove it if not.
+    """Yield a temporary path; rename the file to ``path`` if the block succeeds, and remove it if not.
 
-    It lies in a folder of its own beside ``path``, where the next one to write the file finds and removes what a killed
-    job has left. So of two jobs that write one file at once the first fails, and the file is whole. Raises ``DiskFull``
-    if the disk is; ``size`` is about how many bytes the file will have, if that is known before.
+    The temporary file is in a separate folder beside ``path``. The next job that writes ``path`` removes files that a
+    killed job has left there. If two jobs write the same file at the same time, the first fails, and the file is
+    complete. Raises ``DiskFull`` if the disk is full; ``size`` is the approximate size in bytes, 0 if unknown.
     """
     path = Path(path)
     folder = path.parent / f".{path.name}.tmp"
@@ -35,18 +35,18 @@ def replacing(path: Path | str, size: int = 0) -> Iterator[Path]:
             os.replace(temporary, path)
         finally:
             temporary.unlink(missing_ok=True)
-            with suppress(OSError):  # another job's file is in it, or that job has removed it
+            with suppress(OSError):  # another job uses the folder, or has removed it
                 folder.rmdir()
 
 
 def write_text(path: Path | str, text: str) -> None:
-    """Write a text file atomically, in UTF-8 with Unix line ends on every system."""
+    """Write a text file atomically, in UTF-8 with Unix line ends on all systems."""
     with replacing(path, len(text.encode())) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="\n")
 
 
 def write_json(path: Path | str, value: Any) -> None:
-    """Write a JSON file atomically, keys in the order given, so that equal values give equal bytes."""
+    """Write a JSON file atomically, with keys in the given order; equal values give equal bytes."""
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
 
@@ -56,5 +56,5 @@ def read_json(path: Path | str) -> Any:
 
 
 def write_csv(path: Path | str, table: pd.DataFrame) -> None:
-    """Write a table as CSV atomically, without its index."""
+    """Write a table as a CSV file atomically, without its index."""
     write_text(path, table.to_csv(index=False, lineterminator="\n"))

@@ -1,4 +1,4 @@
-"""Whether results are still what they were when they were written, and the way back to results that are."""
+"""Verification of results: finding files that have changed since they were written, and making them again."""
 
 import csv
 import os
@@ -18,16 +18,16 @@ from .checksums import is_whole, sealed_checksum
 from .files import read_json, write_text
 from .shards import Shard
 
-SEALED = (".arrow", ".parquet", ".safetensors")  # these carry checksums; of the others it is seen that they can be read
+SEALED = (".arrow", ".parquet", ".safetensors")  # these have checksums; other files are only checked to be readable
 NOT_RESULTS = ("benchmarks", "demo", "logs")
 SHOWN = 3  # clips of a damaged file that the table names
 
 
 @dataclass(frozen=True)
 class Damage:
-    """What is wrong with a file: a sentence, the clips that it costs, and whether it is known to have changed.
+    """The damage of a file: the reason, the clips that are lost, and whether it is ``certain``.
 
-    A file that was made before results carried checksums may be whole all the same.
+    It is not certain for a file without a checksum, which may be older than checksums and intact.
     """
 
     path: Path
@@ -37,7 +37,7 @@ class Damage:
 
 
 def result_files(results: Path) -> list[Path]:
-    """The files below a folder of results that have something to verify; raises ``InputError`` if there are none."""
+    """The files in a results folder that can be verified; raises ``InputError`` if there are none."""
     found = []
     for folder, folders, names in os.walk(results):
         inside = Path(folder).relative_to(results)
@@ -45,12 +45,12 @@ def result_files(results: Path) -> list[Path]:
         paths = [Path(folder, name) for name in sorted(names) if not name.startswith(".")]
         found += [path for path in paths if path.suffix in (*SEALED, ".json", ".csv")]
     if not found:
-        raise InputError(f"there are no results in {results}; name the folder that a run made")
+        raise InputError(f"there are no results in {results}; name the results folder of a run")
     return found
 
 
 def find_damage(path: Path) -> Damage | None:
-    """What is wrong with one file of results, None if it is whole: every byte of it is read."""
+    """The damage of a result file, None if it is intact; the whole file is read."""
     if path.suffix not in SEALED:
         return _unreadable(path)
     whole = is_whole(path)
@@ -79,7 +79,7 @@ def _damaged_clips(path: Path) -> Damage:
     try:
         shard = Shard(path)
     except InputError:
-        return Damage(path, "the list of its clips is damaged, which costs them all")
+        return Damage(path, "the list of its clips is damaged, so all its clips are lost")
     reasons = {clip_id: reason for clip_id in shard.clip_ids if (reason := shard.damage(clip_id))}
     if not reasons:
         return Damage(path, "has changed outside its clips")
@@ -88,18 +88,18 @@ def _damaged_clips(path: Path) -> Damage:
 
 
 def verify(results: Path, *, remove: bool = False, console: Console | None = None) -> list[Damage]:
-    """Read every file of results, print what is damaged, and return it.
+    """Read every result file; print and return the damage.
 
-    With ``remove`` the files that have certainly changed are removed, and the command that makes them again is printed.
-    A file that has been made again since, byte for byte as it was, gets the time of the removed one: whatever was made
-    from it still is what it would be now, for nothing that reads results takes a damaged one.
+    With ``remove``, files that have certainly changed are removed, and the command that makes them again is printed. If
+    a removed file was made again with the same bytes, it gets the modification time of the removed file. The files that
+    were made from it are then still up to date, because no stage accepts a damaged file.
     """
     console, files = console or Console(soft_wrap=True), result_files(results)
     damaged = [found for path in progress(files, "verify", len(files), "file") if (found := find_damage(path))]
     lost = {damage.path for damage in damaged}
     for path in files:
         if path not in lost and _give_back_its_time(path):
-            console.print(f"{path} is again what it was, and has its old time: nothing made from it is made again.")
+            console.print(f"{path} has its old content and time again: files that were made from it are up to date.")
     size = sum(path.stat().st_size for path in files)
     removable = [damage.path for damage in damaged if damage.certain]
     unknown = f", {older} without a checksum" if (older := len(damaged) - len(removable)) else ""
@@ -116,7 +116,7 @@ def verify(results: Path, *, remove: bool = False, console: Console | None = Non
 
 
 def _note(path: Path) -> Path:
-    """Where it is kept what a removed file was: its checksum as the content, its time as the time."""
+    """The file that records a removed file: its checksum as the content, its modification time as the time."""
     return path.parent / f".{path.name}.removed"
 
 
@@ -156,7 +156,7 @@ def _way_back(results: Path, paths: Sequence[Path], removed: bool) -> str:
     again = shlex.join(["snakemake", "--cores", "8", *targets, *where])
     first = "They are removed." if removed else "Remove them with `microgesture verify --remove`."
     return (
-        f"{first} This makes them again, with the --configfile of your run if it had one:\n\n    {again}\n\n"
-        "Then `microgesture verify` again: where a file came out byte for byte as it was, nothing that was made of it "
-        "is made again."
+        f"{first} This command makes them again; add the --configfile of your run if it had one:\n\n    {again}\n\n"
+        "Then run `microgesture verify` again: if a file has the same bytes as before, the files that were made from "
+        "it are up to date."
     )

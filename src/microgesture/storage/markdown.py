@@ -1,4 +1,4 @@
-"""Tables in Markdown."""
+"""Markdown tables."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -6,16 +6,16 @@ import pandas as pd
 
 
 def markdown_table(titles: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
-    """Cells under their titles."""
+    """A Markdown table with the cells of each line under the titles."""
     return "".join(f"| {' | '.join(cells)} |\n" for cells in (titles, ["---"] * len(titles), *lines))
 
 
 def compared_rows(table: pd.DataFrame, title: str, measured: Mapping[str, str], difference: str) -> str:
-    """A table of rows that are measured and compared; a difference is bold where its interval excludes 0.
+    """A Markdown table of rows with metrics and differences; a difference is bold if its interval excludes 0.
 
-    The first column names the rows, under ``title``. ``measured`` are metrics and what they are called, ``difference``
-    is the one that rows are compared by. The metrics and the column ``difference``, over the row ``versus``, have the
-    ends of their intervals in columns ``_low`` and ``_high``; what is NaN is left out.
+    The first column has the names of the rows; its title is ``title``. ``measured`` maps metrics to their titles, and
+    ``difference`` is the title of the metric by which rows are compared. In ``table``, the metrics and the column
+    ``difference`` (to the row ``versus``) have the ends of their intervals in ``_low`` and ``_high``. NaN is left out.
     """
     titles = [title, *measured.values(), f"difference in {difference}"]
     lines = []

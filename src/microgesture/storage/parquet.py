@@ -1,4 +1,4 @@
-"""Tables as Parquet files that carry their own checksum."""
+"""Parquet files with a checksum."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,17 +19,17 @@ def write_parquet(path: Path | str, table: pa.Table, metadata: Mapping[str, str]
 
 
 def read_parquet(path: Path | str) -> pa.Table:
-    """Read a table; raises ``InputError`` if the file is none of ours, or has changed since it was written."""
+    """Read a table; raises ``InputError`` if ``write_parquet`` did not write the file, or if it has changed since."""
     if not refuse_damaged(path):
         raise InputError(
-            f"{path} is no Parquet file of this version (it carries no checksum): it is older, of another origin or "
+            f"{path} is not a Parquet file of this version (it has no checksum): it is older, from another program or "
             "damaged; delete it and run again"
         )
     try:
         table = pq.read_table(path)
-        table.validate(full=True)  # or a text that is none would come up only where it is used
+        table.validate(full=True)  # otherwise invalid text would cause an error only when it is used
         return table
     except (pa.ArrowException, ValueError, OSError) as error:
-        if getattr(error, "errno", None):  # the system's, not Arrow's own
+        if getattr(error, "errno", None):  # an error of the system, not of Arrow
             raise
-        raise InputError(f"{path} is no Parquet file, or a damaged one ({error}); delete it and run again") from None
+        raise InputError(f"{path} is not a Parquet file, or it is damaged ({error}); delete it and run again") from None

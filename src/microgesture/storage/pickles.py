@@ -1,7 +1,7 @@
-"""The one place where a pickle is read: a file of another project's numbers, of which nothing is ever run.
+"""Safe reading of pickles with numbers from other projects; no code in them is executed.
 
-A pickle is a program whose words are the functions that it names. Here only the names that NumPy and PyTorch write for
-arrays have a meaning, and they mean functions of this module, which make arrays of numbers and nothing else.
+A pickle can call any function by its name. Here, only the names that NumPy and PyTorch use for arrays are accepted, and
+each stands for a function of this module, which creates an array of numbers. No other module reads pickles.
 """
 
 import io
@@ -22,11 +22,11 @@ MEMO = ("PUT", "BINPUT", "LONG_BINPUT")
 
 
 class _Refused(Exception):
-    """A pickle holds something else than arrays and plain values; the message is what."""
+    """A pickle contains something other than arrays and plain values; the message names it."""
 
 
 class Numbers:
-    """An array, a tensor or a number of a pickle: ``array`` is plain NumPy, of booleans, integers or floats."""
+    """An array, a tensor or a number in a pickle; ``array`` is a NumPy array of booleans, integers or floats."""
 
     __slots__ = ("array",)
 
@@ -39,7 +39,7 @@ class Numbers:
 
 
 class _Type:
-    """The type of an array's numbers. NumPy's own could be changed to hold pointers."""
+    """The dtype of an array; ``numpy.dtype`` itself is not used, since a pickle could change it to contain pointers."""
 
     __slots__ = ("dtype",)
 
@@ -84,18 +84,18 @@ class _Unpickler(pickle.Unpickler):
         self._left = 3 * len(content)
 
     def find_class(self, module: str, name: str) -> partial:
-        """What a name means; the base class would import it."""
+        """The function for a name; the base class would import it."""
         if found := self._names.get(f"{module}.{name}"):
-            return partial(found)  # a new one, so that nothing the file does to it outlives the file
+            return partial(found)  # a new object, so that changes by the file do not affect later files
         raise _Refused(ascii(f"{module}.{name}")[1:-1])
 
     def _bytes(self, text: str, encoding: str) -> bytes:
-        """Bytes, which old pickles write as text."""
+        """Bytes, which old pickles store as text."""
         self._count(text)
         return text.encode({"latin1": "latin1"}[encoding])
 
     def _storage(self, content: bytes) -> Numbers:
-        """The storage of a tensor, which is a file of ``torch.save`` within the pickle."""
+        """The storage of a tensor, which is a ``torch.save`` file inside the pickle."""
         self._count(content)
         try:
             stored = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
@@ -106,36 +106,36 @@ class _Unpickler(pickle.Unpickler):
         return Numbers((values.float() if values.dtype == torch.bfloat16 else values).numpy())
 
     def _count(self, content: str | bytes) -> None:
-        """Count what is made of the same bytes, for a small pickle can ask for it any number of times."""
+        """Limit the total size of the results, because a small pickle can use the same bytes many times."""
         self._left -= len(content)
         if self._left < 0:
             raise _Refused("the same bytes over and over")
 
 
 def read_numbers(path: Path | str) -> Any:
-    """The lists, dictionaries, texts and plain numbers of a pickle, its arrays and tensors as ``Numbers``.
+    """The lists, dictionaries, strings and numbers in a pickle, with arrays and tensors as ``Numbers``.
 
-    Nothing that the file names is imported or run. Raises ``InputError`` that names what the file holds beyond these,
-    or if it is no pickle, or larger than 200 MB.
+    Nothing in the file is imported or executed. Raises ``InputError`` if the file contains anything else (the message
+    names it), if it is not a pickle, or if it is larger than 200 MB.
     """
     path = Path(path)
     try:
         if (size := path.stat().st_size) > LARGEST:
-            raise InputError(f"{path} has {size:,} bytes, more than scores ever take; is it the right file?")
+            raise InputError(f"{path} has {size:,} bytes, too many for scores; check that it is the right file")
         content = path.read_bytes()
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}") from None
     try:
-        for opcode, argument, _ in pickletools.genops(content):  # raises an error where the file is cut off
+        for opcode, argument, _ in pickletools.genops(content):  # raises an error if the file is truncated
             if opcode.name in MEMO and argument > len(content):
-                raise ValueError("a count beyond its length")  # for which memory would be taken
+                raise ValueError("a count beyond its length")  # memory would be allocated for it
         return _Unpickler(content).load()
     except _Refused as refused:
         raise InputError(
-            f"{path} holds {refused}, which is no plain scores; nothing of it was run. Where it was made, keep only "
-            "lists, dictionaries, NumPy arrays and tensors, and save them again"
+            f"{path} holds {refused}, which scores do not need; nothing in it was run. In the program that made it, "
+            "save only lists, dictionaries, NumPy arrays and tensors"
         ) from None
-    except Exception as error:  # the bytes of a broken file can make the unpickler raise anything
+    except Exception as error:  # a damaged file can make the unpickler raise any error
         raise InputError(
-            f"{path} is no pickle, or a broken one ({error or type(error).__name__}); get it again"
+            f"{path} is not a pickle, or it is damaged ({error or type(error).__name__}); get it again"
         ) from None

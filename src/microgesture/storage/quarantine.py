@@ -1,4 +1,4 @@
-"""What could not be used, and why: the ledger over all stages."""
+"""The list of quarantined clips of all stages, with the reasons."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,10 +11,10 @@ from .shards import Shard
 
 
 def list_quarantine(files: Sequence[Path], output: Path) -> None:
-    """Write ``corpus, stage, clip_id, reason`` for every clip that a table quarantines or a shard lacks.
+    """Write ``corpus, stage, clip_id, reason`` for every clip that is quarantined in a table or missing in a shard.
 
-    Clips tables are ``<corpus>.parquet``, shards ``<kind>/<corpus>/<shard>.arrow``. A skeleton file that cannot be read
-    is listed by its path.
+    Clips tables are ``<corpus>.parquet``, shards are ``<kind>/<corpus>/<shard>.arrow``. A skeleton file that cannot be
+    read is listed by its path.
     """
     rows = []
     for path in files:

@@ -1,4 +1,4 @@
-"""What streams and ensembles say of clips, keyed by clip id: logits of one stream, probabilities of an ensemble."""
+"""Files of predictions by clip id: log-probabilities of a stream, probabilities of an ensemble."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,14 +16,14 @@ PREDICTIONS = pa.schema([("clip_id", pa.string()), ("probabilities", pa.list_(pa
 
 @dataclass(frozen=True)
 class Scores:
-    """``logits[clip_id]`` is float32 (K,); ``reasons[clip_id]`` says why a clip has none. No id is in both."""
+    """``log_probabilities[clip_id]`` is float32 (K,), ``reasons[clip_id]`` why a clip has none; no id is in both."""
 
     log_probabilities: dict[str, np.ndarray]
     reasons: dict[str, str]
 
 
 def write_scores(path: Path | str, scores: Scores) -> None:
-    """Write scores as Parquet, the clips that have logits first, each part in its own order."""
+    """Write scores as Parquet: first the clips with log-probabilities, then those with reasons, each in their order."""
     rows = [
         {"clip_id": clip_id, "log_probabilities": log_probabilities.tolist()}
         for clip_id, log_probabilities in scores.log_probabilities.items()
@@ -33,16 +33,16 @@ def write_scores(path: Path | str, scores: Scores) -> None:
 
 
 def read_scores(path: Path | str) -> Scores:
-    """Read scores; raises ``InputError`` if the file is something else or names a clip twice."""
+    """Read scores; raises ``InputError`` if the file is not a score file or has a clip twice."""
     return _scores(read_parquet(path), path)
 
 
 def _scores(table: pa.Table, path: Path | str) -> Scores:
     if not table.schema.remove_metadata().equals(SCHEMA):
-        raise InputError(f"{path} is no score file (columns {table.schema.names}); delete it and run again")
+        raise InputError(f"{path} is not a score file (columns {table.schema.names}); delete it and run again")
     rows = table.to_pylist()
     if len({row["clip_id"] for row in rows}) < len(rows):
-        raise InputError(f"{path} names a clip twice; delete it and run again")
+        raise InputError(f"{path} has a clip twice; delete it and run again")
     return Scores(
         {
             row["clip_id"]: np.array(row["log_probabilities"], np.float32)
@@ -54,7 +54,7 @@ def _scores(table: pa.Table, path: Path | str) -> Scores:
 
 
 def read_folds(paths: Sequence[Path]) -> tuple[Scores, dict[str, int]]:
-    """The scores of all folds together, and the fold of each clip: the place of its file in ``paths``.
+    """The scores of all folds together, and the fold of each clip: the index of its file in ``paths``.
 
     Raises ``InputError`` if a clip is in two folds.
     """
@@ -73,21 +73,21 @@ def read_folds(paths: Sequence[Path]) -> tuple[Scores, dict[str, int]]:
 def write_predictions(
     path: Path | str, clip_ids: Sequence[str], probabilities_NK: np.ndarray, streams_N: np.ndarray
 ) -> None:
-    """Write the probabilities of an ensemble as Parquet, and how many streams said something of each clip."""
+    """Write the probabilities of an ensemble as Parquet, with the number of streams that could use each clip."""
     columns = [list(clip_ids), probabilities_NK.tolist(), streams_N.tolist()]
     write_parquet(path, pa.table(columns, schema=PREDICTIONS))
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """What an ensemble says of a clip, and how many streams said something of it."""
+    """The prediction of an ensemble for a clip, and the number of streams that could use the clip."""
 
     probabilities_K: np.ndarray
     streams: int
 
 
 def read_predictions(path: Path | str) -> dict[str, Prediction]:
-    """An ensemble's predictions by clip; raises ``InputError`` if the file is something else."""
+    """The predictions of an ensemble by clip; raises ``InputError`` if the file has other content."""
     table = read_parquet(path)
     if not _holds_predictions(table):
         raise InputError(f"{path} holds no predictions of an ensemble; delete it and run again")
@@ -104,9 +104,9 @@ def _predictions(table: pa.Table) -> dict[str, Prediction]:
 
 
 def read_said(path: Path | str) -> dict[str, np.ndarray]:
-    """What a stream or an ensemble says of each clip: logits or probabilities (K,), whichever the file holds.
+    """The prediction (K,) for each clip: log-probabilities of a stream, or probabilities of an ensemble.
 
-    Raises ``InputError`` if the file is something else.
+    Raises ``InputError`` if the file is neither.
     """
     table = read_parquet(path)
     if not _holds_predictions(table):

@@ -1,8 +1,8 @@
-"""Shard files: the frames of many clips in one Arrow file, read at random by clip and frame.
+"""Shard files: the frames of many clips in one Arrow file, with random access by clip and frame.
 
-One record batch holds one clip, one row one encoded frame, so a memory-mapped read touches only the frames asked for.
-A clip that could not be made has no frames and says why. Every frame has a checksum that each reading of it checks,
-which takes a fortieth of the time that decoding a jpeg does.
+A record batch holds one clip, and a row one encoded frame. The file is memory-mapped, so only the requested frames are
+read. A clip that could not be made has no frames but a reason. Every frame has a checksum, which is verified whenever
+the frame is read; this takes a fortieth of the time of decoding a JPEG.
 """
 
 import json
@@ -47,7 +47,7 @@ def _decode_zstd(encoded: memoryview, shape: Sequence[int], dtype: np.dtype) -> 
     return _decode_raw(memoryview(pa.decompress(encoded, size, codec="zstd")), shape, dtype)
 
 
-# jpeg keeps colour at full resolution (4:4:4): the channels of a Taylor frame are three different measurements.
+# JPEG with colour at full resolution (4:4:4), because the channels of a Taylor frame are different measurements.
 _JPEG = (cv2.IMWRITE_JPEG_QUALITY, 95, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444)
 CODECS: dict[str, tuple[Callable, Callable]] = {
     "jpeg": (_encode_image(".jpg", *_JPEG), _decode_image),
@@ -60,11 +60,11 @@ CODECS: dict[str, tuple[Callable, Callable]] = {
 
 
 class Shard:
-    """A shard file open for reading: ``clip_ids``, the frames of each, and why a clip has none.
+    """A shard file that is open for reading: its ``clip_ids``, the frames of each clip, or the reason there are none.
 
-    Frames come back as they were written, (T, ...) in their own dtype; ``jpeg`` frames are uint8 (T, H, W, 3) RGB or
-    (T, H, W), close to what was written. Raises ``InputError`` if the file is no shard, one without checksums, or
-    damaged where it lists its clips.
+    Frames are returned as they were written, (T, ...) in their dtype. Frames with codec ``jpeg`` are uint8 (T, H, W, 3)
+    RGB or (T, H, W) and only close to what was written. Raises ``InputError`` if the file is not a shard, if it has no
+    checksums, or if the list of its clips is damaged.
     """
 
     def __init__(self, path: Path | str) -> None:
@@ -75,11 +75,11 @@ class Shard:
             recorded = self._file.schema.metadata.get(b"crc32")
             as_written = self._file.schema.remove_metadata().equals(SCHEMA)
         except (pa.ArrowException, ValueError, KeyError, TypeError, OSError) as error:
-            if getattr(error, "errno", None):  # the system's, not Arrow's own
+            if getattr(error, "errno", None):  # an error of the system, not of Arrow
                 raise
-            raise InputError(f"{path} is no shard file, or a damaged one ({error}); delete it and run again") from None
+            raise InputError(f"{path} is not a shard file, or is damaged ({error}); delete it and run again") from None
         if recorded is None:
-            raise InputError(f"{path} was made before shards carried checksums; delete it and run again")
+            raise InputError(f"{path} was made before shards had checksums; delete it and run again")
         if recorded != _checksum_text(listed) or not as_written:
             raise InputError(damaged(path, "the list of its clips"))
         self._clips = json.loads(listed)
@@ -95,15 +95,15 @@ class Shard:
 
     @property
     def reasons(self) -> dict[str, str]:
-        """The clips that could not be made and why."""
+        """The clips that could not be made, and the reasons."""
         return {clip["clip_id"]: clip["reason"] for clip in self._clips if clip["reason"]}
 
     def shape(self, clip_id: str) -> tuple[int, ...]:
-        """The shape of the clip's whole array, (T, ...), without reading it."""
+        """The shape (T, ...) of the array of a clip, without reading it."""
         return tuple(self._clips[self._row[clip_id]]["shape"])
 
     def read(self, clip_id: str, frames: Sequence[int] | None = None) -> np.ndarray:
-        """The named frames of a clip (all of them by default), (T, ...); each frame is decoded once.
+        """The requested frames of a clip (default: all), (T, ...); each frame is decoded once.
 
         Raises ``UnusableClip`` if the clip could not be made, and ``InputError`` if one of the frames is damaged.
         """
@@ -121,7 +121,7 @@ class Shard:
         return np.stack([decoded[i] for i in where])
 
     def damage(self, clip_id: str) -> str | None:
-        """What is damaged of a clip, as a sentence that names the first such frame, or None."""
+        """The error message for the first damaged frame of a clip, or None."""
         try:
             list(self._encoded(clip_id, range(self.shape(clip_id)[0])))
         except InputError as error:
@@ -129,7 +129,7 @@ class Shard:
         return None
 
     def _encoded(self, clip_id: str, frames: Iterable[int]) -> Iterator[memoryview]:
-        """The frames as they are stored, each compared with its checksum; raises ``InputError``."""
+        """The encoded frames, each verified by its checksum; raises ``InputError`` if one is damaged."""
         try:
             batch = self._file.get_batch(self._row[clip_id])
             batch.validate(full=True)
@@ -146,7 +146,7 @@ class Shard:
 
 
 def write_shard(path: Path | str, entries: Iterable[tuple[str, np.ndarray | UnusableClip]], codec: str) -> None:
-    """Write one shard file from (clip id, frames (T, ...) or the reason there are none), in the order given."""
+    """Write a shard file from pairs of clip id and frames (T, ...), or the reason there are none, in this order."""
     clips, batches = _encode(entries, codec)
     with replacing(path, sum(batch.nbytes for batch in batches)) as temporary:
         _write(temporary, clips, batches)
@@ -155,7 +155,7 @@ def write_shard(path: Path | str, entries: Iterable[tuple[str, np.ndarray | Unus
 def _encode(
     entries: Iterable[tuple[str, np.ndarray | UnusableClip]], codec: str
 ) -> tuple[list[dict], list[pa.RecordBatch]]:
-    """What a shard file lists of each clip, and the clip's frames."""
+    """The description of each clip in the shard file, and its encoded frames."""
     encode = CODECS[codec][0]
     clips, batches = [], []
     for clip_id, frames in entries:
@@ -176,7 +176,7 @@ def _write(path: Path, clips: list[dict], batches: Iterable[pa.RecordBatch]) -> 
     schema = SCHEMA.with_metadata({"clips": listed, "crc32": _checksum_text(listed), "file": OPEN})
     with pa.ipc.new_file(str(path), schema) as writer:
         for batch in batches:
-            writer.write_batch(batch)  # the list of clips stands in the file once, not in each batch
+            writer.write_batch(batch)  # the list of clips is in the file once, not in each batch
     seal(path)
 
 
@@ -185,7 +185,7 @@ def _checksum_text(content: bytes) -> bytes:
 
 
 def _frame_checksum(clip_id: str, frame: int, encoded: bytes | memoryview) -> int:
-    """CRC-32 of an encoded frame with its place before it, so that no frame passes for another one."""
+    """CRC-32 of the clip id, the frame number and the encoded frame, so that swapped frames are detected."""
     return zlib.crc32(encoded, zlib.crc32(f"{clip_id} {frame} ".encode()))
 
 
@@ -196,25 +196,25 @@ def build_shard(
     produce: Callable[[list[str]], Iterable[tuple[str, np.ndarray | UnusableClip]]],
     codec: str,
 ) -> None:
-    """Make a shard clip by clip, so that a killed job goes on where it was.
+    """Make a shard clip by clip, so that a killed job can resume.
 
-    ``produce`` is given the ids that are still to do and yields each with its frames, or the reason there are none, in
-    any order. A finished clip is a file of its own in ``scratch``; the shard appears by one rename when all are there,
-    and its bytes do not depend on how often the job was killed.
+    ``produce`` gets the ids of the remaining clips and yields each id with its frames, or the reason there are none, in
+    any order. Each finished clip is a separate file in ``scratch``. When all clips are finished, the shard is written
+    and renamed. Its bytes do not depend on how often the job was killed.
     """
     scratch = Path(scratch)
     finished = {clip_id: scratch / f"{row:06d}.arrow" for row, clip_id in enumerate(clip_ids)}
     unfinished = [clip_id for clip_id, part in finished.items() if not (part.exists() and is_whole(part))]
     for clip_id, frames in produce(unfinished):
-        # Not forced onto the disk as a result is, which for small clips takes longer than making them: a part that a
-        # power cut has spoilt is not whole.
+        # No fsync here, unlike for results: for small clips it takes longer than making them. A part that is incomplete
+        # after a power failure is detected by its checksum.
         scratch.mkdir(parents=True, exist_ok=True)
         with disk_room(finished[clip_id]):
             _write(scratch / ".unfinished", *_encode([(clip_id, frames)], codec))
             os.replace(scratch / ".unfinished", finished[clip_id])
     if missing := [clip_id for clip_id, part in finished.items() if not part.exists()]:
         raise RuntimeError(f"{path}: nothing was produced for {missing}")
-    # Opened one at a time: a shard may hold more clips than a process may hold files open.
+    # Opened one at a time, because a shard may have more clips than a process may have open files.
     clips = [Shard(part)._clips[0] for part in finished.values()]
     with replacing(path, sum(part.stat().st_size for part in finished.values())) as temporary:
         _write(temporary, clips, (Shard(part)._file.get_batch(0) for part in finished.values()))
@@ -224,7 +224,7 @@ def build_shard(
 def each_clip(
     clip_ids: Iterable[str], make: Callable[[str], np.ndarray]
 ) -> Iterable[tuple[str, np.ndarray | UnusableClip]]:
-    """Make clips one by one with ``make``; one that raises ``UnusableClip`` is passed on with its reason."""
+    """Make clips one by one with ``make``; if it raises ``UnusableClip``, the exception is yielded as the reason."""
     for clip_id in clip_ids:
         try:
             yield clip_id, make(clip_id)

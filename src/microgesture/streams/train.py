@@ -394,6 +394,5 @@ def _copied(network: nn.Module) -> dict[str, torch.Tensor]:
 def _stopped(step: TrainStep, stop: StopRequest, epoch: int, done: int, steps: int) -> Stopped:
     by = stop.signal.name if stop.signal else "its first process"
     return Stopped(
-        f"stream '{step.stream}' was stopped by {by} in epoch {epoch} after {done} of {steps} steps; "
-        "run again to resume"
+        f"stream '{step.stream}' was stopped by {by} in epoch {epoch} after {done} of {steps} steps; run again to go on"
     )

@@ -1,4 +1,4 @@
-"""The plain mean of the streams."""
+"""The unweighted mean of the streams' probabilities."""
 
 import numpy as np
 

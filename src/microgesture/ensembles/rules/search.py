@@ -1,4 +1,4 @@
-"""The weighted mean that is most likely on labelled clips."""
+"""The weighted mean with the highest likelihood on labelled clips."""
 
 import numpy as np
 from scipy.optimize import minimize
@@ -16,12 +16,12 @@ def fit(probabilities_SNK: np.ndarray, labels_N: np.ndarray) -> WeightedMean:
 
 
 def search_weights(probabilities_SNK: np.ndarray, labels_N: np.ndarray) -> np.ndarray:
-    """Weights on the simplex (S,) under which the recalibrated average of the probabilities is most likely.
+    """Weights on the simplex (S,) that maximise the likelihood of the recalibrated mean of the probabilities.
 
-    An average of calibrated forecasts is less sure than it should be (Ranjan and Gneiting, 2010), so its plain
-    likelihood favours the one surest stream over a better team. The average is therefore sharpened by a temperature of
-    its own, found along with the weights; it changes no decision. A prior that counts as one clip for each stream keeps
-    the luck of a few clips from giving a stream up.
+    A mean of calibrated forecasts is underconfident (Ranjan and Gneiting, 2010). Its plain likelihood therefore favours
+    the single most confident stream over a better combination. So the mean is sharpened by a temperature that is fitted
+    together with the weights; it does not change the predicted class. A prior that counts as one clip for each stream
+    prevents weights of 0 due to chance in a few clips.
     """
     streams, clips = len(probabilities_SNK), len(labels_N)
 

@@ -1,4 +1,4 @@
-"""The weighted mean of the streams' probabilities, whichever way its weights were found."""
+"""The weighted mean of the streams' probabilities, for all rules that fit one weight for each stream."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,9 +19,9 @@ class WeightedMean:
         return cls(weights_S / weights_S.sum())
 
     def apply(self, probabilities_SNK: np.ndarray) -> np.ndarray:
-        """The mean (N, K) of probabilities (S, N, K), which are NaN where a stream could not use a clip.
+        """The weighted mean (N, K) of probabilities (S, N, K), which are NaN if a stream could not use a clip.
 
-        The weights of such streams go to the others; without any other the clip's mean is NaN.
+        The weights of the other streams are then scaled to the sum 1. The mean is NaN if no stream could use the clip.
         """
         usable_SN = ~np.isnan(probabilities_SNK).any(2)
         share_SN1 = (usable_SN * self.weights_S[:, None])[..., None]
@@ -29,10 +29,10 @@ class WeightedMean:
         return np.divide(total_NK, share_N1, where=share_N1 > 0, out=np.full_like(total_NK, np.nan))
 
     def to_json(self, streams: Sequence[str]) -> dict[str, Any]:
-        """The key ``weights``: one number for each stream by its name."""
+        """The key ``weights``, with the weight of each stream under its name."""
         return {"weights": dict(zip(streams, self.weights_S.tolist(), strict=True))}
 
 
 def from_json(stored: Mapping[str, Any], streams: Sequence[str]) -> WeightedMean:
-    """The mean of these streams that ``to_json`` has written."""
+    """Create the mean from the output of ``to_json``."""
     return WeightedMean(np.array([stored["weights"][stream] for stream in streams]))
