@@ -31,13 +31,13 @@ def overlap(one: Segment, other: Segment) -> float:
     return max(common, 0) / either
 
 
-def count_found(found: Sequence[Segment], truth: Sequence[Segment], least: float = 0.3) -> int:
+def count_found(found: Sequence[Segment], ground_truth: Sequence[Segment], least: float = 0.3) -> int:
     """How many true segments have a found one of their class that overlaps them by more than ``least``.
 
     Each found segment stands for one true one; pairs are made in order of their overlap.
     """
     pairs = sorted(
-        ((overlap(a, b), i, j) for i, a in enumerate(found) for j, b in enumerate(truth) if a.label == b.label),
+        ((overlap(a, b), i, j) for i, a in enumerate(found) for j, b in enumerate(ground_truth) if a.label == b.label),
         reverse=True,
     )
     used, met = set(), set()
@@ -65,7 +65,7 @@ def main() -> None:
     parser.add_argument("--results", type=Path, default=Path("results"))
     parser.add_argument("--corpus", default="imigue")
     parser.add_argument("--root", type=Path, help="folder of the corpus; by default the demo's in the results")
-    parser.add_argument("--truth", type=Path, help="CSV with Id and Target; by default the demo's")
+    parser.add_argument("--ground-truth", type=Path, help="CSV with Id and Target; by default the demo's")
     parser.add_argument("--split", default="test")
     parser.add_argument("--recordings", nargs="*", help="by default all of the split")
     parser.add_argument("--threshold", type=float, default=THRESHOLD)
@@ -73,8 +73,8 @@ def main() -> None:
     options = parser.parse_args()
     how = FindingSettings(threshold=options.threshold, stillness=options.stillness)
     root = options.root or options.results / "demo" / options.corpus
-    truth = options.truth or options.results / "demo" / f"{options.corpus}_test_labels.csv"
-    answers = dict(pd.read_csv(truth, dtype=str)[["Id", "Target"]].to_numpy().tolist())
+    ground_truth = options.ground_truth or options.results / "demo" / f"{options.corpus}_test_labels.csv"
+    answers = dict(pd.read_csv(ground_truth, dtype=str)[["Id", "Target"]].to_numpy().tolist())
     clips = read_clips(options.results / "clips" / f"{options.corpus}.parquet")
     files = clips.table[clips.table.split == options.split].groupby("recording").first()
     scorer = Scorer(options.model, Resources("cpu"))

@@ -19,7 +19,9 @@ def test_overlap_is_the_share_of_frames_in_both():
 
 
 def test_a_gesture_is_found_once_and_by_its_own_class():
-    truth = [Segment(0, 9, 0, 1), Segment(20, 29, 1, 1)]
+    ground_truth = [Segment(0, 9, 0, 1), Segment(20, 29, 1, 1)]
     found = [Segment(0, 9, 0, 0.9), Segment(1, 9, 0, 0.8), Segment(20, 29, 0, 0.9)]
-    assert timelines.count_found(found, truth) == 1
-    assert timelines.count_found([Segment(20, 22, 1, 0.9)], truth) == 0  # three frames of ten are not more than 0.3
+    assert timelines.count_found(found, ground_truth) == 1
+    assert (
+        timelines.count_found([Segment(20, 22, 1, 0.9)], ground_truth) == 0
+    )  # three frames of ten are not more than 0.3

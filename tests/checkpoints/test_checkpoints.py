@@ -297,8 +297,8 @@ def test_mvit_of_torchvision(tmp_path):
     start = load(tmp_path, module, own)  # torchvision's names are ours, see test_mvit.py
     assert start.new == start.left_out == ["head.1.weight", "head.1.bias"]
     assert start.reshaped == []
-    tokens_BDTN = own.see(x_BCTHW := torch.rand(2, 3, 4, 16, 16)).tokens_BDTN
-    assert torch.equal(tokens_BDTN, module.see(x_BCTHW).tokens_BDTN)
+    tokens_BDTN = own.forward_features(x_BCTHW := torch.rand(2, 3, 4, 16, 16)).tokens_BDTN
+    assert torch.equal(tokens_BDTN, module.forward_features(x_BCTHW).tokens_BDTN)
 
 
 def test_position_tables_of_another_window_are_left_out(tmp_path):

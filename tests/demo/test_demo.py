@@ -23,7 +23,7 @@ from microgesture.demo.sittings import class_counts, schedule
 from microgesture.errors import InputError
 
 SUBJECTS = {"train": 4, "val": 1, "test": 2}
-CLIPS = {"train": 72, "val": 10, "test": 26}
+CLIPS = {"train": 72, "val": 8, "test": 16}
 FEW = {"train": 2, "val": 2, "test": 3}
 ONE = {"train": 1, "val": 1, "test": 1}
 SKELETONS = {

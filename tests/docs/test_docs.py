@@ -33,21 +33,17 @@ def module(name):
     return loaded
 
 
-@pytest.fixture(scope="module")
-def site(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("site")
+@pytest.mark.slow
+def test_the_site_is_built_strictly_and_asks_nothing_of_other_machines(tmp_path):
+    site = tmp_path / "site"
     built = subprocess.run(
-        [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(folder)],
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(site)],
         cwd=ROOT,
         capture_output=True,
         text=True,
         check=False,
     )
     assert built.returncode == 0, built.stdout + built.stderr
-    return folder
-
-
-def test_the_site_is_built_strictly_and_asks_nothing_of_other_machines(site):
     pages = sorted(site.glob("*.html"))
     assert {"index.html", "tutorial.html", "settings.html", "cluster.html"} <= {page.name for page in pages}
     for page in pages:

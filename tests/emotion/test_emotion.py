@@ -171,13 +171,15 @@ def test_the_tables_are_of_held_out_videos_and_with_a_truth_of_test_videos(tmp_p
 
     wrong = {v: 0.2 if has_won(v) else 0.9 for v in tested.video_id}
     write_probabilities(tmp_path / "test.csv", wrong)
-    truth = tmp_path / "truth.csv"
-    truth.write_text("video_id,win_or_lose\n" + "".join(f"{int(v)},{'win' if has_won(v) else 'Lose'}\n" for v in wrong))
-    compare_rows(table, {"all": tmp_path / "test.csv"}, {"all": None}, truth, *outputs)
+    ground_truth = tmp_path / "truth.csv"
+    ground_truth.write_text(
+        "video_id,win_or_lose\n" + "".join(f"{int(v)},{'win' if has_won(v) else 'Lose'}\n" for v in wrong)
+    )
+    compare_rows(table, {"all": tmp_path / "test.csv"}, {"all": None}, ground_truth, *outputs)
     assert pd.read_csv(outputs[0]).loc[0, ["videos", "balanced_accuracy", "auc"]].tolist() == [6, 0, 0]
-    truth.write_text("video_id,win_or_lose\n99,win\n")
+    ground_truth.write_text("video_id,win_or_lose\n99,win\n")
     with pytest.raises(InputError, match="has no label for any test video"):
-        compare_rows(table, {"all": tmp_path / "test.csv"}, {"all": None}, truth, *outputs)
+        compare_rows(table, {"all": tmp_path / "test.csv"}, {"all": None}, ground_truth, *outputs)
 
 
 def test_the_submission_has_every_test_video_once_in_order_or_as_the_sample_has_them(tmp_path):

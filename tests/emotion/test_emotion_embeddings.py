@@ -22,7 +22,7 @@ SPLITS, LABELS = ["train"] * 4 + ["val"] * 3 + ["test"] * 3, [0, 1] * 5
 
 def a_stream(folder, *inputs):
     """Clips of all splits, their shards and the weights of an untrained network."""
-    step = make_step(*inputs, views=3)
+    step = make_step(*inputs, num_clips=3)
     torch.manual_seed(0)
     network = build(step.network, input_channels(step.inputs, SELECTIONS["36"]), 2).eval()
     save_weights(folder / "model.safetensors", network.state_dict(), About("s", step.inputs, ("wave", "nod")))
@@ -39,19 +39,19 @@ def test_every_usable_clip_is_seen_and_the_logits_are_those_of_prediction(tmp_pa
     outputs = {split: tmp_path / f"{split}.parquet" for split in ("val", "test")}
     predict(clips, shards, model, step, build, outputs, Resources("cpu"))
     for path in outputs.values():
-        for clip_id, logits_K in read_scores(path).logits.items():
+        for clip_id, logits_K in read_scores(path).log_probabilities.items():
             np.testing.assert_allclose(seen[clip_id].logits_K, logits_K, atol=1e-5)
 
 
 def test_features_are_the_mean_over_all_views(tmp_path):
     network, clips, shards, model, step = a_stream(tmp_path, "rgb")
     embed(clips, shards, model, step, build, tmp_path / "seen.parquet", Resources("cpu"))
-    data = ClipDataset(clips.usable, shards, step, training=False, views=3)
+    data = ClipDataset(clips.usable, shards, step, training=False, num_clips=3)
     views = []
     for view in range(3):
         (batch,) = load_batches(data, [[(0, view)]], torch.device("cpu"))
         with torch.no_grad():
-            views.append(network.see(*step_input(batch, step, training=False)).features_BD[0].numpy())
+            views.append(network.forward_features(*step_input(batch, step, training=False)).features_BD[0].numpy())
     assert not np.allclose(views[0], views[2])
     seen = read_embeddings(tmp_path / "seen.parquet")["c0"]
     np.testing.assert_allclose(seen.features_D, np.mean(views, 0), rtol=1e-4, atol=1e-5)
@@ -86,6 +86,6 @@ def test_a_fused_stream_gives_features_even_of_clips_that_lack_an_input(tmp_path
     )
     seen, scores = read_embeddings(tmp_path / "seen.parquet"), read_scores(tmp_path / "val.parquet")
     assert len(seen) == 10
-    assert list(scores.logits) == ["c4", "c5", "c6"]
-    for clip_id, logits_K in scores.logits.items():
+    assert list(scores.log_probabilities) == ["c4", "c5", "c6"]
+    for clip_id, logits_K in scores.log_probabilities.items():
         np.testing.assert_allclose(seen[clip_id].logits_K, logits_K, atol=1e-5)

@@ -45,7 +45,10 @@ def test_a_fixed_temperature_is_the_same_for_all_streams_and_needs_no_labels():
 def test_a_stream_scaled_by_ten_changes_nothing_after_calibration():
     logits_SNK = np.array([made_up_stream(seed, skill=1.0)[0] for seed in (0, 1)])
     labels_N, scales_S11 = made_up_stream(0)[1], np.array([10.0, 1.0])[:, None, None]
-    plain, scaled = (fit_fusion(logits, labels_N, "search", True) for logits in (logits_SNK, scales_S11 * logits_SNK))
+    plain, scaled = (
+        fit_fusion(log_probabilities, labels_N, "search", True)
+        for log_probabilities in (logits_SNK, scales_S11 * logits_SNK)
+    )
     np.testing.assert_allclose(fuse(scales_S11 * logits_SNK, scaled), fuse(logits_SNK, plain), atol=2e-3)
 
 
@@ -78,11 +81,11 @@ def test_the_grid_of_two_streams_is_searched_in_full():
 def test_the_order_of_clips_in_a_stream_changes_nothing(seed, weights, random):
     given_scores = {name: as_scores(made_up_stream(seed + n, clips=20)[0]) for n, name in enumerate("ab")}
     labels_N, clip_ids = made_up_stream(seed, clips=20)[1], [f"c{n}" for n in range(20)]
-    rows = list(given_scores["a"].logits.items())
+    rows = list(given_scores["a"].log_probabilities.items())
     random.shuffle(rows)
-    given_scores["a"].logits.clear()
+    given_scores["a"].log_probabilities.clear()
     before = stack({"a": as_scores(made_up_stream(seed, clips=20)[0]), "b": given_scores["b"]}, clip_ids, 4)
-    given_scores["a"].logits.update(rows)
+    given_scores["a"].log_probabilities.update(rows)
     after = stack(given_scores, clip_ids, 4)
     one, other = (fit_fusion(logits_SNK, labels_N, weights, True) for logits_SNK in (before, after))
     np.testing.assert_array_equal(fuse(before, one), fuse(after, other))

@@ -84,7 +84,7 @@ def test_a_clip_that_nothing_could_use_gets_the_class_prior():
 
 
 def _without(given, ids):
-    return {clip_id: logits_K for clip_id, logits_K in given.logits.items() if clip_id not in ids}
+    return {clip_id: logits_K for clip_id, logits_K in given.log_probabilities.items() if clip_id not in ids}
 
 
 @pytest.mark.parametrize("fold", [0, 1, 2])
@@ -138,8 +138,8 @@ def run(folder, clips, scores, fold_N=None, weights="search", calibrate=True):
 
 
 def _part(given, ids):
-    logits = {clip_id: logits_K for clip_id, logits_K in given.logits.items() if clip_id in ids}
-    return Scores(logits, {clip_id: why for clip_id, why in given.reasons.items() if clip_id in ids})
+    log_probabilities = {clip_id: logits_K for clip_id, logits_K in given.log_probabilities.items() if clip_id in ids}
+    return Scores(log_probabilities, {clip_id: why for clip_id, why in given.reasons.items() if clip_id in ids})
 
 
 SPLITS = ["train"] * 40 + ["val"] * 20 + ["test"] * 12
@@ -176,7 +176,8 @@ def test_with_folds_all_labelled_clips_are_held_out(tmp_path):
     assert list(held_out) == [f"c{n}" for n in range(60)]
     fold = fusion["without_fold"][FOLD["c5"]]
     expected = sum(
-        fold["weights"][stream] * softmax(scores[stream].logits["c5"].astype(float) / fold["temperatures"][stream])
+        fold["weights"][stream]
+        * softmax(scores[stream].log_probabilities["c5"].astype(float) / fold["temperatures"][stream])
         for stream in scores
     )
     np.testing.assert_allclose(held_out["c5"], expected, rtol=1e-6)
@@ -191,7 +192,7 @@ def test_the_order_of_rows_changes_nothing(tmp_path, fold_N):
     scores, labels_N = two_streams(unusable=[3, 50])
     clips = some_clips(labels_N)
     mixed = Clips(clips.table.sample(frac=1, random_state=0), CLASSES, CLASSES)
-    backwards = {s: Scores(dict(reversed(g.logits.items())), g.reasons) for s, g in scores.items()}
+    backwards = {s: Scores(dict(reversed(g.log_probabilities.items())), g.reasons) for s, g in scores.items()}
     run(tmp_path / "one", clips, scores, fold_N)
     run(tmp_path / "other", mixed, backwards, fold_N)
     for name in ("held_out.parquet", "fusion.json", "summary.csv"):
@@ -203,7 +204,7 @@ def test_the_order_of_rows_changes_nothing(tmp_path, fold_N):
 def test_the_published_average_is_that_of_probabilities(tmp_path):
     scores, labels_N = two_streams()
     run(tmp_path, some_clips(labels_N), scores, FOLD_N[:60], {"good": 0.2, "poor": 0.5}, calibrate=False)
-    good, poor = (softmax(scores[stream].logits["c65"].astype(float)) for stream in ("good", "poor"))
+    good, poor = (softmax(scores[stream].log_probabilities["c65"].astype(float)) for stream in ("good", "poor"))
     said = read_said(tmp_path / "test.parquet")["c65"]
     np.testing.assert_allclose(said, (0.2 * good + 0.5 * poor) / 0.7, rtol=1e-6)
 

@@ -86,8 +86,8 @@ def test_every_layout_gives_the_probabilities_that_it_holds(tmp_path, layout, pr
         assert (done.clips, done.kind, done.missing) == (12, kind, 0)
         assert done.labels == (12 if layout.startswith(("mmaction2", "labels")) else 0)
         scores = read_scores(tmp_path / "ours.parquet")
-        assert list(scores.logits) == IDS
-        given_NK = np.array(list(scores.logits.values()))
+        assert list(scores.log_probabilities) == IDS
+        given_NK = np.array(list(scores.log_probabilities.values()))
         np.testing.assert_allclose(softmax(given_NK, axis=1), PROBABILITIES_NK, rtol=1e-5)
         if kind == "logits":
             assert np.array_equal(given_NK, LOGITS_NK)
@@ -96,13 +96,13 @@ def test_every_layout_gives_the_probabilities_that_it_holds(tmp_path, layout, pr
 def test_files_of_older_numpy_and_of_half_precision(tmp_path):
     old = dumped(tmp_path / "old.pkl", list(LOGITS_NK), old_numpy=True)
     import_scores(old, clips(), IDS, tmp_path / "ours.parquet")
-    assert np.array_equal(read_scores(tmp_path / "ours.parquet").logits[IDS[3]], LOGITS_NK[3])
+    assert np.array_equal(read_scores(tmp_path / "ours.parquet").log_probabilities[IDS[3]], LOGITS_NK[3])
     half = torch.from_numpy(LOGITS_NK).bfloat16()
     import_scores(dumped(tmp_path / "half.pkl", list(half)), clips(), IDS, tmp_path / "ours.parquet")
-    assert np.array_equal(read_scores(tmp_path / "ours.parquet").logits[IDS[3]], half[3].float().numpy())
+    assert np.array_equal(read_scores(tmp_path / "ours.parquet").log_probabilities[IDS[3]], half[3].float().numpy())
     big_endian = dumped(tmp_path / "big.pkl", list(LOGITS_NK.astype(">f8")))
     import_scores(big_endian, clips(), IDS, tmp_path / "ours.parquet")
-    assert np.array_equal(read_scores(tmp_path / "ours.parquet").logits[IDS[3]], LOGITS_NK[3])
+    assert np.array_equal(read_scores(tmp_path / "ours.parquet").log_probabilities[IDS[3]], LOGITS_NK[3])
 
 
 @pytest.mark.parametrize("wrap", [lambda heads: heads, lambda heads: {"pred_score": heads}])
@@ -110,7 +110,7 @@ def test_a_head_of_two_is_named(tmp_path, wrap):
     heads = [wrap({"rgb": one_K, "pose": -one_K}) for one_K in LOGITS_NK]
     file = dumped(tmp_path / "two.pkl", heads)
     import_scores(file, clips(), IDS, tmp_path / "ours.parquet", "pose")
-    assert np.array_equal(read_scores(tmp_path / "ours.parquet").logits[IDS[3]], -LOGITS_NK[3])
+    assert np.array_equal(read_scores(tmp_path / "ours.parquet").log_probabilities[IDS[3]], -LOGITS_NK[3])
     for part in (None, "flow"):
         with pytest.raises(InputError, match=r"two\.pkl, sample 0 \(0000_0\) has parts rgb, pose; name one"):
             import_scores(file, clips(), IDS, tmp_path / "ours.parquet", part)
@@ -127,7 +127,7 @@ def test_samples_in_another_order_are_seen_by_their_labels(tmp_path):
         import_scores(file, clips(), IDS, tmp_path / "ours.parquet")
     assert not (tmp_path / "ours.parquet").exists()
     import_scores(file, clips(), [IDS[place] for place in swapped], tmp_path / "ours.parquet")
-    assert np.array_equal(read_scores(tmp_path / "ours.parquet").logits[IDS[1]], LOGITS_NK[1])
+    assert np.array_equal(read_scores(tmp_path / "ours.parquet").log_probabilities[IDS[1]], LOGITS_NK[1])
     unlabelled = clips("test", [None] * 12)  # labels of the test split are placeholders, so none are compared
     assert import_scores(file, unlabelled, IDS, tmp_path / "ours.parquet").labels == 0
 

@@ -50,8 +50,8 @@ def test_weights_are_the_best_of_a_fine_grid():
     probabilities_SNK = np.array([softmax(logits_NK, 1) for logits_NK, _ in streams])
     grid = [
         np.array([a, b, 1 - a - b])
-        for a in np.arange(0.02, 1, 0.02)
-        for b in np.arange(0.02, 1 - a - 0.01, 0.02)
+        for a in np.arange(0.04, 1, 0.04)
+        for b in np.arange(0.04, 1 - a - 0.01, 0.04)
         if 1 - a - b > 0.01
     ]
     best = min(grid, key=lambda weights_S: best_objective(weights_S, probabilities_SNK, labels_N))

@@ -84,8 +84,8 @@ def run_base(folder: Path, clips: Clips, unusable=(), **options) -> Path:
 
 
 def part(said, ids):
-    logits = {clip_id: logits_K for clip_id, logits_K in said.logits.items() if clip_id in ids}
-    return Scores(logits, {clip_id: why for clip_id, why in said.reasons.items() if clip_id in ids})
+    log_probabilities = {clip_id: logits_K for clip_id, logits_K in said.log_probabilities.items() if clip_id in ids}
+    return Scores(log_probabilities, {clip_id: why for clip_id, why in said.reasons.items() if clip_id in ids})
 
 
 def test_the_table_holds_clip_label_confidence_and_votes(tmp_path):
@@ -174,14 +174,26 @@ def test_an_ensemble_whose_streams_know_val_takes_over_what_another_fitted(tmp_p
     folder = tmp_path / "final"
     outputs = {split: folder / f"{split}.parquet" for split in ("val", "test")}
     others = [folder / name for name in ("held_out.parquet", "fusion.json", "summary.csv")]
-    like = tmp_path / "fusion.json"
-    run_ensemble("final", clips, files, {}, outputs, *others, "search", True, like=like, learns_from_val=True)
+    calibration_from = tmp_path / "fusion.json"
+    run_ensemble(
+        "final",
+        clips,
+        files,
+        {},
+        outputs,
+        *others,
+        "search",
+        True,
+        calibration_from=calibration_from,
+        learns_from_val=True,
+    )
     fusion = json.loads((folder / "fusion.json").read_text())
-    assert fusion["like"] == "base"
+    assert fusion["calibration_from"] == "base"
     for what in ("temperatures", "weights"):
         assert list(fusion[what].values()) == list(base[what].values())
     expected = sum(
-        fusion["weights"][stream] * softmax(said.logits["c70"].astype(float) / fusion["temperatures"][stream])
+        fusion["weights"][stream]
+        * softmax(said.log_probabilities["c70"].astype(float) / fusion["temperatures"][stream])
         for stream, said in again.items()
     )
     np.testing.assert_allclose(read_said(folder / "test.parquet")["c70"], expected, rtol=1e-6)
@@ -196,7 +208,7 @@ def configured(change: Callable[[dict], None] = lambda raw: None) -> dict:
     raw["streams"]["joint_again"] = raw["streams"]["joint"] | {"pseudo_labels": "base"}
     raw["ensembles"] = {
         "base": {"streams": ["joint", "limb"]},
-        "final": {"streams": ["joint_again", "limb"], "like": "base"},
+        "final": {"streams": ["joint_again", "limb"], "calibration_from": "base"},
     }
     raw["folds"], raw["ablation"] = 0, []
     change(raw)
@@ -226,9 +238,9 @@ def test_labelling_lies_between_two_ensembles_and_a_threshold_touches_only_what_
     [
         (("streams", "joint_again", "pseudo_labels"), "nobody", "pseudo_labels names 'nobody'"),
         (("folds",), 3, "people of every fold.*set folds: 0"),
-        (("ensembles", "final", "like"), None, "learnt from val too, so that nothing can be fitted there"),
+        (("ensembles", "final", "calibration_from"), None, "learnt from val too, so that nothing can be fitted there"),
         (("ensembles", "base", "streams"), ["joint", "joint_again"], "in a circle"),
-        (("ensembles", "final", "like"), "final", "in a circle"),
+        (("ensembles", "final", "calibration_from"), "final", "in a circle"),
         (("ensembles", "base", "streams"), ["joint"], "has not as many streams as 'base'"),
         (("ensembles", "base", "pseudo_labels"), {"threshold": 1.0}, "threshold"),
         (("ensembles", "base", "calibrate"), 0, "calibrate"),

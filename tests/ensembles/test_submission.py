@@ -53,7 +53,7 @@ def test_evaluation_against_true_labels(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("submission", "truth", "message"),
+    ("submission", "ground_truth", "message"),
     [
         ("Id,Target\na,x\na,y\n", "clip_id,label\na,x\n", r"submission\.csv names clip a twice"),
         ("Id,Target\na,x\n", "clip_id,label\na,x\na,y\n", r"truth\.csv names clip a twice"),
@@ -62,8 +62,8 @@ def test_evaluation_against_true_labels(tmp_path):
         ("Id,Target\na\n", "clip_id,label\na,x\n", r"submission\.csv, row 2: 1 cells in 2 columns"),
     ],
 )
-def test_tables_that_contradict_themselves_are_refused(tmp_path, submission, truth, message):
+def test_tables_that_contradict_themselves_are_refused(tmp_path, submission, ground_truth, message):
     (tmp_path / "submission.csv").write_text(submission)
-    (tmp_path / "truth.csv").write_text(truth)
+    (tmp_path / "truth.csv").write_text(ground_truth)
     with pytest.raises(InputError, match=message):
         evaluate(tmp_path / "submission.csv", tmp_path / "truth.csv", "clip_id", "label")

@@ -132,7 +132,7 @@ def test_all_rows_are_measured_on_the_clips_that_all_have(tmp_path):
     scores = as_scores(said["poor"], unusable=[5, 70])
     for fold in range(2):
         ids = {f"c{n}" for n in range(fold, 90, 2)}
-        part = {clip_id: logits_K for clip_id, logits_K in scores.logits.items() if clip_id in ids}
+        part = {clip_id: logits_K for clip_id, logits_K in scores.log_probabilities.items() if clip_id in ids}
         write_scores(tmp_path / f"fold{fold}.parquet", Scores(part, {}))
     ids = [f"c{n}" for n in range(89, -1, -1)]  # an ensemble's clips lie in an order of their own
     write_predictions(tmp_path / "held_out.parquet", ids, said["good"][::-1], np.ones(90, int))

@@ -10,7 +10,7 @@ import yaml
 from fixtures.made_up_scores import as_scores, made_up_stream
 from microgesture.config.whole import load_config
 from microgesture.errors import InputError
-from microgesture.measures.cross_subject import read_truth, run_cross_subject
+from microgesture.measures.cross_subject import read_ground_truth, run_cross_subject
 from microgesture.storage.clips import Clips
 from microgesture.storage.scores import write_predictions, write_scores
 from microgesture.workflow.plan import Plan
@@ -33,8 +33,8 @@ def compared(tmp_path):
     write_scores(tmp_path / "one" / "test.parquet", as_scores(logits_NK, unusable=[7]))
     best_NK = np.eye(4)[labels_N]
     write_predictions(tmp_path / "best" / "test.parquet", table.clip_id, best_NK, np.ones(12, int))
-    truth = pd.DataFrame({"Id": table.clip_id, "Target": [TARGETS[label] for label in labels_N]})
-    truth.to_csv(tmp_path / "truth.csv", index=False)
+    ground_truth = pd.DataFrame({"Id": table.clip_id, "Target": [TARGETS[label] for label in labels_N]})
+    ground_truth.to_csv(tmp_path / "truth.csv", index=False)
     return clips, {name: tmp_path / name / "test.parquet" for name in ("one", "best")}, logits_NK, labels_N
 
 
@@ -64,22 +64,22 @@ def test_labels_that_cannot_be_are_refused(tmp_path, compared):
     clips, files, *_ = compared
     with pytest.raises(InputError, match="has no column 'clip_id', only Id, Target; name it under truth"):
         run(tmp_path, clips, files, id_column="clip_id")
-    truth = pd.read_csv(tmp_path / "truth.csv", dtype=str)
-    truth.assign(Target="15").to_csv(tmp_path / "truth.csv", index=False)
+    ground_truth = pd.read_csv(tmp_path / "truth.csv", dtype=str)
+    ground_truth.assign(Target="15").to_csv(tmp_path / "truth.csv", index=False)
     with pytest.raises(InputError, match="column Target: '15' is no class"):
         run(tmp_path, clips, files)
-    pd.concat([truth, truth[:1]]).to_csv(tmp_path / "truth.csv", index=False)
-    with pytest.raises(InputError, match=f"column Id: clip {truth.Id[0]} stands there twice"):
+    pd.concat([ground_truth, ground_truth[:1]]).to_csv(tmp_path / "truth.csv", index=False)
+    with pytest.raises(InputError, match=f"column Id: clip {ground_truth.Id[0]} stands there twice"):
         run(tmp_path, clips, files)
-    truth.assign(Id="elsewhere").to_csv(tmp_path / "truth.csv", index=False)
-    assert read_truth(tmp_path / "truth.csv", "Id", "Target", clips) == {}
+    ground_truth.assign(Id="elsewhere").to_csv(tmp_path / "truth.csv", index=False)
+    assert read_ground_truth(tmp_path / "truth.csv", "Id", "Target", clips) == {}
     with pytest.raises(InputError, match="no label for any test clip"):
         run(tmp_path, clips, files)
 
 
 def test_the_truth_touches_the_table_and_the_report_alone(tmp_path):
     raw = yaml.safe_load((ROOT / "config.yaml").read_text())
-    before, after = Plan(raw), Plan(raw | {"truth": {"file": "truth.csv"}})
+    before, after = Plan(raw), Plan(raw | {"ground_truth": {"file": "truth.csv"}})
     assert set(after._steps) - set(before._steps) == {("cross_subject", "cross_subject")}
     touched = {step for step in before._steps if after._steps[step] != before._steps[step]}
     assert touched == {("report", "report")}  # which shows the table too
@@ -88,7 +88,7 @@ def test_the_truth_touches_the_table_and_the_report_alone(tmp_path):
 def test_both_halves_are_wired_alike():
     for config in (PUBLISHED, MEASURED):
         base, final = (config.ensembles[name] for name in ("base", "final"))
-        assert final.like == "base" == config.ensembles[config.submission.ensemble].like
+        assert final.calibration_from == "base" == config.ensembles[config.submission.ensemble].calibration_from
         assert base.pseudo_labels.threshold == 0.65
         for first, again in zip(base.streams, final.streams, strict=True):
             assert config.streams[again] == config.streams[first].model_copy(update={"pseudo_labels": "base"})

@@ -39,10 +39,10 @@ def pair_of(folder, path_T2, stored, **recipe):
     write_shard(files["keypoints"][0], [("c", keypoints_TVC)], "zstd")
     make_rgb(clips, 0, root, files["keypoints"][0], files["rgb"][0], folder / "scratch", 64, MARGIN)
     assert Shard(files["rgb"][0]).shape("c") == (N_FRAMES, *stored, 3)
-    plain = {"size": SIZE, "heatmap_size": SIZE, "sigma": 1, "mean": (0, 0, 0), "std": (1, 1, 1), "jitter": 0}
+    plain = {"size": SIZE, "heatmap_size": SIZE, "sigma": 1, "mean": (0, 0, 0), "std": (1, 1, 1), "color_jitter": 0}
     step = make_step("rgb", "joint", **plain | recipe).model_copy(update={"margin": MARGIN})
-    training = "views" not in recipe
-    views = {} if training else {"views": recipe["views"], "crops": recipe["crops"]}
+    training = "num_clips" not in recipe
+    views = {} if training else {"num_clips": recipe["num_clips"], "num_crops": recipe["num_crops"]}
     return step, ClipDataset(clips.usable, files, step, training=training, **views)
 
 
@@ -86,7 +86,7 @@ def test_a_joint_is_where_it_is_in_the_picture_in_any_crop_and_mirror(tmp_path, 
 
 @pytest.mark.parametrize(("path_T2", "stored"), PATHS.values(), ids=PATHS)
 def test_a_joint_is_where_it_is_in_the_picture_in_each_view_of_testing(tmp_path, path_T2, stored):
-    step, dataset = pair_of(tmp_path, path_T2, stored, heatmap_frames=8, views=3, crops=3)
+    step, dataset = pair_of(tmp_path, path_T2, stored, heatmap_frames=8, num_clips=3, num_crops=3)
     batch, x_BCTHW, heat_BVTHW = shown(step, dataset, dataset.test_keys())
     assert batch.times.sum() == dataset.views == 9
     assert len(batch.times) == (3 if stored[0] == stored[1] else 9)

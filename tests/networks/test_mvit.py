@@ -60,7 +60,7 @@ def test_base_has_its_published_size():
 @torch.no_grad()
 def test_the_class_token_of_torchvision_s_network_is_classified():
     own, x_BCTHW = awake(network(**SMALL)), videos(4, 48)
-    seen = own.see(x_BCTHW)
+    seen = own.forward_features(x_BCTHW)
     assert torch.equal(seen.logits_BK, mvit.MViT.forward(own, x_BCTHW))
     assert torch.equal(seen.logits_BK, own(x_BCTHW))
     torch.testing.assert_close(own.head(seen.features_BD), seen.logits_BK)
@@ -72,7 +72,7 @@ def test_tokens_are_the_last_block_s_behind_the_class_token():
     own = awake(network(**SMALL))
     shown = []
     own.norm.register_forward_hook(lambda module, given, made: shown.append(made))
-    tokens_BDTN = own.see(videos(4, 48)).tokens_BDTN
+    tokens_BDTN = own.forward_features(videos(4, 48)).tokens_BDTN
     assert tokens_BDTN.shape == (2, 32, 2, 9)
     assert torch.equal(tokens_BDTN[:, :, 1, 4], shown[0][:, 1 + 9 + 4])
 
@@ -91,7 +91,7 @@ def test_tokens_are_the_last_block_s_behind_the_class_token():
 def test_any_depths_length_and_side(depths, frames, side, tokens):
     own = awake(network(width=8, depths=depths, frames=frames, side=side))
     own.train()
-    seen = own.see(videos(frames, side))
+    seen = own.forward_features(videos(frames, side))
     assert seen.tokens_BDTN.shape == (2, *tokens)
     seen.logits_BK.square().sum().backward()
     assert [name for name, parameter in own.named_parameters() if parameter.grad is None] == []
@@ -116,7 +116,7 @@ def test_keys_lie_on_the_last_stage_s_grid_and_on_one_twice_as_fine_where_a_stag
 def test_dropout_leaves_the_features_as_they_are():
     own = network(**SMALL, drop_path=0, dropout=0.9)
     x_BCTHW = videos(4, 48)
-    trained, tested = own.train().see(x_BCTHW), own.eval().see(x_BCTHW)
+    trained, tested = own.train().forward_features(x_BCTHW), own.eval().forward_features(x_BCTHW)
     assert torch.equal(trained.features_BD, tested.features_BD)
     assert not torch.equal(trained.logits_BK, tested.logits_BK)
 

@@ -11,6 +11,13 @@ from microgesture.streams.weights import start_from_file
 ALONE = [name for name in NETWORKS if name != "token_fusion"]  # which is made of two others
 
 
+@pytest.fixture
+def shapes_alone():
+    """Networks have shapes and no numbers: no time and no memory for those of full size."""
+    with torch.device("meta"):
+        yield
+
+
 def parameters(module: nn.Module) -> int:
     return sum(parameter.numel() for parameter in module.parameters())
 
@@ -24,16 +31,19 @@ def parameters(module: nn.Module) -> int:
         ((3,), "video_swin", 27_875_078),
     ],
 )
+@pytest.mark.usefixtures("shapes_alone")
 def test_published_sizes(channels, name, count):
     assert parameters(network(channels, name=name)) == count
 
 
+@pytest.mark.usefixtures("shapes_alone")
 def test_slowonly_is_a_resnet50_with_longer_kernels_in_two_stages():
     resnet50 = 25_557_032 - 1000 * (2048 + 1)  # published, without its classifier
     first = 512 * 256 + 5 * 1024 * 256 + 1024 * 512 + 2 * 2048 * 512  # convolutions of the last stages' blocks
     assert parameters(network(name="slowonly")) == resnet50 + 2 * first + 32 * (2048 + 1)
 
 
+@pytest.mark.usefixtures("shapes_alone")
 def test_rgbposeconv3d_is_its_parents_and_what_joins_them():
     # Each join widens the first convolution, of 3 frames, and the shortcut of the stage behind it.
     widened = [(32, 64, 256), (64, 128, 512), (128, 256, 1024), (256, 512, 2048)]  # new channels, inside, behind
@@ -43,7 +53,7 @@ def test_rgbposeconv3d_is_its_parents_and_what_joins_them():
     assert parameters(network(name="rgbposeconv3d")) == parents + grown + lateral
 
 
-@pytest.mark.slow
+@pytest.mark.usefixtures("shapes_alone")
 def test_published_sizes_of_larger_video_swins():
     # 49.8 and 88.0 million with 400 classes: torchvision's documented counts, with our smaller head
     assert parameters(network(classes=400, name="video_swin", size="small")) == 49_816_678
@@ -155,6 +165,7 @@ def test_all_that_joins_two_paths_is_named_lateral():
     assert all(name.startswith("lateral.") for name in others)
 
 
+@pytest.mark.usefixtures("shapes_alone")
 def test_weights_grow_only_where_paths_join():
     own = network(name="rgbposeconv3d").state_dict()
     parents = {"video." + name: tensor for name, tensor in network(name="slowonly").state_dict().items()} | {
@@ -283,16 +294,14 @@ def test_paths_are_averaged_as_probabilities():
         ({"name": "rgbposeconv3d"}, [(3, 8, 224, 224), (36, 32, 56, 56)]),
         ({"name": "mvit"}, [(3, 16, 224, 224)]),
         ({"name": "video_swin", "size": "tiny"}, [(3, 32, 224, 224)]),
-        ({"name": "video_swin", "size": "small"}, [(3, 32, 224, 224)]),
-        ({"name": "video_swin", "size": "base"}, [(3, 32, 224, 224)]),
     ],
     ids=str,
 )
 def test_a_step_at_full_size_trains_every_weight(settings, shapes):
     full = network(**settings, **({"drop_path": 0} if settings["name"] in ("video_swin", "mvit") else {}))
     optimizer = torch.optim.SGD(full.parameters(), lr=0.01)
-    labels_B = torch.tensor([3, 17])
-    logits_PBK = per_path(full(*(torch.rand(2, *shape) for shape in shapes)))
+    labels_B = torch.tensor([3])
+    logits_PBK = per_path(full(*(torch.rand(1, *shape) for shape in shapes)))
     loss = sum(cross_entropy(logits_BK, labels_B) for logits_BK in logits_PBK)
     loss.backward()
     assert torch.isfinite(loss)
@@ -316,6 +325,7 @@ def test_r2plus1d_of_18_layers_is_torchvision_s_and_takes_its_weights(tmp_path):
         torch.testing.assert_close(ours(x_BCTHW), theirs(x_BCTHW), atol=1e-4, rtol=1e-4)
 
 
+@pytest.mark.usefixtures("shapes_alone")
 def test_r2plus1d_of_34_layers_has_twice_the_blocks():
     # Each block has two convolutions, which are two each: together with the first one and the classifier 34 layers.
     deep = network((3,), 32, name="r2plus1d", layers=34)

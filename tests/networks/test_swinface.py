@@ -87,7 +87,7 @@ def test_frames_without_a_face_have_no_part_in_a_clip(black):
     x_BCTHW[1, :, 3:] = black
     found_BT = shows_face(x_BCTHW)
     assert found_BT.tolist() == [[True, False, True, True, False, True], [True] * 3 + [False] * 3]
-    seen = own.see(x_BCTHW)
+    seen = own.forward_features(x_BCTHW)
     assert seen.tokens_BDTN.shape == (2, 32, 6, 14 * 14)
     torch.testing.assert_close(own(x_BCTHW), seen.logits_BK)
     torch.testing.assert_close(own(x_BCTHW[:1, :, [0, 2, 3, 5]]), seen.logits_BK[:1], rtol=1e-4, atol=1e-5)

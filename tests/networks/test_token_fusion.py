@@ -11,7 +11,7 @@ from fixtures.small_networks import narrow_settings, wake
 from microgesture.config.networks import Network, TokenFusionSettings
 from microgesture.networks import build
 from microgesture.networks.token_fusion import TokenFusion, found_tokens, waves
-from microgesture.networks.tokens import Seen
+from microgesture.networks.tokens import Features
 from microgesture.skeletons.keypoints import SELECTIONS
 
 CLASSES, WIDTH = 5, 8
@@ -26,10 +26,10 @@ class Plain(nn.Module):
         super().__init__()
         self.head = nn.Linear(3, CLASSES)
 
-    def see(self, x):
+    def forward_features(self, x):
         tokens_BDTN = x.flatten(3).unflatten(2, (-1, 2)).mean(3)
         features_BD = tokens_BDTN.mean((2, 3))
-        return Seen(tokens_BDTN, features_BD, self.head(features_BD))
+        return Features(tokens_BDTN, features_BD, self.head(features_BD))
 
 
 def fusion_of(*branches, awake=True):
@@ -51,7 +51,7 @@ def clips(B=4):
 
 
 def probabilities(branch, x):
-    return branch.see(x).logits_BK.softmax(1)
+    return branch.forward_features(x).logits_BK.softmax(1)
 
 
 @torch.no_grad()
@@ -69,7 +69,7 @@ def test_it_begins_as_the_mean_of_both_whatever_they_say():
 def test_what_it_says_is_a_mixture_of_both_and_a_correction():
     branches = Plain(), Plain()
     network, (x, other_x, *moments) = fusion_of(*branches), clips()
-    seen = network.see(x, other_x, *moments)
+    seen = network.forward_features(x, other_x, *moments)
     assert seen.features_BD.shape == (4, 2 * WIDTH)
     assert seen.tokens_BDTN.shape == (4, WIDTH, 1, 4 * 6 + 2 * 4)
     share_B2 = network.head.gates(seen.features_BD).softmax(1)
@@ -83,13 +83,13 @@ def test_what_it_says_is_a_mixture_of_both_and_a_correction():
 def test_joints_that_were_not_found_are_not_looked_at():
     network, (x, other_x, *moments) = fusion_of(Plain(), Plain()), clips()
     x[1, :, 2:6, 3], x[2, -1] = 0, 0  # one joint in the second and third step; none in any
-    features_BD = network.see(x, other_x, *moments).features_BD
+    features_BD = network.forward_features(x, other_x, *moments).features_BD
     hidden = x.clone()
     hidden[1, :2, 2:6, 3] = 9.0
     hidden[2, :2] = 9.0
-    assert torch.equal(network.see(hidden, other_x, *moments).features_BD, features_BD)
+    assert torch.equal(network.forward_features(hidden, other_x, *moments).features_BD, features_BD)
     hidden[1, -1, 5, 3] = 0.5  # it was found in one frame of the third step
-    changed_B = (network.see(hidden, other_x, *moments).features_BD != features_BD).any(1)
+    changed_B = (network.forward_features(hidden, other_x, *moments).features_BD != features_BD).any(1)
     assert changed_B.tolist() == [False, True, False, False]
 
 
@@ -101,14 +101,14 @@ def test_the_other_speaks_for_a_clip_that_lacks_an_input_and_repeated_frames_are
     moments = [first_BT, second_BT]
     moments[lacking][1] = -1
     moments[lacking][2, 2:] = -1  # its later steps show nothing new
-    seen = network.see(*inputs, *moments)
+    seen = network.forward_features(*inputs, *moments)
     there = 1 - lacking
-    expected_K = branches[there].see(inputs[there]).logits_BK[1].log_softmax(0)
+    expected_K = branches[there].forward_features(inputs[there]).logits_BK[1].log_softmax(0)
     correction_BK = network.head.correction(seen.features_BD)
     torch.testing.assert_close(seen.logits_BK[1] - correction_BK[1], expected_K)
     inputs[lacking] = inputs[lacking].clone()
     inputs[lacking][1], inputs[lacking][2, :2, 2:] = 7.0, 7.0
-    again = network.see(*inputs, *moments)
+    again = network.forward_features(*inputs, *moments)
     assert torch.equal(again.features_BD, seen.features_BD)
     assert torch.equal(again.logits_BK[[0, 1, 3]], seen.logits_BK[[0, 1, 3]])
 

@@ -30,7 +30,7 @@ def awake(name: str) -> nn.Module:
 @torch.no_grad()
 def test_what_is_seen_is_what_is_classified(name):
     own, (x, steps_and_places, classifier) = awake(name), SEEN[name]
-    seen = own.see(x)
+    seen = own.forward_features(x)
     assert seen.tokens_BDTN.shape[0] == 2
     assert seen.tokens_BDTN.shape[2:] == steps_and_places
     assert torch.equal(seen.logits_BK, own(x))
@@ -41,7 +41,7 @@ def test_what_is_seen_is_what_is_classified(name):
 @pytest.mark.parametrize("name", AVERAGED)
 @torch.no_grad()
 def test_the_mean_of_the_tokens_is_what_is_classified(name):
-    seen = awake(name).see(SEEN[name][0])
+    seen = awake(name).forward_features(SEEN[name][0])
     torch.testing.assert_close(seen.tokens_BDTN.mean((2, 3)), seen.features_BD)
     assert seen.features_BD.std() > 1e-3
 
@@ -50,7 +50,7 @@ def test_the_mean_of_the_tokens_is_what_is_classified(name):
 def test_what_stcnn_classifies_is_the_mean_of_each_joint_over_time_if_all_are_found():
     x_BCTV = SKELETONS.clone()
     x_BCTV[:, 2] = 1
-    seen = awake("stcnn").see(x_BCTV)
+    seen = awake("stcnn").forward_features(x_BCTV)
     order = torch.tensor(walk(SELECTIONS["36"]))
     torch.testing.assert_close(seen.tokens_BDTN.mean(2)[..., order].flatten(1), seen.features_BD)
 
@@ -62,7 +62,11 @@ def test_tokens_of_skeletons_lie_in_the_order_of_the_selection(joint):
     own, order = awake("stcnn"), walk(SELECTIONS["36"])
     moved_BCTV = SKELETONS.clone()
     moved_BCTV[:, :, :, joint] += 1
-    change_N = (own.see(moved_BCTV).tokens_BDTN - own.see(SKELETONS).tokens_BDTN).abs().amax((0, 1, 2))
+    change_N = (
+        (own.forward_features(moved_BCTV).tokens_BDTN - own.forward_features(SKELETONS).tokens_BDTN)
+        .abs()
+        .amax((0, 1, 2))
+    )
     place = order.index(joint)
     assert set(change_N.nonzero().flatten().tolist()) == set(order[max(0, place - 1) : place + 2])
 
@@ -70,13 +74,13 @@ def test_tokens_of_skeletons_lie_in_the_order_of_the_selection(joint):
 @torch.no_grad()
 def test_tokens_of_images_lie_row_by_row():
     own = awake("poseconv3d")
-    tokens_BDTN, behind_BDTHW = own.see(HEATMAPS).tokens_BDTN, own.stages(own.stem(HEATMAPS))
+    tokens_BDTN, behind_BDTHW = own.forward_features(HEATMAPS).tokens_BDTN, own.stages(own.stem(HEATMAPS))
     assert torch.equal(tokens_BDTN[..., 4], behind_BDTHW[..., 1, 1])  # two rows of three squares
 
 
 @pytest.mark.parametrize("name", sorted(set(SEEN) - {"r2plus1d"}))  # which is not small enough here
 def test_learning_from_tokens_reaches_every_layer(name):
     own, (x, _, _) = awake(name), SEEN[name]
-    own.see(x).tokens_BDTN.pow(2).mean().backward()
+    own.forward_features(x).tokens_BDTN.pow(2).mean().backward()
     without = {tensor for tensor, weights in own.named_parameters() if weights.grad is None}
     assert {tensor.partition(".")[0] for tensor in without} <= {"head"}

@@ -54,11 +54,11 @@ def said_by_the_run(folder, plan, scratch):
     fusion = read_json(results / "ensembles" / "final" / "fusion.json")
     logits = []
     for stream in fusion["streams"]:
-        step = parse_step(TrainStep, plan.step("train", stream).settings)
+        step = parse_step(TrainStep, plan.step("predict", stream).settings)
         shards = {kind: [files[kind]] for kind in plan.stores(stream)}
         model = results / "streams" / stream / "model.safetensors"
         predict(clips, shards, model, step, build, {"test": scratch / f"{stream}.parquet"}, CPU)
-        logits.append(read_scores(scratch / f"{stream}.parquet").logits["d"])
+        logits.append(read_scores(scratch / f"{stream}.parquet").log_probabilities["d"])
     return fuse(np.array(logits)[:, None], Fusion.from_json(fusion, fusion["streams"]))[0]
 
 

@@ -3,7 +3,7 @@ import re
 import numpy as np
 import pytest
 
-from microgesture.config.recipes import Variation
+from microgesture.config.recipes import Augmentation
 from microgesture.skeletons.keypoints import SELECTIONS
 from microgesture.skeletons.points import at_times, even_times, normalise, random_times, vary
 
@@ -76,7 +76,7 @@ def test_missing_stays_missing_and_found_stays_found(name):
     points_TVC = normalise(keypoints_TVC, SELECTIONS[name])
     np.testing.assert_array_equal(points_TVC[..., 2], keypoints_TVC[..., 2])
     assert not points_TVC[keypoints_TVC[..., 2] == 0].any()
-    varied_TVC = vary(points_TVC, Variation(rotation=30, scale=0.2, shear=0.2, noise=0.1), np.random.default_rng(0))
+    varied_TVC = vary(points_TVC, Augmentation(rotation=30, scale=0.2, shear=0.2, noise=0.1), np.random.default_rng(0))
     np.testing.assert_array_equal(varied_TVC[..., 2], keypoints_TVC[..., 2])
     assert not varied_TVC[keypoints_TVC[..., 2] == 0].any()
 
@@ -148,12 +148,12 @@ def test_nobody_is_nobody():
 
 def test_nothing_varies_by_default():
     points_TVC = normalise(person("36"), SELECTIONS["36"])
-    np.testing.assert_allclose(vary(points_TVC, Variation(), np.random.default_rng(0)), points_TVC, atol=1e-6)
+    np.testing.assert_allclose(vary(points_TVC, Augmentation(), np.random.default_rng(0)), points_TVC, atol=1e-6)
 
 
 def test_turning_keeps_lengths_and_angles():
     points_TVC = normalise(person("36"), SELECTIONS["36"])
-    turned_TVC = vary(points_TVC, Variation(rotation=40), np.random.default_rng(1))
+    turned_TVC = vary(points_TVC, Augmentation(rotation=40), np.random.default_rng(1))
     before, after = (each_TVC[..., 0] + 1j * each_TVC[..., 1] for each_TVC in (points_TVC, turned_TVC))
     seen = np.abs(before) > 0
     turn = after[seen] / before[seen]
@@ -164,7 +164,7 @@ def test_turning_keeps_lengths_and_angles():
 
 def test_stretching_and_shearing_are_linear():
     points_TVC = normalise(person("36"), SELECTIONS["36"])
-    changed_TVC = vary(points_TVC, Variation(scale=0.3, shear=0.3), np.random.default_rng(1))
+    changed_TVC = vary(points_TVC, Augmentation(scale=0.3, shear=0.3), np.random.default_rng(1))
     seen = points_TVC[..., 2] > 0
     matrix_22, residual, _, _ = np.linalg.lstsq(points_TVC[seen][:, :2], changed_TVC[seen][:, :2], rcond=None)
     assert residual.max() < 1e-6
@@ -173,14 +173,14 @@ def test_stretching_and_shearing_are_linear():
 
 def test_joint_dropout_hides_joints_through_the_clip():
     points_TVC = np.ones((7, 400, 3), np.float32)
-    hidden_TV = vary(points_TVC, Variation(joint_dropout=0.25), np.random.default_rng(0))[..., 2] == 0
+    hidden_TV = vary(points_TVC, Augmentation(joint_dropout=0.25), np.random.default_rng(0))[..., 2] == 0
     assert (hidden_TV == hidden_TV[0]).all()
     assert hidden_TV[0].mean() == pytest.approx(0.25, abs=0.07)
 
 
 def test_the_same_seed_varies_alike():
     points_TVC = normalise(person("36"), SELECTIONS["36"])
-    variation = Variation(rotation=20, noise=0.1, joint_dropout=0.2)
-    first, second, other = (vary(points_TVC, variation, np.random.default_rng(seed)) for seed in (3, 3, 4))
+    augmentation = Augmentation(rotation=20, noise=0.1, joint_dropout=0.2)
+    first, second, other = (vary(points_TVC, augmentation, np.random.default_rng(seed)) for seed in (3, 3, 4))
     np.testing.assert_array_equal(first, second)
     assert not np.array_equal(first, other)

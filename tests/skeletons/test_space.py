@@ -11,7 +11,7 @@ import yaml
 
 from fixtures.release_files import kinect_columns, kinect_metres
 from fixtures.training_clips import make_clips
-from microgesture.config.recipes import Variation
+from microgesture.config.recipes import Augmentation
 from microgesture.config.streams import TrainStep
 from microgesture.errors import InputError
 from microgesture.machine.resources import Resources
@@ -56,7 +56,7 @@ def moving(label, seed, frames=12):
 
 
 def step(modality="skeleton3d", network="agcn", **recipe):
-    small = {"frames": 8, "epochs": 4, "batch_size": 8, "optimizer": "adamw", "learning_rate": 0.01, "views": 1}
+    small = {"frames": 8, "epochs": 4, "batch_size": 8, "optimizer": "adamw", "learning_rate": 0.01, "num_clips": 1}
     return TrainStep(
         stream="small",
         inputs=(modality,),
@@ -110,7 +110,7 @@ def test_a_turn_keeps_all_distances_and_has_two_axes():
     found_TV = points_TVC[..., 3] > 0
     seen = []
     for seed in range(20):
-        turned_TVC = vary(points_TVC, Variation(rotation=30), np.random.default_rng(seed))
+        turned_TVC = vary(points_TVC, Augmentation(rotation=30), np.random.default_rng(seed))
         np.testing.assert_array_equal(turned_TVC[..., 3], points_TVC[..., 3])
         before_NN, after_NN = (
             np.linalg.norm(each_TVC[0, found_TV[0], None, :3] - each_TVC[0, None, found_TV[0], :3], axis=-1)
@@ -161,7 +161,7 @@ def test_the_network_sees_four_channels_of_the_clip_in_space(tmp_path, modality)
 def test_in_the_picture_metres_change_nothing(tmp_path):
     table = make_clips(["train"] * 2, [0, 1]).usable
     clips_TVC = [person(12, seed) for seed in (0, 1)]
-    varied = {"variation": {"rotation": 20, "scale": 0.1, "shear": 0.1, "noise": 0.01, "shortest": 0.6}}
+    varied = {"augmentation": {"rotation": 20, "scale": 0.1, "shear": 0.1, "noise": 0.01, "shortest": 0.6}}
     for modality, network in (("skeleton", NETWORKS["agcn"]), ("joint", {"name": "poseconv3d", "width": 4})):
         plain = step(modality, **varied) if modality == "skeleton" else step().model_copy(update={"inputs": ("joint",)})
         shown = []
@@ -197,7 +197,7 @@ def test_a_stream_in_space_learns_what_no_picture_shows(tmp_path, network):
     model, scores = tmp_path / "model.safetensors", {"val": tmp_path / "val.parquet"}
     train(clips, shards, chosen, build, model, tmp_path / "card.json", tmp_path / "scratch", Resources("cpu"))
     predict(clips, shards, model, chosen, build, scores, Resources("cpu"))
-    said = read_scores(scores["val"]).logits
+    said = read_scores(scores["val"]).log_probabilities
     assert [int(said[f"c{row}"].argmax()) for row in range(16, 24)] == labels[16:]
 
 

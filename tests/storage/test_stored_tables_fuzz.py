@@ -35,7 +35,9 @@ def clips_read(path):
 
 def scores_read(path):
     scores = read_scores(path)
-    return {clip_id: logits.tolist() for clip_id, logits in scores.logits.items()}, scores.reasons
+    return {
+        clip_id: log_probabilities.tolist() for clip_id, log_probabilities in scores.log_probabilities.items()
+    }, scores.reasons
 
 
 def predictions_read(path):

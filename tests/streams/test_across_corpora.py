@@ -35,7 +35,7 @@ RECIPE = {
     "epochs": 1,
     "batch_size": 4,
     "size": 16,
-    "views": 1,
+    "num_clips": 1,
     "optimizer": "adamw",
     "learning_rate": 0.01,
 }
@@ -53,7 +53,7 @@ def config(modality):
     raw["submission"] = {"ensemble": "final"}
     raw["folds"] = 2
     raw.pop("ablation", None)
-    raw.pop("truth", None)
+    raw.pop("ground_truth", None)
     return raw
 
 

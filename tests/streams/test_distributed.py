@@ -20,7 +20,13 @@ SPLITS = ["train"] * 16 + ["val"] * 5
 TWO = Resources("cpu", devices=2)
 
 
-@pytest.mark.parametrize("inputs", [("rgb",), ("rgb", "joint")], ids=["without batch norm", "with batch norm"])
+@pytest.mark.parametrize(
+    "inputs",
+    [
+        pytest.param(("rgb",), id="without batch norm"),
+        pytest.param(("rgb", "joint"), id="with batch norm", marks=pytest.mark.slow),
+    ],
+)
 def test_two_devices_learn_what_one_learns_in_as_many_micro_batches(tmp_path, inputs):
     # 16 clips in two steps, each in two micro-batches for each of two devices
     recipe = {"epochs": 2, "batch_size": 8, "micro_batch_size": 2, "optimizer": "sgd", "class_weights": "sqrt"}
@@ -44,28 +50,19 @@ def test_two_devices_learn_what_one_learns_in_as_many_micro_batches(tmp_path, in
             assert other == pytest.approx(epoch, rel=1e-4)
 
 
-def average(process, factor):
-    """What each of two processes finds in a total and in averaged buffers."""
+def shared(process, factor):
+    """What each of two processes finds in a total, in averaged buffers and in flags, of which none sets the third."""
     network = nn.BatchNorm1d(1)
     network.running_mean.fill_(factor * process.rank)
     process.average_buffers(network)
     total_N = process.total(np.array([1.0, process.rank]))
-    return network.running_mean.item(), network.num_batches_tracked.item(), total_N.tolist()
+    flags = process.agree(lambda: [process.rank == 0, process.rank == 1, False])()
+    return network.running_mean.item(), network.num_batches_tracked.item(), total_N.tolist(), flags
 
 
-def test_processes_share_totals_and_running_statistics():
-    assert on_each_device(TWO, average, 3.0) == (1.5, 0, [2, 1])
-    assert on_each_device(Resources("cpu"), average, 3.0) == (0, 0, [1, 0])
-
-
-def flags_of_all(process):
-    """Each of two processes sets a flag, and none sets the third."""
-    return process.agree(lambda: [process.rank == 0, process.rank == 1, False])()
-
-
-def test_processes_agree_on_what_any_of_them_asks_for():
-    assert on_each_device(TWO, flags_of_all) == [True, True, False]
-    assert on_each_device(Resources("cpu"), flags_of_all) == [True, False, False]
+def test_processes_share_totals_running_statistics_and_flags():
+    assert on_each_device(TWO, shared, 3.0) == (1.5, 0, [2, 1], [True, True, False])
+    assert on_each_device(Resources("cpu"), shared, 3.0) == (0, 0, [1, 0], [True, False, False])
 
 
 def fail(process, failing):
@@ -74,6 +71,7 @@ def fail(process, failing):
     process.total(np.zeros(1))
 
 
+@pytest.mark.slow
 def test_a_process_that_fails_ends_the_others_and_its_error_is_told():
     with pytest.raises(ProcessRaisedException, match="ValueError: out of memory"):
         on_each_device(TWO, fail, 1)
@@ -88,6 +86,7 @@ class EndsWhoeverReadsIt:
         return os._exit, (3,)
 
 
+@pytest.mark.slow
 def test_a_process_that_ends_before_it_begins_to_work_ends_the_others():
     with pytest.raises(ProcessExitedException, match="exit code 3"):
-        on_each_device(TWO, average, EndsWhoeverReadsIt())
+        on_each_device(TWO, shared, EndsWhoeverReadsIt())

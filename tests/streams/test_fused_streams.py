@@ -50,7 +50,7 @@ def scores_of(folder, model, step, clips, shards):
     """What a stream says of the clips of val, as probabilities, and of which clips nothing."""
     predict(clips, shards, model, step, build, {"val": folder / f"{step.stream}.parquet"}, MACHINE)
     scores = read_scores(folder / f"{step.stream}.parquet")
-    return {clip_id: np.exp(logits_K.astype(float)) for clip_id, logits_K in scores.logits.items()}, scores
+    return {clip_id: np.exp(logits_K.astype(float)) for clip_id, logits_K in scores.log_probabilities.items()}, scores
 
 
 def begun(folder, step, parents):
@@ -173,7 +173,7 @@ def test_a_fused_stream_says_the_same_whoever_reads_its_clips_and_whatever_else_
     shards = write_stores(tmp_path / "shards", LABELS, {"keypoints": {1}})
     step = fused_of(steps["rgb"], steps["joint"])
     _, network, _ = begun(tmp_path, step, [models["rgb"], models["joint"]])
-    table, options = make_clips(["val"] * 8, LABELS).usable, {"training": False, "views": 2}
+    table, options = make_clips(["val"] * 8, LABELS).usable, {"training": False, "num_clips": 2}
     scores_NK = log_probabilities(network, FusedDataset(table, shards, step, **options), step, CPU, both_sides=True)
     for other in (
         FusedDataset(table, shards, step, workers=2, **options),
@@ -223,7 +223,7 @@ def test_moments_tell_new_frames_from_those_that_an_earlier_one_showed(tmp_path,
     numbered = np.broadcast_to(np.arange(n_frames, dtype=np.uint8)[:, None, None, None], (n_frames, 40, 40, 1))
     write_shard(shards["depth"][0], [(f"c{row}", np.ascontiguousarray(numbered)) for row in range(2)], "zstd")
     step = fused_of(step_of("depth", frames=7), step_of("skeleton"))
-    dataset = FusedDataset(clips.usable, shards, step, training=training, views=3)
+    dataset = FusedDataset(clips.usable, shards, step, training=training, num_clips=3)
     for key in [(1, draw) for draw in range(3)] if training else dataset.test_keys():
         sample = dataset[key]
         shown_T, moments_T = sample.samples[0].data[0][:, 0, 0, 0], sample.moments[0]
@@ -243,7 +243,7 @@ def test_views_of_testing_are_those_of_both_side_by_side_and_equal_ones_are_seen
     write_shard(shards["keypoints"][0], figures, "zstd")
     write_shard(shards["depth"][0], [("c0", wide[0]), ("c1", wide[1])], "zstd")
     step = fused_of(step_of("depth", interval=None, frames=4), step_of("skeleton"))
-    options = {"training": False, "views": 5, "crops": 3}
+    options = {"training": False, "num_clips": 5, "num_crops": 3}
     dataset = FusedDataset(clips.usable, shards, step, **options)
     video = ClipDataset(clips.usable, shards, step.parts[0], **options)
     assert dataset.views == video.views == 15

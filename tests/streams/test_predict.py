@@ -38,7 +38,7 @@ def untrained(step):
 @pytest.fixture
 def stream(tmp_path):
     """Clips, shards and weights of an untrained network."""
-    step = make_step("joint", views=3)
+    step = make_step("joint", num_clips=3)
     about = About("s", step.inputs, ("wave", "nod"))
     save_weights(tmp_path / "model.safetensors", untrained(step).state_dict(), about)
     shards = write_shards(tmp_path, step.inputs, LABELS)
@@ -55,18 +55,18 @@ def test_every_usable_clip_of_a_split_is_scored_in_the_order_of_the_table(stream
     clips, *rest = stream
     clips.table.loc[5, "status"] = "quarantined"
     scores = scores_of(clips, *rest, tmp_path)
-    assert list(scores["val"].logits) == ["c0", "c1", "c2", "c3"]
-    assert list(scores["test"].logits) == ["c4", "c6", "c7", "c8", "c9"]
-    for logits in scores["val"].logits.values():
+    assert list(scores["val"].log_probabilities) == ["c0", "c1", "c2", "c3"]
+    assert list(scores["test"].log_probabilities) == ["c4", "c6", "c7", "c8", "c9"]
+    for logits in scores["val"].log_probabilities.values():
         assert np.exp(logits).sum() == pytest.approx(1, abs=1e-5)
 
 
 @pytest.mark.parametrize("inputs", [("joint",), ("rgb", "joint")])
 def test_scores_are_the_log_of_the_mean_probability_over_views_sides_and_paths(tmp_path, inputs):
-    step = make_step(*inputs, views=3)
+    step = make_step(*inputs, num_clips=3)
     network, shards = untrained(step), write_shards(tmp_path, inputs, LABELS)
     table = make_clips(["val"] * 4, LABELS[:4]).table
-    data = ClipDataset(table, shards, step, training=False, views=3)
+    data = ClipDataset(table, shards, step, training=False, num_clips=3)
     scores_NK = log_probabilities(network, data, step, torch.device("cpu"), both_sides=True)
     for row in range(4):
         seen = []
@@ -118,9 +118,9 @@ class EveryView:
 @pytest.mark.parametrize(
     ("inputs", "recipe"),
     [
-        (("joint",), {"views": 10}),
-        (("rgb",), {"views": 4, "crops": 3, "interval": 2, "batch_size": 13}),
-        (("rgb", "joint"), {"views": 5, "batch_size": 5}),
+        (("joint",), {"num_clips": 10}),
+        (("rgb",), {"num_clips": 4, "num_crops": 3, "interval": 2, "batch_size": 13}),
+        (("rgb", "joint"), {"num_clips": 5, "batch_size": 5}),
     ],
 )
 def test_equal_views_are_seen_once_and_the_scores_have_the_same_bits(tmp_path, inputs, recipe):
@@ -135,7 +135,9 @@ def test_equal_views_are_seen_once_and_the_scores_have_the_same_bits(tmp_path, i
         write_shard(path, [(f"c{row}", frames) for row, frames in enumerate(clips)], "zstd")
     step = make_step(*inputs, **recipe)
     network, table = untrained(step), make_clips(["val"] * 7, [0] * 7).table
-    once = ClipDataset(table, shards, step, training=False, views=step.recipe.views, crops=step.recipe.crops)
+    once = ClipDataset(
+        table, shards, step, training=False, num_clips=step.recipe.num_clips, num_crops=step.recipe.num_crops
+    )
     every = EveryView(once)
     device = torch.device("cpu")
     assert 7 < len(once.test_keys()) < len(every.test_keys()) == 7 * once.views
@@ -160,7 +162,7 @@ def test_the_exact_mean_is_the_mean_of_fractions(seed):
 
 def test_the_log_says_how_many_views_were_saved(stream, tmp_path, caplog):
     clips, shards, model, step = stream
-    same = step.model_copy(update={"recipe": step.recipe.model_copy(update={"frames": 12, "views": 7})})
+    same = step.model_copy(update={"recipe": step.recipe.model_copy(update={"frames": 12, "num_clips": 7})})
     with caplog.at_level(logging.INFO):
         scores_of(clips, shards, model, same, tmp_path)
     assert "predict small_joint val: 4 of 4 x 7 views are distinct; 24 saved" in caplog.text
@@ -175,7 +177,7 @@ def test_a_fold_scores_the_labelled_clips_of_its_own_people(stream, tmp_path):
         part = step.model_copy(update={"folds": 2})
         predict_fold(clips, shards, model, part, build, fold, output, Resources("cpu"))
         mine = [clip_id for clip_id in clips.table.clip_id if folds.get(clip_id) == fold]
-        assert list(read_scores(output).logits) == mine
+        assert list(read_scores(output).log_probabilities) == mine
         assert 0 < len(mine) < 7
 
 
@@ -186,9 +188,9 @@ def test_scores_do_not_depend_on_batch_size_or_order(stream, tmp_path):
     small = step.model_copy(update={"recipe": step.recipe.model_copy(update={"batch_size": 3})})
     others = scores_of(backwards, shards, model, small, tmp_path / "backwards")
     for split in scores:
-        assert set(scores[split].logits) == set(others[split].logits)
-        for clip_id, logits in scores[split].logits.items():
-            np.testing.assert_allclose(logits, others[split].logits[clip_id], rtol=1e-4, atol=1e-5)
+        assert set(scores[split].log_probabilities) == set(others[split].log_probabilities)
+        for clip_id, logits in scores[split].log_probabilities.items():
+            np.testing.assert_allclose(logits, others[split].log_probabilities[clip_id], rtol=1e-4, atol=1e-5)
 
 
 def test_a_clip_without_frames_gets_its_reason(stream, tmp_path):
@@ -198,13 +200,13 @@ def test_a_clip_without_frames_gets_its_reason(stream, tmp_path):
     write_shard(tmp_path / "other.arrow", entries, "zstd")
     scores = scores_of(clips, {"keypoints": [tmp_path / "other.arrow"]}, model, step, tmp_path)
     assert scores["val"].reasons == {"c2": "row 7 is empty"}
-    assert list(scores["val"].logits) == ["c0", "c1", "c3"]
+    assert list(scores["val"].log_probabilities) == ["c0", "c1", "c3"]
 
 
 def test_a_split_without_clips_has_no_scores(stream, tmp_path):
     clips, *rest = stream
     only_test = Clips(clips.table[clips.table.split == "test"], clips.classes, clips.targets)
-    assert scores_of(only_test, *rest, tmp_path)["val"].logits == {}
+    assert scores_of(only_test, *rest, tmp_path)["val"].log_probabilities == {}
 
 
 def test_weights_for_other_classes_are_refused(stream, tmp_path):

@@ -30,8 +30,8 @@ INPUTS = [("joint",), ("rgb",), ("rgb", "joint")]
 
 @pytest.mark.parametrize("inputs", INPUTS)
 def test_a_showing_depends_on_seed_draw_and_clip_alone(tmp_path, inputs):
-    forward = dataset(tmp_path, *inputs, jitter=0.3, flip=True)
-    backward = dataset(tmp_path, *inputs, jitter=0.3, flip=True, order=range(5, -1, -1))
+    forward = dataset(tmp_path, *inputs, color_jitter=0.3, flip=True)
+    backward = dataset(tmp_path, *inputs, color_jitter=0.3, flip=True, order=range(5, -1, -1))
     for row in range(6):
         assert_same(forward[row, 7], backward[5 - row, 7])
     other = dataset(tmp_path, *inputs, seed=1)
@@ -43,7 +43,7 @@ def test_a_showing_depends_on_seed_draw_and_clip_alone(tmp_path, inputs):
 
 @pytest.mark.parametrize("inputs", INPUTS)
 def test_nothing_is_random_in_testing(tmp_path, inputs):
-    one, other = (dataset(tmp_path, *inputs, training=False, seed=seed, jitter=0.3) for seed in (0, 1))
+    one, other = (dataset(tmp_path, *inputs, training=False, seed=seed, color_jitter=0.3) for seed in (0, 1))
     assert one.test_keys() == [(row, 0) for row in range(6)]
     for key in one.test_keys():
         assert_same(one[key], other[key])
@@ -59,7 +59,7 @@ def test_equal_views_are_one_that_counts_for_all(tmp_path, shape, crops, n_frame
     write_shard(tmp_path / "rgb.arrow", [("c0", frames_THWC)], "raw")
     step = make_step("rgb", size=20, frames=4, interval=interval)
     clips = make_clips(["val"], [0], n_frames).table
-    dataset = ClipDataset(clips, {"rgb": [tmp_path / "rgb.arrow"]}, step, training=False, views=5, crops=crops)
+    dataset = ClipDataset(clips, {"rgb": [tmp_path / "rgb.arrow"]}, step, training=False, num_clips=5, num_crops=crops)
     found = Counter()
     for key in dataset.test_keys():
         sample = dataset[key]
@@ -79,7 +79,7 @@ def test_equal_views_are_one_that_counts_for_all(tmp_path, shape, crops, n_frame
 def test_heatmaps_alone_have_no_crops(tmp_path):
     shards = write_shards(tmp_path, ("joint",), [0, 1])
     clips = make_clips(["val"] * 2, [0, 1]).table
-    dataset = ClipDataset(clips, shards, make_step("joint"), training=False, views=2, crops=3)
+    dataset = ClipDataset(clips, shards, make_step("joint"), training=False, num_clips=2, num_crops=3)
     assert dataset.views == 2
     assert dataset.test_keys([1]) == [(1, 0), (1, 1)]
 

@@ -30,7 +30,7 @@ VARIED = {"shortest": 0.6, "rotation": 20, "scale": 0.1, "shear": 0.1, "noise": 
 
 
 def skeleton_step(modality: str = "skeleton", network: str = "stcnn", **recipe) -> TrainStep:
-    small = {"frames": 8, "epochs": 6, "batch_size": 8, "optimizer": "adamw", "learning_rate": 0.01, "views": 3}
+    small = {"frames": 8, "epochs": 6, "batch_size": 8, "optimizer": "adamw", "learning_rate": 0.01, "num_clips": 3}
     return TrainStep(
         stream=f"small_{modality}",
         inputs=(modality,),
@@ -45,7 +45,9 @@ def skeleton_step(modality: str = "skeleton", network: str = "stcnn", **recipe) 
 def data_set(folder, step, training, labels=(0, 1)):
     shards = write_shards(folder, ("joint",), labels)
     clips = make_clips(["train"] * len(labels), labels)
-    return ClipDataset(clips.usable, shards, step, training=training, views=1 if training else step.recipe.views)
+    return ClipDataset(
+        clips.usable, shards, step, training=training, num_clips=1 if training else step.recipe.num_clips
+    )
 
 
 @pytest.mark.parametrize("modality", ["skeleton", "bone", "direction", "motion"])
@@ -62,7 +64,7 @@ def test_the_network_sees_the_normalised_points_of_the_whole_clip(tmp_path, moda
 
 
 def test_training_varies_a_clip_by_its_draw_and_nothing_else(tmp_path):
-    dataset = data_set(tmp_path, skeleton_step(variation=VARIED, flip=True), training=True)
+    dataset = data_set(tmp_path, skeleton_step(augmentation=VARIED, flip=True), training=True)
     first, again, other = dataset[0, 0], dataset[0, 0], dataset[0, 1]
     np.testing.assert_array_equal(first.data[0], again.data[0])
     assert np.abs(first.data[0] - other.data[0]).max() > 0.01
@@ -76,12 +78,12 @@ def test_a_skeleton_stream_learns_what_is_plain_to_see(tmp_path, network):
     labels = [row % 2 for row in range(24)]
     clips = make_clips(["train"] * 16 + ["val"] * 8, labels)
     shards = write_shards(tmp_path, ("joint",), labels)
-    step = skeleton_step(network=network, variation=VARIED, keep_checkpoint="last", epochs=2, repeats=16)
+    step = skeleton_step(network=network, augmentation=VARIED, keep_checkpoint="last", epochs=2, repeats=16)
     model, scores = tmp_path / "model.safetensors", {"val": tmp_path / "val.parquet"}
     machine = Resources("cpu")
     train(clips, shards, step, build, model, tmp_path / "card.json", tmp_path / "scratch", machine)
     predict(clips, shards, model, step, build, scores, machine)
-    said = read_scores(scores["val"]).logits
+    said = read_scores(scores["val"]).log_probabilities
     assert [int(said[f"c{row}"].argmax()) for row in range(16, 24)] == labels[16:]
 
 

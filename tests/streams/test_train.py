@@ -94,7 +94,7 @@ class Killed(Exception):
     ("input", "network", "recipe"),
     [
         ("joint", {"dropout": 0.5}, {"optimizer": "sgd", "epochs": 4, "repeats": 2}),
-        ("rgb", {"dropout": 0.5, "drop_path": 0.3}, {"epochs": 4, "jitter": 0.2, "flip": True}),
+        ("rgb", {"dropout": 0.5, "drop_path": 0.3}, {"epochs": 4, "color_jitter": 0.2, "flip": True}),
     ],
 )
 def test_training_that_was_killed_ends_in_the_same_bytes(tmp_path, monkeypatch, input, network, recipe):

@@ -68,8 +68,7 @@ def test_a_mutated_video_gives_its_frames_or_our_own_error(tmp_path, sources):
 
 
 @pytest.mark.slow
-def test_500_mutated_videos_give_their_frames_or_our_own_error(tmp_path, sources):
-    count = outcomes(tmp_path, sources, range(1000, 1500))
-    print(dict(count))
-    assert count.total() == 500
-    assert count["refused"] > 250
+def test_200_mutated_videos_give_their_frames_or_our_own_error(tmp_path, sources):
+    count = outcomes(tmp_path, sources, range(1000, 1200))
+    assert count.total() == 200
+    assert count["refused"] > 100

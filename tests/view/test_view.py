@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from fixtures.project import TINY, Project
+from fixtures.project import TINY
 from fixtures.training_clips import FRAME, draw_keypoints, film
 from microgesture.cli import main
 from microgesture.config.view import HeatmapView, ViewStep
@@ -363,19 +363,3 @@ def test_heatmaps_are_shown_as_the_first_stream_sees_them():
     assert step.heatmaps == {"joint": HeatmapView(size=16, sigma=0.6, margin=None)}
     assert step.kinds == ("keypoints", "rgb", "flow")
     assert step.ensemble == "final"
-
-
-@pytest.mark.slow
-def test_the_workflow_draws_views_of_every_class(tmp_path):
-    project = Project(tmp_path / "project", TINY | {"view": {"cell": 48}})
-    project.run("views")
-    folder = project.folder / "results/views/imigue"
-    listed = pd.read_csv(folder / "views.csv")
-    assert len(listed) >= 8
-    assert listed.groupby("class").size().max() == 2
-    assert all((folder / name).stat().st_size > 1000 for name in [*listed.sheet, *listed.video])
-    assert project.run("views") == {}
-    project.config["view"] = {"clips": 1, "cell": 48}
-    project.write_config()
-    assert project.run("views") == {"view_clips": 1, "views": 1}
-    assert pd.read_csv(folder / "views.csv").groupby("class").size().max() == 1

@@ -10,12 +10,13 @@ import pytest
 import yaml
 
 from fixtures.browser import browser, needs_chromium
+from fixtures.report_tables import check_report
 from microgesture.measures.metrics import measure
 from microgesture.storage.clips import read_clips
 from microgesture.storage.files import read_json
 from microgesture.storage.scores import read_scores
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("the demo")]
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "results"
@@ -33,8 +34,8 @@ def finished_run():
 def true_labels(split):
     """The labels of a split by clip id; those of the test split from the file that no stage reads."""
     if split == "test":
-        truth = pd.read_csv(RESULTS / "demo/imigue_test_labels.csv")
-        return dict(zip(truth.Id, truth.Target, strict=True))
+        ground_truth = pd.read_csv(RESULTS / "demo/imigue_test_labels.csv")
+        return dict(zip(ground_truth.Id, ground_truth.Target, strict=True))
     table = read_clips(RESULTS / "clips/imigue.parquet").table
     return {row.clip_id: int(row.label) for row in table[table.split == split].itertuples()}
 
@@ -46,7 +47,7 @@ def measured(ids, scores_NK, split):
 
 
 def stream(name, split):
-    logits = read_scores(RESULTS / f"scores/{name}/{split}.parquet").logits
+    logits = read_scores(RESULTS / f"scores/{name}/{split}.parquet").log_probabilities
     return measured(list(logits), list(logits.values()), split)
 
 
@@ -77,6 +78,10 @@ def test_the_submission_says_what_the_ensemble_predicts():
     assert set(submission.Id) == set(labels)
     right = [target == labels[clip_id] for clip_id, target in zip(submission.Id, submission.Target, strict=True)]
     assert np.mean(right) == ensemble("test").accuracy
+
+
+def test_its_report_says_what_its_tables_say():
+    check_report(RESULTS)
 
 
 @needs_chromium

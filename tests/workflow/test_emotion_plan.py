@@ -50,7 +50,7 @@ def test_emotion_adds_steps_and_faces_and_changes_none():
 @pytest.mark.parametrize(
     ("changes", "steps"),
     [
-        ({"truth": "truth.csv"}, {"emotion_cross_subject emotion"}),
+        ({"ground_truth": "truth.csv"}, {"emotion_cross_subject emotion"}),
         ({"targets": ["lose", "win"]}, {"emotion_submission emotion"}),
         ({"recipe": {"epochs": 5}}, of_rows(*ROWS) | TABLES),
         (

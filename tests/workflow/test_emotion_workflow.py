@@ -25,7 +25,7 @@ CONFIG["emotion"] = {
     "gestures": "joint",
     "recipe": {"epochs": 1},
     "folds": 2,
-    "truth": "results/demo/imigue_test_emotions.csv",
+    "ground_truth": "results/demo/imigue_test_emotions.csv",
 }
 TARGETS = ("results/emotion/submission.csv", "results/emotion/ablation.csv", "results/emotion/cross_subject.csv")
 
@@ -39,8 +39,8 @@ def test_emotions_are_told_and_a_change_reaches_what_depends_on_it(tmp_path):
     assert made == Counter(list_videos=1, embed_stream=1, make_face=2, train_emotion=rows)
 
     submission = pd.read_csv(project.folder / TARGETS[0], dtype=str)
-    truth = pd.read_csv(project.folder / CONFIG["emotion"]["truth"], dtype=str)
-    assert sorted(submission.video_id) == sorted(truth.video_id)
+    ground_truth = pd.read_csv(project.folder / CONFIG["emotion"]["ground_truth"], dtype=str)
+    assert sorted(submission.video_id) == sorted(ground_truth.video_id)
     assert set(submission.label) <= {"0", "1"}
     videos = pd.read_csv(project.folder / "results/emotion/videos.csv", dtype=str)
     assert videos.label.isna().tolist() == (videos.split == "test").tolist()

@@ -131,11 +131,11 @@ def test_a_stream_has_learnt_from_val_if_one_that_it_fuses_has(raw):
     raw["streams"]["fused"]["fuses"] = ["rgb", "again"]
     raw["ensembles"] = {
         "base": {"streams": ["joint", "limb"]},
-        "final": {"streams": ["rgb", "fused"], "like": "base"},
+        "final": {"streams": ["rgb", "fused"], "calibration_from": "base"},
     }
     raw["folds"], raw["ablation"] = 0, []
     config = load_config(raw)
     assert [config.learns_from_val(name) for name in ("base", "final")] == [False, True]
-    del raw["ensembles"]["final"]["like"]
+    del raw["ensembles"]["final"]["calibration_from"]
     with pytest.raises(InputError, match="learnt from val too, so that nothing can be fitted there"):
         load_config(raw)

@@ -21,7 +21,7 @@ from microgesture.workflow.plan import Plan
 
 pytestmark = pytest.mark.slow
 
-KILLS = 20
+KILLS = 10
 
 
 class Stage(NamedTuple):

@@ -77,11 +77,10 @@ def test_what_cannot_be_handed_over_is_refused_before_the_run():
     planned(predictions=OWN, flow=LEARNED, ensembles={"final": {"streams": ["joint"], "weights": {"joint": 1}}})
 
 
-@pytest.mark.parametrize(("settings", "exports"), [({}, 1), ({"recogniser": "handed over"}, 0)])
-def test_a_dry_run_finds_gestures_in_every_recording(tmp_path, settings, exports):
+def test_a_dry_run_with_a_recogniser_of_others_finds_gestures_in_every_recording_and_trains_nothing(tmp_path):
     filled(tmp_path / "my videos", "a talk.mp4", "a talk.npz", "b+c.xlsx")
     filled(tmp_path / "handed over", "SHA256SUMS")
-    (tmp_path / "config.yaml").write_text(yaml.safe_dump({**TINY, "predictions": {**OWN, **settings}}))
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump({**TINY, "predictions": {**OWN, "recogniser": "handed over"}}))
     command = ["-n", "--snakefile", ROOT / "Snakefile", "--configfile", tmp_path / "config.yaml", "--cores", "1"]
     run = subprocess.run(
         [sys.executable, "-m", "snakemake", *map(str, command), "--directory", str(tmp_path), "-p", "predictions"],
@@ -92,8 +91,7 @@ def test_a_dry_run_finds_gestures_in_every_recording(tmp_path, settings, exports
     )
     counts = dict(re.findall(r"^(\w+) +(\d+)$", run.stdout + run.stderr, re.MULTILINE))
     assert counts["find_gestures"] == "2"
-    assert int(counts.get("export_recogniser", 0)) == exports
-    assert int(counts.get("train_stream", 0)) == 2 * exports
+    assert not {"export_recogniser", "train_stream"} & set(counts)
     assert (
         "'my videos/a talk.mp4' --output results/predictions --fps 25.0 --threshold 0.5 --stillness 0.25"
         in run.stdout + run.stderr

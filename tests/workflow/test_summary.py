@@ -99,7 +99,7 @@ def test_folds_of_unknown_subjects_are_taken_with_care(tmp_path, capsys):
 
 
 def test_streams_that_know_val_have_no_accuracy_and_say_whose_to_look_at(tmp_path, capsys):
-    text = printed(tmp_path, capsys, ROWS[:0], {"split": None, "clips": 0}, like="base")
+    text = printed(tmp_path, capsys, ROWS[:0], {"split": None, "clips": 0}, calibration_from="base")
     assert "trained on the validation clips" in text
     assert "no accuracy; see that of base" in text
 

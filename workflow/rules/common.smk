@@ -171,10 +171,10 @@ def ensemble_clips(ensemble):
     return f"results/clips/{plan.corpus_of(ensemble)}.parquet"
 
 
-def ensemble_like(wildcards):
+def ensemble_calibration(wildcards):
     """The ensemble whose temperatures and weights are taken over."""
-    like = plan.config.ensembles[wildcards.ensemble].like
-    return f"results/ensembles/{like}/fusion.json" if like else []
+    source = plan.config.ensembles[wildcards.ensemble].calibration_from
+    return f"results/ensembles/{source}/fusion.json" if source else []
 
 
 def ensemble_scores(*splits):

@@ -2,9 +2,9 @@
 # OUTPUTS: results/listed/<corpus>.parquet, one row a clip, and the same as results/clips/<corpus>.parquet once it keeps
 # within the limits; results/quarantine.csv, what could not be used and why.
 
+
 localrules:
     check_clips,
-
 
 
 rule clips:
@@ -12,7 +12,7 @@ rule clips:
         expand("results/clips/{corpus}.parquet", corpus=plan.config.corpora),
 
 
-rule draw_demo:
+rule generate_demo:
     output:
         files="results/demo/{corpus}.json",
         truth="results/demo/{corpus}_test_labels.csv",

@@ -1,7 +1,7 @@
 # REQUIRED INPUTS: results/clips/<corpus>.parquet, trained streams, and results/face/<corpus>/<shard>.arrow.
 # OUTPUTS: results/emotion/videos.csv; results/embeddings/<stream>.parquet, what a stream sees in each clip;
 # results/emotion/<row>/{model.safetensors,card.json,held_out.csv,test.csv}; results/emotion/ablation.{csv,md};
-# results/emotion/cross_subject.{csv,md} where the truth is known; results/emotion/submission.csv.
+# results/emotion/cross_subject.{csv,md} where ground truth is given; results/emotion/submission.csv.
 
 emotion = plan.config.emotion
 emotion_clips = f"results/clips/{emotion.corpus}.parquet"
@@ -163,14 +163,18 @@ rule compare_emotion:
         " --csv {output.csv} --markdown {output.markdown} {input.predictions}"
 
 
-if emotion.truth:
+if emotion.ground_truth:
 
     rule compare_emotion_on_test:
         input:
             videos="results/emotion/videos.csv",
             predictions=expand("results/emotion/{row}/test.csv", row=emotion.rows),
             # That of a drawn corpus appears beside it when it is drawn, and no rule makes it by name.
-            truth=[] if plan.config.corpora[emotion.corpus].demo else emotion.truth,
+            ground_truth=(
+                []
+                if plan.config.corpora[emotion.corpus].demo
+                else emotion.ground_truth
+            ),
         output:
             csv="results/emotion/cross_subject.csv",
             markdown="results/emotion/cross_subject.md",

@@ -1,7 +1,7 @@
 # REQUIRED INPUTS: results/scores/<stream>/<split>.parquet of the ensemble's streams.
 # OUTPUTS: results/ensembles/<ensemble>/{fusion.json,summary.csv,held_out.parquet,val.parquet,test.parquet,
 # pseudo_labels.csv};
-# results/ablation.{csv,md}; results/cross_subject/ablation.{csv,md} where the truth is known; results/submission.csv.
+# results/ablation.{csv,md}; results/cross_subject/ablation.{csv,md} where ground truth is given; results/submission.csv.
 
 
 rule ensemble:
@@ -17,7 +17,7 @@ rule fuse_streams:
         val=ensemble_scores("val"),
         test=ensemble_scores("test"),
         folds=ensemble_scores(*[f"fold{fold}" for fold in plan.folds]),
-        like=ensemble_like,
+        calibration_from=ensemble_calibration,
     output:
         fusion="results/ensembles/{ensemble}/fusion.json",
         summary="results/ensembles/{ensemble}/summary.csv",
@@ -31,13 +31,17 @@ rule fuse_streams:
     params:
         settings=settings("ensemble", "ensemble"),
         stamp=stamp("ensemble", "ensemble"),
-        like=lambda wildcards, input: f"--like {input.like}" if input.like else "",
+        calibration_from=lambda wildcards, input: (
+            f"--calibration-from {input.calibration_from}"
+            if input.calibration_from
+            else ""
+        ),
     message:
         "Calibrating and joining the streams of {wildcards.ensemble}"
     shell:
         "microgesture --log {log:q} ensemble --settings {params.settings:q} --name {wildcards.ensemble}"
         " --clips {input.clips} --fusion {output.fusion} --summary {output.summary} --held-out {output.held_out}"
-        " --val-output {output.val} --test-output {output.test} {params.like} {input.val} {input.test} {input.folds}"
+        " --val-output {output.val} --test-output {output.test} {params.calibration_from} {input.val} {input.test} {input.folds}"
 
 
 rule label_clips:
@@ -78,13 +82,13 @@ rule compare_rows:
         " --markdown {output.markdown} {input.predictions}"
 
 
-if plan.config.truth:
+if plan.config.ground_truth:
 
     rule compare_on_test:
         input:
             clips=f"results/clips/{plan.corpus_of(plan.ablation[0].name)}.parquet",
             predictions=test_rows(),
-            truth=plan.config.truth.file,
+            ground_truth=plan.config.ground_truth.file,
         output:
             csv="results/cross_subject/ablation.csv",
             markdown="results/cross_subject/ablation.md",

@@ -36,12 +36,12 @@ rule write_report:
         quarantine="results/quarantine.csv",
         submission="results/submission.csv",
         cross_subject=(
-            "results/cross_subject/ablation.csv" if plan.config.truth else []
+            "results/cross_subject/ablation.csv" if plan.config.ground_truth else []
         ),
         emotion="results/emotion/ablation.csv" if plan.config.emotion else [],
         emotion_on_test=(
             "results/emotion/cross_subject.csv"
-            if plan.config.emotion and plan.config.emotion.truth
+            if plan.config.emotion and plan.config.emotion.ground_truth
             else []
         ),
     output:

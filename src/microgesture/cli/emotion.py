@@ -116,9 +116,9 @@ def compare_emotion(settings: SettingsText, videos: File, predictions: Files, cs
 
     step = parse_step(EmotionTableStep, settings)
     files = {path.parent.name: path for path in predictions}
-    truth = Path(step.truth) if step.truth else None
+    ground_truth = Path(step.ground_truth) if step.ground_truth else None
     versus = {row.name: row.versus for row in step.rows}
-    compare_rows(read_videos(videos), {row: files[row] for row in versus}, versus, truth, csv, markdown)
+    compare_rows(read_videos(videos), {row: files[row] for row in versus}, versus, ground_truth, csv, markdown)
 
 
 @stage("submit-emotion", EmotionSubmissionStep)

@@ -24,7 +24,7 @@ def ensemble(
     held_out: Output,
     val_output: Output,
     test_output: Output,
-    like: OptionalFile = None,
+    calibration_from: OptionalFile = None,
 ) -> None:
     """Fit temperatures and weights, and join the streams.
 
@@ -38,7 +38,7 @@ def ensemble(
     files = {stream: {split: found[stream, split] for split in ("val", "test")} for stream in step.streams}
     folds = {stream: [found[stream, f"fold{fold}"] for fold in range(step.folds)] for stream in step.streams}
     outputs = {"val": val_output, "test": test_output}
-    fitting = step.weights, step.calibrate, step.stacking, like, step.learns_from_val
+    fitting = step.weights, step.calibrate, step.stacking, calibration_from, step.learns_from_val
     run_ensemble(name, read_clips(clips), files, folds, outputs, held_out, fusion, summary, *fitting)
 
 
@@ -90,8 +90,8 @@ def cross_subject(settings: SettingsText, clips: File, predictions: Files, csv: 
     step = parse_step(CrossSubjectStep, settings)
     files = {path.parent.name: path for path in predictions}
     rows = {row.name: row.versus for row in step.rows}
-    truth = Path(step.file), step.id_column, step.label_column
-    run_cross_subject(read_clips(clips), rows, files, *truth, csv, markdown)
+    ground_truth = Path(step.file), step.id_column, step.label_column
+    run_cross_subject(read_clips(clips), rows, files, *ground_truth, csv, markdown)
 
 
 @stage("submission", Submission)
@@ -164,7 +164,7 @@ def report(
 @stage("evaluate")
 def evaluate(
     submission: File,
-    truth: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="CSV with the true labels")],
+    ground_truth: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="CSV with the true labels")],
     id_column: Annotated[str, typer.Option(help="its column of clip ids")] = "Id",
     label_column: Annotated[str, typer.Option(help="its column of classes, written as in the submission")] = "Target",
     by: Annotated[str | None, typer.Option(help="also for each value of this column, such as the subject")] = None,
@@ -172,7 +172,7 @@ def evaluate(
     """Compare a submission with true labels, which no stage of the workflow reads."""
     from ..measures.evaluate import evaluate as compare
 
-    typer.echo(compare(submission, truth, id_column, label_column, by).to_string(index=False))
+    typer.echo(compare(submission, ground_truth, id_column, label_column, by).to_string(index=False))
 
 
 @stage("schema")

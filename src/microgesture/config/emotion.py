@@ -55,6 +55,8 @@ class EmotionRecipe(Settings):
 class EmotionSettings(Settings):
     """Emotion from behaviour: one label, win or lose, for each recording of a corpus."""
 
+    renamed: ClassVar[dict[str, str]] = {"truth": "ground_truth"}
+
     corpus: Name = Field(description="a key of corpora")
     labels: tuple[str, ...] = Field(
         (),
@@ -76,7 +78,7 @@ class EmotionSettings(Settings):
         5, ge=2, description="parts that the people with a label are dealt into; each network learns without one part"
     )
     members: int = Field(1, ge=1, description="networks for each fold, whose probabilities are averaged")
-    truth: str | None = Field(
+    ground_truth: str | None = Field(
         None, description="CSV with labels of test videos, for results/emotion/cross_subject.csv alone; null: none"
     )
     sample: str | None = Field(None, description="the challenge's sample submission; its ids and order are followed")
@@ -148,10 +150,10 @@ class EmotionStep(Settings):
 
 
 class EmotionTableStep(Settings):
-    """Rows to measure, on videos held out or, with ``truth``, on test videos."""
+    """Rows to measure, on videos held out or, with ``ground_truth``, on test videos."""
 
     rows: tuple[AblationRow, ...] = Field(min_length=1)
-    truth: str | None = None
+    ground_truth: str | None = None
 
 
 class EmotionSubmissionStep(Settings):

@@ -1,6 +1,6 @@
 """Settings of ensembles, of the test clips that they label, and of the submission."""
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, StrictBool, model_validator
 
@@ -35,6 +35,8 @@ class PseudoLabelSettings(Settings):
 class Ensemble(Settings):
     """Streams whose probabilities are averaged."""
 
+    renamed: ClassVar[dict[str, str]] = {"like": "calibration_from"}
+
     streams: tuple[Name, ...] = Field(min_length=1, description="keys of streams, all on one corpus")
     weights: Literal[_BY_NAME] | dict[Name, float] = Field(
         "search",
@@ -43,7 +45,7 @@ class Ensemble(Settings):
     calibrate: StrictBool | Annotated[float, Field(gt=0)] = Field(
         True, description="true: fit one temperature a stream before averaging; a number: this temperature for all"
     )
-    like: Name | None = Field(
+    calibration_from: Name | None = Field(
         None,
         description="another ensemble of as many streams whose temperatures and weights this one takes over, stream by "
         "stream; for streams with pseudo_labels, to which no labelled clip is new",

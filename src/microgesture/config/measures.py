@@ -12,7 +12,7 @@ class AblationRow(Settings):
     versus: Name | None = Field(None, description="the row above that this one is compared with, clip by clip")
 
 
-class Truth(Settings):
+class GroundTruth(Settings):
     """Labels of test clips; only the table in ``results/cross_subject`` reads them, and nothing is made from it."""
 
     file: str = Field(description="a CSV with a row for each clip")
@@ -27,7 +27,7 @@ class AblationStep(Settings):
     folds: int = Field(0, ge=0, description="parts of the people that the rows are measured on; 0: on val")
 
 
-class CrossSubjectStep(Truth):
+class CrossSubjectStep(GroundTruth):
     """Rows of the ablation table to measure on the test split."""
 
     rows: tuple[AblationRow, ...] = Field(min_length=1)

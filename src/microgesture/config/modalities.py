@@ -235,7 +235,7 @@ MODALITIES: dict[str, Modality] = {
             lit=True,
             reads_clips=True,
             opens_videos=True,
-            first_recipe={"jitter": "0.2  # light differs from person to person"},
+            first_recipe={"color_jitter": "0.2  # light differs from person to person"},
         ),
         Modality(
             "taylor",

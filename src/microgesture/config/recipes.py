@@ -9,7 +9,7 @@ from .loss_settings import LossSettings
 from .losses import AnyLoss, CrossEntropySettings, SemanticSettings
 
 
-class Variation(Settings):
+class Augmentation(Settings):
     """How far training varies a skeleton; by default not at all."""
 
     shortest: float = Field(1.0, gt=0, le=1, description="least share of a clip that is shown, which varies its speed")
@@ -24,8 +24,8 @@ class Testing(Settings):
     """Settings that only testing uses: what a clip is predicted from, but not its size, which validation has too."""
 
     test_flip: bool | None = Field(None, description="average over both sides in testing; null: as flip")
-    views: int = Field(10, ge=1, description="samplings of a clip in testing, averaged; equal ones are seen once")
-    crops: Literal[1, 3] = Field(
+    num_clips: int = Field(10, ge=1, description="samplings of a clip in testing, averaged; equal ones are seen once")
+    num_crops: Literal[1, 3] = Field(
         1, description="squares of a video's frame in testing, averaged: the middle, or both ends too; equal ones once"
     )
 
@@ -41,6 +41,10 @@ class Recipe(Testing):
         "batch": "batch_size",
         "device_batch": "micro_batch_size",
         "keep": "keep_checkpoint",
+        "variation": "augmentation",
+        "jitter": "color_jitter",
+        "views": "num_clips",
+        "crops": "num_crops",
     }
 
     # what the network sees of a clip
@@ -75,11 +79,11 @@ class Recipe(Testing):
     # how training varies it
     crop_area: tuple[float, float] = Field((0.56, 1.0), description="share of the image in a random crop, from and to")
     flip: bool = Field(True, description="mirror half of the clips in training")
-    jitter: float = Field(
+    color_jitter: float = Field(
         0.0, ge=0, lt=1, description="brightness and contrast of rgb and face vary by up to this share, as light does"
     )
 
-    variation: Variation = Field(Variation(), description="of skeletons")
+    augmentation: Augmentation = Field(Augmentation(), description="of skeletons")
 
     # how the weights are found
     epochs: int = Field(24, ge=1, description="rounds, each ending in a validation and a checkpoint")

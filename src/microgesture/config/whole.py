@@ -1,7 +1,7 @@
 """The configuration: every key of ``config.yaml``, its unit, its default and the reason for it."""
 
 import json
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field, ValidationError, create_model, field_validator, model_validator
 
@@ -11,7 +11,7 @@ from .corpora import Corpus
 from .declarations import ModalitySettings
 from .emotion import EmotionSettings
 from .ensembles import Ensemble, Submission
-from .measures import AblationRow, Truth
+from .measures import AblationRow, GroundTruth
 from .modalities import MODALITIES
 from .predictions import PredictionSettings
 from .recipes import Recipe
@@ -22,6 +22,8 @@ from .view import ViewSettings
 
 class _Config(Settings):
     """All but the settings of the modalities."""
+
+    renamed: ClassVar[dict[str, str]] = {"truth": "ground_truth"}
 
     seed: int = Field(0, description="of every random choice in training")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto: a GPU where there is one")
@@ -48,7 +50,7 @@ class _Config(Settings):
     ablation: tuple[AblationRow, ...] = Field(
         (), description="rows of results/ablation.csv; none: every stream of an ensemble, then every ensemble"
     )
-    truth: Truth | None = Field(
+    ground_truth: GroundTruth | None = Field(
         None, description="labels of test clips, for results/cross_subject/ablation.csv with the same rows; null: none"
     )
     submission: Submission
@@ -83,8 +85,8 @@ class _Config(Settings):
             corpora = {self.streams[stream].corpus for stream in ensemble.streams}
             if len(corpora) > 1:
                 raise ValueError(f"ensembles.{name} mixes the corpora {', '.join(sorted(corpora))}")
-            if ensemble.like is not None:
-                _require(ensemble.like, self.ensembles, f"ensembles.{name}.like")
+            if ensemble.calibration_from is not None:
+                _require(ensemble.calibration_from, self.ensembles, f"ensembles.{name}.calibration_from")
         for name in (*self.streams, *self.ensembles):
             self._refuse_circle(name, ())
         for name, ensemble in self.ensembles.items():
@@ -133,13 +135,17 @@ class _Config(Settings):
         return stream.pseudo_labels is not None or any(map(self._has_seen_val, taught))
 
     def _check_fitting(self, name: str, ensemble: Ensemble) -> None:
-        if ensemble.like is not None:
-            if len(self.ensembles[ensemble.like].streams) != len(ensemble.streams):
-                raise ValueError(f"ensembles.{name} has not as many streams as '{ensemble.like}', which it is like")
+        if ensemble.calibration_from is not None:
+            if len(self.ensembles[ensemble.calibration_from].streams) != len(ensemble.streams):
+                raise ValueError(
+                    f"ensembles.{name}: calibration_from names '{ensemble.calibration_from}', which has another "
+                    "number of streams"
+                )
         elif self.learns_from_val(name) and (ensemble.rule.fitted or ensemble.calibrate is True):
             raise ValueError(
                 f"ensembles.{name}: its streams have learnt from val too, so that nothing can be fitted there; name "
-                "the ensemble whose temperatures and weights it takes over (like), or give weights and a temperature"
+                "the ensemble whose temperatures and weights it takes (calibration_from), or give weights and a "
+                "temperature"
             )
 
     def _check_ablation(self) -> None:
@@ -187,7 +193,7 @@ class _Config(Settings):
             stream = self.streams[name]
             return [*stream.parents, *([stream.pseudo_labels] if stream.pseudo_labels else [])]
         ensemble = self.ensembles[name]
-        return [*ensemble.streams, *([ensemble.like] if ensemble.like else [])]
+        return [*ensemble.streams, *([ensemble.calibration_from] if ensemble.calibration_from else [])]
 
 
 Config = create_model(

@@ -67,8 +67,8 @@ def embed(
         shards,
         step,
         training=False,
-        views=recipe.views,
-        crops=recipe.crops,
+        num_clips=recipe.num_clips,
+        num_crops=recipe.num_crops,
         workers=resources.workers,
         memory=resources.memory,
     )
@@ -82,7 +82,7 @@ def embed(
             shown = batch._replace(mirror=torch.full_like(batch.mirror, mirror))
             x = step_input(shown, step, training=False)
             with autocast(recipe.precision, device):
-                _, features_BD, logits_BK = network.see(*x)
+                _, features_BD, logits_BK = network.forward_features(*x)
             sides.append((features_BD.float(), logits_BK.float().softmax(-1)))
         features_BSD, probability_BSK = (torch.stack(parts, 1).cpu().numpy() for parts in zip(*sides, strict=True))
         own = len(keys[number * len(batch.row) : (number + 1) * len(batch.row)])  # the last batch is filled up

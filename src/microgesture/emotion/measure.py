@@ -57,7 +57,7 @@ def compare_rows(
     videos: pd.DataFrame,
     files: Mapping[str, Path],
     versus: Mapping[str, str | None],
-    truth: Path | None,
+    ground_truth: Path | None,
     csv: Path,
     markdown: Path,
 ) -> None:
@@ -66,7 +66,7 @@ def compare_rows(
     Measured are the labelled videos of train and val, or with ``truth``, a file of labels, the test videos that it
     names. Raises ``InputError`` if it names none, or if a row says nothing of a video.
     """
-    known = learnt_from(videos) if truth is None else _with_truth(videos, truth)
+    known = learnt_from(videos) if ground_truth is None else _with_ground_truth(videos, ground_truth)
     said = {row: read_probabilities(path) for row, path in files.items()}
     for row, says in said.items():
         if missing := [video_id for video_id in known.video_id if video_id not in says]:
@@ -78,7 +78,7 @@ def compare_rows(
         person_of(known).to_numpy(str),
     )
     write_csv(csv, found.round(4))
-    write_text(markdown, _report(found, known, of_test=truth is not None))
+    write_text(markdown, _report(found, known, of_test=ground_truth is not None))
 
 
 def _metrics(says_N: np.ndarray, win_N: np.ndarray, group_N: np.ndarray, times_DG: np.ndarray) -> dict[str, np.ndarray]:
@@ -92,12 +92,12 @@ def _metrics(says_N: np.ndarray, win_N: np.ndarray, group_N: np.ndarray, times_D
     }
 
 
-def _with_truth(videos: pd.DataFrame, truth: Path) -> pd.DataFrame:
+def _with_ground_truth(videos: pd.DataFrame, ground_truth: Path) -> pd.DataFrame:
     tested = videos[videos.split == "test"]
-    labels = read_labels([truth], set(tested.video_id.map(video_key)))
+    labels = read_labels([ground_truth], set(tested.video_id.map(video_key)))
     known = tested.assign(label=tested.video_id.map(video_key).map(labels)).dropna(subset="label")
     if not len(known):
-        raise InputError(f"{truth} has no label for any test video")
+        raise InputError(f"{ground_truth} has no label for any test video")
     return known.reset_index(drop=True)
 
 

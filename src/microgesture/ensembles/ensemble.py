@@ -172,7 +172,7 @@ def run_ensemble(
     weights: Weights,
     calibrate: bool | float,
     stacking: bool = False,
-    like: Path | None = None,
+    calibration_from: Path | None = None,
     learns_from_val: bool = False,
 ) -> None:
     """Fit an ensemble and write its predictions of each split and of the held-out clips.
@@ -187,15 +187,15 @@ def run_ensemble(
     folded, fold = _read_folds(folds) if any(folds.values()) else (read["val"], None)
     folded = {stream: folded[stream] for stream in scores}
     known = clips if not learns_from_val else Clips(clips.table.assign(label=None), clips.classes, clips.targets)
-    taken = read_fusion(like) if like else None
+    taken = read_fusion(calibration_from) if calibration_from else None
     held_out, fusion = hold_out(known, folded, fold, weights, calibrate, taken)
     for split, output in outputs.items():
         write_predictions(output, *predict_split(read[split], fusion, clips, split))
     streams_N = usable(held_out.logits_SNK).sum(0)
     write_predictions(held_out_path, held_out.clip_ids, held_out.predicted(clips), streams_N)
     written = {"ensemble": name, "streams": list(scores), **fusion.to_json(list(scores))}
-    if like:
-        written["like"] = read_json(like)["ensemble"]
+    if calibration_from:
+        written["calibration_from"] = read_json(calibration_from)["ensemble"]
     if learns_from_val:
         written["fitted_on"] = {"split": None, "clips": 0}
     elif fold is None:

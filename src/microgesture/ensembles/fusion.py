@@ -66,8 +66,8 @@ def stack(scores: Mapping[str, Scores], clip_ids: Sequence[str], classes: int) -
     logits_SNK = np.full((len(scores), len(clip_ids), classes), np.nan)
     for logits_NK, (stream, given) in zip(logits_SNK, scores.items(), strict=True):
         for row, clip_id in enumerate(clip_ids):
-            if clip_id in given.logits:
-                logits_NK[row] = given.logits[clip_id]
+            if clip_id in given.log_probabilities:
+                logits_NK[row] = given.log_probabilities[clip_id]
                 if not np.isfinite(logits_NK[row]).all():
                     raise InputError(
                         f"stream '{stream}' has scores for clip {clip_id} that are no numbers; train it again"

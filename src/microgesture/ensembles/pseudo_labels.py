@@ -72,7 +72,7 @@ def make_pseudo_labels(
 
 
 def _votes(scores: Scores) -> dict[str, int]:
-    return {clip_id: int(logits_K.argmax()) for clip_id, logits_K in scores.logits.items()}
+    return {clip_id: int(logits_K.argmax()) for clip_id, logits_K in scores.log_probabilities.items()}
 
 
 def read_pseudo_labels(path: Path | str) -> dict[str, int]:

@@ -16,7 +16,7 @@ from .ablation import DRAWS, ablation_table, make_ablation
 from .people import count_people, people_in_words, person_of
 
 
-def read_truth(path: Path, id_column: str, label_column: str, clips: Clips) -> dict[str, int]:
+def read_ground_truth(path: Path, id_column: str, label_column: str, clips: Clips) -> dict[str, int]:
     """The class of each clip that a CSV names, as an index; it is written there as in a submission.
 
     Raises ``InputError`` if a column is missing, or if a test clip is named twice or has a label that is no class.
@@ -24,7 +24,9 @@ def read_truth(path: Path, id_column: str, label_column: str, clips: Clips) -> d
     known = csv_table(path)
     for column in (id_column, label_column):
         if column not in known:
-            raise InputError(f"{path} has no column '{column}', only {', '.join(known.columns)}; name it under truth")
+            raise InputError(
+                f"{path} has no column '{column}', only {', '.join(known.columns)}; name it under ground_truth"
+            )
     test = known[known[id_column].isin(clips.table.clip_id[clips.table.split == "test"]) & known[label_column].notna()]
     if test[id_column].duplicated().any():
         twice = test[id_column][test[id_column].duplicated()].iloc[0]
@@ -54,7 +56,7 @@ def run_cross_subject(
     clips: Clips,
     rows: Mapping[str, str | None],
     files: Mapping[str, Path],
-    truth: Path,
+    ground_truth: Path,
     id_column: str,
     label_column: str,
     csv: Path,
@@ -65,12 +67,14 @@ def run_cross_subject(
     All are measured on the usable clips with a label in ``truth`` that every row says something of. Raises
     ``InputError`` if there are none.
     """
-    labels = read_truth(truth, id_column, label_column, clips)
+    labels = read_ground_truth(ground_truth, id_column, label_column, clips)
     said = {name: read_said(files[name]) for name in rows}
     table = clips.usable[clips.usable.split == "test"].set_index("clip_id", drop=False)
     ids = sorted(set(table.index) & set(labels) & set.intersection(*map(set, said.values())), key=natural_key)
     if not ids:
-        raise InputError(f"{truth} has no label for any test clip that every row of the ablation says something of")
+        raise InputError(
+            f"{ground_truth} has no label for any test clip that every row of the ablation says something of"
+        )
     table = table.loc[ids]
     found = make_cross_subject(
         rows,

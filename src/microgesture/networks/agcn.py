@@ -13,7 +13,7 @@ from torch import nn
 from ..config.networks import AGCNSettings
 from ..skeletons.graph import adjacency
 from ..skeletons.keypoints import Selection
-from .tokens import Seen
+from .tokens import Features
 
 UNITS = ((1, 1), (1, 1), (1, 1), (1, 1), (2, 2), (2, 1), (2, 1), (4, 2), (4, 1), (4, 1))  # times the width, stride
 KERNEL = 9  # frames that a temporal convolution spans
@@ -116,11 +116,11 @@ class AGCN(nn.Module):
     def forward(self, x_BCTV: torch.Tensor) -> torch.Tensor:
         return self.head(self.features(x_BCTV))
 
-    def see(self, x_BCTV: torch.Tensor) -> Seen:
+    def forward_features(self, x_BCTV: torch.Tensor) -> Features:
         """What the network saw, joint by joint; there is a time step for every four frames."""
         tokens_BDTV = self._tokens(x_BCTV)
         features_BD = tokens_BDTV.mean((2, 3))
-        return Seen(tokens_BDTV, features_BD, self.head(features_BD))
+        return Features(tokens_BDTV, features_BD, self.head(features_BD))
 
 
 def _over_time(channels: int, width: int, kernel: int, stride: int) -> nn.Sequential:

@@ -12,7 +12,7 @@ from torch import nn
 from ..config.networks import MViTSettings
 from .compat import prepare_torchvision
 from .narrow import keep_variance
-from .tokens import Seen
+from .tokens import Features
 
 prepare_torchvision()
 
@@ -39,9 +39,9 @@ class MViT(mvit.MViT):
         return self.head[-1].in_features
 
     def forward(self, x_BCTHW: torch.Tensor) -> torch.Tensor:
-        return self.see(x_BCTHW).logits_BK
+        return self.forward_features(x_BCTHW).logits_BK
 
-    def see(self, x_BCTHW: torch.Tensor) -> Seen:
+    def forward_features(self, x_BCTHW: torch.Tensor) -> Features:
         """What the network saw, token by token; a time step is two frames, the squares are those of the last stage."""
         embedded_BDTHW = self.conv_proj(x_BCTHW)
         grid = (self.pos_encoding.temporal_size, *self.pos_encoding.spatial_size)
@@ -55,7 +55,7 @@ class MViT(mvit.MViT):
             tokens_BND, grid = block(tokens_BND, grid)
         tokens_BND = self.norm(tokens_BND)
         features_BD, tokens_BDN = tokens_BND[:, 0], tokens_BND[:, 1:].transpose(1, 2)
-        return Seen(tokens_BDN.unflatten(2, (grid[0], -1)), features_BD, self.head(features_BD))
+        return Features(tokens_BDN.unflatten(2, (grid[0], -1)), features_BD, self.head(features_BD))
 
 
 def blocks(width: int, depths: Sequence[int]) -> list[mvit.MSBlockConfig]:

@@ -7,7 +7,7 @@ from torch import nn
 
 from ..config.networks import R2Plus1DSettings
 from .compat import prepare_torchvision
-from .tokens import Seen
+from .tokens import Features
 
 prepare_torchvision()
 
@@ -33,11 +33,11 @@ class R2Plus1D(VideoResNet):
     def forward(self, x_BCTHW: torch.Tensor) -> torch.Tensor:
         return self.head(self.avgpool(self._tokens(x_BCTHW)).flatten(1))
 
-    def see(self, x_BCTHW: torch.Tensor) -> Seen:
+    def forward_features(self, x_BCTHW: torch.Tensor) -> Features:
         """What the network saw, token by token; the squares are those of the last stage."""
         tokens_BDTHW = self._tokens(x_BCTHW)
         features_BD = self.avgpool(tokens_BDTHW).flatten(1)
-        return Seen(tokens_BDTHW.flatten(3), features_BD, self.head(features_BD))
+        return Features(tokens_BDTHW.flatten(3), features_BD, self.head(features_BD))
 
     def _tokens(self, x_BCTHW: torch.Tensor) -> torch.Tensor:
         for stage in (self.stem, self.layer1, self.layer2, self.layer3, self.layer4):

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from .compat import prepare_torchvision
-from .tokens import Seen
+from .tokens import Features
 
 prepare_torchvision()
 
@@ -96,8 +96,8 @@ class SlowResNet(nn.Module):
     def forward(self, x_BCTHW: torch.Tensor) -> torch.Tensor:
         return self.head(self.stages(self.stem(x_BCTHW)))
 
-    def see(self, x_BCTHW: torch.Tensor) -> Seen:
+    def forward_features(self, x_BCTHW: torch.Tensor) -> Features:
         """What the network saw, token by token; the squares are those of the last stage."""
         tokens_BDTHW = self.stages(self.stem(x_BCTHW))
         features_BD = self.head[:2](tokens_BDTHW)  # averaged and flattened
-        return Seen(tokens_BDTHW.flatten(3), features_BD, self.head[2:](features_BD))
+        return Features(tokens_BDTHW.flatten(3), features_BD, self.head[2:](features_BD))

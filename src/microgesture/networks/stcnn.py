@@ -13,7 +13,7 @@ from torch.nn import functional
 from ..config.networks import DecoupledSTCNNSettings
 from ..skeletons.graph import walk
 from ..skeletons.keypoints import Selection
-from .tokens import Seen
+from .tokens import Features
 
 
 class Shortcut(nn.Sequential):
@@ -91,11 +91,11 @@ class DecoupledSTCNN(nn.Module):
     def forward(self, x_BCTV: torch.Tensor) -> torch.Tensor:
         return self.head(self.features(x_BCTV))
 
-    def see(self, x_BCTV: torch.Tensor) -> Seen:
+    def forward_features(self, x_BCTV: torch.Tensor) -> Features:
         """What the network saw, joint by joint in the order of the selection; a step lasts as long as all strides."""
         tokens_BDTV, share_B1TV = self._tokens(x_BCTV)
         features_BD = self._pooled(tokens_BDTV, share_B1TV)
-        return Seen(tokens_BDTV[..., self.order.argsort()], features_BD, self.head(features_BD))
+        return Features(tokens_BDTV[..., self.order.argsort()], features_BD, self.head(features_BD))
 
     def _tokens(self, x_BCTV: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """What is averaged, joints in the order of the body, and the weight of each in it, 0 to 1."""

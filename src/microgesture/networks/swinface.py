@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from ..config.networks import SwinFaceSettings
 from .compat import prepare_torchvision
-from .tokens import Seen
+from .tokens import Features
 
 prepare_torchvision()
 
@@ -115,9 +115,9 @@ class SwinFace(nn.Module):
         self.head = nn.Linear(embedding, classes)
 
     def forward(self, x_BCTHW: torch.Tensor) -> torch.Tensor:
-        return self.see(x_BCTHW).logits_BK
+        return self.forward_features(x_BCTHW).logits_BK
 
-    def see(self, x_BCTHW: torch.Tensor) -> Seen:
+    def forward_features(self, x_BCTHW: torch.Tensor) -> Features:
         """What the network saw, frame by frame and square by square; zeros where there is no face."""
         found_BT = shows_face(x_BCTHW)
         # The norm of a batch needs two frames; they count as little as all others without a face.
@@ -129,7 +129,7 @@ class SwinFace(nn.Module):
         tokens_BTDN = _back(tokens_NDN, shown_BT)
         total_BD = _back(embedding_ND * found_N1, shown_BT).sum(1)
         features_BD = total_BD / found_BT.sum(1, keepdim=True).clamp(min=1)
-        return Seen(tokens_BTDN.transpose(1, 2), features_BD, self.head(features_BD))
+        return Features(tokens_BTDN.transpose(1, 2), features_BD, self.head(features_BD))
 
 
 def shows_face(x_BCTHW: torch.Tensor) -> torch.Tensor:

@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from ..config.networks import TokenFusionSettings
 from .cross_attention import CrossAttention
-from .tokens import Seen
+from .tokens import Features
 
 OCTAVES = 6  # of waves over a clip, from half a wave on, that tell a token's moment
 
@@ -46,14 +46,17 @@ class TokenFusion(nn.Module):
         self.head = Fusion([branch.token_width for branch in branches], classes, width, layers, heads, dropout)
 
     def forward(self, *x: torch.Tensor) -> torch.Tensor:
-        return self.see(*x).logits_BK
+        return self.forward_features(*x).logits_BK
 
-    def see(
+    def forward_features(
         self, x: torch.Tensor, other_x: torch.Tensor, moments_BT: torch.Tensor, other_moments_BT: torch.Tensor
-    ) -> Seen:
+    ) -> Features:
         """What the network saw: the tokens of both branches after all, in one step of time, and what is classified."""
         inputs, moments = (x, other_x), (moments_BT, other_moments_BT)
-        seen = [branch.see(_filled(each, m)) for branch, each, m in zip(self.branches, inputs, moments, strict=True)]
+        seen = [
+            branch.forward_features(_filled(each, m))
+            for branch, each, m in zip(self.branches, inputs, moments, strict=True)
+        ]
         found = [found_tokens(each, m, of.tokens_BDTN) for each, m, of in zip(inputs, moments, seen, strict=True)]
         return self.head(seen, moments, found)
 
@@ -77,7 +80,9 @@ class Fusion(nn.Module):
             nn.init.zeros_(layer.weight)
             nn.init.zeros_(layer.bias)
 
-    def forward(self, seen: Sequence[Seen], moments: Sequence[torch.Tensor], found: Sequence[torch.Tensor]) -> Seen:
+    def forward(
+        self, seen: Sequence[Features], moments: Sequence[torch.Tensor], found: Sequence[torch.Tensor]
+    ) -> Features:
         """Logits: the log of a mixture of both branches' probabilities, and a correction; both follow from the tokens.
 
         The tokens, moments_BT and found_BTN of both branches. A branch whose moments are all below 0 has no share in
@@ -96,7 +101,7 @@ class Fusion(nn.Module):
         said_B2K = torch.stack([of.logits_BK.float().log_softmax(1) for of in seen], 1)
         mixture_BK = (shares_B2[..., None] + said_B2K).logsumexp(1)
         tokens_BD1N = torch.cat((a_BND, b_BMD), 1).transpose(1, 2)[:, :, None]
-        return Seen(tokens_BD1N, features_BD, mixture_BK + self.correction(kept_BD).float())
+        return Features(tokens_BD1N, features_BD, mixture_BK + self.correction(kept_BD).float())
 
     def _embedded(self, index: int, tokens_BDTN: torch.Tensor, moments_BT: torch.Tensor) -> torch.Tensor:
         tokens_BTND = self.project[index](tokens_BDTN.permute(0, 2, 3, 1))

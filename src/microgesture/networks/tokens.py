@@ -5,7 +5,7 @@ from typing import NamedTuple
 import torch
 
 
-class Seen(NamedTuple):
+class Features(NamedTuple):
     """What a network saw: D features of each of T time steps and N places, what of it was classified, and the logits.
 
     Places are joints in the order of the selection, or squares of the frame row by row. ``features_BD`` is what the

@@ -8,7 +8,7 @@ from torch import nn
 from ..config.networks import VideoSwinSettings
 from .compat import prepare_torchvision
 from .narrow import keep_variance
-from .tokens import Seen
+from .tokens import Features
 
 prepare_torchvision()
 
@@ -33,12 +33,12 @@ class VideoSwin(SwinTransformer3d):
         """Channels of a token."""
         return self.num_features
 
-    def see(self, x_BCTHW: torch.Tensor) -> Seen:
+    def forward_features(self, x_BCTHW: torch.Tensor) -> Features:
         """What the network saw, token by token; the squares are those of the last stage."""
         embedded_BTHWD = self.pos_drop(self.patch_embed(x_BCTHW))
         tokens_BDTHW = self.norm(self.features(embedded_BTHWD)).permute(0, 4, 1, 2, 3)
         features_BD = self.avgpool(tokens_BDTHW).flatten(1)
-        return Seen(tokens_BDTHW.flatten(3), features_BD, self.head(features_BD))
+        return Features(tokens_BDTHW.flatten(3), features_BD, self.head(features_BD))
 
 
 def build(settings: VideoSwinSettings, channels: Sequence[int], classes: int) -> VideoSwin:

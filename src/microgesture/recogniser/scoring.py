@@ -146,7 +146,11 @@ class Scorer:
         members = zip(self.recogniser.members, self._networks, logits_SNK, strict=True)
         for member, network, logits_NK in members:
             step = member.step
-            options = {"views": step.recipe.views, "crops": step.recipe.crops, "memory": self._resources.memory}
+            options = {
+                "num_clips": step.recipe.num_clips,
+                "num_crops": step.recipe.num_crops,
+                "memory": self._resources.memory,
+            }
             dataset = open_dataset(table, shards, step, training=False, workers=self._resources.workers, **options)
             both_sides = step.recipe.in_testing().flip
             found_NK = log_probabilities(network, dataset, step, self._device, both_sides=both_sides)

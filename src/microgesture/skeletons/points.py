@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..config.recipes import Variation
+from ..config.recipes import Augmentation
 from .keypoints import Selection
 
 
@@ -71,26 +71,26 @@ def normalise(keypoints_TVC: np.ndarray, selection: Selection, own_hands: bool =
     return points_TVC
 
 
-def vary(points_TVC: np.ndarray, variation: Variation, generator: np.random.Generator) -> np.ndarray:
+def vary(points_TVC: np.ndarray, augmentation: Augmentation, generator: np.random.Generator) -> np.ndarray:
     """The points turned, stretched and sheared about the origin, shaken, and without some joints; each at random.
 
     One matrix holds for the whole clip, about the neck and each wrist alike: it is the same person, seen from another
     side. Points in space are turned in the picture's plane and then about its vertical. Missing joints stay missing.
     """
     D = points_TVC.shape[-1] - 1
-    angle = np.radians(generator.uniform(-variation.rotation, variation.rotation))
+    angle = np.radians(generator.uniform(-augmentation.rotation, augmentation.rotation))
     turn_DD = _turn(D, 0, 1, angle)
-    stretch_DD = np.diag(np.exp(generator.uniform(-variation.scale, variation.scale, D)))
+    stretch_DD = np.diag(np.exp(generator.uniform(-augmentation.scale, augmentation.scale, D)))
     shear_DD = np.eye(D)
-    shear_DD[shear_DD == 0] = generator.uniform(-variation.shear, variation.shear, D * (D - 1))
+    shear_DD[shear_DD == 0] = generator.uniform(-augmentation.shear, augmentation.shear, D * (D - 1))
     if D == 3:
-        turn_DD = _turn(D, 0, 2, np.radians(generator.uniform(-variation.rotation, variation.rotation))) @ turn_DD
+        turn_DD = _turn(D, 0, 2, np.radians(generator.uniform(-augmentation.rotation, augmentation.rotation))) @ turn_DD
     varied_TVC = points_TVC.astype(np.float32)
     varied_TVC[..., :-1] = points_TVC[..., :-1] @ (turn_DD @ stretch_DD @ shear_DD).T
-    varied_TVC[..., :-1] += generator.uniform(0, 2 * variation.noise) * generator.standard_normal(
+    varied_TVC[..., :-1] += generator.uniform(0, 2 * augmentation.noise) * generator.standard_normal(
         varied_TVC[..., :-1].shape
     )
-    hidden_V = generator.random(points_TVC.shape[1]) < variation.joint_dropout
+    hidden_V = generator.random(points_TVC.shape[1]) < augmentation.joint_dropout
     varied_TVC[(points_TVC[..., -1] <= 0) | hidden_V] = 0
     return varied_TVC
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 from ..errors import InputError
 from .parquet import read_parquet, write_parquet
 
-SCHEMA = pa.schema([("clip_id", pa.string()), ("logits", pa.list_(pa.float32())), ("reason", pa.string())])
+SCHEMA = pa.schema([("clip_id", pa.string()), ("log_probabilities", pa.list_(pa.float32())), ("reason", pa.string())])
 PREDICTIONS = pa.schema([("clip_id", pa.string()), ("probabilities", pa.list_(pa.float32())), ("streams", pa.int32())])
 
 
@@ -18,13 +18,16 @@ PREDICTIONS = pa.schema([("clip_id", pa.string()), ("probabilities", pa.list_(pa
 class Scores:
     """``logits[clip_id]`` is float32 (K,); ``reasons[clip_id]`` says why a clip has none. No id is in both."""
 
-    logits: dict[str, np.ndarray]
+    log_probabilities: dict[str, np.ndarray]
     reasons: dict[str, str]
 
 
 def write_scores(path: Path | str, scores: Scores) -> None:
     """Write scores as Parquet, the clips that have logits first, each part in its own order."""
-    rows = [{"clip_id": clip_id, "logits": logits.tolist()} for clip_id, logits in scores.logits.items()]
+    rows = [
+        {"clip_id": clip_id, "log_probabilities": log_probabilities.tolist()}
+        for clip_id, log_probabilities in scores.log_probabilities.items()
+    ]
     rows += [{"clip_id": clip_id, "reason": reason} for clip_id, reason in scores.reasons.items()]
     write_parquet(path, pa.Table.from_pylist(rows, SCHEMA))
 
@@ -41,8 +44,12 @@ def _scores(table: pa.Table, path: Path | str) -> Scores:
     if len({row["clip_id"] for row in rows}) < len(rows):
         raise InputError(f"{path} names a clip twice; delete it and run again")
     return Scores(
-        {row["clip_id"]: np.array(row["logits"], np.float32) for row in rows if row["logits"] is not None},
-        {row["clip_id"]: row["reason"] for row in rows if row["logits"] is None},
+        {
+            row["clip_id"]: np.array(row["log_probabilities"], np.float32)
+            for row in rows
+            if row["log_probabilities"] is not None
+        },
+        {row["clip_id"]: row["reason"] for row in rows if row["log_probabilities"] is None},
     )
 
 
@@ -54,11 +61,11 @@ def read_folds(paths: Sequence[Path]) -> tuple[Scores, dict[str, int]]:
     together, fold = Scores({}, {}), {}
     for number, path in enumerate(paths):
         part = read_scores(path)
-        for clip_id in (*part.logits, *part.reasons):
+        for clip_id in (*part.log_probabilities, *part.reasons):
             if clip_id in fold:
                 raise InputError(f"{path} has clip {clip_id} of {paths[fold[clip_id]]} too; delete both and run again")
             fold[clip_id] = number
-        together.logits.update(part.logits)
+        together.log_probabilities.update(part.log_probabilities)
         together.reasons.update(part.reasons)
     return together, fold
 
@@ -103,5 +110,5 @@ def read_said(path: Path | str) -> dict[str, np.ndarray]:
     """
     table = read_parquet(path)
     if not _holds_predictions(table):
-        return _scores(table, path).logits
+        return _scores(table, path).log_probabilities
     return {clip_id: said.probabilities_K for clip_id, said in _predictions(table).items()}

@@ -45,12 +45,12 @@ class FusedDataset(Examples):
         step: TrainStep,
         *,
         training: bool,
-        views: int = 1,
-        crops: int = 1,
+        num_clips: int = 1,
+        num_crops: int = 1,
         workers: int = 0,
         memory: float = 1.0,
     ) -> None:
-        share = {"views": views, "crops": crops, "workers": workers, "memory": memory / len(step.parts)}
+        share = {"num_clips": num_clips, "num_crops": num_crops, "workers": workers, "memory": memory / len(step.parts)}
         self._branches = [ClipDataset(table, shards, part, training=training, **share) for part in step.parts]
         self._rows = [{clip_id: row for row, clip_id in enumerate(branch.clip_ids)} for branch in self._branches]
         self._training, self.workers = training, workers

@@ -165,8 +165,8 @@ def _score(
         shards,
         step,
         training=False,
-        views=step.recipe.views,
-        crops=step.recipe.crops,
+        num_clips=step.recipe.num_clips,
+        num_crops=step.recipe.num_crops,
         workers=resources.workers,
         memory=resources.memory,
     )

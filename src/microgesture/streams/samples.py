@@ -100,8 +100,9 @@ class ClipDataset(Examples):
     the same frames, evenly spaced, from the first.
 
     In training, ``draw`` numbers the showings of a clip and decides on its frames, crop and mirroring, together with
-    the seed and the clip's id. In testing it numbers the distinct ones of ``views`` fixed samplings and ``crops``
-    squares of a video, and nothing is random. ``left_out`` names the clips of ``table`` that lack an input, and why.
+    the seed and the clip's id. In testing it numbers the distinct ones of ``num_clips`` fixed samplings and
+    ``num_crops`` squares of a video, and nothing is random. ``left_out`` names the clips of ``table`` that lack an
+    input, and why.
     ``workers`` processes are to read the clips; without any, clips that all together take at most ``memory`` GiB are
     read once and kept. Raises ``InputError`` if a clip is in none of the shards.
     """
@@ -113,8 +114,8 @@ class ClipDataset(Examples):
         step: TrainStep,
         *,
         training: bool,
-        views: int = 1,
-        crops: int = 1,
+        num_clips: int = 1,
+        num_crops: int = 1,
         workers: int = 0,
         memory: float = 1.0,
     ) -> None:
@@ -127,10 +128,10 @@ class ClipDataset(Examples):
         self._inputs, self._seed, self._margin = step.inputs, step.seed, step.margin
         self._selection = selection_named(step.selection) if step.selection else None
         self._recipe = step.recipe if training else step.recipe.in_testing()
-        self._training, self._views, self.workers = training, views, workers
+        self._training, self._num_clips, self.workers = training, num_clips, workers
         # The first video sets the pixels that a crop is rounded to; heatmaps alone have none.
         self._video = next((self._stores[store(modality)] for modality in step.inputs if modality in VIDEOS), None)
-        self._crops = crops if self._video else 1
+        self._num_crops = num_crops if self._video else 1
         self._lit = any(MODALITIES[store(modality)].lit for modality in step.inputs)
         reasons = {row.clip_id: self._reason(row) for row in table.itertuples()}
         super().__init__(table, {clip_id: reason for clip_id, reason in reasons.items() if reason})
@@ -144,7 +145,7 @@ class ClipDataset(Examples):
     @property
     def views(self) -> int:
         """How many views of testing each clip has, equal ones counted as often as they occur."""
-        return self._views * self._crops
+        return self._num_clips * self._num_crops
 
     def test_draws(self, row: int) -> list[int]:
         """Which distinct view of testing each sampling of a clip is, for one square of its pictures after the other."""
@@ -174,8 +175,10 @@ class ClipDataset(Examples):
             left, top, across, down = to_pixels(view.crop, width, height)
             view = view._replace(crop=Box(left / width, top / height, across / width, down / height))
         mirror = bool(generator and recipe.flip and generator.random() < 0.5)
-        jitter = recipe.jitter if generator and self._lit else 0.0
-        brightness, contrast = generator.uniform(1 - jitter, 1 + jitter, 2).astype(np.float32) if jitter else _AS_IT_IS
+        color_jitter = recipe.color_jitter if generator and self._lit else 0.0
+        brightness, contrast = (
+            generator.uniform(1 - color_jitter, 1 + color_jitter, 2).astype(np.float32) if color_jitter else _AS_IT_IS
+        )
         data = tuple(self._shown(modality, row, view, generator) for modality in self._inputs)
         return Sample(data, mirror, brightness, contrast, self.labels[row], row, view.times)
 
@@ -203,7 +206,7 @@ class ClipDataset(Examples):
         seen = in_space if modality in IN_SPACE else in_picture
         keypoints_TVC = at_times(seen(self._stores["keypoints"].read(self.clip_ids[row])), view.frames)
         points_TVC = normalise(keypoints_TVC, self._selection, self._recipe.own_hands)
-        return vary(points_TVC, self._recipe.variation, generator) if generator else points_TVC
+        return vary(points_TVC, self._recipe.augmentation, generator) if generator else points_TVC
 
     def _keypoints(self, row: int, view: View) -> np.ndarray:
         keypoints_TVC = in_picture(self._stores["keypoints"].read(self.clip_ids[row]))
@@ -254,7 +257,7 @@ class ClipDataset(Examples):
     def _random_view(self, row: int, generator: np.random.Generator) -> View:
         n_frames, recipe = self._frame_count(row), self._recipe
         if self._inputs[0] in SKELETONS:
-            frames = random_times(n_frames, recipe.frames, recipe.variation.shortest, generator)
+            frames = random_times(n_frames, recipe.frames, recipe.augmentation.shortest, generator)
         elif recipe.interval is None:
             frames = uniform_frames(n_frames, self._length, generator)
         else:
@@ -268,15 +271,15 @@ class ClipDataset(Examples):
     def _every_test_view(self, row: int) -> list[tuple[tuple[float, ...], Box]]:
         n_frames, recipe = self._frame_count(row), self._recipe
         if self._inputs[0] in SKELETONS:
-            samplings = [even_times(n_frames, recipe.frames)] * self._views
+            samplings = [even_times(n_frames, recipe.frames)] * self._num_clips
         elif recipe.interval is None:
-            samplings = uniform_views(n_frames, self._length, self._views)
+            samplings = uniform_views(n_frames, self._length, self._num_clips)
         else:
-            samplings = interval_views(n_frames, self._length, recipe.interval, self._views)
+            samplings = interval_views(n_frames, self._length, recipe.interval, self._num_clips)
         crops = [WHOLE]
         if self._video:
             height, width = self._video.shape(self.clip_ids[row])[1:3]
-            crops = squares(width, height, self._crops)
+            crops = squares(width, height, self._num_crops)
         return [(tuple(frames.tolist()), crop) for frames in samplings for crop in crops]
 
 

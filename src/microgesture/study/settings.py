@@ -34,15 +34,15 @@ def settings_text(
     training: int,
     labels: Collection[str],
     shared: str | None,
-    truth: bool,
+    ground_truth: bool,
     gpu: bool,
     pose: bool,
 ) -> str:
     """The text of a ``config.yaml`` for the manifest in ``root`` (a whole path).
 
     ``points`` is how many keypoints a file has, None if there are none; ``clips`` and ``training`` count all clips and
-    those of train; ``shared`` is a subject who is in test and elsewhere. With ``truth`` the labels of test clips are
-    known, with ``gpu`` networks and frames are larger, with ``pose`` the keypoints are found in the videos.
+    those of train; ``shared`` is a subject who is in test and elsewhere. With ``ground_truth`` the labels of test clips
+    are known, with ``gpu`` networks and frames are larger, with ``pose`` the keypoints are found in the videos.
     """
     size = _LARGE if gpu else _SMALL
     there = {"video"} if points is None else {"video", "keypoints"}
@@ -71,7 +71,7 @@ def settings_text(
         streams=[*(() if points is None else ("joint", "limb", "skeleton")), *videos],
         shared=shared is not None,
         pose=pose,
-        truth=_quoted(root / "clips.csv") if truth else None,
+        ground_truth=_quoted(root / "clips.csv") if ground_truth else None,
     )
 
 

@@ -95,7 +95,7 @@ def plan_study(study: Path, folder: Path, gpu: bool, pose: bool = False) -> Stud
         training=len(training),
         labels=labels,
         shared=shared,
-        truth=bool(asked) and asked <= known,
+        ground_truth=bool(asked) and asked <= known,
         gpu=gpu,
         pose=pose,
     )

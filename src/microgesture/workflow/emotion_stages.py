@@ -23,9 +23,9 @@ def emotion_stages(emotion: EmotionSettings, root: str, seed: int) -> Iterator[P
         for stage, upstream in (("train", above), ("predict", [*above, ("train_emotion", row)])):
             yield Planned(f"{stage}_emotion", row, step, [f"microgesture.emotion.{stage}", *fixed], upstream, other)
     rows = [("predict_emotion", row) for row in emotion.rows]
-    for stage, truth in (("emotion_ablation", None), ("emotion_cross_subject", emotion.truth)):
+    for stage, ground_truth in (("emotion_ablation", None), ("emotion_cross_subject", emotion.ground_truth)):
         table = EmotionTableStep(
-            rows=[AblationRow(name=row, versus=emotion.versus[row]) for row in emotion.rows], truth=truth
+            rows=[AblationRow(name=row, versus=emotion.versus[row]) for row in emotion.rows], ground_truth=ground_truth
         )
         yield Planned(stage, "emotion", table, ["microgesture.emotion.measure"], rows)
     handed_in = EmotionSubmissionStep(sample=emotion.sample, targets=emotion.targets)

@@ -269,8 +269,8 @@ class Plan:
         ensemble = self.config.ensembles[name]
         for stream in ensemble.streams:
             self._plan_stream(stream)
-        if ensemble.like:
-            self._plan_ensemble(ensemble.like)
+        if ensemble.calibration_from:
+            self._plan_ensemble(ensemble.calibration_from)
         step = EnsembleStep(
             **ensemble.model_dump(exclude={"pseudo_labels"}),
             folds=self.config.folds,
@@ -279,9 +279,13 @@ class Plan:
         clips = ("clips", self.corpus_of(name))
         stages = ("predict", "predict_fold") if self.config.folds else ("predict",)
         scores = [(stage, stream) for stream in ensemble.streams for stage in stages]
-        like = [("ensemble", ensemble.like)] if ensemble.like else []
+        calibration_from = [("ensemble", ensemble.calibration_from)] if ensemble.calibration_from else []
         self._add(
-            "ensemble", name, step, ["microgesture.ensembles.ensemble", ensemble.rule.module], [clips, *scores, *like]
+            "ensemble",
+            name,
+            step,
+            ["microgesture.ensembles.ensemble", ensemble.rule.module],
+            [clips, *scores, *calibration_from],
         )
         if name not in {stream.pseudo_labels for stream in self.config.streams.values()}:
             return
@@ -296,11 +300,11 @@ class Plan:
         self._add("ablation", "ablation", step, ["microgesture.measures.ablation"], [clips, *made])
 
     def _plan_cross_subject(self) -> None:
-        if self.config.truth is None:
+        if self.config.ground_truth is None:
             return
         rows = self.ablation
         made = [("ensemble" if row.name in self.config.ensembles else "predict", row.name) for row in rows]
-        step = CrossSubjectStep(**self.config.truth.model_dump(), rows=rows)
+        step = CrossSubjectStep(**self.config.ground_truth.model_dump(), rows=rows)
         clips = ("clips", self.corpus_of(rows[0].name))
         self._add("cross_subject", "cross_subject", step, ["microgesture.measures.cross_subject"], [clips, *made])
 

@@ -13,10 +13,10 @@ MODULES = ("microgesture.report.page", "microgesture.report.results")
 
 
 def shown_ensemble(config: Config) -> str:
-    """The ensemble that the report shows: what is handed in, or what it is like if it has learnt from val too."""
+    """The ensemble that the report shows: the submitted one, or the one it is calibrated from if it learnt from val."""
     name = config.submission.ensemble
-    while config.learns_from_val(name) and (like := config.ensembles[name].like):
-        name = like
+    while config.learns_from_val(name) and (calibration_from := config.ensembles[name].calibration_from):
+        name = calibration_from
     return name
 
 
@@ -45,7 +45,7 @@ def report_stage(config: Config, streams: Iterable[str], framed: str | None) -> 
     )
     above = [("ensemble", step.measured), ("submission", step.submitted), ("ablation", "ablation")]
     above += [("train", stream) for stream in streams]
-    above += [("cross_subject", "cross_subject")] if config.truth else []
+    above += [("cross_subject", "cross_subject")] if config.ground_truth else []
     above += [("emotion_ablation", "emotion"), ("emotion_cross_subject", "emotion")] if config.emotion else []
     above += [("rgb", framed)] if framed else []
     modules = [*MODULES, config.ensembles[shown].rule.module]

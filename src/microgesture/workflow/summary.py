@@ -37,8 +37,14 @@ def print_summary(
     if len(rows):
         console.print(_table(rows, read_json(fusion)["fitted_on"], [read_json(card) for card in cards]))
     elif (said := read_json(fusion))["fitted_on"]["split"] is None:
-        like = f"; see that of {said['like']}, whose weights they use, in its summary.csv" if "like" in said else ""
-        console.print(f"The streams were also trained on the validation clips, so there is no accuracy{like}.")
+        calibration_from = (
+            f"; see that of {said['calibration_from']}, whose weights they use, in its summary.csv"
+            if "calibration_from" in said
+            else ""
+        )
+        console.print(
+            f"The streams were also trained on the validation clips, so there is no accuracy{calibration_from}."
+        )
     else:
         console.print(
             "The corpus has no labelled validation clips: the streams have equal weights, and there is no accuracy."
