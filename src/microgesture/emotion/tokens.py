@@ -89,7 +89,7 @@ def read_video(
         video_id,
         (middle_N / whole).astype(np.float32),
         tuple(_faces(faces.get(clip_id), clip_id, frames, size) for clip_id in table.clip_id) if faces else None,
-        None if context is None else _stacked([_features(context.get(clip_id)) for clip_id in table.clip_id], context),
+        None if context is None else _context(table, context),
         None if gestures is None else _gestures(table, gestures),
     )
 
@@ -220,10 +220,6 @@ def _one(faces_FX: np.ndarray, choice: float, mirror: bool) -> np.ndarray:
     return face_1X[:, :, ::-1] if mirror and face_1X.ndim == 4 else face_1X
 
 
-def _features(seen: Embedding | None) -> np.ndarray | None:
-    return None if seen is None else seen.features_D
-
-
 def _gestures(table: pd.DataFrame, gestures: Mapping[str, Embedding]) -> np.ndarray:
     fps_N = table.fps.fillna(FPS).to_numpy(float)
     seconds_N = table.n_frames.to_numpy(float) / fps_N
@@ -231,13 +227,14 @@ def _gestures(table: pd.DataFrame, gestures: Mapping[str, Embedding]) -> np.ndar
     pause_N = (table.start.to_numpy(float) - before_N - 1) / fps_N
     rows = []
     for clip_id, seconds, pause in zip(table.clip_id, seconds_N, pause_N, strict=True):
-        seen = gestures.get(clip_id)
-        rows.append(None if seen is None else gesture_features(np.exp(seen.logits_K), seconds, pause))
+        known = clip_id in gestures
+        rows.append(gesture_features(np.exp(gestures[clip_id].logits_K), seconds, pause) if known else None)
     width = len(next(iter(gestures.values())).logits_K) + 2 if gestures else 0
     return _filled(rows, width)
 
 
-def _stacked(rows: list[np.ndarray | None], context: Mapping[str, Embedding]) -> np.ndarray:
+def _context(table: pd.DataFrame, context: Mapping[str, Embedding]) -> np.ndarray:
+    rows = [context[clip_id].features_D if clip_id in context else None for clip_id in table.clip_id]
     return _filled(rows, len(next(iter(context.values())).features_D) if context else 0)
 
 
