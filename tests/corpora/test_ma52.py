@@ -137,5 +137,5 @@ def test_lists_that_are_missing_or_contradict_each_other_are_refused(release, tm
 @pytest.mark.parametrize("row", ["/ 3", "0003\x0001.mp4 3"])
 def test_a_row_that_names_no_clip_is_refused(release, row):
     write_lines(release / "train_list_videos.txt", [*MA52_NAMES["train"], row])
-    with pytest.raises(InputError, match=r"train_list_videos\.txt, row 4: .* names no clip; mend the row"):
+    with pytest.raises(InputError, match=r"train_list_videos\.txt, row 4: .*correct the row"):
         by_id(release)

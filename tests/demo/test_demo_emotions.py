@@ -217,7 +217,7 @@ def test_expressions_come_and_go_and_speech_says_nothing() -> None:
         ({"layout": "smg"}, "emotions .*'smg'"),
         ({"emotion_truth": None}, "emotions .*file"),
         ({"clips": {"train": 4, "val": 1, "test": 2}}, "1 val clips are too few for 2 recordings"),
-        ({"subjects": SUBJECTS | {"val": 6}, "clips": CLIPS | {"val": 60}}, "ids for 10"),
+        ({"subjects": SUBJECTS | {"val": 6}, "clips": CLIPS | {"val": 60}}, "10 ids"),
     ],
 )
 def test_emotions_that_cannot_be_drawn_are_refused_before_any_work(tmp_path: Path, change: dict, message: str) -> None:

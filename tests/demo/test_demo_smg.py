@@ -147,5 +147,5 @@ def test_equal_seeds_give_equal_bytes_whatever_the_number_of_workers(corpus: Pat
 
 
 def test_more_people_than_smg_has_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=re.escape("ids for 5; lower subjects.test")):
+    with pytest.raises(InputError, match=re.escape("5 ids; lower subjects.test")):
         make_demo(tmp_path, "smg", tmp_path / "t", 0, SUBJECTS | {"test": 6}, CLIPS, FRAME, workers=1)

@@ -81,9 +81,9 @@ def test_nobody_is_held_out_from_networks_that_know_them():
     assert learnt.assign(fold=fold_N).groupby("subject").fold.nunique().max() == 1
     assert set(fold_N) == {0, 1, 2, 3}
     assert (learnt.assign(fold=fold_N).groupby("fold").label.nunique() == 2).all()
-    with pytest.raises(InputError, match=r"show 9 people .*too few for emotion.folds: 10"):
+    with pytest.raises(InputError, match=r" 9 people .*too few for emotion.folds: 10"):
         deal_people(learnt, 10, seed=0)
-    with pytest.raises(InputError, match="one of win and lose has 0 videos"):
+    with pytest.raises(InputError, match=r" 0 videos, too few for emotion.folds"):
         deal_people(learnt.assign(label="win"), 4, seed=0)
 
 
@@ -126,7 +126,7 @@ def test_videos_that_lack_something_work_and_one_without_anything_gets_the_share
 def test_weights_of_other_sources_are_refused(tmp_path):
     table, videos = a_corpus()
     run(tmp_path, table, videos, a_step(("context",), epochs=1))
-    with pytest.raises(InputError, match="was not trained on gestures; train it again"):
+    with pytest.raises(InputError, match="was not trained on gestures"):
         predict_emotion(
             table, videos, a_step(("gestures",)), tmp_path / "model.safetensors", *[tmp_path / "x"] * 2, CPU
         )
@@ -178,7 +178,7 @@ def test_the_tables_are_of_held_out_videos_and_with_a_truth_of_test_videos(tmp_p
     compare_rows(table, {"all": tmp_path / "test.csv"}, {"all": None}, ground_truth, *outputs)
     assert pd.read_csv(outputs[0]).loc[0, ["videos", "balanced_accuracy", "auc"]].tolist() == [6, 0, 0]
     ground_truth.write_text("video_id,win_or_lose\n99,win\n")
-    with pytest.raises(InputError, match="has no label for any test video"):
+    with pytest.raises(InputError, match="has no label of a test video"):
         compare_rows(table, {"all": tmp_path / "test.csv"}, {"all": None}, ground_truth, *outputs)
 
 
@@ -202,5 +202,5 @@ def test_the_submission_has_every_test_video_once_in_order_or_as_the_sample_has_
     with pytest.raises(InputError, match=r"17 .*twice"):
         write_emotion_submission(table, probabilities, output, sample, ("0", "1"))
     write_probabilities(probabilities, {"0012": 0.3})
-    with pytest.raises(InputError, match="5 test videos have no prediction, the first is 0013"):
+    with pytest.raises(InputError, match=r"5 test videos .*the first is 0013"):
         write_emotion_submission(table, probabilities, output, None, ("0", "1"))

@@ -64,13 +64,13 @@ def test_a_clip_without_the_input_has_no_embedding_and_other_files_are_none(tmp_
     embed(clips, shards, model, step, build, tmp_path / "seen.parquet", Resources("cpu"))
     assert "c9" not in read_embeddings(tmp_path / "seen.parquet")
     predict(clips, shards, model, step, build, {"val": tmp_path / "val.parquet"}, Resources("cpu"))
-    with pytest.raises(InputError, match="holds no embeddings"):
+    with pytest.raises(InputError, match="has no embeddings"):
         read_embeddings(tmp_path / "val.parquet")
 
 
 def test_a_network_that_shows_no_features_is_refused(tmp_path):
     _, clips, shards, model, step = a_stream(tmp_path, "rgb", "joint")
-    with pytest.raises(InputError, match="its network shows no features; name another one under emotion"):
+    with pytest.raises(InputError, match=r"no features; .*under emotion"):
         embed(clips, shards, model, step, build, tmp_path / "seen.parquet", Resources("cpu"))
 
 

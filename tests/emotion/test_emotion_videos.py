@@ -73,12 +73,12 @@ def test_what_stands_there_of_test_videos_changes_nothing(tmp_path):
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("video_id,label\n12,won\n", "row 1 .*label 'won' is none of lose, 0, negative, win, 1, positive"),
-        ("video_id,label\n12,2\n", "row 1 .*label '2' is none of"),
+        ("video_id,label\n12,won\n", "row 1 .*label 'won' .*lose, 0, negative, win, 1, positive"),
+        ("video_id,label\n12,2\n", "row 1 .*label '2' "),
         ("video_id,win_or_lose\n12,win\n0012,Lose\n", "row 2 .*video 0012 is 'Lose', but 'win' in .*row 1"),
-        ("video_id,label\n,1\n", "row 1 .*there is no video_id"),
+        ("video_id,label\n,1\n", "row 1 .*video_id"),
         ("video,label\n12,1\n", "needs the columns video_id and win_or_lose or label, but has video, label"),
-        ("video_id,label\n54,1\n", "no label is of a video of train or val"),
+        ("video_id,label\n54,1\n", "no video of train or val has a label"),
     ],
 )
 def test_odd_labels_are_refused_by_file_row_and_value(tmp_path, text, sentence):
@@ -89,17 +89,17 @@ def test_odd_labels_are_refused_by_file_row_and_value(tmp_path, text, sentence):
 
 def test_a_folder_without_labels_is_told(tmp_path):
     written(tmp_path / "labels_demo.csv", "video_id,subject_id\n12,1\n")
-    with pytest.raises(InputError, match=r"no file labels\*.csv.*name yours under emotion.labels"):
+    with pytest.raises(InputError, match=r"no file labels\*.csv.*set emotion.labels"):
         list_videos(corpus(RECORDINGS), tmp_path, [], "corpus")
 
 
 def test_two_recordings_of_one_number_or_one_in_two_splits_are_refused(tmp_path):
     path = written(tmp_path / "labels.csv", "video_id,label\n12,1\n")
-    with pytest.raises(InputError, match="has the number of another one"):
+    with pytest.raises(InputError, match="has the same number as another"):
         list_videos(corpus({**RECORDINGS, "12": ("train", "s9")}), tmp_path, [path], "corpus")
     mixed = corpus(RECORDINGS)
     mixed.table.loc[0, "split"] = "test"
-    with pytest.raises(InputError, match="recording 0012 has clips of several splits"):
+    with pytest.raises(InputError, match="recording 0012 has clips in several splits"):
         list_videos(mixed, tmp_path, [path], "corpus")
 
 
@@ -115,7 +115,7 @@ def test_the_published_lists_decide_and_leave_recordings_out(tmp_path, caplog):
     videos = list_videos(corpus(recordings), tmp_path, [path], "published").set_index("video_id")
     assert videos.split.to_dict() == {"0001": "train", "0054": "test", "0067": "train"}
     assert videos.label.dropna().to_dict() == {"0001": "win", "0067": "lose"}
-    assert "199 videos of the published lists are not in the corpus" in caplog.text
+    assert "199 videos of the published lists" in caplog.text
     assert "1 people are in both of the published lists" in caplog.text
 
 
@@ -132,5 +132,5 @@ def test_the_table_of_videos_survives_its_file(tmp_path):
     again = read_videos(tmp_path / "videos.csv")
     assert again.fillna("").to_numpy().tolist() == videos.astype(object).fillna("").to_numpy().tolist()
     assert list(again.columns) == COLUMNS
-    with pytest.raises(InputError, match="is no table of videos"):
+    with pytest.raises(InputError, match="is not a table of videos"):
         read_videos(path)

@@ -1,5 +1,6 @@
 """Aligned faces: where eyes, nose and mouth come to lie, and what becomes of frames and clips without a face."""
 
+import re
 from itertools import islice
 
 import cv2
@@ -254,10 +255,10 @@ def test_clips_are_the_faces_of_their_frames(corpus):
 
 def test_a_clip_without_landmarks_says_so(corpus):
     root, skeletons, _ = corpus
-    assert made(root, skeletons, ["late"]).reasons == {
-        "light": "b.npz has no landmarks of the face, as light_hand have none; faces need OpenPose-137",
-        "late": "late has no keypoints",
-    }
+    reasons = made(root, skeletons, ["late"]).reasons
+    assert reasons.keys() == {"light", "late"}
+    assert re.search(r"b\.npz has no landmarks .*light_hand .*OpenPose-137", reasons["light"])
+    assert reasons["late"] == "late has no keypoints"
 
 
 def test_a_clip_in_which_no_face_is_large_enough_is_black_throughout(corpus):

@@ -107,10 +107,10 @@ def test_out_of_memory_halves_the_batch_and_a_clip_that_kills_its_process_is_qua
         assert np.abs(written.read(name).astype(int) - expected_THW).mean() < 8  # jpeg
     assert list(written.reasons) == ["killer", "greedy", "lost"]
     assert "killer: the process that worked on it was ended by SIGKILL" in written.reasons["killer"]
-    assert written.reasons["greedy"].startswith("memory does not hold even one frame at a time: CUDA out of memory.")
+    assert written.reasons["greedy"].startswith("memory does not suffice for a single frame: CUDA out of memory.")
     assert written.reasons["lost"] == "lost.mp4: no such file"
     halved = [text for text in caplog.messages if text.startswith("out of memory")]
-    assert halved[:2] == [f"out of memory with {n} x frame at a time; going on with {n // 2}" for n in (8, 4)]
+    assert halved[:2] == [f"out of memory with {n} x frame at a time; continuing with {n // 2}" for n in (8, 4)]
 
 
 @pytest.mark.parametrize("length", [1, 8, 9, 100])
@@ -182,7 +182,7 @@ def test_values_that_are_no_numbers_are_never_stored(tmp_path):
     frames_THWC = noise(20).clip(0, 198)
     frames_THWC[11, 3, 5] = 199
     write_shard(tmp_path / "rgb", [("clip", frames_THWC)], "raw")
-    with pytest.raises(UnusableClip, match="no finite values in frame 11"):
+    with pytest.raises(UnusableClip, match="frame 11 is not finite"):
         depth_of_shard(tmp_path / "rgb", lambda: Broken(*[None] * 4))("clip")
 
 
@@ -193,21 +193,21 @@ def test_larger_is_nearer_or_refused(tmp_path):
 
 
 def test_what_is_no_depth_network_is_refused(tmp_path):
-    with pytest.raises(InputError, match="nowhere is neither a folder with a depth network"):
+    with pytest.raises(InputError, match="nowhere is not a folder with a depth network"):
         TransformersDepth(str(tmp_path / "nowhere"), **ON_CPU)
     network = save_depth_anything(tmp_path / "model")
     state = {name: tensor for name, tensor in network.state_dict().items() if name != "head.conv1.weight"}
     network.save_pretrained(tmp_path / "model", state_dict=state)
-    with pytest.raises(InputError, match=r"lacks 1 of the network's weights, such as head\.conv1\.weight"):
+    with pytest.raises(InputError, match=r"lacks 1 .*head\.conv1\.weight"):
         TransformersDepth(str(tmp_path / "model"), **ON_CPU)
     (tmp_path / "model/config.json").unlink()
-    with pytest.raises(InputError, match="model is neither a folder with a depth network"):
+    with pytest.raises(InputError, match="model is not a folder with a depth network"):
         TransformersDepth(str(tmp_path / "model"), **ON_CPU)
 
 
 def test_the_stage_needs_rgb_frames(tmp_path):
     clips = corpus(tmp_path, {"clip": noise(2)})
-    with pytest.raises(InputError, match="'transformers' sees rgb frames, and this corpus has no video"):
+    with pytest.raises(InputError, match=r"'transformers' .*this corpus has no video"):
         run_stage(tmp_path, clips, model="any", rgb=None)
 
 

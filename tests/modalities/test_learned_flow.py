@@ -61,11 +61,13 @@ def test_out_of_memory_halves_the_batch_and_a_clip_that_kills_its_process_is_qua
     assert list(written.reasons) == ["killer", "greedy", "lost"]
     assert "killer: the process that worked on it was ended by SIGKILL" in written.reasons["killer"]
     assert written.reasons["greedy"] == (
-        "memory does not hold even one pair of frames at a time: CUDA out of memory. Tried to allocate 2.00 GiB."
+        "memory does not suffice for a single pair of frames: CUDA out of memory. Tried to allocate 2.00 GiB."
     )
     assert written.reasons["lost"] == "lost.mp4: no such file"
     halved = [text for _, _, text in caplog.record_tuples if text.startswith("out of memory")]
-    assert halved[:2] == [f"out of memory with {n} x pair of frames at a time; going on with {n // 2}" for n in (16, 8)]
+    assert halved[:2] == [
+        f"out of memory with {n} x pair of frames at a time; continuing with {n // 2}" for n in (16, 8)
+    ]
 
 
 def cuda_is_full():
@@ -92,9 +94,9 @@ def test_every_way_of_running_out_of_memory_is_met(fill, caplog):
     batches = Batches(16, "frame")
     assert [(start, done) for start, done in batches.over(5, work)] == [(0, [0, 1]), (2, [2, 3]), (4, [4])]
     assert asked == [(0, 5), (0, 2), (2, 4), (4, 5)]
-    assert caplog.messages == ["out of memory with 5 x frame at a time; going on with 2"]
+    assert caplog.messages == ["out of memory with 5 x frame at a time; continuing with 2"]
     assert len(list(batches.over(5, work))) == 3  # and it does not try again
-    with pytest.raises(UnusableClip, match="memory does not hold even one frame at a time"):
+    with pytest.raises(UnusableClip, match=r"memory .* single frame"):
         list(batches.over(2, lambda start, stop: fill()))
 
 
@@ -173,7 +175,7 @@ def test_raft_large_is_there_too(tmp_path):
     torch.save(raft_large(weights=None).state_dict(), tmp_path / "raft.pt")
     network = Raft("raft_large", str(tmp_path / "raft.pt"), **ON_CPU)
     assert network(noise(2, 64, 64), first=True).shape == (1, 64, 64, 2)
-    with pytest.raises(InputError, match=r"raft\.pt does not hold the weights of raft_small: Missing key"):
+    with pytest.raises(InputError, match=r"raft\.pt .*raft_small: Missing key"):
         Raft("raft_small", str(tmp_path / "raft.pt"), **ON_CPU)
 
 
@@ -191,7 +193,7 @@ def test_published_weights_are_fetched_by_name_once(tmp_path, monkeypatch, small
         raise URLError("Name or service not known")
 
     monkeypatch.setattr(torch.hub, "download_url_to_file", no_network)
-    with pytest.raises(InputError, match=r"Raft_Small_Weights\.C_T_V1 cannot be fetched .*give a file instead"):
+    with pytest.raises(InputError, match=r"Raft_Small_Weights\.C_T_V1 .*give a file instead"):
         Raft("raft_small", "C_T_V1", **ON_CPU)
 
 
@@ -200,10 +202,10 @@ def test_published_weights_are_fetched_by_name_once(tmp_path, monkeypatch, small
     [
         (
             "nowhere.pt",
-            r"nowhere\.pt is no file, and no weights that torchvision .* raft_small; those are C_T_V1, C_T_V2$",
+            r"nowhere\.pt .*torchvision .*raft_small; .*C_T_V1, C_T_V2$",
         ),
-        ("Raft_Large_Weights.C_T_V2", "no weights that torchvision publishes for raft_small"),
-        ("broken.safetensors", "no safetensors file, or a broken one"),
+        ("Raft_Large_Weights.C_T_V2", r"Raft_Large_Weights\.C_T_V2 .*torchvision .*raft_small"),
+        ("broken.safetensors", r"broken\.safetensors .*safetensors file"),
     ],
 )
 def test_weights_that_are_not_there_are_refused(tmp_path, monkeypatch, weights, message):
@@ -243,7 +245,7 @@ def test_values_that_are_no_numbers_are_never_stored(tmp_path):
             return flow_THWC
 
     make = maker(tmp_path, noise(20), Overflowing(*[None] * 5))
-    with pytest.raises(UnusableClip, match="no finite values in frame 15; bf16 or fp32 as precision may help"):
+    with pytest.raises(UnusableClip, match=r"frame 15 .*bf16 or fp32"):
         make("clip")
 
 

@@ -93,14 +93,14 @@ def test_a_checkpoint_of_ptlflows_brings_its_settings(tmp_path):
 def test_what_ptlflow_lacks_is_named(tmp_path):
     with pytest.raises(InputError, match=r"ptlflow has no network 'memflo'; choose one of .*memflow"):
         PtlFlow("memflo", "things", **ON_CPU)
-    with pytest.raises(InputError, match=r"no weights that ptlflow publishes for raft_small; those are .*things"):
+    with pytest.raises(InputError, match=r"ptlflow publishes for raft_small; .*things"):
         PtlFlow("raft_small", "thing", **ON_CPU)
     random_weights("raft_small", tmp_path / "weights.pt")
-    with pytest.raises(InputError, match=r"weights\.pt does not hold the weights of sea_raft_s"):
+    with pytest.raises(InputError, match=r"weights\.pt .*sea_raft_s"):
         PtlFlow("sea_raft_s", str(tmp_path / "weights.pt"), **ON_CPU)
     random_weights("streamflow", tmp_path / "weights.pt")
     with pytest.raises(InputError, match="'streamflow' does not work on a pair of frames"):
         PtlFlow("streamflow", str(tmp_path / "weights.pt"), **ON_CPU)
     if importlib.util.find_spec("cupy") is None:
-        with pytest.raises(InputError, match="ptlflow cannot make 'splatflow' here"):
+        with pytest.raises(InputError, match=r"ptlflow .*'splatflow' here"):
             PtlFlow("splatflow", "things", **ON_CPU)

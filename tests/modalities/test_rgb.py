@@ -170,7 +170,7 @@ def test_a_clip_that_would_not_fit_into_memory_is_refused_before_it_is_tried(cor
     """The end of a clip comes from a list, and may be anything."""
     with Isolated(partial(cutter, None, 60, 0.2)) as isolated:
         cut = dict(cut_video(corpus / "a.mp4", {"endless": (3, 2**31 - 2), "early": (0, 9)}, isolated))
-    assert "endless: 2147483644 frames of 80 x 60 pixels are more than the 4 GiB" in str(cut["endless"])
+    assert "endless: 2147483644 frames of 80 x 60 pixels take more than 4 GiB" in str(cut["endless"])
     assert cut["early"].shape == (10, 60, 80, 3)
 
 

@@ -175,9 +175,9 @@ def test_a_value_that_is_no_number_names_file_row_and_column(value):
 
 
 def test_joints_that_a_file_does_not_have_are_refused_with_advice():
-    with pytest.raises(UnusableClip, match=r"36 points cannot be derived from light_hand .*use selection 22"):
+    with pytest.raises(UnusableClip, match=r"selection 36 .*light_hand .*use selection 22"):
         cut_clip(recording(5, 35), 0, 5, SELECTIONS["36"], "a.csv")
-    with pytest.raises(UnusableClip, match="40 points a row; known are files of 137, 35, 28"):
+    with pytest.raises(UnusableClip, match=r"has 40 points .* 137, 35, 28"):
         cut_clip(np.ones((5, 40, 3)), 0, 5, SELECTIONS["22"], "a.csv")
     with pytest.raises(InputError, match=r"no keypoint selection '37'.*21, 22, 36, 42, 68"):
         selection_named("37")

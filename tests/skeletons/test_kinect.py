@@ -134,7 +134,7 @@ def test_a_file_is_read_as_its_numbers(tmp_path):
     read_TVC = read_skeleton(write_kinect(tmp_path / "Sample0001_skeleton.csv", columns_TN))
     np.testing.assert_allclose(read_TVC, kinect_joints(columns_TN), rtol=1e-6)
     bad = write_lines(tmp_path / "a_skeleton.csv", [",".join(["1.5"] * count) for count in (275, 274)])
-    with pytest.raises(UnusableClip, match=r"a_skeleton\.csv, row 2: 274 columns, expected 275 \(11 of each of 25"):
+    with pytest.raises(UnusableClip, match=r"a_skeleton\.csv, row 2: 274 columns, expected 275 \(11 .*25 joints"):
         read_skeleton(bad)
     write_lines(bad, [",".join(["1.5"] * 8 + ["x"] + ["1"] * 266)])
     with pytest.raises(UnusableClip, match=r"a_skeleton\.csv, row 1, column 9: 'x' is not a number"):
@@ -216,11 +216,9 @@ def test_the_22_points_are_those_that_the_sensor_sees_and_the_others_are_missing
 def test_selections_that_the_sensor_hardly_sees_are_refused():
     joints_TVC = kinect_joints(kinect_columns(METRES))
     for name in ("36", "68", "42", "21"):
-        with pytest.raises(
-            UnusableClip, match=rf"{name} points cannot be derived from SMG's Kinect files .*use selection 22"
-        ):
+        with pytest.raises(UnusableClip, match=rf"selection {name} .*SMG's Kinect files .*use selection 22"):
             cut_clip(joints_TVC, 0, 3, SELECTIONS[name], "Sample0001_skeleton.csv")
-    with pytest.raises(UnusableClip, match="25 points cannot be derived from OpenPose-137"):
+    with pytest.raises(UnusableClip, match=r"selection 25 .*OpenPose-137"):
         cut_clip(np.ones((5, 137, 3), np.float32), 0, 3, SELECTIONS["25"], "a.xlsx")
 
 

@@ -183,7 +183,7 @@ def test_keypoints_without_metres_are_left_out_with_the_reason(tmp_path):
     assert dataset.left_out == {"c1": "c1: its keypoints have no metres, only places in the picture"}
 
 
-@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize("network", ["stcnn", pytest.param("agcn", marks=pytest.mark.slow)])
 def test_a_stream_in_space_learns_what_no_picture_shows(tmp_path, network):
     labels = [row % 2 for row in range(24)]
     clips_TVC = [moving(label, seed) for seed, label in enumerate(labels)]

@@ -220,5 +220,5 @@ def test_a_shape_that_the_archive_does_not_hold_sets_nothing_aside(tmp_path):
     path = write_npz(tmp_path / "clip.npz", keypoints(3, 28))
     header = parts_of(path)["keypoints.npy"]
     zipped(path, {"keypoints.npy": header.replace(b"(3, 28, 3), }      ", b"(3000000, 28, 3), }", 1)})
-    with pytest.raises(UnusableClip, match=r"\(3000000, 28, 3\), 1008000000 bytes, but the archive holds 1008"):
+    with pytest.raises(UnusableClip, match=r"\(3000000, 28, 3\), 1008000000 bytes, .*1008$"):
         read_skeleton(path)

@@ -117,7 +117,7 @@ def test_a_clip_that_takes_too_long_is_given_up():
 
 @pytest.mark.parametrize(
     ("start", "message"),
-    [(refuse, "^depth.model: there is no such folder$"), (die_at_the_start, "ended by SIGKILL, .* while it started")],
+    [(refuse, "^depth.model: there is no such folder$"), (die_at_the_start, "ended by SIGKILL, .* during its start")],
 )
 def test_a_process_that_cannot_start_is_the_users_to_know(start, message):
     with pytest.raises(InputError, match=message):
@@ -238,4 +238,4 @@ def test_where_no_process_can_be_started_the_reason_is_named(tmp_path):
         text=True,
         check=False,
     )
-    assert "TMPDIR) must have less than 80 characters" in done.stderr
+    assert "set TMPDIR to a path of less than 80 characters" in done.stderr

@@ -57,7 +57,7 @@ def test_spans_give_each_frame_of_their_union_once(numbered):
 def test_a_video_that_ends_early_names_file_and_frame(numbered):
     frames = decode(numbered, 48, 52)
     assert [number_of(next(frames)) for _ in range(2)] == [48, 49]
-    with pytest.raises(UnusableClip, match=r"numbered\.mp4: the video ends after 50 frames, frame 52 was expected"):
+    with pytest.raises(UnusableClip, match=r"numbered\.mp4: .*50 frames, .*frame 52 "):
         next(frames)
 
 

@@ -57,7 +57,7 @@ def test_without_a_picture_or_after_an_error_there_is_no_file(tmp_path):
         yield from numbered_frames(3)
         raise RuntimeError("the third is gone")
 
-    with pytest.raises(ValueError, match=r"clip\.mp4: a video needs a picture"):
+    with pytest.raises(ValueError, match=r"clip\.mp4: .*picture"):
         write_video(tmp_path / "clip.mp4", [], 25)
     with pytest.raises(RuntimeError, match="gone"):
         write_video(tmp_path / "clip.mp4", pictures(), 25)

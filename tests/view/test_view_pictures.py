@@ -64,7 +64,7 @@ def test_the_box_and_the_heatmaps_are_those_that_the_network_is_shown(tmp_path, 
     """The data set and ``network_input`` say what a network sees; the sheet has to show the same."""
     n_frames = 12
     frames = {"frames": 6, "heatmap_frames": 12} if len(inputs) > 1 else {"frames": n_frames}
-    step = make_step(*inputs, views=1, **frames)
+    step = make_step(*inputs, num_clips=1, **frames)
     shards = write_shards(tmp_path, inputs, [0, 1])
     dataset = ClipDataset(make_clips(["val"] * 2, [0, 1]).table, shards, step, training=False)
     at = inputs.index("joint")

@@ -166,7 +166,7 @@ def _fit(row: Row, measured: dict[str, Measure], end_tolerance: int) -> None:
         if 0 < beyond <= end_tolerance and row.end - beyond >= row.start:
             row.end -= beyond
         elif beyond > 0:
-            row.refuse(f"end {row.end} is {beyond} frames after the last frame of {path}, which has {length} frames")
+            row.refuse(f"end {row.end} is {beyond} frames after the last of {path}, which has {length}")
 
 
 def _table(rows: list[Row], corpus: str, shards: int, measured: dict[str, Measure]) -> pd.DataFrame:

@@ -78,7 +78,7 @@ def read_labels(
         if split != "test" and len(cells) == 3:
             row.label = class_of(whole(cells[0]))
             if row.label is None:
-                row.refuse(f"column 1: class {cells[0]!r} is not one of {classes}")
+                row.refuse(f"column 1: class {cells[0]!r} is none of {classes}")
         check_frames(row, *cells[-2:])
     return rows
 

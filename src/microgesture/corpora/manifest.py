@@ -42,7 +42,7 @@ def read(root: Path) -> Listing:
     for row, label in zip(rows, labels, strict=True):
         row.label = index.get(label)
         if row.split == "train" and row.label is None:
-            row.refuse("column label: empty, but a clip of train needs a label")
+            row.refuse("column label: a clip of train needs a label")
     return Listing(rows, classes, classes)
 
 
@@ -117,5 +117,5 @@ def _set_rate(row: Row, text: str) -> None:
         return
     row.fps = decimal(text)
     if row.fps is None or not 0.001 <= row.fps <= 1e6:
-        row.refuse(f"column fps: {text!r} is not a number of frames per second")
+        row.refuse(f"column fps: {text!r} is not a number of frames a second")
         row.fps = None

@@ -74,7 +74,7 @@ def _end_before(row: Row) -> None:
         return
     row.end -= 1
     if row.end < row.start:
-        row.refuse(f"end {row.end + 1} is not after start {row.start}, so the clip has no frames")
+        row.refuse(f"end {row.end + 1} is not after start {row.start}, so that the clip has no frame")
 
 
 def _frame_rate(path: Path) -> tuple[float | None, str | None]:
@@ -82,5 +82,5 @@ def _frame_rate(path: Path) -> tuple[float | None, str | None]:
     _, cells = next(csv_rows(path), (1, []))
     fps = decimal(cells[1]) if len(cells) > 1 else None
     if fps is None or not 1 <= fps <= 1000:
-        return None, f"{path.name} lacks the frames per second in its second column; correct the file"
+        return None, f"{path.name} does not say the frames a second in its second column; mend it"
     return fps, None

@@ -64,7 +64,7 @@ def read_labels(paths: Sequence[Path], wanted: Collection[str]) -> dict[str, str
                 f"{', '.join(table.columns)}; correct its first row"
             )
         for row, (video_id, text) in enumerate(zip(table.video_id, table[column], strict=True), 1):
-            where = f"{path}, row {row} after the header"
+            where = f"{path}, row {row} below the names of columns"
             if video_id is None:
                 raise InputError(f"{where}: video_id is empty; correct the row")
             key = video_key(video_id)

@@ -17,7 +17,7 @@ class KinectCsv(SkeletonFormat):
     known_by_suffix = False
 
     def read(self, path: Path) -> np.ndarray:
-        return kinect_joints(read_numbers(path, csv_cells(path), COLUMNS, "11 for each of 25 joints"))
+        return kinect_joints(read_numbers(path, csv_cells(path), COLUMNS, "11 of each of 25 joints"))
 
     def points(self, path: Path) -> int:
         return JOINTS
