@@ -1,5 +1,6 @@
 """The base class of all settings: frozen, without unknown keys, with suggestions for misspelt keys."""
 
+import json
 from difflib import get_close_matches
 from typing import Annotated, Any, ClassVar
 
@@ -33,18 +34,44 @@ class Settings(BaseModel):
         return values
 
 
-def listed_problems(error: ValidationError) -> str:
-    """Describe a validation error, one line for each wrong key."""
-    return "\n".join(f"  {_place(problem['loc'])}: {_sentence(problem)}" for problem in error.errors())
+def listed_problems(error: ValidationError, given: Any) -> str:
+    """Describe a validation error of the ``given`` values, one line for each wrong key."""
+    lines = [f"  {_place(problem, given)}: {_sentence(problem)}" for problem in error.errors()]
+    return "\n".join(dict.fromkeys(lines))
 
 
-def _place(loc: tuple[int | str, ...]) -> str:
-    return ".".join(str(part) for part in loc) or "settings"
+def _place(problem: dict[str, Any], given: Any) -> str:
+    """The keys that lead to a problem, without the names that pydantic gives to the members of a union."""
+    parts = []
+    for part in problem["loc"]:
+        try:
+            given = given[part]
+        except (KeyError, IndexError, TypeError):
+            continue
+        parts.append(str(part))
+    if problem["type"] == "missing":
+        parts.append(str(problem["loc"][-1]))
+    return ".".join(parts) or "settings"
 
 
 def _sentence(problem: dict[str, Any]) -> str:
+    context = problem.get("ctx", {})
+    if problem["type"] == "union_tag_not_found":
+        return f"key {context['discriminator']} is missing"
+    if problem["type"] == "union_tag_invalid":
+        key, value = context["discriminator"].strip("'"), context["tag"]
+        known = [name.strip("'") for name in context["expected_tags"].split(", ")]
+        near = get_close_matches(value, known, n=1)
+        kind = _kind(problem["loc"]) if key == "name" else key
+        hint = f"did you mean '{near[0]}'?" if near else f"choose one of {', '.join(known)}"
+        return f"there is no {kind} '{value}'; {hint}"
     message = problem["msg"].removeprefix("Value error, ")
     return message if problem["type"] in ("value_error", "missing") else f"{message}, not {problem['input']!r}"
+
+
+def _kind(loc: tuple[int | str, ...]) -> str:
+    """What has the name at a place: ``network``, or ``loss`` in the list ``losses``."""
+    return next(part for part in reversed(loc) if isinstance(part, str)).removesuffix("es")
 
 
 def parse_step(step: type[Settings], text: str) -> Any:
@@ -52,4 +79,11 @@ def parse_step(step: type[Settings], text: str) -> Any:
     try:
         return step.model_validate_json(text)
     except ValidationError as error:
-        raise InputError(f"--settings cannot be used:\n{listed_problems(error)}") from None
+        raise InputError(f"--settings cannot be used:\n{listed_problems(error, _parsed(text))}") from None
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None

@@ -216,7 +216,7 @@ def load_config(raw: dict[str, Any]) -> Config:
     try:
         return Config.model_validate(raw)
     except ValidationError as error:
-        raise InputError(f"the configuration cannot be used:\n{listed_problems(error)}") from None
+        raise InputError(f"the configuration cannot be used:\n{listed_problems(error, raw)}") from None
 
 
 def schema_json() -> str:

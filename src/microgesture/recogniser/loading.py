@@ -41,7 +41,7 @@ def open_recogniser(folder: Path) -> Recogniser:
     try:
         recogniser = Recogniser.model_validate(content)
     except ValidationError as error:
-        raise InputError(f"{manifest} cannot be used by this version:\n{listed_problems(error)}") from None
+        raise InputError(f"{manifest} cannot be used by this version:\n{listed_problems(error, content)}") from None
     if unlisted := [member.file for member in recogniser.members if member.file not in listed]:
         raise InputError(f"{folder / SUMS} does not list {unlisted[0]}; copy the folder again")
     return recogniser
