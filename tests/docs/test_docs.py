@@ -74,6 +74,17 @@ def test_configurations_that_pages_show_are_real():
             assert (ROOT / file).exists(), f"{page.name}: {file}"
 
 
+def test_diffs_that_pages_show_fit_the_files():
+    blocks = re.findall(r"^```diff\n(.*?)^```", read(DOCS / "extending.md"), re.S | re.M)
+    parts = re.findall(r"^--- (\S+)\n\+\+\+ b/(\S+)\n(.*?)(?=^--- |\Z)", "".join(blocks), re.S | re.M)
+    assert len(parts) == 2 * len(blocks) == 12
+    for old, path, lines in parts:
+        assert (ROOT / path).exists() == (old != "/dev/null"), path
+        kept = [line[1:] for line in lines.splitlines() if line[:1] in (" ", "-") and line.strip()]
+        missing = set(kept) - set(read(ROOT / path).splitlines() if kept else ())
+        assert not missing, path
+
+
 def test_keys_that_pages_name_are_real():
     groups = {name: field.annotation for name, field in Config.model_fields.items()}
     groups["recipe"] = Recipe

@@ -4,8 +4,11 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 
 from fixtures.small_networks import NARROW, narrow_settings, network, wake
-from microgesture.config.networks import NETWORKS
+from microgesture.config.modalities import HEATMAPS, SKELETONS, VIDEOS
+from microgesture.config.networks import NETWORKS, SlowOnlySettings
+from microgesture.networks import build
 from microgesture.networks.paths import mean_probability, per_path
+from microgesture.skeletons.keypoints import SELECTIONS
 from microgesture.streams.weights import start_from_file
 
 ALONE = [name for name in NETWORKS if name != "token_fusion"]  # which is made of two others
@@ -334,3 +337,15 @@ def test_r2plus1d_of_34_layers_has_twice_the_blocks():
     assert 60e6 < parameters(deep) < 64e6
     with pytest.raises(ValueError, match="3 channels, not 36"):
         network((36,), name="r2plus1d")
+
+
+@pytest.mark.parametrize(
+    ("sees", "count"),
+    [((VIDEOS,), 3), ((HEATMAPS,), 3), ((SKELETONS,), 4), ((("skeleton", "motion"),), 4), ((VIDEOS, ("bone",)), 4)],
+)
+def test_a_network_that_accepts_any_skeleton_gets_the_selection(monkeypatch, sees, count):
+    monkeypatch.setattr(SlowOnlySettings, "sees", sees)
+    monkeypatch.setattr("microgesture.networks.slowonly.build", lambda *arguments: arguments)
+    arguments = build(SlowOnlySettings(name="slowonly"), (3,) * len(sees), 5, SELECTIONS["22"])
+    assert len(arguments) == count
+    assert (arguments[-1] is SELECTIONS["22"]) == (count == 4)

@@ -9,6 +9,7 @@ from torch import nn
 
 from fixtures.small_networks import narrow_settings, wake
 from microgesture.config.networks import Network, TokenFusionSettings
+from microgesture.errors import InputError
 from microgesture.networks import build
 from microgesture.networks.token_fusion import TokenFusion, found_tokens, waves
 from microgesture.networks.tokens import Features
@@ -80,6 +81,13 @@ def test_what_it_says_is_a_mixture_of_both_and_a_correction():
 
 
 @torch.no_grad()
+def test_a_network_without_tokens_is_named(monkeypatch):
+    settings = [TypeAdapter(Network).validate_python(narrow_settings(name)) for name in ("stcnn", "slowonly")]
+    monkeypatch.setattr("microgesture.networks.slowonly.build", lambda *_: nn.Linear(3, 2))
+    with pytest.raises(InputError, match=r"network 'slowonly' .*forward_features .*token_width"):
+        build(TokenFusionSettings(), (3, 3), CLASSES, SELECTIONS["36"], settings)
+
+
 def test_joints_that_were_not_found_are_not_looked_at():
     network, (x, other_x, *moments) = fusion_of(Plain(), Plain()), clips()
     x[1, :, 2:6, 3], x[2, -1] = 0, 0  # one joint in the second and third step; none in any

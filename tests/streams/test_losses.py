@@ -82,6 +82,23 @@ def test_anchors_need_room():
         orthogonal_anchors(33, 32)
 
 
+@pytest.mark.parametrize(
+    "head",
+    [
+        None,
+        torch.nn.Linear(4, 2),
+        torch.nn.Sequential(torch.nn.Linear(4, 2)),
+        torch.nn.Sequential(torch.nn.Linear(4, 4), torch.nn.Linear(4, 2)),
+    ],
+)
+def test_semantic_loss_names_the_head_that_it_needs(head):
+    network = torch.nn.Module()
+    if head is not None:
+        network.head = head
+    with pytest.raises(ValueError, match="Dropout and Linear"):
+        SemanticAnchors(network, torch.device("cpu"))
+
+
 def test_semantic_loss_by_hand():
     anchors_KD = torch.tensor([[0.6, 0.8], [-0.8, 0.6]])
     features_BD = torch.tensor([[0.6, 0.8], [0.2, 0.6], [0.0, 0.0]])

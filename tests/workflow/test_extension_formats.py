@@ -41,7 +41,7 @@ def corpus(tmp_path):
             keypoints_TVC[..., 2] = 1
             np.savetxt(root / f"{split}{number}.points", keypoints_TVC.reshape(6, -1), fmt="%.3f")
             lines.append(f"{split} {split}{number % 2} {('nod', 'wave')[number % 2]} {split}{number}.points")
-    (root / "clips.txt").write_text("\n".join(lines))
+    (root / "clips.txt").write_text("\n".join(lines) + "\n\n")
     return root
 
 

@@ -28,7 +28,8 @@ def export(
     plan = read_plan(configfile, config or (), results).config
     step = recogniser_step(plan, ensemble or plan.submission.ensemble)
     written = export_recogniser(step, results_of(results, step, plan.ensembles[step.ensemble].streams), output)
-    typer.echo(f"{output}: {len(written.members)} streams, {len(written.classes)} classes")
+    streams = "1 stream" if len(written.members) == 1 else f"{len(written.members)} streams"
+    typer.echo(f"{output}: {streams}, {len(written.classes)} classes")
 
 
 @stage("recogniser", RecogniserStep)

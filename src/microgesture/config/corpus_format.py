@@ -42,7 +42,8 @@ class CorpusFormat(Settings):
 
     A subclass adds ``format: Literal["..."]``, the options of its reader as fields, and the class variables below. Its
     ``module`` has a function ``read(root, **options)`` that returns a ``corpora.listing.Listing``. It may also
-    have a function ``provides(root, **options)``, which returns what the corpus has without reading all of it.
+    have a function ``provides(root, **options)``, which returns what the corpus has ("video", "keypoints") without
+    reading all of it. Without it, ``read`` runs whenever a run is planned, so it should be fast.
     """
 
     title: ClassVar[str]  # the usual name of the corpus

@@ -65,7 +65,11 @@ class ModalitySettings(Settings):
 
     @property
     def rest(self) -> int | None:
-        """The stored value that means no motion, for the contrast in ``view``; None to show pictures as stored."""
+        """The stored value that means no motion: 0, or 128 where changes have a sign.
+
+        ``view`` brightens pictures away from it, because most values are close to it. With None, pictures are shown as
+        stored. Networks do not use it: their recipe's ``mean`` and ``std`` normalise the images.
+        """
         return None
 
 
@@ -73,10 +77,12 @@ class ModalitySettings(Settings):
 class Modality:
     """A kind of data that the workflow stores for each clip, as ``results/<name>/<corpus>/<shard>.arrow``.
 
-    ``module`` is the name of a module with a function ``make(work: modalities.work.Work)``. It is not imported here,
-    because it may import torch or OpenCV, and because a stage depends only on the code of its own module. This
-    declaration defines the key of the configuration, the rule, the subcommand, the steps of the plan, and how streams,
-    recogniser, ``view`` and report use the modality.
+    ``module`` is the name of a module with a function ``make(work: modalities.work.Work)``, which writes the shard
+    ``work.output``. Its arrays must have the declared ``dtype``, ``channels`` and ``codec``: frames are (T, H, W, C),
+    or (T, H, W) without a channel axis for one channel; points are (T, V, C). The module is not imported here, because
+    it may import torch or OpenCV, and because a stage depends only on the code of its own module. This declaration
+    defines the key of the configuration, the rule, the subcommand, the steps of the plan, and how streams, recogniser,
+    ``view`` and report use the modality.
     """
 
     name: str
@@ -85,7 +91,7 @@ class Modality:
     settings: type[ModalitySettings]
     codec: Literal["jpeg", "raw", "zstd"]
     dtype: str = "uint8"  # of stored values
-    channels: int = 3  # of a stored frame
+    channels: int = 3  # of a stored frame; 1: frames (H, W) without a channel axis, which networks see three times
     content: Literal["image", "vectors", "points"] = "image"  # vectors: u, v; mirroring changes the sign of u
     unit: int = 1  # stored steps per pixel, for vectors
     in_person_box: bool = True  # shows the same part of the frame as rgb
@@ -95,9 +101,9 @@ class Modality:
     uses: tuple[str, ...] = ()  # other modalities whose settings its stage also uses
     seconds: float = 10  # longest time per clip, for jobs on a cluster
     caption: str = ""  # how to read its pictures
-    first_recipe: Mapping[str, str] | None = field(
-        default=None, hash=False
-    )  # key: YAML text; None: not proposed by init
+    # The keys that the recipe of its stream has in a configuration written by ``init``, with their values as YAML text.
+    # {}: a stream with the common recipe of videos; None: no stream.
+    first_recipe: Mapping[str, str] | None = field(default=None, hash=False)
 
     @property
     def stored(self) -> str:
@@ -113,8 +119,11 @@ class Modality:
 class NetworkSettings(Settings):
     """The settings of a network. A subclass has a ``name``, a ``module``, and accepted inputs (``sees``).
 
-    ``module`` is the name of a module with a function ``build(settings, channels, classes)``. It is not imported here,
-    so that the configuration can be read without torch, and a stream depends only on the code of its own network.
+    ``module`` is the name of a module with a function ``build(settings, channels, classes)``. If ``sees`` contains a
+    skeleton, ``build`` has a fourth argument, ``selection``, a ``skeletons.keypoints.Selection``. ``channels`` has the
+    number of channels of each input: 3 for every video, also for one with one or two stored channels. The module is not
+    imported here, so that the configuration can be read without torch, and a stream depends only on the code of its own
+    network. ``networks`` describes what a network must have.
     """
 
     module: ClassVar[str]

@@ -61,7 +61,9 @@ def embed(
     device, recipe = resources.prepare(), step.recipe.in_testing()
     network = trained(model, step, build, clips.classes).to(device).eval()
     if not hasattr(network, "forward_features"):
-        raise InputError(f"stream '{step.stream}': its network has no features; name another stream under emotion")
+        raise InputError(
+            f"stream '{step.stream}': its network has no forward_features; name another stream under emotion"
+        )
     dataset = open_dataset(
         clips.usable,
         shards,

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from ..config.declarations import NetworkSettings
 from ..config.modalities import SKELETONS
+from ..errors import InputError
 
 if TYPE_CHECKING:
     from torch import nn
@@ -33,11 +34,18 @@ def build(
 
     ``channels`` are the channels of each input (joints, limbs, or the channels of an image or a skeleton), ``classes``
     is the number of logits. Only networks for skeletons use ``selection``: its joints and its limbs. ``branches`` are
-    the settings of the two networks that a fused network consists of, in the order of its inputs.
+    the settings of the two networks that a fused network consists of, in the order of its inputs. Raises ``InputError``
+    if one of them cannot be fused.
     """
     module = importlib.import_module(settings.module)
     if branches:
         each = [build(branch, (of,), classes, selection) for branch, of in zip(branches, channels, strict=True)]
+        for branch, network in zip(branches, each, strict=True):
+            if missing := [name for name in ("forward_features", "token_width") if not hasattr(network, name)]:
+                raise InputError(
+                    f"network '{branch.name}' cannot be fused, because it has no {' and no '.join(missing)}; add them "
+                    f"to {branch.module}, or fuse streams with other networks"
+                )
         return module.build(settings, each, classes)
     skeleton = (selection,) if needs_selection(type(settings)) else ()
     return module.build(settings, channels, classes, *skeleton)

@@ -68,7 +68,7 @@ def _what_ran(step: ReportStep, results: Results) -> str:
     table, streams = results.clips.table, ", ".join(step.streams)
     splits = ", ".join(f"{(table.split == split).sum():,} {split}" for split in ("train", "val", "test"))
     return (
-        f"{len(step.streams)} streams ({streams}); {len(table):,} clips of "
+        f"{len(step.streams)} {'stream' if len(step.streams) == 1 else 'streams'} ({streams}); {len(table):,} clips of "
         f"{people_in_words(count_people(table))} ({splits}). Labelled clips cover "
         f"{table.label.dropna().nunique()} of {len(results.clips.classes)} classes."
     )

@@ -12,7 +12,7 @@ from ..config.losses import SemanticSettings
 def make(
     settings: SemanticSettings, network: nn.Module, counts: Sequence[int], device: torch.device
 ) -> "SemanticAnchors":
-    """The loss term for a network; raises ``ValueError`` if it has fewer features than classes."""
+    """The loss term for a network; raises ``ValueError`` as ``SemanticAnchors`` does."""
     return SemanticAnchors(network, device)
 
 
@@ -44,11 +44,18 @@ def total_semantic_loss(features_BD: torch.Tensor, label_B: torch.Tensor, anchor
 class SemanticAnchors:
     """The anchors of the classes, and the features of the network's latest forward pass.
 
-    The classifier must end in dropout and a linear layer; the features are the input of the dropout. Raises
-    ``ValueError`` if there are more classes than features.
+    The classifier ``head`` must be a sequence that ends in dropout and a linear layer; the features are the input of
+    the dropout. Raises ``ValueError`` if it is not, or if there are more classes than features.
     """
 
     def __init__(self, network: nn.Module, device: torch.device) -> None:
+        head = getattr(network, "head", None)
+        ends = list(head)[-2:] if isinstance(head, nn.Sequential) else []
+        if [type(layer) for layer in ends] != [nn.Dropout, nn.Linear]:
+            raise ValueError(
+                f"the loss semantic needs a network whose head is an nn.Sequential that ends in Dropout and Linear, "
+                f"not {type(network).__name__} with head {type(head).__name__}; use another network, or remove the loss"
+            )
         linear = network.head[-1]
         self.anchors_KD = orthogonal_anchors(linear.out_features, linear.in_features).to(device)
         network.head[-2].register_forward_pre_hook(self._keep)

@@ -78,7 +78,10 @@ def heatmap_pictures(
 
 
 def brightened(pictures_THWC: np.ndarray, rest: int) -> np.ndarray:
-    """Brighten Taylor videos, uint8, by the square root of the distance from ``rest``; most values are close to it."""
+    """Brighten pictures, uint8, by the square root of the distance from ``rest``, to which most values are close.
+
+    For modalities with ``ModalitySettings.rest``, such as Taylor videos.
+    """
     away_N = np.arange(256) - rest
     most = np.abs(away_N).max()
     table_N = rest + np.sign(away_N) * np.sqrt(np.abs(away_N) / most) * most
