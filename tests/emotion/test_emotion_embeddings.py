@@ -70,7 +70,7 @@ def test_a_clip_without_the_input_has_no_embedding_and_other_files_are_none(tmp_
 
 def test_a_network_that_shows_no_features_is_refused(tmp_path):
     _, clips, shards, model, step = a_stream(tmp_path, "rgb", "joint")
-    with pytest.raises(InputError, match=r"no features; .*under emotion"):
+    with pytest.raises(InputError, match=r"small_rgb_joint.*forward_features"):
         embed(clips, shards, model, step, build, tmp_path / "seen.parquet", Resources("cpu"))
 
 
