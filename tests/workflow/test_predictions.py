@@ -36,7 +36,11 @@ def test_a_recording_is_a_video_with_what_lies_beside_it_or_keypoints_alone(tmp_
 
 @pytest.mark.parametrize(
     ("names", "said"),
-    [(["a.mp4", "a.mkv"], "have one name"), (["c.npz", "c.csv"], "have one name"), (["notes.txt"], "holds no video")],
+    [
+        (["a.mp4", "a.mkv"], "have the same name"),
+        (["c.npz", "c.csv"], "have the same name"),
+        (["notes.txt"], "has no video"),
+    ],
 )
 def test_a_folder_that_makes_no_sense_is_refused(tmp_path, names, said):
     with pytest.raises(InputError, match=said):
@@ -44,7 +48,7 @@ def test_a_folder_that_makes_no_sense_is_refused(tmp_path, names, said):
 
 
 def test_no_folder_at_all_is_refused(tmp_path):
-    with pytest.raises(InputError, match="is no folder"):
+    with pytest.raises(InputError, match="is not a folder"):
         recordings_in(tmp_path / "videos")
 
 
