@@ -157,5 +157,5 @@ def test_real_clips_are_listed_and_decode_to_their_last_frame():
     assert len(videos) == 140
     for clip in videos.itertuples():
         assert len(list(decode(root / clip.video, clip.start, clip.end))) == clip.n_frames
-        with pytest.raises(UnusableClip, match=f"ends after {clip.n_frames} frames"):
+        with pytest.raises(UnusableClip, match=f"{clip.n_frames} frames, .*frame {clip.n_frames} "):
             list(decode(root / clip.video, 0, clip.n_frames))

@@ -116,7 +116,7 @@ def test_the_published_lists_decide_and_leave_recordings_out(tmp_path, caplog):
     assert videos.split.to_dict() == {"0001": "train", "0054": "test", "0067": "train"}
     assert videos.label.dropna().to_dict() == {"0001": "win", "0067": "lose"}
     assert "199 videos of the published lists" in caplog.text
-    assert "1 people are in both of the published lists" in caplog.text
+    assert "1 people are in both published lists" in caplog.text
 
 
 def test_the_published_lists_have_102_and_100_videos():

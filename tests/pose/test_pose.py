@@ -235,7 +235,7 @@ def test_recordings_are_kept_by_their_video_and_a_bad_one_costs_only_its_clips(m
     assert stored.read("talk.mp4")[:, 0, 0].tolist() == [0, 0, 3, 4, 5, 0, 0, 8, 9]
     assert "frame 8 is corrupt" in stored.reason("damaged.mp4")
     assert "exit status 3" in stored.reason("deadly.mp4")
-    assert "empty.mp4: MediaPipe found nobody in it" in stored.reason("empty.mp4")
+    assert "empty.mp4: MediaPipe found no person" in stored.reason("empty.mp4")
     assert keypoints.read("b")[:, 0, 0].tolist() == [8, 9]
     assert keypoints.read("e").shape == (6, 22, 3)
     assert set(keypoints.reasons) == {"c", "d", "f", "g"}
@@ -337,7 +337,7 @@ def test_a_shard_holds_the_same_bytes_whatever_was_looked_at_before(tmp_path):
     assert (found_TVC[..., 2] > 0).any(1).all()
     assert stored["after"].read("person.mp4").tobytes() == found_TVC.tobytes()
     assert set(stored["after"].reasons) == {"damaged.mp4", "empty.mp4"}
-    assert "found nobody" in stored["after"].reason("empty.mp4")
+    assert "found no person" in stored["after"].reason("empty.mp4")
 
 
 @needs_mediapipe

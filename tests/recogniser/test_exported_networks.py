@@ -75,6 +75,6 @@ def test_what_fuses_two_inputs_goes_on_with_one_and_what_needs_two_is_left_out(r
     alone = tmp_path / "alone.mp4"
     alone.write_bytes((run[0] / "corpus" / "clip.mp4").read_bytes())
     found = scorer.score(find_recording(alone, None, 25))
-    left_out = {sentence.split("left out is ")[1].split(":")[0] for sentence in found.sentences}
+    left_out = {sentence.split(": stream ")[1].split(" was left out:")[0] for sentence in found.sentences}
     assert left_out == {"joint", "pair", "face"}
     np.testing.assert_allclose(found.probabilities_NK.sum(1), 1)

@@ -111,7 +111,7 @@ def test_two_exports_have_the_same_bytes(run, exported, tmp_path):
 
 def test_no_folder_of_other_files_is_written_into(run, tmp_path):
     (tmp_path / "thesis.txt").write_text("mine")
-    with pytest.raises(InputError, match="holds other files"):
+    with pytest.raises(InputError, match="has other files"):
         export(run, tmp_path)
 
 
@@ -149,7 +149,7 @@ def test_no_file_outside_the_folder_is_ever_named(run, tmp_path):
 
 def test_a_folder_of_a_newer_format_is_refused_and_says_so(run, tmp_path):
     folder = rewritten(run, tmp_path / "model", lambda content: content.update(format=3, secret=1))
-    with pytest.raises(InputError, match="is of format 3, and this version of microgesture reads format 2"):
+    with pytest.raises(InputError, match=r"recogniser\.json has format 3, .*reads format 2"):
         open_recogniser(folder)
 
 
@@ -157,7 +157,7 @@ def test_weights_of_another_network_are_refused(run, tmp_path):
     def widen(content):
         content["members"][0]["step"]["network"]["width"] = 8
 
-    with pytest.raises(InputError, match=r"joint\.safetensors has other weights"):
+    with pytest.raises(InputError, match=r"weights in .*joint\.safetensors do not fit"):
         Scorer(rewritten(run, tmp_path / "model", widen), CPU)
 
 
@@ -183,7 +183,7 @@ def test_a_video_becomes_a_timeline(exported, video, tmp_path):
 def test_where_nothing_is_found_the_likeliest_is_told(exported, video, tmp_path):
     said = list(find_gestures(exported, [video], tmp_path, None, FindingSettings(threshold=1), CPU))
     assert "0 gestures" in said[-2]
-    assert re.search(r"talk: likeliest is (wave|nod) from 0\.\d s on, with a probability of 0\.\d\d;", said[-1])
+    assert re.search(r"^talk: .* (wave|nod) at 0\.\d s, with probability 0\.\d\d;", said[-1])
 
 
 def test_pieces_change_no_score(scorer, whole, monkeypatch):
@@ -198,10 +198,10 @@ def test_without_keypoints_or_video_the_other_streams_go_on(scorer, whole, video
     alone = tmp_path / "alone.mp4"
     alone.write_bytes(video.read_bytes())
     silent = scorer.score(find_recording(alone, None, 25))
-    assert [sentence.split(": ")[1] for sentence in silent.sentences] == ["left out is joint"]
+    assert [sentence.split(": ")[1] for sentence in silent.sentences] == ["stream joint was left out"]
     np.testing.assert_allclose(silent.probabilities_NK.sum(1), 1)
     blind = scorer.score(find_recording(video.with_suffix(".npz"), None, 25))
-    assert [sentence.split(": ")[1] for sentence in blind.sentences] == ["left out is taylor"]
+    assert [sentence.split(": ")[1] for sentence in blind.sentences] == ["stream taylor was left out"]
     # The keypoints are read alike with and without a video: a quarter of the whole is what they say alone.
     assert (whole.probabilities_NK >= 0.25 * blind.probabilities_NK - 1e-6).all()
     assert np.abs(blind.probabilities_NK - whole.probabilities_NK).max() > 1e-4
@@ -222,11 +222,11 @@ def test_what_is_no_video_is_told_of_and_passed_over(exported, video, tmp_path):
 
 
 def test_two_videos_of_one_name_are_refused(exported, video, tmp_path):
-    with pytest.raises(InputError, match="named talk"):
+    with pytest.raises(InputError, match="name talk"):
         list(find_gestures(exported, [video, tmp_path / "talk.avi"], tmp_path, None, FindingSettings(), CPU))
 
 
 def test_results_never_replace_what_they_are_made_of(exported, video):
-    with pytest.raises(InputError, match="name another folder"):
+    with pytest.raises(InputError, match="name another output folder"):
         list(find_gestures(exported, [video], video.parent, None, FindingSettings(), CPU))
     assert video.with_suffix(".npz").is_file()

@@ -139,7 +139,7 @@ def test_gestures_are_found_in_videos_of_ones_own_with_this_run(project):
     timeline = pd.read_csv(project.folder / f"results/predictions/{video.stem}.csv")
     assert len(timeline) > 0
     assert (timeline.start_frame[1:].to_numpy() > timeline.end_frame[:-1].to_numpy()).all()
-    assert "left out is" not in project.printed
+    assert "was left out" not in project.printed
     project.config["predictions"]["threshold"] = 1
     project.write_config()
     assert project.run("predictions") == Counter(find_gestures=1, predictions=1)
