@@ -204,7 +204,8 @@ def test_the_command_tells_what_was_taken_over(tmp_path, capsys):
     options = ["--clips", "clips.parquet", "--ids", "val.txt", "--output", "val.parquet"]
     with pytest.raises(SystemExit, match="0"):
         main(["import-scores", str(file), *[part if part[0] == "-" else str(tmp_path / part) for part in options]])
-    assert "12 clips, taken for probabilities; the labels of 12 agree; 0 clips" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert all(fact in printed for fact in ("12 clips", "probabilities", "the labels of 12 agree", "0 clips"))
 
 
 class Calls:

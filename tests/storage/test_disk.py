@@ -84,9 +84,11 @@ def test_a_disk_that_fills_up_in_the_middle_of_a_shard_costs_no_finished_clip(sm
 
 
 def test_the_command_says_it_in_a_sentence_even_where_its_log_is_on_that_disk(small_disk, tmp_path):
-    write_shard(tmp_path / "rgb.arrow", [("a", np.zeros((40, 64, 64, 3), np.uint8))], "jpeg")
+    rgb = tmp_path / "rgb" / "corpus" / "0.arrow"  # the folders name the modality and the corpus
+    rgb.parent.mkdir(parents=True)
+    write_shard(rgb, [("a", np.zeros((40, 64, 64, 3), np.uint8))], "jpeg")
     (small_disk / "other").write_bytes(bytes(MIB - 8192))
-    files = ["--log", small_disk / "log", "taylor", "--rgb", tmp_path / "rgb.arrow", "--output", small_disk / "0.arrow"]
+    files = ["--log", small_disk / "log", "taylor", rgb, "--output", small_disk / "0.arrow"]
     command = [sys.executable, "-m", "microgesture", *map(str, files)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 1
