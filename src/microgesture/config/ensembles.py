@@ -9,11 +9,13 @@ from .extensions import by_name
 from .fusion_rule import FusionRule
 
 _RULES = "microgesture.ensembles.rules"
-GIVEN = FusionRule("given", "the weight of each stream, scaled to sum 1", f"{_RULES}.weighted_mean", fitted=False)
-EQUAL = FusionRule("equal", "the plain mean", f"{_RULES}.equal", fitted=False)
+GIVEN = FusionRule(
+    "given", description="the weight of each stream, scaled to sum 1", module=f"{_RULES}.weighted_mean", fitted=False
+)
+EQUAL = FusionRule("equal", description="the plain mean", module=f"{_RULES}.equal", fitted=False)
 _BUILT_IN = (
-    FusionRule("search", "maximum-likelihood weights", f"{_RULES}.search"),
-    FusionRule("grid", "the most accurate weights on a grid, as often published", f"{_RULES}.grid"),
+    FusionRule("search", description="maximum-likelihood weights", module=f"{_RULES}.search"),
+    FusionRule("grid", description="the most accurate weights on a grid, as often published", module=f"{_RULES}.grid"),
     EQUAL,
     GIVEN,
 )
@@ -39,7 +41,8 @@ class Ensemble(Settings):
     streams: tuple[Name, ...] = Field(min_length=1, description="keys of streams, all on one corpus")
     weights: Literal[_BY_NAME] | dict[Name, float] = Field(
         "search",
-        description="; ".join(f"{name}: {FUSION_RULES[name].text}" for name in _BY_NAME) + f"; or {GIVEN.text}",
+        description="; ".join(f"{name}: {FUSION_RULES[name].description}" for name in _BY_NAME)
+        + f"; or {GIVEN.description}",
     )
     calibrate: StrictBool | Annotated[float, Field(gt=0)] = Field(
         True, description="true: fit one temperature per stream before averaging; a number: one temperature for all"

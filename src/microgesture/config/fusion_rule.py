@@ -13,6 +13,6 @@ class FusionRule:
     """
 
     name: str
-    text: str
+    description: str
     module: str
     fitted: bool = True
