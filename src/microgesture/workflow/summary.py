@@ -61,7 +61,7 @@ def print_summary(
             "predicted by networks that were trained without its subjects"
         )
     if report:
-        console.print(f"The report shows all results on one page, {report}: open it in a browser")
+        console.print(f"All results are on one page, {report}: open it in a browser")
 
 
 def _table(rows: pd.DataFrame, fitted_on: Mapping[str, Any], cards: Sequence[dict]) -> Table:
