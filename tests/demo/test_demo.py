@@ -156,6 +156,7 @@ def test_ma52_lists_name_every_clip_and_end_their_lines_as_the_release_does(ma52
     assert pictures_THWC.shape[1:] == (128, 96, 3)
 
 
+@pytest.mark.slow
 def test_equal_seeds_give_equal_bytes_whatever_the_number_of_workers(tmp_path: Path) -> None:
     written = {}
     for name, seed, workers in (("one", 1, 1), ("two", 1, 2), ("other", 2, 1)):

@@ -3,6 +3,8 @@ import sys
 import tomllib
 from pathlib import Path
 
+import pytest
+
 from fixtures.rules import rule_texts
 
 ROOT = Path(__file__).parents[2]
@@ -14,6 +16,7 @@ def blocks(page, language):
     return re.findall(rf"^```{language}\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
 
 
+@pytest.mark.slow
 def test_the_graph_of_the_workflow_is_made_from_the_rules(monkeypatch):
     monkeypatch.syspath_prepend(str(ROOT / "docs"))
     sys.modules.pop("pipeline", None)

@@ -304,6 +304,7 @@ def test_a_corpus_of_41000_clips_and_52_classes_fits_into_5_mb():
     assert "900 clips" in section(page, "quarantine").text
 
 
+@pytest.mark.slow
 def test_the_command_writes_the_same_bytes_whatever_the_order_of_hashes(tmp_path, made_up):
     step, results = made_up
     options, files = write_results(tmp_path, step, results)

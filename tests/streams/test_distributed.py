@@ -55,6 +55,7 @@ def shared(process, factor):
     return network.running_mean.item(), network.num_batches_tracked.item(), total_N.tolist(), flags
 
 
+@pytest.mark.slow
 def test_processes_share_totals_running_statistics_and_flags():
     assert on_each_device(TWO, shared, 3.0) == (1.5, 0, [2, 1], [True, True, False])
     assert on_each_device(Resources("cpu"), shared, 3.0) == (0, 0, [1, 0], [True, False, False])

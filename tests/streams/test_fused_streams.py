@@ -131,6 +131,7 @@ def test_any_two_streams_are_fused_trained_and_speak(tmp_path, one, other):
     assert any(not torch.equal(state[f"branches.0.{name}"], begun_state[name]) for name in begun_state)
 
 
+@pytest.mark.slow
 def test_training_that_only_does_harm_leaves_a_fused_stream_as_it_began(tmp_path, trained, monkeypatch):
     shards, steps, models = trained
     clips = make_clips(["train"] * 2 + ["val"] * 6, LABELS)

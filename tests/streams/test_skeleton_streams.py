@@ -73,7 +73,7 @@ def test_training_varies_a_clip_by_its_draw_and_nothing_else(tmp_path):
     assert not any(plain[0, draw].mirror for draw in range(20))
 
 
-@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize("network", ["stcnn", pytest.param("agcn", marks=pytest.mark.slow)])
 def test_a_skeleton_stream_learns_what_is_plain_to_see(tmp_path, network):
     labels = [row % 2 for row in range(24)]
     clips = make_clips(["train"] * 16 + ["val"] * 8, labels)
