@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from .recipes import Recipe
 
 
+# Modules of ``checkpoints`` that read published weights. Each network names those that it uses.
+LAYOUTS = ("mvit", "resnet", "swin", "swinface")
+
+
 class ModalitySettings(Settings):
     """Settings of a modality, and properties that depend on them. The defaults are for a modality made from rgb."""
 
@@ -128,7 +132,7 @@ class NetworkSettings(Settings):
 
     module: ClassVar[str]
     sees: ClassVar[tuple[tuple[str, ...], ...]]  # the accepted inputs of each argument
-    layouts: ClassVar[tuple[str, ...]] = ()  # modules of ``checkpoints`` that read its published weights
+    layouts: ClassVar[tuple[str, ...]] = LAYOUTS  # those in which weights of it are published; all, if unknown
 
     def check_recipe(self, recipe: "Recipe", inputs: tuple[str, ...], name: str) -> None:
         """Raise ``ValueError`` if the network cannot be trained with a recipe, ``name`` in the configuration."""

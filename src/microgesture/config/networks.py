@@ -11,8 +11,6 @@ from .modalities import HEATMAPS, SCENES, SKELETONS, VIDEOS
 if TYPE_CHECKING:
     from .recipes import Recipe
 
-# Modules of ``checkpoints`` that read published weights. Each network names those that it uses.
-LAYOUTS = ("mvit", "resnet", "swin", "swinface")
 _HEAD_DROPOUT = "fraction of the features dropped before the classifier in training"
 
 
@@ -195,7 +193,6 @@ class DecoupledSTCNNSettings(NetworkSettings):
     module: ClassVar = "microgesture.networks.stcnn"
     sees: ClassVar = (SKELETONS,)
     name: Literal["stcnn"]
-    layouts: ClassVar = LAYOUTS
     widths: tuple[int, ...] = Field((32, 64, 128), min_length=1, description="channels of each block")
     strides: tuple[int, ...] = Field((2, 2, 2), min_length=1, description="temporal stride of each block")
     joints_apart: bool = Field(
@@ -220,7 +217,6 @@ class AGCNSettings(NetworkSettings):
     module: ClassVar = "microgesture.networks.agcn"
     sees: ClassVar = (SKELETONS,)
     name: Literal["agcn"]
-    layouts: ClassVar = LAYOUTS
     width: int = Field(64, ge=4, multiple_of=4, description="channels of the first units; 64 as published")
     dropout: float = Field(0.0, ge=0, lt=1, description=_HEAD_DROPOUT)
 

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 
+from ..config.declarations import LAYOUTS
 from ..config.emotion import EmotionSettings, EmotionStep, EmotionSubmissionStep, EmotionTableStep, VideosStep
 from ..config.measures import AblationRow
-from ..config.networks import LAYOUTS, SwinFaceSettings
+from ..config.networks import SwinFaceSettings
 from .stages import Planned
 
 

@@ -13,10 +13,10 @@ from typing import Any
 
 from ..config.base import Settings
 from ..config.corpus_format import CorpusFormat
+from ..config.declarations import LAYOUTS
 from ..config.ensembles import EnsembleStep, PseudoLabelStep
 from ..config.measures import AblationRow, AblationStep, CrossSubjectStep
 from ..config.modalities import HEATMAPS, IN_SPACE, MODALITIES, SKELETONS, store
-from ..config.networks import LAYOUTS
 from ..config.streams import Branch, Stream, TrainStep
 from ..config.whole import Config, load_config
 from ..corpora import provides
