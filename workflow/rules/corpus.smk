@@ -69,6 +69,8 @@ rule check_clips:
 rule list_quarantine:
     input:
         clips=expand("results/clips/{corpus}.parquet", corpus=plan.config.corpora),
+        # A new listing must be checked, even if an earlier check failed and all later files exist.
+        listed=expand("results/listed/{corpus}.parquet", corpus=plan.config.corpora),
         shards=[
             path for kind in ("skeletons", *MODALITIES) for path in all_shards(kind)
         ],
@@ -81,4 +83,4 @@ rule list_quarantine:
     message:
         "Listing the unusable clips"
     shell:
-        "microgesture --log {log:q} quarantine --output {output} {input}"
+        "microgesture --log {log:q} quarantine --output {output} {input.clips} {input.shards}"
