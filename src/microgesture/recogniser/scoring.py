@@ -119,7 +119,9 @@ class Scorer:
         files = {kind: folder / f"{kind}.arrow" for kind in ("keypoints", "skeletons", *self._made)}
         clips, rows = piece.clips, piece.clips.table
         store_keypoints(rows, keypoints, self.recogniser.keypoints.selection, files["keypoints"])
-        with_skeletons = Clips(store_part(rows, keypoints, files["skeletons"]), clips.classes, clips.targets)
+        with_skeletons = clips
+        if any("skeletons" in getattr(self.recogniser, name).made_from for name in self._made):
+            with_skeletons = Clips(store_part(rows, keypoints, files["skeletons"]), clips.classes, clips.targets)
         for name in self._made:
             modality, own = MODALITIES[name], getattr(self.recogniser, name)
             if modality.opens_videos and piece.damage:
