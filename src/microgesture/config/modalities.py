@@ -1,5 +1,6 @@
 """The modalities that the workflow stores for each clip, their settings, and the network inputs made from them."""
 
+from collections.abc import Callable, Iterable
 from pathlib import PurePath
 from typing import Any, Literal
 
@@ -309,6 +310,15 @@ Input = Literal[*HEATMAPS, *SKELETONS, *VIDEOS]
 def store(name: str) -> str:
     """The modality that an input is made from: ``keypoints``, or the video of the same name."""
     return "keypoints" if name in (*HEATMAPS, *SKELETONS) else name
+
+
+def with_sources(wanted: Iterable[str], sources_of: Callable[[str], Iterable[str]]) -> list[str]:
+    """The wanted modalities and those that they are made from, each after its sources."""
+    found = set(wanted)
+    for name in reversed(MODALITIES):
+        if name in found:
+            found.update(sources_of(name))
+    return [name for name in MODALITIES if name in found]
 
 
 def _step(modality: Modality) -> type[Settings]:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from torch import nn
 
-from ..config.modalities import MODALITIES, store
+from ..config.modalities import MODALITIES, store, with_sources
 from ..config.recogniser import Recogniser
 from ..ensembles.fusion import Fusion, fuse
 from ..errors import UnusableClip
@@ -100,11 +100,8 @@ class Scorer:
     @property
     def _made(self) -> list[str]:
         """The modalities of the streams and their sources, each after its sources."""
-        wanted = set(self._kinds)
-        for name in reversed(MODALITIES):
-            if name in wanted:
-                wanted.update(getattr(self.recogniser, name).made_from)
-        return [name for name in MODALITIES if name in wanted and name != "keypoints"]
+        made = with_sources(self._kinds, lambda name: getattr(self.recogniser, name).made_from)
+        return [name for name in made if name != "keypoints"]
 
     @property
     def _opens_videos(self) -> bool:

@@ -16,7 +16,7 @@ from ..config.corpus_format import CorpusFormat
 from ..config.declarations import LAYOUTS
 from ..config.ensembles import EnsembleStep, PseudoLabelStep
 from ..config.measures import AblationRow, AblationStep, CrossSubjectStep
-from ..config.modalities import HEATMAPS, IN_SPACE, MODALITIES, SKELETONS, store
+from ..config.modalities import HEATMAPS, IN_SPACE, MODALITIES, SKELETONS, store, with_sources
 from ..config.streams import Branch, Stream, TrainStep
 from ..config.whole import Config, load_config
 from ..corpora import provides
@@ -167,10 +167,7 @@ class Plan:
             wanted.add("face")
         if corpus == self.framed:
             wanted.add("rgb")
-        for kind in reversed(MODALITIES):
-            if kind in wanted:
-                wanted.update(self.sources(kind, corpus))
-        return [kind for kind in MODALITIES if kind in wanted]
+        return with_sources(wanted, lambda kind: self.sources(kind, corpus))
 
     def sources(self, kind: str, corpus: str) -> tuple[str, ...]:
         """The kinds of shards that a modality of a corpus is made from."""

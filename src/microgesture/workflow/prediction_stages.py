@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from ..config.modalities import MODALITIES, store
+from ..config.modalities import MODALITIES, store, with_sources
 from ..config.predictions import FindingSettings, PredictionSettings
 from ..config.recogniser import RecogniserStep
 from ..config.whole import Config
@@ -69,9 +69,5 @@ def _networks(config: Config, streams: tuple[str, ...]) -> Iterator[str]:
 
 def _makers(config: Config, streams: tuple[str, ...]) -> list[str]:
     """The modules that make the inputs of some streams, and the modalities that these are made from."""
-    waiting, found = [store(one) for name in streams for one in config.streams[name].inputs], set()
-    while waiting:
-        name = waiting.pop()
-        found.add(name)
-        waiting += [source for source in config.modality(name).made_from if source in MODALITIES]
-    return [modality.module for name, modality in MODALITIES.items() if name in found]
+    stores = [store(one) for name in streams for one in config.streams[name].inputs]
+    return [MODALITIES[name].module for name in with_sources(stores, lambda name: config.modality(name).made_from)]
