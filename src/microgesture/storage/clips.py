@@ -14,12 +14,14 @@ from ..errors import InputError
 from .parquet import read_parquet, write_parquet
 
 SPLITS = ("train", "val", "test")
+# A change in one part leaves what was made of the other part alone: a new test clip does not make trainings run again.
+PARTS = {"train": ("train", "val"), "test": ("test",)}
 
 SCHEMA = pa.schema(
     [
         ("clip_id", pa.string()),  # unique in the corpus
         ("corpus", pa.string()),
-        ("recording", pa.string()),  # the source recording; clips of one recording always share a shard
+        ("recording", pa.string()),  # the source recording; its clips of one part always share a shard
         ("start", pa.int32()),  # first frame in the recording, from 0
         ("end", pa.int32()),  # last frame in the recording, included
         ("n_frames", pa.int32()),  # end - start + 1
@@ -57,9 +59,26 @@ class Clips:
         return self.table[self.table.status == "ok"]
 
 
-def shard_of(recording: str, shards: int) -> int:
+def shards_of(part: str, shards: int) -> range:
+    """The shards with the clips of one of ``PARTS``: the last quarter for test, and all for both if there is only one.
+
+    Thus training needs no shard with test clips.
+    """
+    test = max(1, shards // 4)
+    if shards == 1:
+        return range(1)
+    return range(shards - test, shards) if part == "test" else range(shards - test)
+
+
+def shard_of(recording: str, part: str, shards: int) -> int:
     """The shard of a recording: a stable hash, so a new recording does not change the shards of others."""
-    return int(hashlib.sha256(recording.encode()).hexdigest()[:8], 16) % shards
+    among = shards_of(part, shards)
+    return among[int(hashlib.sha256(recording.encode()).hexdigest()[:8], 16) % len(among)]
+
+
+def part_of(split: str) -> str:
+    """The part to which a split belongs."""
+    return next(part for part, splits in PARTS.items() if split in splits)
 
 
 def natural_key(clip_id: str) -> tuple:

@@ -24,6 +24,7 @@ from ..machine.extras import install_hint
 from ..skeletons.reading import skeleton_points
 from ..storage.clips import SPLITS, Clips
 from ..storage.disk import free_bytes, nearest
+from .listings import changed_listings
 from .modules import described, fault, functions
 from .read_plan import read_plan
 
@@ -61,6 +62,7 @@ def examine(configfile: Path, changes: Sequence[str], results: Path) -> Iterator
     yield from modules(plan.config)
     yield from devices(plan.config)
     yield from needed_files(plan.config)
+    yield from (Finding("corpora", changed) for changed in changed_listings(plan.config, results))
     for name, corpus in plan.config.corpora.items():
         yield from corpus_health(name, corpus, plan.config, faces="face" in plan.kinds(name))
 
