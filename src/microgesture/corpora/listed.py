@@ -1,4 +1,4 @@
-"""The listing of a corpus as files, each written only if its content changes, so an edit reruns only what depends on it.
+"""The listing of a corpus as files, each written only if its content changes, so that an edit reruns little.
 
 A folder has ``<shard>.parquet``, the clips of a shard and the versions of their files; ``train.parquet`` (of train and
 val) and ``test.parquet``, the labels; and ``declared.parquet``, the place of each clip in the lists of the release.

@@ -1,6 +1,6 @@
 """The listings of corpora in ``results/listed``, brought up to date before a run is planned."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from ..config.whole import Config
@@ -15,12 +15,14 @@ def refresh_listings(config: Config, results: Path | str = "results") -> Iterato
     The lists of a corpus are read and its files are looked up, but not opened. A synthetic corpus is listed by the run.
     Raises ``InputError`` as ``corpora.declare`` does.
     """
-    yield from _each(config, Path(results), refresh_listing)
+    for corpus in config.corpora:
+        if changed := _compare(config, corpus, Path(results), refresh_listing):
+            yield changed
 
 
-def changed_listings(config: Config, results: Path | str = "results") -> Iterator[str]:
-    """Yield the sentences of ``refresh_listings`` without writing anything."""
-    yield from _each(config, Path(results), listing_changes)
+def listing_changed(config: Config, corpus: str, results: Path | str = "results") -> str | None:
+    """The sentence of ``refresh_listings`` about a corpus, without writing anything; None if nothing has changed."""
+    return _compare(config, corpus, Path(results), listing_changes)
 
 
 def listing_digests(config: Config, corpus: str, results: Path | str = "results") -> dict[str, str]:
@@ -32,11 +34,11 @@ def listing_digests(config: Config, corpus: str, results: Path | str = "results"
     return parts | {"clips": listing_digest(folder, None, config.shards)}
 
 
-def _each(config: Config, results: Path, compare) -> Iterator[str]:
-    for name, corpus in config.corpora.items():
-        if corpus.demo is None:
-            listing = declare(name, corpus.format, corpus.root, **corpus.reader_options())
-            folders = results / "listed" / name, results / "measured" / name
-            changes = compare(*folders, listing, folder_of(corpus.root), config.shards, corpus.watch_files)
-            if changes:
-                yield f"corpus {name}: since the last run, {', '.join(changes)}"
+def _compare(config: Config, name: str, results: Path, compare: Callable[..., list[str]]) -> str | None:
+    corpus = config.corpora[name]
+    if corpus.demo is not None:
+        return None
+    listing = declare(name, corpus.format, corpus.root, **corpus.reader_options())
+    folders = results / "listed" / name, results / "measured" / name
+    changes = compare(*folders, listing, folder_of(corpus.root), config.shards, corpus.watch_files)
+    return f"corpus {name}: since the last run, {', '.join(changes)}" if changes else None
