@@ -147,7 +147,7 @@ def needed_files(config: Config) -> Iterator[Finding]:
 def corpus_health(name: str, config: Config, results: Path, faces: bool = False) -> Iterator[Finding]:
     """Read a corpus and count its usable clips; a synthetic corpus is made by the run and is not read.
 
-    Also tell what has changed since the last run with these ``results``. With ``faces``, count the clips whose skeletons
+    Also tell what has changed since the run with these ``results``. With ``faces``, count the clips whose skeletons
     have no face landmarks.
     """
     corpus = config.corpora[name]
