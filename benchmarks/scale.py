@@ -96,9 +96,9 @@ def run_stages(corpus: Path, results: Path, shards: int) -> dict[str, Cost]:
     listing_cost = run("list-clips", "--settings", settings, "--output", listed)
     costs = {"list": [listing_cost], "measure": [], "skeletons": [], "keypoints": []}
     for shard in range(shards):
-        table, digests = (measured / f"{shard:04d}.{suffix}" for suffix in ("parquet", "json"))
+        table = measured / f"{shard:04d}.parquet"
         step = json.dumps({"corpus": "scale", "root": str(corpus), "end_tolerance": 5})
-        opened = "--listed", listed / f"{shard:04d}.parquet", "--shard", shard, "--digests", digests
+        opened = "--listed", listed / f"{shard:04d}.parquet", "--shard", shard
         costs["measure"].append(run("measure-clips", "--settings", step, *opened, "--output", table))
         place = "--clips", table, "--shard", shard
         skeletons, keypoints = (

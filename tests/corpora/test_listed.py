@@ -9,10 +9,8 @@ from fixtures.own_clips import write_own_clips
 from microgesture.corpora import declare, folder_of, list_clips, measure, versions
 from microgesture.corpora.labelled import joined, labelled
 from microgesture.corpora.listed import listing_digest, read_declared, read_labels_of, read_rows, refresh_listing
-from microgesture.corpora.versions import digests_of
 from microgesture.demo.corpus import make_demo
 from microgesture.storage.clips import Clips, read_clips, write_clips
-from microgesture.storage.files import write_json
 
 SHARDS = 8
 DEMO = {"seed": 1, "subjects": dict(train=3, val=1, test=1), "clips": dict(train=9, val=3, test=3), "frame": (64, 64)}
@@ -40,9 +38,9 @@ class Corpus:
         for shard in range(SHARDS):
             rows = read_rows(self.listed / f"{shard:04d}.parquet")
             paths = [path for row in rows for path in (row.video, row.skeleton) if path]
-            write_json(self.measured / f"{shard:04d}.json", digests_of(paths, folder_of(self.root)))
+            digests = versions.digests_of(paths, folder_of(self.root))
             table = measure(rows, folder_of(self.root), "mine").assign(shard=shard)
-            write_clips(self.measured / f"{shard:04d}.parquet", Clips(table, (), ()))
+            write_clips(self.measured / f"{shard:04d}.parquet", Clips(table, (), (), digests))
 
     def files(self):
         rows = [row for path in sorted(self.listed.glob("0*.parquet")) for row in read_rows(path)]

@@ -102,6 +102,8 @@ def test_a_new_test_clip_trains_nothing_and_gets_a_prediction(project):
     write_rows(project, [row, *rows])  # the other rows move down by one
     assert would_run(project) == SHARD + LABELS + RESULTS
     assert project.run() == SHARD + LABELS + RESULTS
+    assert re.search(r"rgb mine/000\d: 1 clips", project.printed), "its neighbours are not made again"
+    assert re.search(r"flow mine/000\d: 1 clips", project.printed)
     assert "late" in (project.folder / "results/submission.csv").read_text()
     assert project.run() == Counter()
 
@@ -120,6 +122,8 @@ def test_two_people_who_change_sides_rerun_their_shards_and_all_after_them(proje
     assert counts["check_clips"] == 2
     assert counts["train_stream"] == counts["predict_stream"] == 2
     assert counts["make_rgb"] == counts["make_keypoints"] == counts["measure_clips"] <= 4
+    project.run("rgb")
+    assert not re.search(r"rgb mine/000\d: \d+ clips", project.printed), "all clips have only moved"
 
 
 def test_a_replaced_file_remakes_the_shard_that_holds_it(project):

@@ -103,6 +103,7 @@ def test_a_shard_killed_half_way_goes_on_and_gives_the_same_bytes(project):
     shard = project.folder / "results/rgb/imigue/0000.arrow"
     whole = shard.read_bytes()
     shard.unlink()
+    shutil.rmtree(shard.parent / ".earlier")
     scratch = shard.parent / ".scratch"
     target = str(shard.relative_to(project.folder))
     running = subprocess.Popen(

@@ -66,8 +66,7 @@ rule measure_clips:
     input:
         "results/listed/{corpus}/{shard}.parquet",
     output:
-        clips="results/measured/{corpus}/{shard}.parquet",
-        digests="results/measured/{corpus}/{shard}.json",
+        "results/measured/{corpus}/{shard}.parquet",
     log:
         "results/logs/measured/{corpus}/{shard}.log",
     priority: 10
@@ -81,7 +80,7 @@ rule measure_clips:
         "Opening the files of {wildcards.corpus}, shard {wildcards.shard}"
     shell:
         "microgesture --log {log:q} measure-clips --settings {params.settings:q} --listed {input}"
-        " --shard {wildcards.shard} --output {output.clips} --digests {output.digests}"
+        " --shard {wildcards.shard} --output {output}"
 
 
 # The limit comes from the environment (see commands.prepare), so a higher limit reruns no other job.

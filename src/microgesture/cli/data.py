@@ -12,6 +12,7 @@ from ..config.corpora import DemoStep, ListStep, MeasureStep, SkeletonStep
 from ..config.declarations import Modality
 from ..config.modalities import MODALITIES, STEPS
 from .options import (
+    BY_HAND,
     Device,
     File,
     Files,
@@ -64,20 +65,18 @@ def measure_clips(
     listed: File,
     shard: ShardNumber,
     output: Output,
-    digests: Annotated[Path, typer.Option(help="file for the digests of the clips' files")],
 ) -> None:
     """Open the files of the clips in a shard: find their length and size, and which clips cannot be used."""
     from ..corpora import folder_of, measure
     from ..corpora.listed import read_rows
     from ..corpora.versions import digests_of
     from ..storage.clips import Clips, write_clips
-    from ..storage.files import write_json
 
     step, rows = parse_step(MeasureStep, settings), read_rows(listed)
     folder = folder_of(step.root)
-    write_json(digests, digests_of([path for row in rows for path in (row.video, row.skeleton) if path], folder))
+    digests = digests_of([path for row in rows for path in (row.video, row.skeleton) if path], folder)
     table = measure(rows, folder, step.corpus, step.end_tolerance)
-    write_clips(output, Clips(table.assign(shard=shard), (), ()))
+    write_clips(output, Clips(table.assign(shard=shard), (), (), digests))
 
 
 @stage("check-clips")
@@ -111,25 +110,33 @@ def join_clips(parts: Files, declared: File, output: Output) -> None:
 
 
 @stage("skeletons", SkeletonStep)
-def skeletons(settings: SettingsText, clips: File, shard: ShardNumber, output: Output, stamp: Stamp = "hand") -> None:
+def skeletons(settings: SettingsText, clips: File, shard: ShardNumber, output: Output, stamp: Stamp = BY_HAND) -> None:
     """Read the skeleton files of the recordings in a shard."""
+    from ..modalities.sources import sources_of_recordings
     from ..skeletons.reading import read_skeletons
     from ..storage.clips import read_clips
+    from ..storage.earlier import reusing
 
     step = parse_step(SkeletonStep, settings)
-    with scratch_folder(output, stamp) as scratch:
-        read_skeletons(read_clips(clips), shard, Path(step.root), output, scratch)
+    table = read_clips(clips)
+    sources = sources_of_recordings(table, shard, stamp) if stamp != BY_HAND else {}
+    with scratch_folder(output, stamp) as scratch, reusing(output, scratch, sources):
+        read_skeletons(table, shard, Path(step.root), output, scratch)
 
 
 @stage("pose", SkeletonStep)
-def pose(settings: SettingsText, clips: File, shard: ShardNumber, output: Output, stamp: Stamp = "hand") -> None:
+def pose(settings: SettingsText, clips: File, shard: ShardNumber, output: Output, stamp: Stamp = BY_HAND) -> None:
     """Find keypoints in the videos of the recordings in a shard, instead of reading skeleton files."""
+    from ..modalities.sources import sources_of_recordings
     from ..pose.making import make_pose
     from ..storage.clips import read_clips
+    from ..storage.earlier import reusing
 
     step = parse_step(SkeletonStep, settings)
-    with scratch_folder(output, stamp) as scratch:
-        make_pose(read_clips(clips), shard, Path(step.root), output, scratch)
+    table = read_clips(clips)
+    sources = sources_of_recordings(table, shard, stamp) if stamp != BY_HAND else {}
+    with scratch_folder(output, stamp) as scratch, reusing(output, scratch, sources):
+        make_pose(table, shard, Path(step.root), output, scratch)
 
 
 def _add(modality: Modality) -> None:
@@ -143,12 +150,14 @@ def _add(modality: Modality) -> None:
         clips: OptionalFile = None,
         shard: ShardNumber = 0,
         weights: Annotated[Path | None, typer.Option(exists=True, help="file of the weights in the settings")] = None,
-        stamp: Stamp = "hand",
+        stamp: Stamp = BY_HAND,
         device: Device = "auto",
         threads: Threads = 1,
     ) -> None:
+        from ..modalities.sources import sources_of_clips
         from ..modalities.work import Work, make_modality
         from ..storage.clips import read_clips
+        from ..storage.earlier import reusing
 
         step = parse_step(step_class, settings)
         if modality.reads_clips and clips is None:
@@ -168,7 +177,9 @@ def _add(modality: Modality) -> None:
                 device=device,
                 threads=threads,
             )
-            make_modality(modality, work)
+            sources = sources_of_clips(modality, work, stamp) if stamp != BY_HAND else {}
+            with reusing(output, scratch, sources):
+                make_modality(modality, work)
 
     make.__doc__ = f"Make {modality.label} for one shard of a corpus."
     stage(modality.name, step_class)(make)

@@ -7,12 +7,13 @@ val) and ``test.parquet``, the labels; and ``declared.parquet``, the place of ea
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import pyarrow as pa
 
 from ..errors import InputError
-from ..storage.clips import PARTS, part_of, shard_of, shards_of
+from ..storage.clips import PARTS, part_of, read_clips, shard_of, shards_of
 from ..storage.files import read_json, write_json
 from ..storage.parquet import read_parquet, write_parquet
 from .listing import Listing, Row
@@ -155,8 +156,9 @@ def _with_versions(
 
 def _digests(measured: Path) -> dict[str, str]:
     digests: dict[str, str] = {}
-    for path in sorted(measured.glob("*.json")):
-        digests |= read_json(path)
+    for path in sorted(measured.glob("*.parquet")):
+        with suppress(InputError):
+            digests |= read_clips(path).digests
     return digests
 
 

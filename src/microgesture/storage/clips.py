@@ -3,8 +3,8 @@
 import hashlib
 import json
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
@@ -46,12 +46,14 @@ SCHEMA = pa.schema(
 class Clips:
     """The clips of one corpus (columns as in ``SCHEMA``, one row a clip) and the names of its classes.
 
-    ``classes[label]`` is the name of a class, ``targets[label]`` is its value in a submission.
+    ``classes[label]`` is the name of a class, ``targets[label]`` is its value in a submission. ``digests`` has the
+    content of the files of measured clips, by path.
     """
 
     table: pd.DataFrame
     classes: tuple[str, ...]
     targets: tuple[str, ...]
+    digests: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def usable(self) -> pd.DataFrame:
@@ -87,10 +89,11 @@ def natural_key(clip_id: str) -> tuple:
 
 
 def write_clips(path: Path | str, clips: Clips) -> None:
-    """Write a clips table as Parquet, with the class names in its metadata."""
+    """Write a clips table as Parquet, with the class names and the digests in its metadata."""
     table = pa.Table.from_pandas(clips.table[SCHEMA.names], schema=SCHEMA, preserve_index=False)
-    names = json.dumps({"classes": clips.classes, "targets": clips.targets}, ensure_ascii=False)
-    write_parquet(path, table, {"microgesture": names})
+    names = {"classes": clips.classes, "targets": clips.targets}
+    names |= {"digests": dict(clips.digests)} if clips.digests else {}
+    write_parquet(path, table, {"microgesture": json.dumps(names, ensure_ascii=False)})
 
 
 def read_clips(path: Path | str) -> Clips:
@@ -106,7 +109,7 @@ def read_clips(path: Path | str) -> Clips:
     table = stored.to_pandas(integer_object_nulls=False)
     for column in ("label", "width", "height"):
         table[column] = table[column].astype("Int32")
-    return Clips(table, classes, targets)
+    return Clips(table, classes, targets, names.get("digests", {}))
 
 
 def refuse_shared_subjects(table: pd.DataFrame, corpus: str) -> None:
