@@ -25,3 +25,11 @@ def test_a_gesture_is_found_once_and_by_its_own_class():
     assert (
         timelines.count_found([Segment(20, 22, 1, 0.9)], ground_truth) == 0
     )  # three frames of ten are not more than 0.3
+
+
+def test_the_best_overlap_is_paired_first():
+    # The first found one meets both true ones, the second only the first, with less than the first has.
+    ground_truth = [Segment(0, 9, 0, 1), Segment(10, 13, 0, 1)]
+    found = [Segment(0, 13, 0, 0.9), Segment(0, 4, 0, 0.9)]
+    assert [[round(timelines.overlap(a, b), 2) for b in ground_truth] for a in found] == [[0.71, 0.29], [0.5, 0]]
+    assert timelines.count_found(found, ground_truth, least=0.2) == 1

@@ -7,13 +7,15 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from scipy.special import expit
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 
 from fixtures.emotion_videos import SOURCES, a_corpus, a_step, has_won
 from microgesture.emotion.measure import compare_rows, measure_rows, weighted_auc
 from microgesture.emotion.predict import predict_emotion, read_probabilities, write_probabilities
 from microgesture.emotion.submission import write_emotion_submission
-from microgesture.emotion.train import deal_people, learnt_from, train_emotion
+from microgesture.emotion.tokens import Video, together
+from microgesture.emotion.train import deal_people, learn, learnt_from, train_emotion
 from microgesture.errors import InputError
 
 CPU = torch.device("cpu")
@@ -85,6 +87,34 @@ def test_nobody_is_held_out_from_networks_that_know_them():
         deal_people(learnt, 10, seed=0)
     with pytest.raises(InputError, match=r" 0 videos, too few for emotion.folds"):
         deal_people(learnt.assign(label="win"), 4, seed=0)
+
+
+def told(video_id, value=0.0):
+    """A video of one clip."""
+    return Video(video_id, np.array([0.5], np.float32), context_ND=np.array([[value, 1.0]], np.float32))
+
+
+def test_wins_and_losses_count_the_same_however_many_they_are():
+    table = pd.DataFrame({"video_id": list("abcdefghij"), "label": ["win"] * 9 + ["lose"]})
+    videos = {video_id: told(video_id) for video_id in table.video_id}  # which tell nothing
+    step = a_step(("context",), epochs=80, batch_size=10, learning_rate=0.05, token_dropout=0)
+    network, _ = learn(table, videos, step, CPU, (0, 0, 0))
+    with torch.no_grad():
+        said = network.eval()(together([videos["a"]], ("context",), CPU)).sigmoid().item()
+    assert said == pytest.approx(0.5, abs=0.05)  # not 0.9
+
+
+def test_the_loss_of_an_epoch_is_the_mean_of_its_videos():
+    table = pd.DataFrame({"video_id": list("abcde"), "label": ["win", "win", "lose", "win", "lose"]})
+    videos = {video_id: told(video_id, n) for n, video_id in enumerate(table.video_id)}
+    step = a_step(("context",), epochs=1, batch_size=2, learning_rate=1e-12, token_dropout=0)
+    network, (loss,) = learn(table, videos, step, CPU, (7, 1, 0))
+    with torch.no_grad():
+        odds_N = network.eval()(together(list(videos.values()), ("context",), CPU)).double().numpy()
+    win_N = (table.label == "win").to_numpy()
+    weight_N = np.where(win_N, 5 / (2 * 3), 5 / (2 * 2))
+    expected = -(weight_N * np.log(np.where(win_N, expit(odds_N), expit(-odds_N)))).sum() / 5
+    assert loss == pytest.approx(expected, rel=1e-5)
 
 
 def without(video, *sources):

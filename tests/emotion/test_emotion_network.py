@@ -234,6 +234,17 @@ def test_the_tokens_of_a_recording(tmp_path):
     np.testing.assert_allclose((gesture_features(np.eye(GESTURES)[1], 0, 0)[:-2] ** 2).mean(), 1)
 
 
+def test_a_pause_is_counted_from_the_latest_end_of_all_earlier_clips():
+    # The second clip lies within the first, and the fourth begins where the third has ended.
+    table = pd.DataFrame({"clip_id": list("abcd"), "start": [25, 35, 175, 200], "end": [124, 44, 199, 224]})
+    table = table.assign(n_frames=table.end - table.start + 1, fps=25.0)
+    said = Embedding(np.zeros(2, np.float32), np.log([0.8, 0.2]).astype(np.float32))
+    video = read_video("v", table, {}, None, dict.fromkeys("abcd", said), frames=1, size=16)
+    np.testing.assert_allclose(np.expm1(video.gestures_NG[:, -1]), [1, 0, 2, 0], atol=1e-6)
+    np.testing.assert_allclose(np.expm1(video.gestures_NG[:, -2]), [4, 0.4, 1, 1], rtol=1e-6)
+    np.testing.assert_allclose(video.gestures_NG[:, :2], [np.sqrt(2) * np.array([0.8, 0.2])] * 4, rtol=1e-6)
+
+
 def test_a_recording_without_usable_clips_has_a_video_without_tokens(tmp_path):
     table = pd.DataFrame({"clip_id": ["a0", "b0"], "recording": ["a", "b"], "status": ["quarantined", "ok"]})
     table = table.assign(start=0, end=9, n_frames=10, fps=25.0)

@@ -24,7 +24,7 @@ from microgesture.errors import InputError
 from microgesture.machine.resources import Resources
 from microgesture.networks import build
 from microgesture.storage.clips import Clips, write_clips
-from microgesture.storage.scores import Scores, read_said, write_scores
+from microgesture.storage.scores import Scores, read_said, write_predictions, write_scores
 from microgesture.streams.train import train
 from microgesture.workflow.plan import Plan
 
@@ -101,6 +101,17 @@ def test_the_table_holds_clip_label_confidence_and_votes(tmp_path):
         for seed, stream in enumerate(STREAMS):
             logits_K = made_up_stream(seed, clips=80)[0][int(row.clip_id[1:])]
             assert getattr(row, f"vote_{stream}") == logits_K.argmax()
+
+
+def test_a_clip_that_no_stream_could_use_gets_no_label_however_sure_the_prior_is(tmp_path):
+    clips = clips_of(np.zeros(60, int))  # every clip of train is a wave, so the prior is certain
+    test = [f"c{n}" for n in range(60, 80)]
+    write_predictions(tmp_path / "test.parquet", test, np.eye(4)[[0] * 20], np.array([0, 1] * 10))
+    logits_NK = np.log([[0.97, 0.01, 0.01, 0.01]] * 80).astype(np.float32)
+    unusable = range(60, 80, 2)
+    write_scores(tmp_path / "one.parquet", part(as_scores(logits_NK, unusable), set(test)))
+    make_pseudo_labels(clips, tmp_path / "test.parquet", {"one": tmp_path / "one.parquet"}, tmp_path / "labels.csv")
+    assert read_pseudo_labels(tmp_path / "labels.csv") == {f"c{n}": 0 for n in range(61, 80, 2)}
 
 
 @pytest.mark.parametrize("options", [{}, {"threshold": 0.4, "quota": 2}, {"agreement": True}])

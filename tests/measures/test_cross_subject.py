@@ -10,7 +10,7 @@ import yaml
 from fixtures.made_up_scores import as_scores, made_up_stream
 from microgesture.config.whole import load_config
 from microgesture.errors import InputError
-from microgesture.measures.cross_subject import read_ground_truth, run_cross_subject
+from microgesture.measures.cross_subject import make_cross_subject, read_ground_truth, run_cross_subject
 from microgesture.storage.clips import Clips
 from microgesture.storage.scores import write_predictions, write_scores
 from microgesture.workflow.plan import Plan
@@ -58,6 +58,15 @@ def test_every_row_is_measured_on_all_clips_and_person_by_person(tmp_path, compa
     assert table.difference["best"] == pytest.approx(1 - table.accuracy["one"], abs=1e-4)
     assert "Test split, 11 clips of 3 subjects" in text
     assert "| accuracy of | S0 | S1 | S2 |" in text
+
+
+def test_a_persons_accuracy_is_of_their_own_clips():
+    labels_N, person_N = np.arange(6) % 3, np.array(["S1", "S1", "S10", "S2", "S1", "S2"])
+    said = {"knows S1": np.eye(3)[np.where(person_N == "S1", labels_N, (labels_N + 1) % 3)]}
+    (line,) = make_cross_subject({"knows S1": None}, said, labels_N, person_N).to_dict("records")
+    people = {key: value for key, value in line.items() if key.startswith("accuracy of ")}
+    assert list(people.items()) == [("accuracy of S1", 1), ("accuracy of S2", 0), ("accuracy of S10", 0)]
+    assert line["accuracy"] == 0.5
 
 
 def test_labels_that_cannot_be_are_refused(tmp_path, compared):

@@ -1,6 +1,7 @@
 from dataclasses import asdict
 
 import numpy as np
+import pytest
 from sklearn.metrics import balanced_accuracy_score, f1_score, top_k_accuracy_score
 
 from microgesture.measures.metrics import count, measure
@@ -17,6 +18,21 @@ def test_metrics_agree_with_scikit_learn():
     assert np.isclose(metrics.balanced_accuracy, balanced_accuracy_score(labels_N, predicted_N))
     assert np.isclose(metrics.macro_f1, f1_score(labels_N, predicted_N, average="macro"))
     assert np.isclose(metrics.top5, top_k_accuracy_score(labels_N, probabilities_NK, k=5))
+
+
+@pytest.mark.filterwarnings("ignore:y_pred contains classes not in y_true")
+def test_means_over_classes_are_of_those_that_occur():
+    generator = np.random.default_rng(2)
+    labels_N = generator.choice([0, 2, 3, 6], 40, p=[0.6, 0.2, 0.15, 0.05])
+    scores_NK = generator.normal(size=(40, 8))  # all eight classes are predicted
+    scores_NK[np.arange(30), labels_N[:30]] += 2
+    predicted_N, metrics = scores_NK.argmax(1), measure(scores_NK, labels_N)
+    assert set(predicted_N) > set(labels_N)
+    assert np.isclose(metrics.balanced_accuracy, balanced_accuracy_score(labels_N, predicted_N))
+    expected = f1_score(labels_N, predicted_N, labels=np.unique(labels_N), average="macro")
+    assert np.isclose(metrics.macro_f1, expected)
+    assert np.isclose(metrics.top5, top_k_accuracy_score(labels_N, scores_NK, k=5, labels=range(8)))
+    assert metrics.clips == 40
 
 
 def test_classes_that_do_not_occur_do_not_count():

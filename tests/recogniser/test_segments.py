@@ -55,6 +55,9 @@ def test_what_hardly_moves_is_rest_unless_nothing_is_still():
     for never_still in (motion_N + 1, np.full(40, np.nan)):
         assert (without_rest(probabilities_NK, never_still, 0.25) == probabilities_NK).all()
     assert (without_rest(probabilities_NK, motion_N, 0) == probabilities_NK).all()
+    for unit in (0.125, 64):  # in any unit
+        assert (np.isnan(without_rest(probabilities_NK, unit * motion_N, 0.25)).all(1) == rest_N).all()
+    assert (without_rest(probabilities_NK, np.r_[np.full(30, 0.25), np.full(10, 1.0)], 0.25) == probabilities_NK).all()
 
 
 def test_pieces_of_one_gesture_are_joined_across_short_gaps_alone():

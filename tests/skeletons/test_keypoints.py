@@ -8,9 +8,11 @@ from microgesture.errors import InputError, UnusableClip
 from microgesture.skeletons.keypoints import (
     LAYOUTS,
     SELECTIONS,
+    clean,
     cut_clip,
     hands_swapped,
     mirrored_name,
+    present,
     select_keypoints,
     selection_named,
     swap_hands,
@@ -136,6 +138,12 @@ def test_the_majority_of_frames_with_both_hands_decides():
     assert not hands_swapped(swap_hands(once_TVC))  # two frames of 30 say nothing of the recording
     recording_TVC[:, 4] = 0  # no right body wrist anywhere: nothing to compare with
     assert not hands_swapped(recording_TVC)
+
+
+def test_a_joint_is_missing_at_the_origin_alone_and_without_confidence():
+    points_V3 = np.array([[0, 7, 1], [7, 0, 1], [0, 0, 1], [7, 7, 0], [7, 7, -1], [np.nan, 7, 1], [7, 7, np.inf]])
+    assert present(points_V3[None]).tolist() == [[True, True, False, False, False, False, False]]
+    assert clean(points_V3[None, :5]).tolist() == [[[0, 7, 1], [7, 0, 1], [0, 0, 0], [0, 0, 0], [0, 0, 0]]]
 
 
 def test_values_are_cleaned():

@@ -50,6 +50,26 @@ def test_focal_loss_by_hand():
     assert total_focal_loss(logits_BK, torch.tensor([0, 1]), weight_K, 0, 2.0).item() == pytest.approx(expected)
 
 
+def test_the_gradient_of_the_focal_loss_is_that_of_its_formula():
+    logits_BK, label_B = random_batch()
+    weight_K, smoothing, gamma, step = np.arange(1.0, 6), 0.2, 2.0, 1e-6
+
+    def by_formula(logits_BK):
+        log_p_BK = log_softmax(logits_BK, 1)
+        target_BK = np.eye(5)[label_B] * (1 - smoothing) + smoothing / 5
+        p_B = np.exp(log_p_BK[np.arange(6), label_B])
+        return ((1 - p_B) ** gamma * -(weight_K * target_BK * log_p_BK).sum(1)).sum()
+
+    x_BK = logits_BK.double().numpy()
+    moves = step * np.eye(30).reshape(30, 6, 5)
+    slope_BK = np.array([(by_formula(x_BK + move) - by_formula(x_BK - move)) / (2 * step) for move in moves])
+    logits_BK.requires_grad_()
+    total = total_focal_loss(logits_BK, label_B, torch.tensor(weight_K, dtype=torch.float32), smoothing, gamma)
+    total.backward()
+    assert total.item() == pytest.approx(by_formula(x_BK), rel=1e-5)
+    np.testing.assert_allclose(logits_BK.grad, slope_BK.reshape(6, 5), rtol=1e-4, atol=1e-5)
+
+
 @pytest.mark.parametrize("smoothing", [0.0, 0.2])
 def test_focal_loss_of_clips_and_paths_is_the_sum_of_theirs(smoothing):
     logits_BK, label_B = random_batch()

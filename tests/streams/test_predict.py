@@ -99,6 +99,36 @@ def test_the_sizes_and_sides_of_testing_may_be_others_than_those_of_training(tmp
     assert not make_step(*inputs, flip=True, test_flip=False).recipe.in_testing().flip
 
 
+class Noticing(torch.nn.Module):
+    """A network that keeps the shapes of what it is given."""
+
+    def __init__(self):
+        super().__init__()
+        self.seen = set()
+
+    def forward(self, *x):
+        self.seen.add(tuple(tuple(one.shape[1:]) for one in x))
+        return torch.zeros(len(x[0]), 2)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "shapes"),
+    [
+        (("joint",), {((36, 4, 24, 24),)}),
+        (("rgb",), {((3, 4, 24, 24),)}),
+        (("rgb", "joint"), {((3, 4, 24, 24), (36, 8, 12, 12))}),
+    ],
+)
+def test_prediction_and_validation_show_the_size_of_testing(tmp_path, inputs, shapes):
+    own = {"size": 16, "test_size": 24, "heatmap_size": 8 if len(inputs) > 1 else None, "frames": 4, "num_clips": 1}
+    step, shards = make_step(*inputs, **own), write_shards(tmp_path, inputs, LABELS)
+    data = ClipDataset(make_clips(["val"] * 4, LABELS[:4]).table, shards, step, training=False)
+    for both_sides in (False, True):
+        network = Noticing()
+        log_probabilities(network, data, step, torch.device("cpu"), both_sides=both_sides)
+        assert network.seen == shapes
+
+
 class EveryView:
     """A data set that shows every view of testing, the equal ones too, each for itself."""
 

@@ -106,6 +106,20 @@ def test_flow_is_in_shares_of_the_crop(tmp_path):
     np.testing.assert_allclose(data, np.broadcast_to((1 / 20, -2 / 20), data.shape), rtol=1e-6)
 
 
+def test_flow_of_a_crop_that_is_not_square_is_in_shares_of_each_side(tmp_path):
+    # u is the column and v the row in pixels, so the means of 8 x 8 parts span 7/8 of either side of any crop. Parts
+    # that begin within a pixel cost up to 3 %; the sides of a crop differ by more.
+    rows_HW, columns_HW = np.mgrid[:48, :72]
+    flow_THWC = np.broadcast_to(32 * np.stack((columns_HW, rows_HW), -1), (4, 48, 72, 2)).astype(np.int16)
+    write_shard(tmp_path / "flow.arrow", [("c0", flow_THWC)], "zstd")
+    step = make_step("rgb", size=8, crop_area=(0.4, 0.9)).model_copy(update={"inputs": ("flow",)})
+    clips = make_clips(["train"], [0], n_frames=4).table
+    dataset = ClipDataset(clips, {"flow": [tmp_path / "flow.arrow"]}, step, training=True)
+    for draw in range(6):
+        (data_THWC,) = dataset[0, draw].data
+        np.testing.assert_allclose(np.ptp(data_THWC[0], (0, 1)), 7 / 8, rtol=0.04)
+
+
 def write_keypoints(path, entries):
     write_shard(path, entries, "zstd")
     return {"keypoints": [path]}

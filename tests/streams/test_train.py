@@ -3,9 +3,12 @@ import os
 import re
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from safetensors.torch import save_file
+from scipy.special import log_softmax
+from sklearn.metrics import accuracy_score, balanced_accuracy_score, log_loss
 from torch import nn
 
 import microgesture.streams.train as training
@@ -19,7 +22,7 @@ from microgesture.streams.batches import load_batches
 from microgesture.streams.distributed import Process
 from microgesture.streams.folds import assign_folds
 from microgesture.streams.preemption import StopRequest
-from microgesture.streams.samples import ClipDataset
+from microgesture.streams.samples import ClipDataset, Examples
 from microgesture.streams.train import best_epoch, learn, outcome, train
 from microgesture.streams.weights import load_weights
 
@@ -215,6 +218,23 @@ def test_the_same_processes_load_the_clips_of_the_whole_training(tmp_path, monke
     run(tmp_path, make_step("joint", epochs=3, batch_size=4), machine=Resources("cpu", workers=2))
     assert len(loaded_by) == 3 * 8
     assert len(set(loaded_by) - {os.getpid()}) == len(set(loaded_by)) == 2
+
+
+def test_validation_measures_as_scikit_learn_does(monkeypatch):
+    generator = np.random.default_rng(0)
+    labels_N = np.repeat([0, 1, 3], [12, 5, 2])
+    scores_NK = generator.normal(size=(19, 4)).astype(np.float32)
+    scores_NK[np.arange(10), labels_N[:10]] += 3
+    scores_NK = log_softmax(scores_NK, 1)
+    monkeypatch.setattr(training, "log_probabilities", lambda *arguments, only, **options: scores_NK[list(only)])
+    clips = Examples(pd.DataFrame({"clip_id": [f"c{n}" for n in range(19)], "label": labels_N}), {})
+    process = Process(0, 1, torch.device("cpu"))
+    measured = training.validate(nn.Identity(), clips, iter([]), make_step("rgb"), 4, process)
+    predicted_N = scores_NK.argmax(1)
+    assert measured["val_accuracy"] == pytest.approx(accuracy_score(labels_N, predicted_N))
+    assert measured["val_balanced_accuracy"] == pytest.approx(balanced_accuracy_score(labels_N, predicted_N))
+    assert measured["val_balanced_accuracy"] != pytest.approx(measured["val_accuracy"], abs=0.05)
+    assert measured["val_loss"] == pytest.approx(log_loss(labels_N, np.exp(scores_NK), labels=range(4)), rel=1e-5)
 
 
 def results(accuracy, balanced, loss, train_loss=1.0):

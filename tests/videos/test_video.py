@@ -166,6 +166,14 @@ def test_the_box_holds_every_point_of_the_clip_that_lies_in_the_frame():
         assert (inside <= (box.x + box.width, box.y + box.height)).all()
 
 
+def test_points_outside_the_frame_do_not_widen_the_box():
+    far = points((-500, 10), (30, 900), (40, 20))
+    # Limited to the frame they are (0, 10), (30, 80) and (40, 20): 70 high, a square about the middle (20, 45).
+    box = person_box(far, 100, 80, margin=0)
+    assert (box.x, box.y, box.width, box.height) == (-15, 10, 71, 71)
+    assert person_box(far, None, None, margin=0).width == 891  # the frame is unknown
+
+
 def test_missing_points_do_not_count():
     seen = points((20, 10), (30, 50))
     missing = np.zeros((1, 3, 3), np.float32)

@@ -1,5 +1,6 @@
 import copy
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -124,6 +125,53 @@ def test_a_fold_starts_from_the_same_fold_of_a_parent_on_its_corpus_and_from_all
     plan = Plan(FOLDED)
     assert plan.fold_parents("limb") == {"joint": True}
     assert plan.fold_parents("rgb") == {"rgb_ma52": False}
+
+
+def following(raw, *step):
+    """The steps that are run again after this one has changed, without those that only show results."""
+
+    class Touched(Plan):
+        def _add(self, stage, name, *planned):
+            super()._add(stage, name, *planned)
+            if (stage, name) == step:
+                self._steps[step] = replace(self._steps[step], stamp="changed")
+
+    touched = changed(Plan(raw), Touched(raw)) - {step}
+    return {stage if stage in ("ensemble", "ablation", "submission") else f"{stage} {name}" for stage, name in touched}
+
+
+AFTER_SCORES = {"ensemble", "ablation", "submission"}
+
+
+@pytest.mark.parametrize(
+    ("step", "expected"),
+    [
+        ("train joint", {"predict joint", "train limb", "predict limb"}),  # no fold starts from all clips
+        ("train_fold joint", {"predict_fold joint", "train_fold limb", "predict_fold limb"}),
+        ("train_fold limb", {"predict_fold limb"}),
+        ("predict_fold limb", set()),
+        ("train rgb_ma52", {f"{stage} rgb" for stage in ("train", "predict", "train_fold", "predict_fold")}),
+    ],
+)
+def test_with_folds_exactly_what_follows_is_run_again(step, expected):
+    found = following(FOLDED, *step.split())
+    # The table is of held-out clips alone, so it sees what is trained on all only through the ensemble.
+    assert found - AFTER_SCORES == expected | ({"predict rgb_ma52"} if "rgb_ma52" in step else set())
+    assert found >= AFTER_SCORES
+
+
+def test_predictions_reach_what_uses_them_and_nothing_else():
+    assert following(FOLDED, "predict", "joint") == AFTER_SCORES
+    two = {"base": {"streams": ["joint", "limb"]}, "final": {"streams": ["rgb", "flow"]}}
+    listed = change(change(FOLDED, "ensembles", two), "ablation", [{"name": "joint"}])
+    assert following(listed, "predict_fold", "joint") == {"ensemble", "ablation"}
+    assert following(listed, "predict", "joint") == {"ensemble"}
+    assert following(change(listed, "folds", 0), "predict", "joint") == {"ensemble", "ablation"}
+    assert following(listed, "ensemble", "base") == set()
+    assert following(listed, "ensemble", "final") == {"submission"}
+    for corpus, streams in (("imigue", {"joint", "limb", "rgb", "taylor", "flow", "depth"}), ("ma52", {"rgb_ma52"})):
+        found = {step.split()[1] for step in following(DEMO, "clips", corpus) if step.startswith("predict ")}
+        assert found == streams
 
 
 def test_a_parent_that_no_ensemble_names_is_trained_by_folds_too():
