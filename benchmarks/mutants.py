@@ -4,7 +4,7 @@
     python benchmarks/mutants.py measures segments [--draws 40] [--seed 0]
 
 ``benchmarks/mutants.yaml`` has the modules and the tests of each package. The tracked files are copied to a folder
-(``--work``), where mutmut changes them; the checkout stays as it is. A package takes a few minutes on an idle processor.
+(``--work``), where mutmut changes them; the checkout stays as it is. On an idle processor a package takes minutes.
 
 mutmut changes numbers, strings, operators, arguments, keywords and assignments inside functions, but nothing in a
 function with a decorator, such as a property. Lines that only raise, log or show progress are left out, because tests
@@ -41,7 +41,7 @@ SETTINGS = {
 }
 
 
-def copied(work: Path, modules: list[str], tests: list[str]) -> Path:
+def copied(work: Path, modules: list[str], tests: list[str], computes_at_import: bool = False) -> Path:
     """Copy the tracked files to ``work``, with a configuration of mutmut for these modules and tests."""
     shutil.rmtree(work, ignore_errors=True)
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
@@ -53,6 +53,8 @@ def copied(work: Path, modules: list[str], tests: list[str]) -> Path:
         "only_mutate": [f"src/microgesture/{pattern}" for pattern in modules],
         "pytest_add_cli_args_test_selection": tests,
         "also_copy": sorted({file.parts[0] for file in files} - {"src", "tests"}),
+        # Usually all mutants share the imported modules. What is computed at import is then that of the original.
+        "forkserver_warmup": "none" if computes_at_import else "collect",
     }
     lines = [f"{key} = {json.dumps(value)}\n" for key, value in settings.items()]
     with open(work / "pyproject.toml", "a") as file:
@@ -92,8 +94,9 @@ def changed_lines(work: Path, name: str) -> tuple[str, str]:
 
 def measure(package: str, configured: dict[str, Any], work: Path, draws: int, seed: int) -> str:
     """The score of a package and its survivors, as text."""
-    modules, tests = (configured["packages"][package][key] for key in ("modules", "tests"))
-    copied(work, modules, tests)
+    settings = configured["packages"][package]
+    modules = settings["modules"]
+    copied(work, **settings)
     names = names_of(work, modules)
     drawn = random.Random(seed).sample(names, min(draws or len(names), len(names)))
     said = {name: status for status, name in RESULT.findall(mutmut(work, "run", "--max-children", "1", *drawn))}

@@ -6,7 +6,14 @@ from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score, top_k_accuracy_score
 
 from fixtures.made_up_scores import as_scores, made_up_stream
-from microgesture.measures.ablation import ablation_table, draw_people, make_ablation, run_ablation
+from microgesture.measures.ablation import (
+    DRAWS,
+    ablation_table,
+    draw_people,
+    everybody_and_draws,
+    make_ablation,
+    run_ablation,
+)
 from microgesture.storage.clips import Clips
 from microgesture.storage.scores import Scores, write_predictions, write_scores
 
@@ -65,6 +72,9 @@ def test_every_draw_has_as_many_people_and_all_are_alike():
     np.testing.assert_allclose(times_DP.mean(0), 1, atol=0.03)
     np.testing.assert_allclose(times_DP.var(0), 1 - 1 / 5, atol=0.03)  # of a multinomial
     np.testing.assert_array_equal(times_DP, draw_people(5, 20_000, seed=0))
+    # The tables of streams and of emotion use the same draws, in which everybody counts once first.
+    np.testing.assert_array_equal(everybody_and_draws(5), [[1] * 5, *draw_people(5, DRAWS, seed=0)])
+    assert draw_people(0, 3, seed=0).shape == (3, 0)
 
 
 def test_the_spread_is_that_of_the_mean_over_equally_active_people():
@@ -107,14 +117,17 @@ def test_one_person_gives_no_interval():
 
 
 def test_real_gains_are_bold():
-    table = pd.DataFrame({"name": ["a", "b", "c"], "versus": [None, "a", "a"]})
+    table = pd.DataFrame({"name": list("abcde"), "versus": [None, "a", "a", "a", "a"]})
     for metric in ("accuracy", "balanced_accuracy", "macro_f1", "top5"):
         table = table.assign(**{metric: 0.71349, f"{metric}_low": 0.69, f"{metric}_high": 0.7351})
-    ends = {"difference": [None, 0.012, -0.004], "difference_low": [None, 0.002, -0.01]}
-    lines = ablation_table(table.assign(**ends, difference_high=[None, 0.021, 0.001])).splitlines()
+    ends = {"difference": [None, 0.012, -0.004, -0.02, 0.01], "difference_low": [None, 0.002, -0.01, -0.03, 0.0]}
+    lines = ablation_table(table.assign(**ends, difference_high=[None, 0.021, 0.001, -0.01, 0.02])).splitlines()
+    assert lines[0] == "|  | accuracy | balanced | macro F1 | top 5 | difference in accuracy |"
     assert lines[2] == f"| a |{' 0.713 [0.690, 0.735] |' * 4}  |"
     assert lines[3].endswith("| **+0.012 [+0.002, +0.021]** over a |")
     assert lines[4].endswith("| -0.004 [-0.010, +0.001] over a |")
+    assert lines[5].endswith("| **-0.020 [-0.030, -0.010]** over a |")
+    assert lines[6].endswith("| +0.010 [+0.000, +0.020] over a |")
 
 
 def corpus(subjects=6, labels_N=None):

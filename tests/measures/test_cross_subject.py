@@ -56,6 +56,8 @@ def test_every_row_is_measured_on_all_clips_and_person_by_person(tmp_path, compa
         own_N = known_N & (np.arange(12) // 4 == person)
         assert table[f"accuracy of S{person}"].tolist() == [round(right_N[own_N].mean(), 4), 1.0]
     assert table.difference["best"] == pytest.approx(1 - table.accuracy["one"], abs=1e-4)
+    numbers = table.drop(columns="versus").to_numpy(float)
+    np.testing.assert_array_equal(numbers, numbers.round(4))
     assert "Test split, 11 clips of 3 subjects" in text
     assert "| accuracy of | S0 | S1 | S2 |" in text
 

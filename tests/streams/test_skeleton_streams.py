@@ -17,9 +17,7 @@ from microgesture.streams.augment import network_input
 from microgesture.streams.batches import load_batches
 from microgesture.streams.predict import predict
 from microgesture.streams.samples import ClipDataset
-from microgesture.streams.semantic import orthogonal_anchors, total_semantic_loss
 from microgesture.streams.train import train
-from microgesture.streams.weights import load_weights
 
 SELECTION = SELECTIONS["36"]
 NETWORKS = {
@@ -85,24 +83,6 @@ def test_a_skeleton_stream_learns_what_is_plain_to_see(tmp_path, network):
     predict(clips, shards, model, step, build, scores, machine)
     said = read_scores(scores["val"]).log_probabilities
     assert [int(said[f"c{row}"].argmax()) for row in range(16, 24)] == labels[16:]
-
-
-def test_semantic_loss_draws_features_to_the_anchors_of_their_classes(tmp_path):
-    labels = [row % 2 for row in range(16)]
-    clips, shards = make_clips(["train"] * 16, labels), write_shards(tmp_path, ("joint",), labels)
-    far = {}
-    for weight in (0.0, 300.0):
-        step, folder = skeleton_step(epochs=2, repeats=8, semantic_weight=weight), tmp_path / str(weight)
-        arguments = folder / "model.safetensors", folder / "card.json", folder / "scratch", Resources("cpu")
-        train(clips, shards, step, build, *arguments)
-        network = build(step.network, [3], 2, SELECTION)
-        network.load_state_dict(load_weights(arguments[0])[0])
-        dataset = ClipDataset(clips.usable, shards, step, training=False)
-        (batch,) = load_batches(dataset, [dataset.test_keys()], torch.device("cpu"))
-        features_BD = network.eval().features(*network_input(batch, step.inputs, step.recipe, SELECTION))
-        anchors_KD = orthogonal_anchors(2, features_BD.shape[1])
-        far[weight] = total_semantic_loss(features_BD, batch.label, anchors_KD).item()
-    assert far[300.0] < far[0.0] / 2
 
 
 def test_more_classes_than_features_have_no_anchors(tmp_path):
