@@ -132,42 +132,37 @@ def test_the_network_gets_every_pair_once_and_never_more_than_its_batch(tmp_path
 
 
 @pytest.mark.parametrize("kind", ["safetensors", "checkpoint"])
-def test_raft_in_the_stage_is_torchvisions_raft_pair_by_pair(tmp_path, small_weights, kind):
-    frames_THWC = noise(4, 72, 130)  # neither multiples of 8 nor as large as RAFT needs
+def test_raft_is_torchvisions_raft_pair_by_pair(tmp_path, small_weights, kind):
+    frames_THWC = noise(3, 72, 130)  # neither multiples of 8 nor as large as RAFT needs
     path = tmp_path / f"raft.{kind}"
     if kind == "safetensors":
         save_file(small_weights, path)
-        write_shard(tmp_path / "rgb", [("clip", frames_THWC)], "raw")
-        settings = {"backend": "raft_small", "weights": str(path), **ON_CPU}
-        make_flow(tmp_path / "rgb", tmp_path / "flow", tmp_path / "scratch", **settings)
-        stored_THWC = Shard(tmp_path / "flow").read("clip")
     else:
         torch.save({"model": small_weights, "epoch": 3}, path)
-        stored_THWC = maker(tmp_path, frames_THWC, Raft("raft_small", str(path), **ON_CPU))("clip")
+    stored_THWC = maker(tmp_path, frames_THWC, Raft("raft_small", str(path), **ON_CPU))("clip")
 
     network = raft_small(weights=None).eval()
     network.load_state_dict(small_weights)
     filled_THWC = np.pad(frames_THWC, ((0, 0), (28, 28), (3, 3), (0, 0)), mode="edge")
     x_T3HW = torch.from_numpy(filled_THWC.transpose(0, 3, 1, 2).astype(np.float32)) / 127.5 - 1
     with torch.no_grad():
-        pairs = [network(x_T3HW[i : i + 1], x_T3HW[i + 1 : i + 2])[-1][0] for i in range(3)]
+        pairs = [network(x_T3HW[i : i + 1], x_T3HW[i + 1 : i + 2])[-1][0] for i in range(2)]
     flow_THWC = torch.stack([*pairs, pairs[-1]]).permute(0, 2, 3, 1).numpy()[:, 28:-28, 3:-3]
     assert np.abs(flow_THWC).mean() > 0.1
-    assert stored_THWC.shape == (4, 72, 130, 2)
+    assert stored_THWC.shape == (3, 72, 130, 2)
     np.testing.assert_allclose(from_stored(stored_THWC), flow_THWC, atol=1 / 32)
 
 
 def test_raft_gives_the_same_again_and_in_batches_of_any_size(tmp_path, small_weights):
     torch.save(small_weights, tmp_path / "raft.pt")
-    frames_THWC = noise(5, 40, 40)
+    frames_THWC = noise(4, 40, 40)
     made = []
-    for pairs in (1, 2, 2, 16):
+    for pairs in (2, 2, 16):
         network = Raft("raft_small", str(tmp_path / "raft.pt"), **ON_CPU)
         network.pairs = pairs
         made.append(maker(tmp_path, frames_THWC, network)("clip").astype(int))
-    np.testing.assert_array_equal(made[1], made[2])
-    for one in (made[0], made[3]):
-        assert np.abs(one - made[1]).max() <= 1
+    np.testing.assert_array_equal(made[0], made[1])
+    assert np.abs(made[2] - made[0]).max() <= 1
 
 
 def test_raft_large_is_there_too(tmp_path):

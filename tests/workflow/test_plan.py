@@ -229,3 +229,67 @@ def test_a_stream_that_needs_what_its_corpus_lacks_is_refused(tmp_path):
     raw["corpora"]["imigue"] = manifest(tmp_path / "other", "video")
     with pytest.raises(InputError, match="stream 'joint' needs keypoints, but corpus 'imigue'"):
         Plan(raw)
+
+
+def test_keypoints_are_found_in_videos_that_have_none(tmp_path):
+    only_rgb = change(DEMO, "streams", {"rgb": {**DEMO["streams"]["rgb"], "init": None}})
+    only_rgb["ensembles"] = {"final": {"streams": ["rgb"]}}
+    own = {kind: manifest(tmp_path / kind, kind) | {"pose": "mediapipe"} for kind in ("video", "keypoints")}
+    plan = Plan(change(only_rgb, "corpora.imigue", own["video"]))
+    assert plan.posed == ["imigue"]
+    assert plan.provides("imigue") == {"video", "keypoints"}
+    assert plan.step("skeletons", "imigue")
+    with pytest.raises(InputError, match=r"'imigue' .*keypoints\) already has keypoints; remove corpora.imigue.pose"):
+        Plan(change(only_rgb, "corpora.imigue", own["keypoints"]))
+
+
+def test_the_demo_is_drawn_in_the_results():
+    assert Plan(DEMO).root("imigue") == "results/demo/imigue"
+    assert Plan(DEMO, "elsewhere").root("ma52") == "elsewhere/demo/ma52"
+
+
+def test_frames_in_the_report_are_made_for_it_even_if_no_stream_sees_them():
+    only_joint = change(DEMO, "streams", {"joint": DEMO["streams"]["joint"]})
+    only_joint["ensembles"] = {"final": {"streams": ["joint"]}}
+    shown = change(only_joint, "report", {"frames": True})
+    assert (Plan(only_joint).framed, Plan(shown).framed) == (None, "imigue")
+    assert (Plan(only_joint).kinds("imigue"), Plan(shown).kinds("imigue")) == (["keypoints"], ["keypoints", "rgb"])
+
+
+def test_pseudo_labels_lie_between_an_ensemble_and_the_streams_that_learn_from_them():
+    raw = change(DEMO, "ablation", [])
+    raw["streams"] |= {"again": raw["streams"]["joint"] | {"pseudo_labels": "base"}}
+    raw["ensembles"] = {
+        "base": {"streams": ["joint", "limb"]},
+        "final": {"streams": ["again", "limb"], "calibration_from": "base"},
+    }
+    labelled = {"train again", "predict again"}
+    assert following(raw, "pseudo_labels", "base") - AFTER_SCORES == labelled
+    assert following(raw, "ensemble", "base") - AFTER_SCORES == labelled | {"pseudo_labels base"}
+    assert (Plan(raw).trained_on("joint"), Plan(raw).trained_on("again")) == ("train", None)
+
+
+class Asked:
+    """Sources that keep what was asked of them."""
+
+    def __init__(self):
+        self.without = []
+
+    def digest(self, modules, without=(), files=()):
+        if "microgesture.streams.train" in modules:
+            self.without.append(set(without))
+        return "the same"
+
+
+def test_training_depends_on_the_readers_of_published_weights_that_it_uses():
+    asked = []
+    for weights in (None, "swin.pth"):
+        sources = Asked()
+        raw = change(DEMO, "streams", {"rgb": {**DEMO["streams"]["rgb"], "init": None, "weights": weights}})
+        raw["ensembles"] = {"final": {"streams": ["rgb"]}}
+        Plan(raw, sources=sources)
+        (without,) = sources.without
+        asked.append({name for name in without if name.startswith(("microgesture.checkpoints", "microgesture.streams"))})
+    assert asked[0] == {"microgesture.streams.weights:start_from_file"}
+    others = {"mvit", "resnet", "swinface"}  # all but the layout of Video Swin
+    assert asked[1] == {f"microgesture.checkpoints.{layout}" for layout in others}
