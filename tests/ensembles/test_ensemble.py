@@ -113,6 +113,15 @@ def test_with_folds_other_clips_are_predicted_with_what_all_of_them_fit():
     assert all((each.temperatures_S != fusion.temperatures_S).any() for each in held_out.fusions)
 
 
+def test_with_folds_a_fusion_of_another_ensemble_is_that_of_every_fold():
+    scores, labels_N = two_streams()
+    taken = fusion_of([2.5, 0.5], [0.2, 0.8])
+    held_out, fusion = hold_out(clips_of(labels_N, "train"), scores, FOLD, "search", True, taken)
+    assert fusion is taken
+    assert [each is taken for each in held_out.fusions] == [True] * 3
+    assert held_out.fold_N.tolist() == FOLD_N.tolist()
+
+
 def run(folder, clips, scores, fold_N=None, weights="search", calibrate=True):
     """Run the stage in a folder; returns what ``fusion.json`` says."""
     for stream, given in scores.items():

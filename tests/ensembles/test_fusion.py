@@ -95,6 +95,12 @@ def test_a_clip_that_one_stream_could_not_use_is_left_to_the_others():
     np.testing.assert_allclose(fused_NK[1], 0.1 * softmax([0.0, 3.0]) + 0.9 * 0.5)
 
 
+def test_numbers_of_other_streams_are_not_stored():
+    for temperatures, weights in (([1, 1], [1.0]), ([1], [0.5, 0.5])):
+        with pytest.raises(ValueError, match="zip"):
+            fusion_of(temperatures, weights).to_json(["one"])
+
+
 def test_a_clip_that_no_stream_could_use_has_no_probabilities():
     scores = {"a": as_scores(np.ones((1, 2)), unusable=[0]), "b": as_scores(np.ones((1, 2)), unusable=[0])}
     assert np.isnan(fuse(stack(scores, ["c0"], 2), fusion_of([1, 1], [0.5, 0.5]))).all()

@@ -114,6 +114,19 @@ def test_a_clip_that_no_stream_could_use_gets_no_label_however_sure_the_prior_is
     assert read_pseudo_labels(tmp_path / "labels.csv") == {f"c{n}": 0 for n in range(61, 80, 2)}
 
 
+def test_the_file_has_whole_votes_and_six_digits(tmp_path):
+    clips = clips_of(np.zeros(60, int))
+    test = [f"c{n}" for n in range(60, 80)]
+    said_NK = np.tile([0.1, 2 / 3, 0.2, 1 / 30], (20, 1))
+    write_predictions(tmp_path / "test.parquet", test, said_NK, np.full(20, 2))
+    for name, unusable in (("one", []), ("two", [61])):
+        write_scores(tmp_path / name, part(as_scores(np.log(said_NK[[0] * 80]), unusable), set(test)))
+    files = {name: tmp_path / name for name in STREAMS}
+    make_pseudo_labels(clips, tmp_path / "test.parquet", files, tmp_path / "labels.csv", quota=2)
+    expected = ["clip_id,label,confidence,vote_one,vote_two", "c60,1,0.666667,1,1", "c61,1,0.666667,1,"]
+    assert (tmp_path / "labels.csv").read_text().splitlines() == expected
+
+
 @pytest.mark.parametrize("options", [{}, {"threshold": 0.4, "quota": 2}, {"agreement": True}])
 def test_planted_test_labels_change_no_pseudo_label(tmp_path, options):
     labels_N = made_up_stream(0, clips=80)[1]
