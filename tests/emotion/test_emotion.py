@@ -1,6 +1,7 @@
 """Training, prediction, measures and submission of emotions."""
 
 import json
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -11,6 +12,8 @@ from scipy.special import expit
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 
 from fixtures.emotion_videos import SOURCES, a_corpus, a_step, has_won
+from fixtures.reference_training import move
+from microgesture.emotion.forecast import new_network
 from microgesture.emotion.measure import compare_rows, measure_rows, weighted_auc
 from microgesture.emotion.predict import predict_emotion, read_probabilities, write_probabilities
 from microgesture.emotion.submission import write_emotion_submission
@@ -115,6 +118,55 @@ def test_the_loss_of_an_epoch_is_the_mean_of_its_videos():
     weight_N = np.where(win_N, 5 / (2 * 3), 5 / (2 * 2))
     expected = -(weight_N * np.log(np.where(win_N, expit(odds_N), expit(-odds_N)))).sum() / 5
     assert loss == pytest.approx(expected, rel=1e-5)
+
+
+def one_cycle(done, steps, most):
+    """The rate of a step: up to the most within three tenths of the steps and down to almost nothing, as cosines."""
+    top, first = 0.3 * steps - 1, most / 25
+    if done <= top:
+        return first + (most - first) * (1 - math.cos(math.pi * done / top)) / 2
+    return first / 1e4 + (most - first / 1e4) * (1 + math.cos(math.pi * (done - top) / (steps - 1 - top))) / 2
+
+
+def a_sure_network(videos, step):
+    """One whose first gradients are larger than the limit."""
+    network = new_network(videos, step)
+    with torch.no_grad():
+        network.head[-1].weight *= 20
+    return network
+
+
+def test_learning_takes_the_steps_of_plain_learning(monkeypatch):
+    monkeypatch.setattr("microgesture.emotion.train.new_network", a_sure_network)
+    table = pd.DataFrame({"video_id": list("abcde"), "label": ["win", "win", "lose", "win", "lose"]})
+    videos = {video_id: told(video_id, n) for n, video_id in enumerate(table.video_id)}
+    recipe = {"epochs": 30, "batch_size": 5, "learning_rate": 0.02, "weight_decay": 0.5, "token_dropout": 0}
+    step = a_step(("context",), **recipe)
+    numbers = (7, 1, 0)
+    network, history = learn(table, videos, step, CPU, numbers)
+
+    torch.manual_seed(int(np.random.default_rng(list(numbers)).integers(2**31)))
+    plain = a_sure_network(videos, step).train()
+    tokens, win_N = together(list(videos.values()), ("context",), CPU), torch.tensor([1.0, 1, 0, 1, 0])
+    weight_N = torch.where(win_N == 1, 5 / (2 * 3), 5 / (2 * 2))
+    slots = {name: {} for name, _ in plain.named_parameters()}
+    losses, clipped = [], 0
+    for done in range(30):
+        odds_N = plain(tokens)
+        p_N = torch.where(win_N == 1, odds_N, -odds_N).sigmoid()
+        loss = (weight_N * -p_N.log()).mean()
+        gradients = torch.autograd.grad(loss, list(plain.parameters()))
+        norm = torch.stack([gradient.square().sum() for gradient in gradients]).sum().sqrt()
+        clipped += int(norm > 1)
+        with torch.no_grad():
+            for (name, parameter), gradient in zip(plain.named_parameters(), gradients, strict=True):
+                decay = 0.5 if parameter.dim() > 1 else 0
+                move(parameter, gradient / max(1, norm), one_cycle(done, 30, 0.02), decay, slots[name], "adamw")
+        losses.append(loss.item())
+    assert 0 < clipped < 30
+    np.testing.assert_allclose(history, losses, rtol=1e-3)
+    for name, parameter in plain.named_parameters():
+        torch.testing.assert_close(network.get_parameter(name), parameter, rtol=2e-3, atol=1e-4)
 
 
 def without(video, *sources):

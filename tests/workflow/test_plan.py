@@ -289,7 +289,9 @@ def test_training_depends_on_the_readers_of_published_weights_that_it_uses():
         raw["ensembles"] = {"final": {"streams": ["rgb"]}}
         Plan(raw, sources=sources)
         (without,) = sources.without
-        asked.append({name for name in without if name.startswith(("microgesture.checkpoints", "microgesture.streams"))})
+        asked.append(
+            {name for name in without if name.startswith(("microgesture.checkpoints", "microgesture.streams"))}
+        )
     assert asked[0] == {"microgesture.streams.weights:start_from_file"}
     others = {"mvit", "resnet", "swinface"}  # all but the layout of Video Swin
     assert asked[1] == {f"microgesture.checkpoints.{layout}" for layout in others}

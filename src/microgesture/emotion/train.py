@@ -27,7 +27,7 @@ from .videos import LABELS
 
 log = logging.getLogger(__name__)
 
-WARMUP = 0.1  # fraction of the steps in which the learning rate rises
+WARMUP = 0.3  # fraction of the steps in which the learning rate rises
 
 
 def learnt_from(videos: pd.DataFrame) -> pd.DataFrame:
@@ -123,7 +123,7 @@ def learn(
     )
     steps = -(-len(videos) // recipe.batch_size)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, recipe.learning_rate, recipe.epochs * steps, WARMUP, cycle_momentum=False
+        optimizer, recipe.learning_rate, recipe.epochs * steps, pct_start=WARMUP, cycle_momentum=False
     )
     history = []
     title = f"train {step.row} {'.'.join(map(str, numbers[1:]))}"
