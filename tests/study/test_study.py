@@ -27,6 +27,7 @@ from microgesture.config.whole import load_config
 from microgesture.corpora import list_clips
 from microgesture.demo.corpus import make_demo
 from microgesture.errors import InputError
+from microgesture.study.names import read_folders
 from microgesture.study.start import next_commands, plan_study, start_study
 from microgesture.workflow.read_plan import read_plan
 
@@ -85,6 +86,8 @@ def test_class_folders_of_subject_folders_are_split_by_subject(folder):
     assert not people(rows, "val") & people(rows, "test")
     assert told(rows, "label", "subject")["nod_subject 3_1"] == ("nod", "subject 3")
     assert any("proposed by subject" in line for line in said.missing)
+    assert "Subjects are the folders subject 0, subject 1, subject 2, subject 3, subject 4, subject 5." in said.found
+    assert "Labels are the folders nod, wave." in said.found
 
 
 def test_names_of_files_tell_subject_and_label(folder):
@@ -194,6 +197,15 @@ def test_classes_that_tell_sides_apart_are_not_mirrored(folder):
     assert {recipe.flip for recipe in plan.config.recipes.values()} == {False}
 
 
+def test_other_classes_are_mirrored(folder):
+    *_, plan = started(folder("train/wave/a.mp4", "train/nod/b.mp4"))
+    assert {recipe.flip for recipe in plan.config.recipes.values()} == {True}
+
+
+def test_without_clips_folders_say_nothing():
+    assert read_folders([]) == ([], [])
+
+
 def test_a_gpu_makes_networks_and_frames_larger(folder):
     root = folder("train/wave/a.mp4", "train/nod/b.mp4")
     large = load_config(yaml.safe_load(plan_study(root / "study", root, gpu=True).settings))
@@ -208,6 +220,7 @@ def test_one_subject_everywhere_is_allowed_and_said(folder):
     assert plan.config.corpora["mine"].allow_shared_subjects
     assert {row["split"] for row in rows.values()} == {"train", "val", "test"}
     assert any("proposed by clip" in line and "all clips are of one subject" in line for line in said.missing)
+    assert any("Subject s1 is in test and also in train" in line for line in said.missing)
 
 
 @pytest.mark.parametrize("there", ["clips.csv", "config.yaml", "notes.txt"])
