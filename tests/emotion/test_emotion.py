@@ -20,6 +20,7 @@ from microgesture.emotion.submission import write_emotion_submission
 from microgesture.emotion.tokens import Video, together
 from microgesture.emotion.train import deal_people, learn, learnt_from, train_emotion
 from microgesture.errors import InputError
+from microgesture.streams.weights import load_weights
 
 CPU = torch.device("cpu")
 
@@ -41,6 +42,13 @@ def test_what_can_be_told_is_learnt_and_told_of_new_people(tmp_path):
     held_out, test, card = run(tmp_path, *a_corpus(), a_step())
     assert share_right(held_out) == share_right(test) == 1
     assert card["held_out_balanced_accuracy"] == 1
+    assert (card["videos"], card["people"], card["subjects_known"]) == ({"win": 6, "lose": 6}, 6, True)
+    assert np.shape(card["train_loss"]) == (3, 1, 12)  # folds, members, epochs
+    assert card["train_loss"][0][0][-1] < card["train_loss"][0][0][0]
+    state, _ = load_weights(tmp_path / "model.safetensors")
+    ours = {name: tensor for name, tensor in state.items() if name.startswith("networks.0.0.")}
+    learnt = [tensor.numel() for name, tensor in ours.items() if "running" not in name and "num_batches" not in name]
+    assert card["parameters"] == sum(learnt)
     assert list(test) == [f"{number:04d}" for number in range(12, 18)]
 
 

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 import torch
 from safetensors.torch import save_file
+from scipy.special import softmax
 
 from fixtures.emotion_videos import FACE, FEATURES, GESTURES, SOURCES, a_corpus, a_step, a_video
 from microgesture.config.emotion import EmotionRecipe
@@ -14,7 +15,16 @@ from microgesture.emotion.embeddings import Embedding
 from microgesture.emotion.faces import encoded, published_encoder
 from microgesture.emotion.forecast import has_tokens, new_network
 from microgesture.emotion.interfusion import AttentionPooling, InterFusion
-from microgesture.emotion.tokens import evenly, gesture_features, read_tokens, read_video, shown, together, visible
+from microgesture.emotion.tokens import (
+    Video,
+    evenly,
+    gesture_features,
+    read_tokens,
+    read_video,
+    shown,
+    together,
+    visible,
+)
 from microgesture.errors import InputError
 from microgesture.networks.swinface import FaceEncoder
 from microgesture.networks.swinface import build as build_swinface
@@ -81,6 +91,46 @@ def test_the_weights_of_the_pooling_sum_to_1_over_what_is_found():
     assert (pooled_BD[3] == 0).all()
     by_hand_D = sum(weight * token for weight, token in zip(weight_BM[0], tokens_BMD[0], strict=True))
     torch.testing.assert_close(pooled_BD[0], by_hand_D)
+
+
+def test_the_pooling_is_equation_8_of_its_paper():
+    torch.manual_seed(0)
+    pooling = AttentionPooling(3)
+    for parameter in pooling.parameters():
+        torch.nn.init.normal_(parameter)
+    (V_DD, b_D), (w_1D, c_1) = (
+        [tensor.detach().numpy() for tensor in (layer.weight, layer.bias)]
+        for layer in pooling.modules()
+        if isinstance(layer, torch.nn.Linear)
+    )
+    tokens_BMD = torch.randn(1, 4, 3)
+    weights_M = softmax([float(w_1D[0] @ np.tanh(V_DD @ h_D + b_D) + c_1[0]) for h_D in tokens_BMD[0].numpy()])
+    pooled_BD, weight_BM = pooling(tokens_BMD, torch.ones(1, 4, dtype=torch.bool))
+    np.testing.assert_allclose(weight_BM.detach()[0], weights_M, rtol=1e-5)
+    np.testing.assert_allclose(pooled_BD.detach()[0], weights_M @ tokens_BMD[0].numpy(), rtol=1e-4, atol=1e-6)
+
+
+def test_source_and_time_are_added_to_the_projected_token():
+    video = a_video("0001", clips=3)
+    said = []
+    for moved in ("nothing", "source.context", "projections.context.bias", "time.bias"):
+        network = a_network(a_step(("context",)), {"0001": video})
+        with torch.no_grad():
+            if moved != "nothing":
+                network.get_parameter(moved)[:4] += 0.5
+            said.append(network(together([video], ("context",), CPU)).item())
+    assert said[1] != pytest.approx(said[0], abs=1e-3)
+    assert said[2:] == pytest.approx([said[1]] * 2, abs=1e-6)
+
+
+def test_a_token_is_found_by_its_own_source():
+    context_ND, gestures_NG = np.zeros((3, 2), np.float32), np.zeros((3, 4), np.float32)
+    context_ND[0, 1] = gestures_NG[2, 3] = np.nan
+    faces = tuple(np.zeros((count, 4, 4, 3), np.uint8) for count in (1, 0, 2))
+    video = Video("v", np.linspace(0, 1, 3, dtype=np.float32), faces, context_ND, gestures_NG)
+    found = {source: video.found(source).tolist() for source in SOURCES}
+    assert found == {"face": [True, False, True], "context": [False, True, True], "gestures": [True, True, False]}
+    assert video.part(np.array([2, 0])).found("gestures").tolist() == [False, True]
 
 
 def test_the_pooling_starts_as_the_mean():

@@ -132,7 +132,7 @@ def gesture_features(probability_K: np.ndarray, seconds: float, pause: float) ->
 
 def visible(frames_THWC: np.ndarray) -> np.ndarray:
     """Return which frames show a face, bool (T,): those that are not black."""
-    return frames_THWC.max((1, 2, 3), initial=0) > DARK
+    return frames_THWC.max((1, 2, 3)) > DARK
 
 
 def evenly(rows: np.ndarray, count: int) -> np.ndarray:
