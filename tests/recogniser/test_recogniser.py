@@ -21,6 +21,7 @@ from microgesture.recogniser.finding import find_gestures
 from microgesture.recogniser.loading import open_recogniser
 from microgesture.recogniser.scoring import Scorer
 from microgesture.recogniser.windows import Recording, find_recording, window_table
+from microgesture.videos.timestamps import FrameTimes
 from microgesture.workflow.prediction_stages import recogniser_step
 from microgesture.workflow.read_plan import read_plan
 
@@ -65,7 +66,7 @@ def whole(scorer, video):
 
 
 def recording(n_frames, fps=25.0):
-    return Recording("talk", None, None, n_frames, fps, None, None)
+    return Recording("talk", None, None, FrameTimes.constant(fps, n_frames), None, None)
 
 
 @pytest.mark.parametrize("n_frames", [1, 7, 8, 9, 11, 12, 13, 50])

@@ -128,7 +128,9 @@ def test_borders_without_a_unit_are_seconds_if_one_could_be_no_frame():
         ("x", "3", "frames", None),
         ("0", "0.4", "seconds", (0, 9)),
         ("0.04", "0.08", "seconds", (1, 1)),
-        ("0.04", "0.0801", "seconds", (1, 2)),
+        ("0.04", "0.0801", "seconds", (1, 1)),  # a frame belongs to the times that contain its middle
+        ("0.04", "0.1001", "seconds", (1, 2)),
+        ("0.041", "0.05", "seconds", (1, 1)),  # shorter than a frame
         ("0,1", "0,2", "seconds", (2, 4)),
         ("0:00:00.12", "00:00.2", "seconds", (3, 4)),
         ("0", "7", "seconds", (0, 9)),  # no further than the video

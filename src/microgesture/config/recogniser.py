@@ -36,6 +36,9 @@ class _RecogniserStep(Settings):
     pose: Literal["mediapipe"] | None = Field(
         None, description="method that found the keypoints; null: the corpus has files of keypoints"
     )
+    fps: float | None = Field(
+        None, gt=0, description="frames per second to which clips were resampled; null: they kept their frames"
+    )
 
 
 RecogniserStep = create_model(

@@ -2,6 +2,7 @@
 
 import difflib
 import inspect
+import logging
 from collections.abc import Iterable
 from importlib import import_module
 from numbers import Integral
@@ -12,11 +13,14 @@ from typing import Any
 import pandas as pd
 
 from ..config.corpora import FORMATS
-from ..errors import InputError, UnusableClip
+from ..errors import InputError
 from ..storage.clips import SCHEMA, SPLITS, Clips, refuse_shared_subjects, shard_of
 from ..videos.reading import VideoInfo
+from .fitting import fit_rows, rate_of, resample
 from .listing import Listing, Row, kinds_in_every_split
 from .measuring import Measure, measure_files
+
+log = logging.getLogger(__name__)
 
 
 def list_clips(
@@ -28,14 +32,15 @@ def list_clips(
     end_tolerance: int = 5,
     allow_shared_subjects: bool = False,
     pose: str | None = None,
+    fps: float | None = None,
     **options: object,
 ) -> Clips:
     """Build the clips table of a corpus in one of ``FORMATS``; ``root`` is its folder, ``options`` are for its reader.
 
     A clip is quarantined, with the reason, if its declaration is not valid, if it lacks a kind of file that every split
-    has, if its video is not readable, or if it ends more than ``end_tolerance`` frames after its video (up to that, its
-    end is moved). With ``pose``, keypoints will be found in the videos, so the videos take the place of skeleton files.
-    Raises ``InputError`` if the corpus as a whole is not valid: no clips, two clips with the same id, an unknown split
+    has, if its video is not readable, or if it does not fit its file (see ``fit_rows`` for ``end_tolerance``). With
+    ``pose``, keypoints will be found in the videos, so the videos take the place of skeleton files. With ``fps``, clips
+    of another rate have the frames that are nearest in time to those of this rate. What is doubtful is logged. Raises ``InputError`` if the corpus as a whole is not valid: no clips, two clips with the same id, an unknown split
     or class, no training clip, or a subject both in test and in another split (unless ``allow_shared_subjects``).
     """
     root = Path(root)
@@ -53,9 +58,9 @@ def list_clips(
     _refuse_missing_sources(listing.rows, root)
     folder = root.parent if root.is_file() else root
     measured = measure_files(listing.rows, folder, corpus)
-    for row in listing.rows:
-        _fit(row, measured, end_tolerance)
-    return Clips(_table(listing.rows, corpus, shards, measured), listing.classes, listing.targets)
+    for doubt in fit_rows(listing.rows, measured, end_tolerance):
+        log.warning("%s: %s", corpus, doubt)
+    return Clips(_table(listing.rows, corpus, shards, fps, measured), listing.classes, listing.targets)
 
 
 def provides(format: str, root: Path | str, **options: object) -> frozenset[str]:
@@ -148,40 +153,21 @@ def _refuse_missing_sources(rows: list[Row], root: Path) -> None:
                 row.refuse(f"no {kind} under {root}: expected {wanted}")
 
 
-def _fit(row: Row, measured: dict[str, Measure], end_tolerance: int) -> None:
-    """Set an open end from the length of the file, and move or refuse an end beyond the end of the file."""
-    path = row.video or row.skeleton
-    measure = measured.get(path)
-    if row.reason or measure is None:
-        return
-    if isinstance(measure, UnusableClip):
-        row.refuse(str(measure))
-        return
-    length = measure.n_frames if isinstance(measure, VideoInfo) else measure
-    first = row.video_start if row.video else row.skeleton_start
-    if row.end is None:
-        row.end = row.start + length - first - 1
-    elif length is not None:
-        beyond = first + row.end - row.start - (length - 1)
-        if 0 < beyond <= end_tolerance and row.end - beyond >= row.start:
-            row.end -= beyond
-        elif beyond > 0:
-            row.refuse(f"end {row.end} is {beyond} frames after the last of {path}, which has {length}")
-
-
-def _table(rows: list[Row], corpus: str, shards: int, measured: dict[str, Measure]) -> pd.DataFrame:
+def _table(rows: list[Row], corpus: str, shards: int, fps: float | None, measured: dict[str, Measure]) -> pd.DataFrame:
     records = []
     for row in rows:
         measure = measured.get(row.video) if row.video else None
         info = measure if isinstance(measure, VideoInfo) else None
+        frames_N = resample(row, measure, fps) if fps else None
         end = -1 if row.end is None else row.end
         records.append(
             {
                 **{name: getattr(row, name) for name in SCHEMA.names if hasattr(row, name)},
                 "corpus": corpus,
                 "end": end,
-                "n_frames": max(0, end - row.start + 1),
-                "fps": info.fps if info and info.fps else row.fps,
+                "n_frames": max(0, end - row.start + 1) if frames_N is None else len(frames_N),
+                "frames": frames_N,
+                "fps": fps or rate_of(row, measure),
                 "width": info.width if info else None,
                 "height": info.height if info else None,
                 "shard": shard_of(row.recording, shards),

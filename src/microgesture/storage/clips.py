@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 
@@ -22,7 +23,8 @@ SCHEMA = pa.schema(
         ("recording", pa.string()),  # the source recording; clips of one recording always share a shard
         ("start", pa.int32()),  # first frame in the recording, from 0
         ("end", pa.int32()),  # last frame in the recording, included
-        ("n_frames", pa.int32()),  # end - start + 1
+        ("n_frames", pa.int32()),  # end - start + 1, or the number of frames of a resampled clip
+        ("frames", pa.list_(pa.int32())),  # of a resampled clip, counted from start; null: all frames to end
         ("subject", pa.string()),  # null if the release does not contain it
         ("split", pa.string()),  # train, val or test
         ("label", pa.int32()),  # class index; null if unknown, always null in test
@@ -30,7 +32,7 @@ SCHEMA = pa.schema(
         ("video_start", pa.int32()),  # the clip's first frame in that file: 0 in a pre-cut clip
         ("skeleton", pa.string()),  # path relative to the corpus root; null if there is none
         ("skeleton_start", pa.int32()),  # the clip's first row in that file
-        ("fps", pa.float32()),
+        ("fps", pa.float32()),  # of the clip, the mean if it varies; null if unknown
         ("width", pa.int32()),  # of the video in pixels; null if unknown
         ("height", pa.int32()),
         ("shard", pa.int32()),
@@ -55,6 +57,14 @@ class Clips:
     def usable(self) -> pd.DataFrame:
         """The rows that are not quarantined."""
         return self.table[self.table.status == "ok"]
+
+
+def frames_of(clip: tuple, start: int) -> Sequence[int]:
+    """The frames of a clip (a row of the table) in a file in which its first frame is ``start``, in order.
+
+    They are all frames up to its last one, unless the clip is resampled; then frames are left out or repeated.
+    """
+    return start + clip.frames if isinstance(clip.frames, np.ndarray) else range(start, start + clip.n_frames)
 
 
 def shard_of(recording: str, shards: int) -> int:

@@ -12,6 +12,7 @@ from ..corpora.listing import known_split, split_named
 from ..errors import InputError, UnusableClip
 from ..skeletons.files.workbook import xlsx_rows
 from ..storage.csv_files import csv_rows
+from ..videos.timestamps import told_uneven
 from .clips import FoundClip
 from .parts import Borders, Ruler, find_borders
 
@@ -222,6 +223,8 @@ def _with_parts(
         clips[row.clip] = replace(clip, parts=(*clip.parts, part))
         used.append(row)
     notes = list(troubles.values())
+    times = {clips[clip].name: ruler.times for clip, ruler in rulers.items() if ruler.times is not None}
+    notes += [f"{table}: {told}." for told in told_uneven(times)]
     if used:
         counted = (
             "in frames from 0, including the last" if borders.unit == "frames" else f"in {borders.unit} of their videos"
