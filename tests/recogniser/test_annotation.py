@@ -89,9 +89,7 @@ def test_the_picture_has_even_sides(size):
 
 def test_keypoints_alone_have_no_video(tmp_path):
     with pytest.raises(UnusableClip, match="no video"):
-        annotate(
-            Recording("talk", None, None, FrameTimes.constant(25, 5), None, None), [], CLASSES, tmp_path / "talk.mp4"
-        )
+        annotate(Recording("talk", None, None, TIMES, None, None), [], CLASSES, tmp_path / "talk.mp4")
 
 
 def test_the_page_asks_for_nothing_but_its_video(shown):

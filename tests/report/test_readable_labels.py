@@ -157,15 +157,8 @@ def pages(tmp_path_factory):
     folder = tmp_path_factory.mktemp("pages")
     (folder / "report.html").write_text(render(*made_up_results(clips=60)), encoding="utf-8")
     segments = [Segment(start, start + 40, label, 0.5) for label, start in enumerate((0, 60, 459))]
-    write_page(
-        folder / "talk.html",
-        "talk",
-        segments,
-        ("wave", "nod", "shrug"),
-        FrameTimes.constant(25, 500),
-        None,
-        ["talk: no face"],
-    )
+    times = FrameTimes.constant(25, 500)
+    write_page(folder / "talk.html", "talk", segments, ("wave", "nod", "shrug"), times, None, ["talk: no face"])
     with browser(folder / "profile") as page:
         yield page, folder
 

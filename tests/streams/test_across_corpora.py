@@ -66,9 +66,8 @@ def openpose(row):
 
 def kinect(row):
     """22 points of a Kinect, (T, 22, 6), of which it sees 12."""
-    return cut_clip(
-        kinect_joints(kinect_columns(kinect_metres(12, row))), range(12), SELECTIONS["22"], "a_skeleton.csv"
-    )
+    joints_TVC = kinect_joints(kinect_columns(kinect_metres(12, row)))
+    return cut_clip(joints_TVC, range(12), SELECTIONS["22"], "a_skeleton.csv")
 
 
 def shards_of(folder, modality, keypoints):

@@ -40,8 +40,9 @@ def list_clips(
     A clip is quarantined, with the reason, if its declaration is not valid, if it lacks a kind of file that every split
     has, if its video is not readable, or if it does not fit its file (see ``fit_rows`` for ``end_tolerance``). With
     ``pose``, keypoints will be found in the videos, so the videos take the place of skeleton files. With ``fps``, clips
-    of another rate have the frames that are nearest in time to those of this rate. What is doubtful is logged. Raises ``InputError`` if the corpus as a whole is not valid: no clips, two clips with the same id, an unknown split
-    or class, no training clip, or a subject both in test and in another split (unless ``allow_shared_subjects``).
+    of another rate have the frames that are nearest in time to those of this rate. What is doubtful is logged. Raises
+    ``InputError`` if the corpus as a whole is not valid: no clips, two clips with the same id, an unknown split or
+    class, no training clip, or a subject both in test and in another split (unless ``allow_shared_subjects``).
     """
     root = Path(root)
     listing = _read(format, root, options)

@@ -44,7 +44,7 @@ class DepthEstimator(Protocol):
 class DepthFolder:
     """The folder backend: grey (or equal-channel) videos ``<folder>/<clip_id>.mp4``, brighter is nearer.
 
-    Each has as many frames as its clip, before any resampling, and shows the whole frame of the source, at any resolution.
+    Each has as many frames as its clip, before resampling, and shows the whole frame of the source, at any resolution.
     """
 
     def __init__(self, folder: Path) -> None:

@@ -50,7 +50,7 @@ class FrameTimes:
         return len(self.starts_T)
 
     @cached_property
-    def ends_T(self) -> np.ndarray:
+    def ends_T(self) -> np.ndarray:  # noqa: N802
         """When each frame ends, float64 (T,)."""
         return np.append(self.starts_T[1:], self.end)
 
@@ -181,16 +181,22 @@ def _known(ticks: list[int | None]) -> list[int] | None:
 
 def _continued(stamps: list[_Stamp], time_base: Fraction) -> list[_Stamp]:
     """Let the clock of each part of a joined file continue that of the part before it, as players do."""
-    later, before, continued = 0, None, []
+    later, before, step, continued = 0, None, 0, []
     for stamp in stamps:
         now = stamp.pts if stamp.dts is None else stamp.dts
         if now is not None:
-            if before is not None and (now + later - before.dts) * time_base < -RESET:
-                later = before.dts + before.duration - now
-            stamp = stamp._replace(pts=None if stamp.pts is None else stamp.pts + later, dts=now + later)
-            before = stamp
+            if before is not None and (now + later - before) * time_base < -RESET:
+                later = before + step - now
+            step = step if before is None else now + later - before
+            before = now + later
+        if later:
+            stamp = stamp._replace(pts=_added(stamp.pts, later), dts=_added(stamp.dts, later))
         continued.append(stamp)
     return continued
+
+
+def _added(tick: int | None, later: int) -> int | None:
+    return None if tick is None else tick + later
 
 
 def _is_cut_off(container: InputContainer, stamps: list[_Stamp], shown: list[_Stamp], indexed: int) -> bool:

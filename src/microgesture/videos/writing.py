@@ -10,7 +10,6 @@ import numpy as np
 
 from ..storage.files import replacing
 
-
 TICKS = 90_000  # a second, as usual for H.264
 
 

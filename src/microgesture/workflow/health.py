@@ -19,6 +19,7 @@ from ..config.modalities import MODALITIES
 from ..config.streams import is_published_name
 from ..config.whole import Config, Corpus
 from ..corpora import list_clips
+from ..corpora.fitting import SAME_RATE
 from ..errors import InputError
 from ..machine.extras import install_hint
 from ..skeletons.reading import skeleton_points
@@ -162,6 +163,7 @@ def corpus_health(name: str, corpus: Corpus, config: Config, faces: bool = False
         yield Finding(f"corpus {name}", f"format {corpus.format} cannot read {corpus.root}: {described(error)}", True)
         return
     yield from _clips_found(name, listed, config.max_quarantined)
+    yield from _rates_found(name, listed)
     if faces and not corpus.pose:
         root = Path(corpus.root)
         yield from _faces_found(name, listed, root.parent if root.is_file() else root, config.max_quarantined)
@@ -187,6 +189,20 @@ def _clips_found(name: str, listed: Clips, limit: float) -> Iterator[Finding]:
         )
         for row in bad.head(FIRST).itertuples():
             yield Finding(f"corpus {name}", f"{row.clip_id}: {row.reason}")
+
+
+def _rates_found(name: str, listed: Clips) -> Iterator[Finding]:
+    """Whether the frame rates of clips differ: optical flow, and the steps between frames, depend on the rate."""
+    rates = listed.usable.fps.dropna().round(2)
+    if len(rates) and rates.max() > (1 + SAME_RATE) * rates.min():
+        counts = rates.value_counts()
+        most = ", ".join(f"{count} at {rate:g}" for rate, count in counts.head(FIRST).items())
+        others = f" and {int(counts.iloc[FIRST:].sum())} at others" if len(counts) > FIRST else ""
+        yield Finding(
+            f"corpus {name}",
+            f"clips have from {rates.min():g} to {rates.max():g} frames per second ({most}{others}), so the same "
+            f"motion looks faster in some; corpora.{name}.fps: {counts.index[0]:g} resamples them to one rate",
+        )
 
 
 def _faces_found(name: str, listed: Clips, folder: Path, limit: float) -> Iterator[Finding]:
