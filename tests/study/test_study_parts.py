@@ -4,6 +4,7 @@ from functools import partial
 import pytest
 
 from fixtures.release_files import numbered_frames, write_clips, write_lines, write_video
+from fixtures.timed_videos import rate_halved, write_timed
 from microgesture.corpora import list_clips
 from microgesture.errors import UnusableClip
 from microgesture.study.parts import Borders, Ruler, find_borders
@@ -150,3 +151,12 @@ def test_a_damaged_video_is_told_of(tmp_path):
     with pytest.raises(UnusableClip, match="not a readable video"):
         Ruler(path).frames("0", "1", "seconds")
     assert Ruler(path).frames("0", "1", "frames") == (0, 1)
+
+
+def test_times_of_a_video_whose_rate_varies_are_those_of_its_frames(tmp_path):
+    root = tmp_path / "recordings"
+    write_timed(root / "a.mp4", rate_halved(), rate=30)
+    write_lines(root / "list.csv", ["file,label,start_s,end_s", "a,wave,2.0,2.4", "a,nod,3.0,3.4"])
+    said, rows = started(root)
+    assert rows == {"a_1": ("wave", "60", "65"), "a_2": ("nod", "75", "80")}
+    assert sum("the frame rate of 1 video varies (the first is a, with 22.5" in line for line in said.found) == 1

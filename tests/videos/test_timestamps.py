@@ -20,6 +20,8 @@ from fixtures.timed_videos import (
     write_timed,
 )
 from microgesture.corpora import list_clips
+from microgesture.recogniser.recordings import recordings_in
+from microgesture.study.clips import find_clips, visible_files
 from microgesture.study.parts import Ruler
 from microgesture.videos.reading import decode, probe
 from microgesture.videos.timestamps import FrameTimes
@@ -150,20 +152,23 @@ def test_clips_of_whole_files_have_the_frames_that_decode(videos):
 
 
 @pytest.mark.parametrize(("name", "last"), [("ts", 59), ("webm", 89), ("mkv", 89), ("open_mp4", 32), ("avi", 89)])
-def test_an_end_just_after_a_video_is_moved_in_any_container(videos, name, last, caplog):
+def test_an_end_just_after_a_video_is_moved_in_any_container(videos, name, last):
     rows = [f"near,train,x,{videos[name].name},3,{last + 5}", f"far,train,x,{videos[name].name},3,{last + 6}"]
     folder = manifest(videos[name].parent, rows, "clip_id,split,label,video,start,end")
-    table = list_clips("mine", "manifest", folder, 1).table.set_index("clip_id")
+    listed = list_clips("mine", "manifest", folder, 1)
+    table = listed.table.set_index("clip_id")
     assert table.loc["near", ["status", "end"]].to_list() == ["ok", last]
     assert f"is 6 frames after the last of {videos[name].name}, which has {last + 1}" in table.loc["far"].reason
-    assert "1 clips end just after their files and are shortened; the first is near (by 5)" in caplog.text
+    assert "1 clips end just after their files and are shortened; the first is near (by 5)" in listed.doubts
 
 
-def test_a_clip_has_its_own_mean_rate_where_the_rate_varies(videos, caplog):
+def test_a_clip_has_its_own_mean_rate_where_the_rate_varies(videos):
     rows = [f"a,train,x,{videos['halved'].name},0,59", f"b,train,x,{videos['halved'].name},60,89"]
     folder = manifest(videos["halved"].parent, rows, "clip_id,split,label,video,start,end")
-    assert list_clips("mine", "manifest", folder, 1).table.fps.to_list() == pytest.approx([30, 15])
-    assert "the frame rate of 1 video varies (the first is halved.mp4, with 22.5 frames per second" in caplog.text
+    listed = list_clips("mine", "manifest", folder, 1)
+    assert listed.table.fps.to_list() == pytest.approx([30, 15])
+    [doubt] = listed.doubts
+    assert "the frame rate of 1 video varies (the first is halved.mp4, with 22.5 frames per second" in doubt
 
 
 increasing = st.lists(st.floats(0.005, 0.5), min_size=1, max_size=40).map(np.cumsum)
@@ -203,6 +208,15 @@ def test_resampling_at_the_same_rate_changes_nothing():
     assert times.resampled(3, 20, 30).tolist() == list(range(3, 21))
     assert times.resampled(0, 39, 15).tolist() == list(range(0, 40, 2))
     assert times.resampled(0, 3, 60).tolist() == [0, 0, 1, 1, 2, 2, 3, 3]
+
+
+@pytest.mark.parametrize("name", ["a.MTS", "b.m2ts", "c.3gp", "d.M2TS"])
+def test_videos_of_cameras_and_telephones_are_found_and_read(tmp_path, name):
+    path = write_timed(tmp_path / "clips" / name, [k / 25 for k in range(30)])
+    assert shown(path, 0, 29) == list(range(30))
+    found, _ = find_clips(visible_files(tmp_path / "clips"))
+    assert [str(clip.video) for clip in found] == [name]
+    assert recordings_in(tmp_path / "clips") == {path.stem: path}
 
 
 def test_the_painter_is_read_back():

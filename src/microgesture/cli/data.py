@@ -1,5 +1,6 @@
 """Subcommands that make the shards of a corpus."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,6 +26,8 @@ from .options import (
     scratch_folder,
     stage,
 )
+
+log = logging.getLogger(__name__)
 
 
 @stage("demo", DemoStep)
@@ -55,7 +58,10 @@ def clips(settings: SettingsText, output: Output) -> None:
 
     step = parse_step(ClipsStep, settings)
     options = step.options | {"allow_shared_subjects": True}  # check-clips looks for them
-    write_clips(output, list_clips(step.corpus, step.format, Path(step.root), step.shards, **options))
+    listed = list_clips(step.corpus, step.format, Path(step.root), step.shards, **options)
+    for doubt in listed.doubts:
+        log.warning("%s: %s", step.corpus, doubt)
+    write_clips(output, listed)
 
 
 @stage("check-clips")

@@ -2,7 +2,6 @@
 
 import difflib
 import inspect
-import logging
 from collections.abc import Iterable
 from importlib import import_module
 from numbers import Integral
@@ -19,8 +18,6 @@ from ..videos.reading import VideoInfo
 from .fitting import fit_rows, rate_of, resample
 from .listing import Listing, Row, kinds_in_every_split
 from .measuring import Measure, measure_files
-
-log = logging.getLogger(__name__)
 
 
 def list_clips(
@@ -40,7 +37,7 @@ def list_clips(
     A clip is quarantined, with the reason, if its declaration is not valid, if it lacks a kind of file that every split
     has, if its video is not readable, or if it does not fit its file (see ``fit_rows`` for ``end_tolerance``). With
     ``pose``, keypoints will be found in the videos, so the videos take the place of skeleton files. With ``fps``, clips
-    of another rate have the frames that are nearest in time to those of this rate. What is doubtful is logged. Raises
+    of another rate have the frames that are nearest in time to those of this rate. Raises
     ``InputError`` if the corpus as a whole is not valid: no clips, two clips with the same id, an unknown split or
     class, no training clip, or a subject both in test and in another split (unless ``allow_shared_subjects``).
     """
@@ -59,9 +56,8 @@ def list_clips(
     _refuse_missing_sources(listing.rows, root)
     folder = root.parent if root.is_file() else root
     measured = measure_files(listing.rows, folder, corpus)
-    for doubt in fit_rows(listing.rows, measured, end_tolerance):
-        log.warning("%s: %s", corpus, doubt)
-    return Clips(_table(listing.rows, corpus, shards, fps, measured), listing.classes, listing.targets)
+    doubts = fit_rows(listing.rows, measured, end_tolerance)
+    return Clips(_table(listing.rows, corpus, shards, fps, measured), listing.classes, listing.targets, doubts)
 
 
 def provides(format: str, root: Path | str, **options: object) -> frozenset[str]:

@@ -13,7 +13,7 @@ from .measuring import Measure
 SAME_RATE = 0.02  # 29.97 is written as 30, but 25 is never written for 24
 
 
-def fit_rows(rows: Sequence[Row], measured: Mapping[str, Measure], end_tolerance: int) -> list[str]:
+def fit_rows(rows: Sequence[Row], measured: Mapping[str, Measure], end_tolerance: int) -> tuple[str, ...]:
     """Set open ends from the lengths of the files, and quarantine rows that do not fit their files.
 
     An end up to ``end_tolerance`` frames after the file is moved. A declared number of frames may differ by as many,
@@ -41,10 +41,10 @@ def fit_rows(rows: Sequence[Row], measured: Mapping[str, Measure], end_tolerance
         (other_rates, "clips of videos whose rate varies have another mean rate than fps declares, and keep that mean"),
     )
     uneven = {path: info.times for path, info in measured.items() if isinstance(info, VideoInfo) and info.times}
-    return [
+    return (
         *(f"{len(found)} {what}; the first is {found[0]}" for found, what in kinds if found),
         *told_uneven(uneven),
-    ]
+    )
 
 
 def rate_of(row: Row, measure: Measure | None) -> float | None:

@@ -46,12 +46,14 @@ SCHEMA = pa.schema(
 class Clips:
     """The clips of one corpus (columns as in ``SCHEMA``, one row a clip) and the names of its classes.
 
-    ``classes[label]`` is the name of a class, ``targets[label]`` is its value in a submission.
+    ``classes[label]`` is the name of a class, ``targets[label]`` is its value in a submission. ``doubts`` are sentences
+    for the user about a corpus that was just listed; they are not stored.
     """
 
     table: pd.DataFrame
     classes: tuple[str, ...]
     targets: tuple[str, ...]
+    doubts: tuple[str, ...] = ()
 
     @property
     def usable(self) -> pd.DataFrame:
@@ -79,7 +81,7 @@ def natural_key(clip_id: str) -> tuple:
 
 def write_clips(path: Path | str, clips: Clips) -> None:
     """Write a clips table as Parquet, with the class names in its metadata."""
-    table = pa.Table.from_pandas(clips.table[SCHEMA.names], schema=SCHEMA, preserve_index=False)
+    table = pa.Table.from_pandas(clips.table[SCHEMA.names].astype({"frames": object}), schema=SCHEMA, preserve_index=False)
     names = json.dumps({"classes": clips.classes, "targets": clips.targets}, ensure_ascii=False)
     write_parquet(path, table, {"microgesture": names})
 

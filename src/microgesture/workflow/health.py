@@ -163,6 +163,7 @@ def corpus_health(name: str, corpus: Corpus, config: Config, faces: bool = False
         yield Finding(f"corpus {name}", f"format {corpus.format} cannot read {corpus.root}: {described(error)}", True)
         return
     yield from _clips_found(name, listed, config.max_quarantined)
+    yield from (Finding(f"corpus {name}", doubt) for doubt in listed.doubts)
     yield from _rates_found(name, listed)
     if faces and not corpus.pose:
         root = Path(corpus.root)
