@@ -81,7 +81,9 @@ def natural_key(clip_id: str) -> tuple:
 
 def write_clips(path: Path | str, clips: Clips) -> None:
     """Write a clips table as Parquet, with the class names in its metadata."""
-    table = pa.Table.from_pandas(clips.table[SCHEMA.names].astype({"frames": object}), schema=SCHEMA, preserve_index=False)
+    table = pa.Table.from_pandas(
+        clips.table[SCHEMA.names].astype({"frames": object}), schema=SCHEMA, preserve_index=False
+    )
     names = json.dumps({"classes": clips.classes, "targets": clips.targets}, ensure_ascii=False)
     write_parquet(path, table, {"microgesture": names})
 
