@@ -9,13 +9,15 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from ..config.corpora import FORMATS
 from ..errors import InputError
-from ..storage.clips import SCHEMA, SPLITS, Clips, refuse_shared_subjects, shard_of
+from ..storage.clips import SCHEMA, SPLITS, Clips, part_of, refuse_shared_subjects, shard_of
 from ..videos.reading import VideoInfo
 from .fitting import fit_rows, rate_of, resample
+from .labelled import with_declared
 from .listing import Listing, Row, kinds_in_every_split
 from .measuring import Measure, measure_files
 
@@ -27,17 +29,37 @@ def list_clips(
     shards: int,
     *,
     end_tolerance: int = 5,
+    fps: float | None = None,
     allow_shared_subjects: bool = False,
     pose: str | None = None,
-    fps: float | None = None,
     **options: object,
 ) -> Clips:
     """Build the clips table of a corpus in one of ``FORMATS``; ``root`` is its folder, ``options`` are for its reader.
 
     A clip is quarantined, with the reason, if its declaration is not valid, if it lacks a kind of file that every split
     has, if its video is not readable, or if it does not fit its file (see ``fit_rows`` for ``end_tolerance``). With
-    ``pose``, keypoints will be found in the videos, so the videos take the place of skeleton files. With ``fps``, clips
-    of another rate have the frames that are nearest in time to those of this rate. Raises
+    ``fps``, clips of another rate have the frames that are nearest in time to those of this rate. Raises ``InputError``
+    as ``declare`` does.
+    """
+    listing = declare(corpus, format, root, allow_shared_subjects=allow_shared_subjects, pose=pose, **options)
+    table, doubts = measure(listing.rows, folder_of(root), corpus, end_tolerance, fps)
+    table["shard"] = np.int32([shard_of(row.recording, part_of(row.split), shards) for row in listing.rows])
+    declared = {row.clip_id: row.declared for row in listing.rows}
+    return Clips(with_declared(table, declared), listing.classes, listing.targets, doubts=doubts)
+
+
+def declare(
+    corpus: str,
+    format: str,
+    root: Path | str,
+    *,
+    allow_shared_subjects: bool = False,
+    pose: str | None = None,
+    **options: object,
+) -> Listing:
+    """Read the lists of a corpus: its clips, without opening their videos and keypoint files.
+
+    With ``pose``, keypoints will be found in the videos, so the videos take the place of skeleton files. Raises
     ``InputError`` if the corpus as a whole is not valid: no clips, two clips with the same id, an unknown split or
     class, no training clip, or a subject both in test and in another split (unless ``allow_shared_subjects``).
     """
@@ -54,10 +76,24 @@ def list_clips(
     if pose:
         _take_videos_for_skeletons(listing.rows)
     _refuse_missing_sources(listing.rows, root)
-    folder = root.parent if root.is_file() else root
-    measured = measure_files(listing.rows, folder, corpus)
-    doubts = fit_rows(listing.rows, measured, end_tolerance)
-    return Clips(_table(listing.rows, corpus, shards, fps, measured), listing.classes, listing.targets, doubts)
+    return listing
+
+
+def folder_of(root: Path | str) -> Path:
+    """The folder to which the paths of a corpus are relative; ``root`` may be a file in it, such as ``clips.csv``."""
+    return Path(root).parent if Path(root).is_file() else Path(root)
+
+
+def measure(
+    rows: list[Row], folder: Path, corpus: str, end_tolerance: int = 5, fps: float | None = None
+) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """Open the files of clips, and return the clips as rows of a clips table, all in shard 0, and doubts about them.
+
+    See ``list_clips``.
+    """
+    measured = measure_files(rows, folder, corpus)
+    doubts = fit_rows(rows, measured, end_tolerance)
+    return _table(rows, corpus, fps, measured), doubts
 
 
 def provides(format: str, root: Path | str, **options: object) -> frozenset[str]:
@@ -150,7 +186,7 @@ def _refuse_missing_sources(rows: list[Row], root: Path) -> None:
                 row.refuse(f"no {kind} under {root}: expected {wanted}")
 
 
-def _table(rows: list[Row], corpus: str, shards: int, fps: float | None, measured: dict[str, Measure]) -> pd.DataFrame:
+def _table(rows: list[Row], corpus: str, fps: float | None, measured: dict[str, Measure]) -> pd.DataFrame:
     records = []
     for row in rows:
         measure = measured.get(row.video) if row.video else None
@@ -167,7 +203,7 @@ def _table(rows: list[Row], corpus: str, shards: int, fps: float | None, measure
                 "fps": fps or rate_of(row, measure),
                 "width": info.width if info else None,
                 "height": info.height if info else None,
-                "shard": shard_of(row.recording, shards),
+                "shard": 0,
                 "status": "quarantined" if row.reason else "ok",
             }
         )
