@@ -38,10 +38,12 @@ def write_video(
         stream.pix_fmt = "yuv420p"
         if times is not None:
             stream.codec_context.time_base = Fraction(1, TICKS)
+        tick = -1
         for number, picture_HWC in enumerate(chain([first_HWC], evened)):
             frame = av.VideoFrame.from_ndarray(picture_HWC, format="rgb24")
             if times is not None:
-                frame.pts, frame.time_base = round(times[number] * TICKS) if number else 0, Fraction(1, TICKS)
+                tick = max(round(times[number] * TICKS), tick + 1) if number else 0
+                frame.pts, frame.time_base = tick, Fraction(1, TICKS)
             file.mux(stream.encode(frame))
         file.mux(stream.encode())
 
