@@ -1,5 +1,6 @@
 """Subcommands that make the shards of a corpus."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,6 +26,8 @@ from .options import (
     scratch_folder,
     stage,
 )
+
+log = logging.getLogger(__name__)
 
 
 @stage("demo", DemoStep)
@@ -66,18 +69,25 @@ def check_clips(
     shared_subjects: Annotated[
         list[str] | None,
         typer.Option(
-            envvar="MICROGESTURE_SHARED_SUBJECTS", help="corpora in which subjects of test may also be in train or val"
+            envvar="MICROGESTURE_SHARED_SUBJECTS", help="corpora in which people of test may also be in train or val"
         ),
     ] = None,
 ) -> None:
-    """Check a list of clips: fail if too many are unusable, or if a subject of test is also in train or val."""
-    from ..storage.clips import read_clips, refuse_many_quarantined, refuse_shared_subjects, write_clips
+    """Check a list of clips: fail if too many are unusable, or if a person of test is also in train or val.
+
+    Whatever else is doubtful about its people and classes is a warning.
+    """
+    from ..measures.people import refuse_shared_people
+    from ..measures.warnings import corpus_warnings
+    from ..storage.clips import read_clips, refuse_many_quarantined, write_clips
 
     clips = read_clips(listed)
     corpus = clips.table.corpus.iloc[0]
     if corpus not in (shared_subjects or ()):
-        refuse_shared_subjects(clips.table, corpus)
+        refuse_shared_people(clips.table, corpus)
     refuse_many_quarantined(clips.table, corpus, max_quarantined)
+    for warning in corpus_warnings(clips):
+        log.warning("corpus '%s': %s", corpus, warning)
     write_clips(output, clips)
 
 

@@ -126,12 +126,13 @@ def summary(
         Path | None, typer.Option(exists=True, help="its predictions for test videos")
     ] = None,
     report: Annotated[Path | None, typer.Option(exists=True, help="path of the report, to print")] = None,
+    clips: OptionalFile = None,
 ) -> None:
     """Print the table of streams and ensemble."""
     from ..workflow.summary import print_summary
 
     emotion = (emotion_card, emotion_submission) if emotion_card and emotion_submission else None
-    print_summary(summary, fusion, submission, quarantine, cards or [], emotion, report)
+    print_summary(summary, fusion, submission, quarantine, cards or [], emotion, report, clips)
 
 
 @stage("report", ReportStep)

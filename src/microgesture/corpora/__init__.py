@@ -13,7 +13,8 @@ import pandas as pd
 
 from ..config.corpora import FORMATS
 from ..errors import InputError, UnusableClip
-from ..storage.clips import SCHEMA, SPLITS, Clips, refuse_shared_subjects, shard_of
+from ..measures.people import refuse_shared_people
+from ..storage.clips import SCHEMA, SPLITS, Clips, shard_of
 from ..videos.reading import VideoInfo
 from .listing import Listing, Row, kinds_in_every_split
 from .measuring import Measure, measure_files
@@ -36,7 +37,7 @@ def list_clips(
     has, if its video is not readable, or if it ends more than ``end_tolerance`` frames after its video (up to that, its
     end is moved). With ``pose``, keypoints will be found in the videos, so the videos take the place of skeleton files.
     Raises ``InputError`` if the corpus as a whole is not valid: no clips, two clips with the same id, an unknown split
-    or class, no training clip, or a subject both in test and in another split (unless ``allow_shared_subjects``).
+    or class, no training clip, or a person both in test and in another split (unless ``allow_shared_subjects``).
     """
     root = Path(root)
     listing = _read(format, root, options)
@@ -44,8 +45,9 @@ def list_clips(
     if not any(row.split == "train" for row in listing.rows):
         raise InputError(f"corpus '{corpus}': no clip of {root} is in the train split; check its folders or lists")
     if not allow_shared_subjects:
-        people = pd.DataFrame({"subject": [r.subject for r in listing.rows], "split": [r.split for r in listing.rows]})
-        refuse_shared_subjects(people, corpus)
+        columns = ("subject", "recording", "split")
+        people = pd.DataFrame({name: [getattr(row, name) for row in listing.rows] for name in columns})
+        refuse_shared_people(people, corpus)
     for row in listing.rows:
         _complete_starts(row)
     if pose:

@@ -9,7 +9,7 @@ import pandas as pd
 from ..errors import InputError
 from ..measures.ablation import DRAWS, FEW_PEOPLE, everybody_and_draws, table_of_rows
 from ..measures.metrics import count
-from ..measures.people import person_of
+from ..measures.people import TRAINED, person_of, shared_in_words, shared_people
 from ..storage.files import write_csv, write_text
 from ..storage.markdown import compared_rows
 from .predict import read_probabilities
@@ -77,8 +77,12 @@ def compare_rows(
         (known.label == "win").to_numpy(),
         person_of(known).to_numpy(str),
     )
+    shared = 0
+    if ground_truth is not None:
+        shared = len(set(person_of(known)) & set(shared_people(videos, ["test"], TRAINED)))
+        found = found.assign(people_in_training=shared)
     write_csv(csv, found.round(4))
-    write_text(markdown, _report(found, known, of_test=ground_truth is not None))
+    write_text(markdown, _report(found, known, shared, of_test=ground_truth is not None))
 
 
 def _metrics(says_N: np.ndarray, win_N: np.ndarray, group_N: np.ndarray, times_DG: np.ndarray) -> dict[str, np.ndarray]:
@@ -101,7 +105,7 @@ def _with_ground_truth(videos: pd.DataFrame, ground_truth: Path) -> pd.DataFrame
     return known.reset_index(drop=True)
 
 
-def _report(found: pd.DataFrame, known: pd.DataFrame, *, of_test: bool) -> str:
+def _report(found: pd.DataFrame, known: pd.DataFrame, shared: int, *, of_test: bool) -> str:
     counts = known.label.value_counts().reindex(LABELS, fill_value=0)
     people = person_of(known).nunique()
     described = (
@@ -112,10 +116,11 @@ def _report(found: pd.DataFrame, known: pd.DataFrame, *, of_test: bool) -> str:
     )
     if known.subject.isna().any():
         described += "; some videos have no known subject"
+    also = f" {shared_in_words(shared, people)}" if shared else ""
     few = " With so few people the intervals are too narrow." if people < FEW_PEOPLE else ""
     table = compared_rows(found, "sources", MEASURED, "balanced accuracy")
     return (
         f"# Emotion\n\n{described}: {len(known)} videos ({counts['win']} wins, {counts['lose']} losses) of {people} "
-        f"people. Chance is 0.5 for balanced accuracy and AUC.\n\n{table}\nIn brackets: the middle 95 % of "
+        f"people.{also} Chance is 0.5 for balanced accuracy and AUC.\n\n{table}\nIn brackets: the middle 95 % of "
         f"{DRAWS} draws of the {people} people, with replacement; one seed of training.{few}\n"
     )

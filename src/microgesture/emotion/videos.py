@@ -15,6 +15,7 @@ import pandas as pd
 from ..corpora.listing import table as facts
 from ..corpora.listing import walk, whole
 from ..errors import InputError
+from ..measures.people import shared_people
 from ..storage.clips import Clips, natural_key
 from ..storage.csv_files import csv_rows, csv_table
 
@@ -126,7 +127,6 @@ def _as_published(videos: pd.DataFrame) -> pd.DataFrame:
     for part in ("train", "test"):
         if part not in set(videos.split):
             raise InputError(f"no recording of the corpus is in the published list for {part}; set split: corpus")
-    people = [set(videos.subject[videos.split == part].dropna()) for part in ("train", "test")]
-    if shared := len(set.intersection(*people)):
+    if shared := len(shared_people(videos, ["train"], ["test"])):
         log.warning("%d people are in both published lists, so the result is too optimistic for new people", shared)
     return videos

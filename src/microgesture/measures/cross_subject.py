@@ -13,7 +13,7 @@ from ..storage.files import write_csv, write_text
 from ..storage.markdown import markdown_table
 from ..storage.scores import read_said
 from .ablation import DRAWS, ablation_table, make_ablation
-from .people import count_people, people_in_words, person_of
+from .people import TRAINED, count_people, people_by_clip, people_in_words, shared_in_words, shared_people
 
 
 def read_ground_truth(path: Path, id_column: str, label_column: str, clips: Clips) -> dict[str, int]:
@@ -64,8 +64,9 @@ def run_cross_subject(
 ) -> None:
     """Write the table as CSV and as Markdown; ``files[name]`` are the predictions of a row for the test clips.
 
-    All rows are evaluated on the usable clips that have a label in ``ground_truth`` and predictions of every row.
-    Raises ``InputError`` if there are none.
+    All rows are evaluated on the usable clips that have a label in ``ground_truth`` and predictions of every row. The
+    column ``people_in_training`` is the number of their people who are also in train or val. Raises ``InputError`` if
+    there are no such clips.
     """
     labels = read_ground_truth(ground_truth, id_column, label_column, clips)
     said = {name: read_said(files[name]) for name in rows}
@@ -75,18 +76,21 @@ def run_cross_subject(
         raise InputError(
             f"{ground_truth} has no label for any test clip that has predictions of every row of the ablation"
         )
-    table = table.loc[ids]
+    person = people_by_clip(clips)[ids]
+    shared = set(person) & set(shared_people(clips.table, ["test"], TRAINED))
+    short = person.str.partition(" ")[2]
     found = make_cross_subject(
         rows,
         {name: np.array([says[clip_id] for clip_id in ids]) for name, says in said.items()},
         np.array([labels[clip_id] for clip_id in ids]),
-        person_of(table).str.partition(" ")[2].to_numpy(str),
-    )
+        (short if short.nunique() == person.nunique() else person).to_numpy(str),
+    ).assign(people_in_training=len(shared))
     write_csv(csv, found.round(4))
-    people = people_in_words(count_people(table))
+    people = people_in_words(count_people(person))
+    known = shared_in_words(len(shared), person.nunique()) or "None of them is in another split."
     text = (
-        f"# Cross-subject ablation\n\nTest split, {len(ids)} clips of {people} who are in no other split. In brackets: "
-        f"95 % bootstrap intervals from {DRAWS} resamples of the {people}. One training seed.\n\n"
+        f"# Cross-subject ablation\n\nTest split, {len(ids)} clips of {people}. {known} In brackets: 95 % bootstrap "
+        f"intervals from {DRAWS} resamples of the {people}. One training seed.\n\n"
         f"{ablation_table(found)}\n{_by_person(found)}"
     )
     write_text(markdown, text)

@@ -1,24 +1,78 @@
 """The people in the clips, and what a result on them means for other people."""
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 from sklearn.model_selection import StratifiedGroupKFold
 
+from ..errors import InputError
+from ..storage.clips import Clips
+from ..storage.names import normal_name, same_names
+
+TRAINED = ("train", "val")  # the splits on which networks are trained, and their epochs and weights chosen
+
 
 def person_of(table: pd.DataFrame) -> pd.Series:
-    """The person in each clip: its subject, or its recording if no clip of the recording has a subject."""
-    subject = table.subject.fillna(table.groupby("recording").subject.transform("first"))
+    """The person in each clip: its subject, or its recording if no clip of the recording has a subject.
+
+    Subjects are equal if ``normal_name`` is; the first spelling in alphabetical order is shown. A clip without a
+    subject may show any subject of its recording; if there are several, they count as one person. Give all clips of a
+    corpus, because the subject of a clip may be known from another one.
+    """
+    key = table.subject.astype(object).map(normal_name, na_action="ignore")
+    known = key.notna() & (key != "")
+    spelled = table.subject[known].groupby(key[known]).min()
+    unsure = set(table.recording[~known]) & set(table.recording[known])
+    of_unsure = key[known & table.recording.isin(unsure)].groupby(table.recording).unique()
+    same = same_names(of_unsure)
+    together = pd.Series({name: same.get(name, name) for name in spelled.index}, dtype=object)
+    shown = spelled.groupby(together).agg(" or ".join) if len(spelled) else spelled
+    one_of = {recording: same[names[0]] for recording, names in of_unsure.items()}
+    subject = key.map(together).fillna(table.recording.map(one_of)).map(shown).astype(object)
     return ("subject " + subject).fillna("recording " + table.recording)
 
 
-def count_people(table: pd.DataFrame) -> dict[str, int]:
-    """The number of subjects, and of recordings whose subject is unknown."""
-    people = person_of(table).drop_duplicates()
-    subjects = int(people.str.startswith("subject ").sum())
-    return {"subjects": subjects, "recordings": len(people) - subjects}
+def people_by_clip(clips: Clips) -> pd.Series:
+    """The person in each clip of a corpus (see ``person_of``), by the clip's id."""
+    return person_of(clips.table).set_axis(clips.table.clip_id)
+
+
+def count_people(people: Iterable[str]) -> dict[str, int]:
+    """The number of subjects among people, and of recordings whose subject is unknown."""
+    distinct = set(people)
+    subjects = sum(person.startswith("subject ") for person in distinct)
+    return {"subjects": subjects, "recordings": len(distinct) - subjects}
+
+
+def shared_people(table: pd.DataFrame, some: Iterable[str], others: Iterable[str]) -> list[str]:
+    """The people of a corpus who are in ``some`` splits and also in ``others``, sorted."""
+    person = person_of(table)
+    return sorted(set(person[table.split.isin(list(some))]) & set(person[table.split.isin(list(others))]))
+
+
+def shared_in_words(shared: int, people: int) -> str:
+    """The number of people of a test who are also in train or val, as a sentence; empty if there are none."""
+    if not shared:
+        return ""
+    return f"{shared} of these {people} people are also in train or val, so the results do not apply to new people."
+
+
+def spellings(table: pd.DataFrame, person: str) -> list[str]:
+    """The ways in which the subject column names a person, sorted."""
+    return sorted(set(table.subject[person_of(table) == person].dropna()))
+
+
+def refuse_shared_people(table: pd.DataFrame, corpus: str) -> None:
+    """Raise ``InputError`` if a person is in test and also in train or val, since test results are for new people."""
+    if shared := shared_people(table, ["test"], TRAINED):
+        written = spellings(table, shared[0])
+        also = f" (written {' and '.join(map(repr, written))})" if len(written) > 1 else ""
+        raise InputError(
+            f"corpus '{corpus}': {shared[0]}{also} is in test and in train or val ({len(shared)} such people). Move "
+            f"all its clips to one of them, or set corpora.{corpus}.allow_shared_subjects: true"
+        )
 
 
 def people_folds(labels: Sequence, people: Sequence, folds: int, seed: int) -> list[np.ndarray]:

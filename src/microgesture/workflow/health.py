@@ -21,6 +21,7 @@ from ..config.whole import Config, Corpus
 from ..corpora import list_clips
 from ..errors import InputError
 from ..machine.extras import install_hint
+from ..measures.warnings import corpus_warnings
 from ..skeletons.reading import skeleton_points
 from ..storage.clips import SPLITS, Clips
 from ..storage.disk import free_bytes, nearest
@@ -162,6 +163,7 @@ def corpus_health(name: str, corpus: Corpus, config: Config, faces: bool = False
         yield Finding(f"corpus {name}", f"format {corpus.format} cannot read {corpus.root}: {described(error)}", True)
         return
     yield from _clips_found(name, listed, config.max_quarantined)
+    yield from (Finding(f"corpus {name}", f"warning: {warning}") for warning in corpus_warnings(listed))
     if faces and not corpus.pose:
         root = Path(corpus.root)
         yield from _faces_found(name, listed, root.parent if root.is_file() else root, config.max_quarantined)
