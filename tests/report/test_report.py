@@ -154,6 +154,7 @@ def test_the_clips_that_all_get_wrong_are_those(made_up, page):
 def test_what_is_known_of_test_clips_is_said_at_the_top(made_up, low):
     step, results = made_up
     on_test = results.ablation.assign(clips=1234, accuracy=0.625, accuracy_low=low, accuracy_high=0.75)
+    on_test = on_test.assign(people_in_training=0)
     text = render(step, replace(results, cross_subject=on_test))
     known = "62.5% (50.0% to 75.0%)." if low == 0.5 else "62.5%."
     (sentence,) = (p.text for p in read_page(text).all("header")[0].all("p") if "1,234 test clips" in p.text)

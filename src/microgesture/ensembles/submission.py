@@ -43,6 +43,12 @@ def follow_sample(
     return pd.DataFrame({sample.columns[0]: written, sample.columns[1]: wanted.map(label)})
 
 
+def check_sample(clips: Clips, sample: Path) -> None:
+    """Raise ``InputError`` if a sample submission does not have the ids of the test clips; no prediction is needed."""
+    ids = clips.table.clip_id[clips.table.split == "test"]
+    follow_sample(pd.DataFrame({"Id": ids, "Target": ""}), csv_table(sample), sample)
+
+
 def write_submission(predictions: Path, clips: Clips, output: Path, sample: Path | None) -> None:
     """Write the submission for an ensemble's test predictions; if there is a sample, check the ids against it."""
     predicted = read_predictions(predictions)

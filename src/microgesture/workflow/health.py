@@ -19,8 +19,10 @@ from ..config.modalities import MODALITIES
 from ..config.streams import is_published_name
 from ..config.whole import Config, Corpus
 from ..corpora import list_clips
+from ..ensembles.submission import check_sample
 from ..errors import InputError
 from ..machine.extras import install_hint
+from ..measures.cross_subject import check_ground_truth
 from ..measures.warnings import corpus_warnings
 from ..skeletons.reading import skeleton_points
 from ..storage.clips import SPLITS, Clips
@@ -63,7 +65,8 @@ def examine(configfile: Path, changes: Sequence[str], results: Path) -> Iterator
     yield from devices(plan.config)
     yield from needed_files(plan.config)
     for name, corpus in plan.config.corpora.items():
-        yield from corpus_health(name, corpus, plan.config, faces="face" in plan.kinds(name))
+        tested = name == plan.corpus_of(plan.config.submission.ensemble)
+        yield from corpus_health(name, corpus, plan.config, faces="face" in plan.kinds(name), tested=tested)
 
 
 def versions() -> Iterator[Finding]:
@@ -131,6 +134,8 @@ def needed_files(config: Config) -> Iterator[Finding]:
     modalities = {name: config.modality(name) for name in MODALITIES}
     named |= {f"{name}.{key}": path for name, own in modalities.items() for key, path in own.files.items()}
     named |= {"submission.sample": config.submission.sample}
+    if config.ground_truth and not any(corpus.demo for corpus in config.corpora.values()):
+        named |= {"ground_truth.file": config.ground_truth.file}
     for key, path in named.items():
         if path and not is_published_name(path) and not Path(path).exists():
             yield Finding(key, f"{path}: no such file or folder", stops=True)
@@ -144,10 +149,13 @@ def needed_files(config: Config) -> Iterator[Finding]:
             yield Finding(f"corpora.{name}.pose", missing, stops=True)
 
 
-def corpus_health(name: str, corpus: Corpus, config: Config, faces: bool = False) -> Iterator[Finding]:
+def corpus_health(
+    name: str, corpus: Corpus, config: Config, faces: bool = False, tested: bool = False
+) -> Iterator[Finding]:
     """Read a corpus and count its usable clips; a synthetic corpus is made by the run and is not read.
 
-    With ``faces``, also count the clips whose skeletons have no face landmarks.
+    With ``faces``, also count the clips whose skeletons have no face landmarks. If the corpus is ``tested``, the labels
+    of its test clips and the sample submission are checked too.
     """
     if corpus.demo is not None:
         clips = ", ".join(f"{count} {split}" for split, count in corpus.demo.clips.items())
@@ -164,6 +172,8 @@ def corpus_health(name: str, corpus: Corpus, config: Config, faces: bool = False
         return
     yield from _clips_found(name, listed, config.max_quarantined)
     yield from (Finding(f"corpus {name}", f"warning: {warning}") for warning in corpus_warnings(listed))
+    if tested:
+        yield from _test_files(listed, config)
     if faces and not corpus.pose:
         root = Path(corpus.root)
         yield from _faces_found(name, listed, root.parent if root.is_file() else root, config.max_quarantined)
@@ -189,6 +199,21 @@ def _clips_found(name: str, listed: Clips, limit: float) -> Iterator[Finding]:
         )
         for row in bad.head(FIRST).itertuples():
             yield Finding(f"corpus {name}", f"{row.clip_id}: {row.reason}")
+
+
+def _test_files(listed: Clips, config: Config) -> Iterator[Finding]:
+    truth, sample = config.ground_truth, config.submission.sample
+    if truth and Path(truth.file).exists():
+        try:
+            for warning in check_ground_truth(Path(truth.file), truth.id_column, truth.label_column, listed):
+                yield Finding("ground_truth", f"warning: {warning}")
+        except InputError as error:
+            yield Finding("ground_truth", str(error), stops=True)
+    if sample and Path(sample).exists():
+        try:
+            check_sample(listed, Path(sample))
+        except InputError as error:
+            yield Finding("submission.sample", str(error), stops=True)
 
 
 def _faces_found(name: str, listed: Clips, folder: Path, limit: float) -> Iterator[Finding]:
