@@ -21,17 +21,25 @@ def person_of(table: pd.DataFrame) -> pd.Series:
     subject may show any subject of its recording; if there are several, they count as one person. Give all clips of a
     corpus, because the subject of a clip may be known from another one.
     """
-    key = table.subject.astype(object).map(normal_name, na_action="ignore")
-    known = key.notna() & (key != "")
-    spelled = table.subject[known].groupby(key[known]).min()
-    unsure = set(table.recording[~known]) & set(table.recording[known])
-    of_unsure = key[known & table.recording.isin(unsure)].groupby(table.recording).unique()
-    same = same_names(of_unsure)
-    together = pd.Series({name: same.get(name, name) for name in spelled.index}, dtype=object)
-    shown = spelled.groupby(together).agg(" or ".join) if len(spelled) else spelled
-    one_of = {recording: same[names[0]] for recording, names in of_unsure.items()}
-    subject = key.map(together).fillna(table.recording.map(one_of)).map(shown).astype(object)
-    return ("subject " + subject).fillna("recording " + table.recording)
+    subjects = ["" if pd.isna(subject) else normal_name(subject) for subject in table.subject]
+    of_recording: dict[str, set[str]] = {}
+    spelled: dict[str, str] = {}
+    for written, subject, recording in zip(table.subject, subjects, table.recording, strict=True):
+        if subject:
+            of_recording.setdefault(recording, set()).add(subject)
+            spelled[subject] = min(written, spelled.get(subject, written))
+    unsure = {recording for recording, subject in zip(table.recording, subjects, strict=True) if not subject}
+    alone = ({subject} for subject in spelled)
+    same = same_names([*alone, *(own for recording, own in of_recording.items() if recording in unsure)])
+    shown: dict[str, list[str]] = {}
+    for subject in sorted(spelled):
+        shown.setdefault(same[subject], []).append(spelled[subject])
+
+    def person(subject: str, recording: str) -> str:
+        subject = subject or min(of_recording.get(recording, ()), default="")
+        return f"subject {' or '.join(shown[same[subject]])}" if subject else f"recording {recording}"
+
+    return pd.Series(list(map(person, subjects, table.recording)), table.index, dtype=object)
 
 
 def people_by_clip(clips: Clips) -> pd.Series:
@@ -59,16 +67,12 @@ def shared_in_words(shared: int, people: int) -> str:
     return f"{shared} of these {people} people are also in train or val, so the results do not apply to new people."
 
 
-def spellings(table: pd.DataFrame, person: str) -> list[str]:
-    """The ways in which the subject column names a person, sorted."""
-    return sorted(set(table.subject[person_of(table) == person].dropna()))
-
-
 def refuse_shared_people(table: pd.DataFrame, corpus: str) -> None:
     """Raise ``InputError`` if a person is in test and also in train or val, since test results are for new people."""
     if shared := shared_people(table, ["test"], TRAINED):
-        written = spellings(table, shared[0])
-        also = f" (written {' and '.join(map(repr, written))})" if len(written) > 1 else ""
+        written = sorted(set(table.subject[person_of(table) == shared[0]].dropna()))
+        one_name = len(written) > 1 and len(set(map(normal_name, written))) == 1
+        also = f" (written {' and '.join(map(repr, written))})" if one_name else ""
         raise InputError(
             f"corpus '{corpus}': {shared[0]}{also} is in test and in train or val ({len(shared)} such people). Move "
             f"all its clips to one of them, or set corpora.{corpus}.allow_shared_subjects: true"

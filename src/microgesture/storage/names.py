@@ -4,6 +4,7 @@ import os
 import re
 import unicodedata
 from collections.abc import Hashable, Iterable
+from functools import lru_cache
 from pathlib import Path
 from typing import TypeVar
 
@@ -19,6 +20,7 @@ def composed(text: str) -> str:
     return unicodedata.normalize("NFC", text)
 
 
+@lru_cache(1 << 16)
 def normal_name(text: str) -> str:
     """The form in which two spellings of one name are equal: ``S01``, ``s1`` and `` s001`` are the same.
 
