@@ -50,6 +50,7 @@ rule list_videos:
         "results/emotion/videos.csv",
     log:
         "results/logs/emotion/videos.log",
+    priority: 1
     params:
         settings=plan.step("videos", "emotion").settings,
         stamp=plan.step("videos", "emotion").stamp,
@@ -165,11 +166,37 @@ rule compare_emotion:
 
 if emotion.ground_truth:
 
+    localrules:
+        check_emotion_labels,
+
+    # See check_ground_truth.
+    rule check_emotion_labels:
+        input:
+            videos="results/emotion/videos.csv",
+            # For a synthetic corpus, it is generated with the corpus and is not the output of a rule.
+            ground_truth=(
+                []
+                if plan.config.corpora[emotion.corpus].demo
+                else emotion.ground_truth
+            ),
+        output:
+            "results/emotion/checked.txt",
+        log:
+            "results/logs/emotion/check_labels.log",
+        priority: 1
+        params:
+            ground_truth=emotion.ground_truth,
+        message:
+            "Checking the emotions of test videos"
+        shell:
+            "microgesture --log {log:q} check-emotion-labels --videos {input.videos}"
+            " --ground-truth {params.ground_truth:q} --output {output}"
+
     rule compare_emotion_on_test:
         input:
             videos="results/emotion/videos.csv",
             predictions=expand("results/emotion/{row}/test.csv", row=emotion.rows),
-            # For a synthetic corpus, it is generated with the corpus and is not the output of a rule.
+            checked="results/emotion/checked.txt",
             ground_truth=(
                 []
                 if plan.config.corpora[emotion.corpus].demo

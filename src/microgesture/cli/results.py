@@ -203,10 +203,16 @@ def evaluate(
         str | None, typer.Option(help="compare also for each value of this column, such as the subject")
     ] = None,
 ) -> None:
-    """Compare a submission with the ground truth, which no stage of the workflow uses for training."""
+    """Compare a submission with the ground truth, which no stage of the workflow uses for training.
+
+    The clips tables in the folder clips beside the submission tell whether its people are also in train or val.
+    """
     from ..measures.evaluate import evaluate as compare
+    from ..measures.evaluate import known_people
 
     typer.echo(compare(submission, ground_truth, id_column, label_column, by).to_string(index=False))
+    if known := known_people(submission, sorted((submission.parent / "clips").glob("*.parquet"))):
+        typer.echo(known)
 
 
 @stage("schema")

@@ -66,23 +66,34 @@ def compare_rows(
     It covers the labelled videos of train and val, or, with ``ground_truth``, a file of labels, the test videos in that
     file. Raises ``InputError`` if the file has no test video, or if a row lacks the prediction for a video.
     """
-    known = learnt_from(videos) if ground_truth is None else _with_ground_truth(videos, ground_truth)
+    known = learnt_from(videos) if ground_truth is None else with_ground_truth(videos, ground_truth)
     said = {row: read_probabilities(path) for row, path in files.items()}
     for row, says in said.items():
         if missing := [video_id for video_id in known.video_id if video_id not in says]:
             raise InputError(f"{files[row]} has no row for video {missing[0]}; delete it and run again")
+    person = person_of(videos).set_axis(videos.video_id)[known.video_id]
     found = measure_rows(
         {row: np.array([says[video_id] for video_id in known.video_id]) for row, says in said.items()},
         versus,
         (known.label == "win").to_numpy(),
-        person_of(known).to_numpy(str),
+        person.to_numpy(str),
     )
     shared = 0
     if ground_truth is not None:
-        shared = len(set(person_of(known)) & set(shared_people(videos, ["test"], TRAINED)))
+        shared = len(set(person) & set(shared_people(videos, ["test"], TRAINED)))
         found = found.assign(people_in_training=shared)
     write_csv(csv, found.round(4))
-    write_text(markdown, _report(found, known, shared, of_test=ground_truth is not None))
+    write_text(markdown, _report(found, known, person.nunique(), shared, of_test=ground_truth is not None))
+
+
+def with_ground_truth(videos: pd.DataFrame, ground_truth: Path) -> pd.DataFrame:
+    """Return the test videos with their labels in a file; raises ``InputError`` if the file is wrong or has none."""
+    tested = videos[videos.split == "test"]
+    labels = read_labels([ground_truth], set(tested.video_id.map(video_key)))
+    known = tested.assign(label=tested.video_id.map(video_key).map(labels)).dropna(subset="label")
+    if not len(known):
+        raise InputError(f"{ground_truth} has no label of a test video; check its video_id")
+    return known.reset_index(drop=True)
 
 
 def _metrics(says_N: np.ndarray, win_N: np.ndarray, group_N: np.ndarray, times_DG: np.ndarray) -> dict[str, np.ndarray]:
@@ -96,18 +107,8 @@ def _metrics(says_N: np.ndarray, win_N: np.ndarray, group_N: np.ndarray, times_D
     }
 
 
-def _with_ground_truth(videos: pd.DataFrame, ground_truth: Path) -> pd.DataFrame:
-    tested = videos[videos.split == "test"]
-    labels = read_labels([ground_truth], set(tested.video_id.map(video_key)))
-    known = tested.assign(label=tested.video_id.map(video_key).map(labels)).dropna(subset="label")
-    if not len(known):
-        raise InputError(f"{ground_truth} has no label of a test video; check its video_id")
-    return known.reset_index(drop=True)
-
-
-def _report(found: pd.DataFrame, known: pd.DataFrame, shared: int, *, of_test: bool) -> str:
+def _report(found: pd.DataFrame, known: pd.DataFrame, people: int, shared: int, *, of_test: bool) -> str:
     counts = known.label.value_counts().reindex(LABELS, fill_value=0)
-    people = person_of(known).nunique()
     described = (
         "Test videos, whose labels no other step reads"
         if of_test

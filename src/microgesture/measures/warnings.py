@@ -50,11 +50,15 @@ def class_warnings(clips: Clips) -> list[str]:
             f"The clips of val have only {len(seen)} of the {len(train)} classes of train, so results on val say "
             "nothing about the other classes."
         )
-    if alike := _alike(clips.classes):
-        found.append(
-            f"Classes {_listed(alike)} are different classes: {_DIFFERENCE}. If they are one class, write one name."
-        )
-    return found
+    return [*found, *warn_of_alike(clips.classes)]
+
+
+def warn_of_alike(classes: Iterable[str]) -> list[str]:
+    """Return a sentence if names of classes differ only in their spelling."""
+    alike = _alike(classes)
+    if not alike:
+        return []
+    return [f"Classes {_listed(alike)} are different classes: {_DIFFERENCE}. If they are one class, write one name."]
 
 
 def unseen_in_words(split: str, classes: Collection[str]) -> str:

@@ -15,7 +15,7 @@ import pandas as pd
 from ..errors import InputError, UnusableClip
 from ..machine.extras import install_hint
 from ..measures.people import TRAINED, count_people, person_of, shared_people
-from ..measures.warnings import people_warnings
+from ..measures.warnings import people_warnings, warn_of_alike
 from ..skeletons.reading import skeleton_points
 from ..storage.files import write_text
 from ..videos import VIDEOS
@@ -212,6 +212,7 @@ def _missing(clips: Sequence[FoundClip], people: pd.DataFrame, pose: bool) -> li
     unseen = sorted({clip.label for clip in clips if clip.label} - set(trained))
     if trained and unseen:
         notes.append(f"No clip of train has the class {', '.join(unseen[:5])}, so it will never be predicted.")
+    notes += warn_of_alike(clip.label for clip in clips if clip.label)
     if not pose and not any(clip.keypoints for clip in clips):
         notes.append(
             "Keypoints: there are none, so the streams of joints and depth are left out. init with --pose finds "
