@@ -18,6 +18,7 @@ from ..storage.clips import SCHEMA, SPLITS, Clips, shard_of
 from ..videos.reading import VideoInfo
 from .listing import Listing, Row, kinds_in_every_split
 from .measuring import Measure, measure_files
+from .recordings import join_recordings
 
 
 def list_clips(
@@ -44,6 +45,8 @@ def list_clips(
     _refuse_duplicates(listing.rows, corpus)
     if not any(row.split == "train" for row in listing.rows):
         raise InputError(f"corpus '{corpus}': no clip of {root} is in the train split; check its folders or lists")
+    folder = root.parent if root.is_file() else root
+    _join_recordings(listing.rows, folder)
     if not allow_shared_subjects:
         columns = ("subject", "recording", "split")
         people = pd.DataFrame({name: [getattr(row, name) for row in listing.rows] for name in columns})
@@ -53,7 +56,6 @@ def list_clips(
     if pose:
         _take_videos_for_skeletons(listing.rows)
     _refuse_missing_sources(listing.rows, root)
-    folder = root.parent if root.is_file() else root
     measured = measure_files(listing.rows, folder, corpus)
     for row in listing.rows:
         _fit(row, measured, end_tolerance)
@@ -126,6 +128,12 @@ def _refuse_duplicates(rows: Iterable[Row], corpus: str) -> None:
                 f"in {first.declared} and in {row.declared}; every clip needs a unique id"
             )
         seen[row.clip_id] = row
+
+
+def _join_recordings(rows: list[Row], folder: Path) -> None:
+    files = [[path for path in (row.video, row.skeleton) if path] for row in rows]
+    for row, recording in zip(rows, join_recordings([row.recording for row in rows], files, folder), strict=True):
+        row.recording = recording
 
 
 def _complete_starts(row: Row) -> None:

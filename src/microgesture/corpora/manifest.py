@@ -14,7 +14,7 @@ from ..errors import InputError, UnusableClip
 from ..storage.csv_files import csv_rows, refuse_repeated
 from ..storage.names import Folders
 from .listing import Listing, Row, check_frames, decimal, known_split, whole
-from .recordings import name_recordings
+from .recordings import recording_named
 
 _REQUIRED = ("clip_id", "split", "label")
 _SOURCES = {"video": "video", "keypoints": "skeleton"}  # column -> field of a row
@@ -45,9 +45,6 @@ def read(root: Path) -> Listing:
         row.label = index.get(label)
         if row.split == "train" and row.label is None:
             row.refuse("column label: a clip of train needs a label")
-    files = [[source for source in (row.video, row.skeleton) if source] for row in rows]
-    for row, recording in zip(rows, name_recordings(files, path.parent), strict=True):
-        row.recording = recording or row.clip_id
     return Listing(rows, classes, classes)
 
 
@@ -101,7 +98,9 @@ def _row(path: Path, line: int, cells: Mapping[str, str], folders: Folders) -> R
                 found = None
                 row.refuse(f"column {column}: {error}")
             setattr(row, target, found or source)
-    if not (row.video or row.skeleton):
+    if source := row.video or row.skeleton:
+        row.recording = recording_named(source)
+    else:
         row.refuse("the clip has neither a video nor keypoints")
     _set_frames(row, cells)
     _set_rate(row, cells.get("fps", ""))

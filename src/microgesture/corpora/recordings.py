@@ -1,4 +1,4 @@
-"""Which files are of one recording."""
+"""Which clips are cut from one recording."""
 
 import os
 from collections.abc import Sequence
@@ -12,33 +12,34 @@ from ..videos import VIDEOS
 _ENDINGS = (*(entry.ending for entry in SKELETON_FILES.values() if entry.ending), *SUFFIXES, *VIDEOS)
 
 
-def name_recordings(files: Sequence[Sequence[str]], folder: Path) -> list[str]:
-    """The recording of each clip, given the paths of its files relative to ``folder``: a path without suffix.
+def recording_named(path: str) -> str:
+    """The name of a recording: the path of one of its files without ``./`` and without the ending of the format."""
+    path = composed(os.path.normpath(path))
+    # Other endings belong to the name, as .1 in day.1 and day.2.
+    ending = next((ending for ending in _ENDINGS if path.lower().endswith(ending)), "")
+    return path[: -len(ending)] if ending else path
 
-    Files are of one recording if their paths without suffix are the same, as those of a video and of keypoints beside
-    it, or if links lead to the same file, or if they belong to one clip. A recording has the name of its first path in
-    alphabetical order. A clip without files has the recording "".
+
+def join_recordings(recordings: Sequence[str], files: Sequence[Sequence[str]], folder: Path) -> list[str]:
+    """The recording of each clip, where recordings with a file in common are one, named by the first in order.
+
+    ``recordings`` and ``files`` are those of each clip; paths are relative to ``folder``. Files are the same if links
+    lead to one file. A video and keypoints belong together if their paths without endings are the same.
     """
     real_folder = cache(os.path.realpath)
 
     def keys(path: str) -> list[tuple[int, str]]:
-        whole, written = os.path.join(folder, path), (0, _without_ending(os.path.normpath(path)))
+        whole = os.path.abspath(os.path.join(folder, path))
         if not os.path.isfile(whole):
-            return [written]
+            return [(1, recording_named(whole))]
         if os.path.islink(whole):
             real = os.path.realpath(whole)
         else:
             real = os.path.join(real_folder(os.path.dirname(whole)), os.path.basename(whole))
         state = os.stat(whole)  # equal for hard links, and for names that a system does not distinguish
-        return [written, (1, _without_ending(real)), (2, f"{state.st_dev} {state.st_ino}")]
+        return [(1, recording_named(real)), (2, f"{state.st_dev} {state.st_ino}")]
 
-    groups = [[key for path in paths for key in keys(path)] for paths in files]
-    name = same_names(groups)
-    return [name[group[0]][1] if group else "" for group in groups]
-
-
-def _without_ending(path: str) -> str:
-    """A path without the suffix of a video or the ending of keypoints; other endings, such as .1, belong to a name."""
-    path = composed(path)
-    ending = next((ending for ending in _ENDINGS if path.lower().endswith(ending)), "")
-    return path[: -len(ending)] if ending else path
+    keys_of_files = [[key for path in paths for key in keys(path)] for paths in files]
+    groups = [[(0, recording), *own] for recording, own in zip(recordings, keys_of_files, strict=True)]
+    same = same_names(groups)
+    return [same[group[0]][1] for group in groups]

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 import pandas as pd
 
 from ..corpora.listing import walk
-from ..corpora.recordings import name_recordings
+from ..corpora.recordings import join_recordings, recording_named
 from ..skeletons.files import SKELETON_FILES
 from ..storage.names import composed
 from ..videos import VIDEOS
@@ -108,7 +108,8 @@ def cut(clips: Sequence[FoundClip]) -> list[FoundClip]:
 
 def people_table(clips: Sequence[FoundClip], folder: Path) -> pd.DataFrame:
     """The subject, recording and split of each clip in ``folder``, as ``measures.people`` needs them."""
-    recordings = name_recordings([[str(path) for path in clip.files] for clip in clips], folder)
+    files = [[str(path) for path in clip.files] for clip in clips]
+    recordings = join_recordings([recording_named(paths[0]) for paths in files], files, folder)
     rows = [(clip.subject, recording, clip.split) for clip, recording in zip(clips, recordings, strict=True)]
     return pd.DataFrame(rows, columns=["subject", "recording", "split"], dtype=object)
 
