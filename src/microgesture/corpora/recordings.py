@@ -28,15 +28,18 @@ def join_recordings(recordings: Sequence[str], files: Sequence[Sequence[str]], f
     """
     real_folder = cache(os.path.realpath)
 
+    @cache
     def keys(path: str) -> list[tuple[int, str]]:
         whole = os.path.abspath(os.path.join(folder, path))
-        if not os.path.isfile(whole):
+        try:
+            state = os.stat(whole)
+        except (OSError, ValueError):  # no such file, or no possible name
             return [(1, recording_named(whole))]
         if os.path.islink(whole):
             real = os.path.realpath(whole)
         else:
             real = os.path.join(real_folder(os.path.dirname(whole)), os.path.basename(whole))
-        state = os.stat(whole)  # equal for hard links, and for names that a system does not distinguish
+        # The numbers are equal for hard links, and for names that a system does not distinguish.
         return [(1, recording_named(real)), (2, f"{state.st_dev} {state.st_ino}")]
 
     keys_of_files = [[key for path in paths for key in keys(path)] for paths in files]
