@@ -10,8 +10,9 @@ import yaml
 from fixtures.made_up_scores import as_scores, made_up_stream
 from microgesture.config.whole import load_config
 from microgesture.errors import InputError
-from microgesture.measures.cross_subject import check_ground_truth, read_ground_truth, run_cross_subject
+from microgesture.measures.cross_subject import run_cross_subject
 from microgesture.measures.evaluate import known_people
+from microgesture.measures.ground_truth import check_ground_truth, read_ground_truth
 from microgesture.storage.clips import SCHEMA, Clips, write_clips
 from microgesture.storage.scores import write_predictions, write_scores
 from microgesture.workflow.plan import Plan

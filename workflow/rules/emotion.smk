@@ -3,8 +3,15 @@
 # results/emotion/<row>/{model.safetensors,card.json,held_out.csv,test.csv}; results/emotion/ablation.{csv,md};
 # results/emotion/cross_subject.{csv,md} where ground truth is given; results/emotion/submission.csv.
 
+from microgesture.workflow.emotion_stages import label_files
+
 emotion = plan.config.emotion
 emotion_clips = f"results/clips/{emotion.corpus}.parquet"
+
+try:
+    emotion_labels = label_files(plan.config, plan.root(emotion.corpus))
+except InputError as error:
+    raise WorkflowError(f"emotion: {error}")
 
 
 localrules:
@@ -45,12 +52,11 @@ rule emotion:
 rule list_videos:
     input:
         clips=emotion_clips,
-        labels=emotion.labels,
+        labels=emotion_labels,
     output:
         "results/emotion/videos.csv",
     log:
         "results/logs/emotion/videos.log",
-    priority: 1
     params:
         settings=plan.step("videos", "emotion").settings,
         stamp=plan.step("videos", "emotion").stamp,
@@ -166,37 +172,11 @@ rule compare_emotion:
 
 if emotion.ground_truth:
 
-    localrules:
-        check_emotion_labels,
-
-    # See check_ground_truth.
-    rule check_emotion_labels:
-        input:
-            videos="results/emotion/videos.csv",
-            # For a synthetic corpus, it is generated with the corpus and is not the output of a rule.
-            ground_truth=(
-                []
-                if plan.config.corpora[emotion.corpus].demo
-                else emotion.ground_truth
-            ),
-        output:
-            "results/emotion/checked.txt",
-        log:
-            "results/logs/emotion/check_labels.log",
-        priority: 1
-        params:
-            ground_truth=emotion.ground_truth,
-        message:
-            "Checking the emotions of test videos"
-        shell:
-            "microgesture --log {log:q} check-emotion-labels --videos {input.videos}"
-            " --ground-truth {params.ground_truth:q} --output {output}"
-
     rule compare_emotion_on_test:
         input:
             videos="results/emotion/videos.csv",
             predictions=expand("results/emotion/{row}/test.csv", row=emotion.rows),
-            checked="results/emotion/checked.txt",
+            # For a synthetic corpus, it is generated with the corpus and is not the output of a rule.
             ground_truth=(
                 []
                 if plan.config.corpora[emotion.corpus].demo

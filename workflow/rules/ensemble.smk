@@ -84,33 +84,11 @@ rule compare_rows:
 
 if plan.config.ground_truth:
 
-    localrules:
-        check_ground_truth,
-
-    # The priority makes it run before trainings: an unknown class is found in a minute, not after all of them.
-    rule check_ground_truth:
-        input:
-            clips=f"results/clips/{plan.corpus_of(plan.ablation[0].name)}.parquet",
-            ground_truth=plan.config.ground_truth.file,
-        output:
-            "results/cross_subject/checked.txt",
-        log:
-            "results/logs/check_ground_truth.log",
-        priority: 1
-        params:
-            settings=plan.config.ground_truth.model_dump_json(),
-        message:
-            "Checking the labels of test clips"
-        shell:
-            "microgesture --log {log:q} check-ground-truth --settings {params.settings:q} --clips {input.clips}"
-            " --output {output}"
-
     rule compare_on_test:
         input:
             clips=f"results/clips/{plan.corpus_of(plan.ablation[0].name)}.parquet",
             predictions=test_rows(),
             ground_truth=plan.config.ground_truth.file,
-            checked="results/cross_subject/checked.txt",
         output:
             csv="results/cross_subject/ablation.csv",
             markdown="results/cross_subject/ablation.md",
@@ -126,36 +104,12 @@ if plan.config.ground_truth:
             " --csv {output.csv} --markdown {output.markdown} {input.predictions}"
 
 
-if plan.config.submission.sample:
-
-    localrules:
-        check_sample,
-
-    # See check_ground_truth.
-    rule check_sample:
-        input:
-            clips=ensemble_clips(plan.config.submission.ensemble),
-            sample=plan.config.submission.sample,
-        output:
-            "results/sample_checked.txt",
-        log:
-            "results/logs/check_sample.log",
-        priority: 1
-        params:
-            settings=plan.config.submission.model_dump_json(),
-        message:
-            "Checking the sample submission"
-        shell:
-            "microgesture --log {log:q} check-sample --settings {params.settings:q} --clips {input.clips}"
-            " --output {output}"
-
-
 rule write_submission:
     input:
         clips=ensemble_clips(plan.config.submission.ensemble),
         test=f"results/ensembles/{plan.config.submission.ensemble}/test.parquet",
         quarantine="results/quarantine.csv",
-        checked="results/sample_checked.txt" if plan.config.submission.sample else [],
+        sample=plan.config.submission.sample or [],
     output:
         "results/submission.csv",
     log:

@@ -111,21 +111,6 @@ def predict_emotion(
         predict_row(read_videos(videos), tokens, step, model, held_out, test, on)
 
 
-@stage("check-emotion-labels")
-def check_emotion_labels(
-    videos: File,
-    ground_truth: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="labels of test videos")],
-    output: Output,
-) -> None:
-    """Check the labels of test videos before any training, against the list of videos."""
-    from ..emotion.measure import with_ground_truth
-    from ..emotion.videos import read_videos
-    from ..storage.files import write_text
-
-    labelled = len(with_ground_truth(read_videos(videos), ground_truth))
-    write_text(output, f"{ground_truth} has labels of {labelled} test videos.\n")
-
-
 @stage("compare-emotion", EmotionTableStep)
 def compare_emotion(settings: SettingsText, videos: File, predictions: Files, csv: Output, markdown: Output) -> None:
     """Compare rows of sources, with intervals over subjects. The files are <row>/held_out.csv or <row>/test.csv."""

@@ -1,6 +1,5 @@
 """Subcommands that fuse, compare and submit the predictions of the networks."""
 
-import logging
 from pathlib import Path
 from typing import Annotated
 
@@ -8,12 +7,10 @@ import typer
 
 from ..config.base import parse_step
 from ..config.ensembles import EnsembleStep, PseudoLabelStep, Submission
-from ..config.measures import AblationStep, CrossSubjectStep, GroundTruth
+from ..config.measures import AblationStep, CrossSubjectStep
 from ..config.report import ReportStep
 from ..config.whole import schema_json
 from .options import File, Files, OptionalFile, Output, SettingsText, stage
-
-log = logging.getLogger(__name__)
 
 
 @stage("ensemble", EnsembleStep)
@@ -95,32 +92,6 @@ def cross_subject(settings: SettingsText, clips: File, predictions: Files, csv: 
     rows = {row.name: row.versus for row in step.rows}
     ground_truth = Path(step.file), step.id_column, step.label_column
     run_cross_subject(read_clips(clips), rows, files, *ground_truth, csv, markdown)
-
-
-@stage("check-ground-truth", GroundTruth)
-def check_ground_truth(settings: SettingsText, clips: File, output: Output) -> None:
-    """Check the labels of test clips before any training, against the clips and the classes."""
-    from ..measures.cross_subject import check_ground_truth as check
-    from ..storage.clips import read_clips
-    from ..storage.files import write_text
-
-    step = parse_step(GroundTruth, settings)
-    warnings = check(Path(step.file), step.id_column, step.label_column, read_clips(clips))
-    for warning in warnings:
-        log.warning("ground_truth: %s", warning)
-    write_text(output, "\n".join([f"{step.file} fits the clips.", *warnings, ""]))
-
-
-@stage("check-sample", Submission)
-def check_sample(settings: SettingsText, clips: File, output: Output) -> None:
-    """Check the sample submission before any training, against the test clips."""
-    from ..ensembles.submission import check_sample as check
-    from ..storage.clips import read_clips
-    from ..storage.files import write_text
-
-    step = parse_step(Submission, settings)
-    check(read_clips(clips), Path(step.sample))
-    write_text(output, f"{step.sample} fits the clips.\n")
 
 
 @stage("submission", Submission)

@@ -14,7 +14,7 @@ from ..storage.files import write_csv, write_text
 from ..storage.markdown import compared_rows
 from .predict import read_probabilities
 from .train import learnt_from
-from .videos import LABELS, read_labels, video_key
+from .videos import LABELS, with_ground_truth
 
 MEASURED = {"balanced_accuracy": "balanced", "auc": "AUC", "accuracy": "accuracy"}
 
@@ -84,16 +84,6 @@ def compare_rows(
         found = found.assign(people_in_training=shared)
     write_csv(csv, found.round(4))
     write_text(markdown, _report(found, known, person.nunique(), shared, of_test=ground_truth is not None))
-
-
-def with_ground_truth(videos: pd.DataFrame, ground_truth: Path) -> pd.DataFrame:
-    """Return the test videos with their labels in a file; raises ``InputError`` if the file is wrong or has none."""
-    tested = videos[videos.split == "test"]
-    labels = read_labels([ground_truth], set(tested.video_id.map(video_key)))
-    known = tested.assign(label=tested.video_id.map(video_key).map(labels)).dropna(subset="label")
-    if not len(known):
-        raise InputError(f"{ground_truth} has no label of a test video; check its video_id")
-    return known.reset_index(drop=True)
 
 
 def _metrics(says_N: np.ndarray, win_N: np.ndarray, group_N: np.ndarray, times_DG: np.ndarray) -> dict[str, np.ndarray]:

@@ -1,6 +1,6 @@
 """The submission file: one row for each test clip."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -43,10 +43,9 @@ def follow_sample(
     return pd.DataFrame({sample.columns[0]: written, sample.columns[1]: wanted.map(label)})
 
 
-def check_sample(clips: Clips, sample: Path) -> None:
-    """Raise ``InputError`` if a sample submission does not have the ids of the test clips; no prediction is needed."""
-    ids = clips.table.clip_id[clips.table.split == "test"]
-    follow_sample(pd.DataFrame({"Id": ids, "Target": ""}), csv_table(sample), sample)
+def check_sample(ids: Sequence[str], sample: Path, key: Callable[[str], str] = str) -> None:
+    """Raise ``InputError`` as ``follow_sample`` does, if a sample submission does not have these ids."""
+    follow_sample(pd.DataFrame({"Id": ids, "Target": ""}, dtype=object), csv_table(sample), sample, key)
 
 
 def write_submission(predictions: Path, clips: Clips, output: Path, sample: Path | None) -> None:

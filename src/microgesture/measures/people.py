@@ -1,11 +1,8 @@
 """The people in the clips, and what a result on them means for other people."""
 
-import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
-import numpy as np
 import pandas as pd
-from sklearn.model_selection import StratifiedGroupKFold
 
 from ..errors import InputError
 from ..storage.clips import Clips
@@ -77,14 +74,6 @@ def refuse_shared_people(table: pd.DataFrame, corpus: str) -> None:
             f"corpus '{corpus}': {shared[0]}{also} is in test and in train or val ({len(shared)} such people). Move "
             f"all its clips to one of them, or set corpora.{corpus}.allow_shared_subjects: true"
         )
-
-
-def people_folds(labels: Sequence, people: Sequence, folds: int, seed: int) -> list[np.ndarray]:
-    """The rows of each fold: each person is in one fold only, with classes distributed as evenly as possible."""
-    split = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # some classes are too rare to be in every fold
-        return [rows for _, rows in split.split(labels, labels, people)]
 
 
 def people_in_words(people: Mapping[str, int]) -> str:

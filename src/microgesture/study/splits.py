@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from ..measures.people import people_folds, person_of
+from ..measures.people import person_of
+from ..measures.people_folds import people_folds
 from .clips import FoundClip, people_table
 
 PARTS = 5  # one for testing, one for validation, the others for training

@@ -17,16 +17,16 @@ from rich.filesize import decimal
 
 from ..config.modalities import MODALITIES
 from ..config.streams import is_published_name
-from ..config.whole import Config, Corpus
-from ..corpora import list_clips
-from ..ensembles.submission import check_sample
+from ..config.whole import Config
+from ..corpora import folder_of, list_clips
 from ..errors import InputError
 from ..machine.extras import install_hint
-from ..measures.cross_subject import check_ground_truth
 from ..measures.warnings import corpus_warnings
 from ..skeletons.reading import skeleton_points
 from ..storage.clips import SPLITS, Clips
 from ..storage.disk import free_bytes, nearest
+from .given_files import check_given_files
+from .listings import listing_changed
 from .modules import described, fault, functions
 from .read_plan import read_plan
 
@@ -64,9 +64,8 @@ def examine(configfile: Path, changes: Sequence[str], results: Path) -> Iterator
     yield from modules(plan.config)
     yield from devices(plan.config)
     yield from needed_files(plan.config)
-    for name, corpus in plan.config.corpora.items():
-        tested = name == plan.corpus_of(plan.config.submission.ensemble)
-        yield from corpus_health(name, corpus, plan.config, faces="face" in plan.kinds(name), tested=tested)
+    for name in plan.config.corpora:
+        yield from corpus_health(name, plan.config, results, faces="face" in plan.kinds(name))
 
 
 def versions() -> Iterator[Finding]:
@@ -133,9 +132,6 @@ def needed_files(config: Config) -> Iterator[Finding]:
     named = {f"streams.{name}.weights": stream.weights for name, stream in config.streams.items()}
     modalities = {name: config.modality(name) for name in MODALITIES}
     named |= {f"{name}.{key}": path for name, own in modalities.items() for key, path in own.files.items()}
-    named |= {"submission.sample": config.submission.sample}
-    if config.ground_truth and not any(corpus.demo for corpus in config.corpora.values()):
-        named |= {"ground_truth.file": config.ground_truth.file}
     for key, path in named.items():
         if path and not is_published_name(path) and not Path(path).exists():
             yield Finding(key, f"{path}: no such file or folder", stops=True)
@@ -149,34 +145,37 @@ def needed_files(config: Config) -> Iterator[Finding]:
             yield Finding(f"corpora.{name}.pose", missing, stops=True)
 
 
-def corpus_health(
-    name: str, corpus: Corpus, config: Config, faces: bool = False, tested: bool = False
-) -> Iterator[Finding]:
+def corpus_health(name: str, config: Config, results: Path, faces: bool = False) -> Iterator[Finding]:
     """Read a corpus and count its usable clips; a synthetic corpus is made by the run and is not read.
 
-    With ``faces``, also count the clips whose skeletons have no face landmarks. If the corpus is ``tested``, the labels
-    of its test clips and the sample submission are checked too.
+    Also tell what has changed since the run with these ``results``, and check the files about its test clips. With
+    ``faces``, count the clips whose skeletons have no face landmarks.
     """
+    corpus = config.corpora[name]
     if corpus.demo is not None:
         clips = ", ".join(f"{count} {split}" for split, count in corpus.demo.clips.items())
         yield Finding(f"corpus {name}", f"is synthetic and made by the run, about {clips} clips")
         return
-    options = corpus.model_dump(mode="json", exclude={"format", "root", "demo"})
+    options = corpus.reader_options() | {"end_tolerance": corpus.end_tolerance}
     try:
         listed = list_clips(name, corpus.format, Path(corpus.root), config.shards, **options)
+        changed = listing_changed(config, name, results)
     except InputError as error:
         yield Finding(f"corpus {name}", str(error), stops=True)
         return
     except Exception as error:  # the reader of a corpus may raise anything
         yield Finding(f"corpus {name}", f"format {corpus.format} cannot read {corpus.root}: {described(error)}", True)
         return
+    yield from [Finding(f"corpus {name}", changed.partition(": ")[2])] if changed else []
     yield from _clips_found(name, listed, config.max_quarantined)
     yield from (Finding(f"corpus {name}", f"warning: {warning}") for warning in corpus_warnings(listed))
-    if tested:
-        yield from _test_files(listed, config)
+    try:
+        for warning in check_given_files(config, name, listed):
+            yield Finding("test clips", f"warning: {warning}")
+    except InputError as error:
+        yield Finding("test clips", str(error), stops=True)
     if faces and not corpus.pose:
-        root = Path(corpus.root)
-        yield from _faces_found(name, listed, root.parent if root.is_file() else root, config.max_quarantined)
+        yield from _faces_found(name, listed, folder_of(corpus.root), config.max_quarantined)
 
 
 def _clips_found(name: str, listed: Clips, limit: float) -> Iterator[Finding]:
@@ -199,21 +198,6 @@ def _clips_found(name: str, listed: Clips, limit: float) -> Iterator[Finding]:
         )
         for row in bad.head(FIRST).itertuples():
             yield Finding(f"corpus {name}", f"{row.clip_id}: {row.reason}")
-
-
-def _test_files(listed: Clips, config: Config) -> Iterator[Finding]:
-    truth, sample = config.ground_truth, config.submission.sample
-    if truth and Path(truth.file).exists():
-        try:
-            for warning in check_ground_truth(Path(truth.file), truth.id_column, truth.label_column, listed):
-                yield Finding("ground_truth", f"warning: {warning}")
-        except InputError as error:
-            yield Finding("ground_truth", str(error), stops=True)
-    if sample and Path(sample).exists():
-        try:
-            check_sample(listed, Path(sample))
-        except InputError as error:
-            yield Finding("submission.sample", str(error), stops=True)
 
 
 def _faces_found(name: str, listed: Clips, folder: Path, limit: float) -> Iterator[Finding]:
