@@ -1,0 +1,210 @@
+"""Tab-delimited and comma-separated exports of ELAN, with a row for each annotation or a column for each tier.
+
+The rows are those of ELAN's Transcription2TabDelimitedText and ExportTabdelimited: tier, participant, begin, end and
+duration in one to four formats each, annotation, file name and path. The default export has no heading. Lines such as
+``"#file:///D:/interview.mp4 -- offset: 0"`` or ``"#interview.eaf"`` name the recording of the rows below them.
+"""
+
+import re
+from collections.abc import Sequence
+from decimal import Decimal
+from pathlib import PurePosixPath
+from typing import NamedTuple
+from urllib.parse import unquote
+
+from ...videos import VIDEOS
+from .columns import Borders, find_borders, heading, told_columns
+from .record import Annotation, Find, Found, Line, decimal_text
+from .timecode import clock_seconds, is_timecode
+
+_HEADING = re.compile(r"(.*\S) - (hh:mm:ss\.ms|ss\.msec|msec|PAL|PAL-50fps|NTSC)", re.IGNORECASE)
+_COMMENT = re.compile(r"#(?P<file>.+?)(?: -- offset: (?P<offset>-?\d+).*)?")
+_FILES = {"file", "file_name", "file_path", "path", "datei", "dateiname", "dateipfad", "nom_du_fichier",
+          "chemin_du_fichier"}  # fmt: skip
+_NO_TIERS = {*_FILES, "duration", "dauer", "durée", "cv_description"}
+_KINDS = {  # of times in the cells of a column, in order of preference
+    "clock": re.compile(r"\d+:\d\d:\d\d[.,]\d{1,3}"),
+    "seconds": re.compile(r"\d+[.,]\d+"),
+    "milliseconds": re.compile(r"\d+"),
+    "PAL": re.compile(r"\d+:\d\d:\d\d[:;]\d\d"),
+}
+_ROUNDED = Decimal("0.002")  # seconds by which a duration may differ from end less start
+
+
+class _Recording(NamedTuple):
+    """What lines with # say of the rows below them: the name of the recording, and the offset of its media in ms."""
+
+    media: str = ""
+    offset: int = 0
+
+
+class _Columns(NamedTuple):
+    """The columns of an export: with ``tier`` and ``label`` for a row each, or else a column for each of ``tiers``."""
+
+    borders: Borders
+    label: int | None = None
+    tier: int | None = None
+    subject: int | None = None
+    tiers: tuple[int, ...] = ()
+
+
+def read(lines: Sequence[Line], find: Find) -> Found | None:
+    """The annotations of an export of ELAN; None if the table is something else."""
+    rows, recordings = _without_comments(lines)
+    if not rows:
+        return None
+    header = rows[0][1]
+    has_header = sum(bool(_HEADING.fullmatch(cell)) for cell in header) >= 2
+    if has_header:
+        columns = _headed(rows, find)
+    elif find_borders([header]) is None:
+        columns = _unheaded(rows, find)
+    else:
+        columns = None  # a table with other headings
+    if columns is None:
+        return None
+    body = range(int(has_header), len(rows))
+    headings = header if has_header else []
+    file_column = _file_column(headings, [rows[number][1] for number in body], columns, find)
+    annotations = [
+        annotation
+        for number in body
+        for annotation in _annotations(rows[number], recordings[number], header, columns, file_column)
+    ]
+    notes = [] if has_header else ["it has no headings, so its columns are taken as those of ELAN's export"]
+    if any(recording.offset for recording in recordings):
+        notes.append("the offset of its media, which it names, is added to all times")
+    return Found(annotations, notes)
+
+
+def _without_comments(lines: Sequence[Line]) -> tuple[list[Line], list[_Recording]]:
+    """The rows without lines of ``#``, and for each what the last such lines before it say."""
+    rows, recordings, block, current = [], [], [], _Recording()
+    for row, cells in lines:
+        filled = [cell for cell in cells if cell]
+        comment = _COMMENT.fullmatch(cells[0]) if len(filled) == 1 else None
+        if comment:
+            path = unquote(comment["file"]).removeprefix("file:")
+            block.append(_Recording(PurePosixPath(path.replace("\\", "/")).name, int(comment["offset"] or 0)))
+            continue
+        if block:
+            videos = [recording for recording in block if recording.media.lower().endswith(VIDEOS)]
+            current, block = (videos or block)[0], []
+        rows.append((row, cells))
+        recordings.append(current)
+    return rows, recordings
+
+
+def _headed(rows: Sequence[Line], find: Find) -> _Columns | None:
+    header = rows[0][1]
+    times = {number: found for number, cell in enumerate(header) if (found := _HEADING.fullmatch(cell))}
+    # ELAN writes begin, end and duration in this order, in the language of its user.
+    names = list(dict.fromkeys(found[1].lower() for found in times.values()))
+    plain = list(header)
+    for number, found in times.items():
+        side = ("begin", "end", "duration")[min(2, names.index(found[1].lower()))]
+        plain[number] = f"{side} {found[2]}"
+    borders = find_borders([header]) or find_borders([plain])
+    if borders is None:
+        return None
+    told = told_columns(header, times)
+    rest = [
+        number
+        for number, cell in enumerate(header)
+        if cell and number not in times and heading(cell) not in _NO_TIERS
+        and number not in (told.get("tier"), told.get("subject"))
+        and not any(find(cells[number]) is not None for _, cells in rows[1:] if number < len(cells))
+    ]  # fmt: skip
+    if "tier" in told:
+        label = told.get("label", rest[0] if rest else None)
+        return None if label is None else _Columns(borders, label, told["tier"], told.get("subject"))
+    return _Columns(borders, tiers=tuple(rest), subject=told.get("subject")) if rest else None
+
+
+def _unheaded(rows: Sequence[Line], find: Find) -> _Columns | None:
+    """The columns of the default export, told by their values: times, and durations that are their differences.
+
+    Tables whose first columns name clips are none: there, ELAN has tiers and participants.
+    """
+    cells = [cells for _, cells in rows]
+    kinds = [
+        next((kind for kind, shape in _KINDS.items() if all(shape.fullmatch(row[column]) for row in cells)), "")
+        for column in range(min(map(len, cells)))
+    ]
+    for first in range(min(3, len(kinds))):
+        for groups in (3, 2):
+            for formats in range(4, 0, -1):
+                shape = kinds[first : first + formats]
+                after = first + groups * formats
+                if "" in shape or len(set(shape)) < formats or kinds[first:after] != shape * groups:
+                    continue
+                kind = next(kind for kind in _KINDS if kind in shape)
+                columns = [first + group * formats + shape.index(kind) for group in range(groups)]
+                named = any(find(text) is not None for row in cells for text in row[:first])
+                if not named and _are_times(cells, columns, kind, sure=bool({"clock", "PAL"} & set(shape))):
+                    unit = "seconds" if kind == "clock" else kind
+                    before = (None, None) if not first else (0, first - 1 or None)
+                    return _Columns(Borders(*columns[:2], unit), after, *before)
+    return None
+
+
+def _are_times(cells: Sequence[Sequence[str]], columns: Sequence[int], kind: str, sure: bool) -> bool:
+    """Whether these columns can be begin, end and duration; without duration, they have to be ``sure`` times."""
+    if kind == "PAL":
+        return all(is_timecode(row[column]) for row in cells for column in columns)
+    scale = 1000 if kind == "milliseconds" else 1
+    times = [[clock_seconds(row[column]) / scale for column in columns] for row in cells]
+    if len(columns) == 2:
+        return sure and all(start <= end for start, end in times)
+    return all(abs(end - start - duration) <= _ROUNDED for start, end, duration in times)
+
+
+def _file_column(headings: Sequence[str], cells: Sequence[Sequence[str]], columns: _Columns, find: Find) -> int | None:
+    """The column whose cells most often name clips or files of ELAN, or else the one with a heading for files."""
+    own = {columns.borders.start, columns.borders.end, columns.label, columns.tier, columns.subject, *columns.tiers}
+    named = {
+        column: sum(
+            column < len(row) and (find(row[column]) is not None or row[column].endswith(".eaf")) for row in cells
+        )
+        for column in set(range(max(map(len, cells), default=0))) - own
+    }
+    best = max(named, key=named.__getitem__, default=None)
+    if best is not None and named[best]:
+        return best
+    return next((column for column, name in enumerate(headings) if heading(name) in _FILES), None)
+
+
+def _annotations(
+    line: Line, recording: _Recording, header: Sequence[str], columns: _Columns, file_column: int | None
+) -> list[Annotation]:
+    row, cells = line
+
+    def cell(column: int | None) -> str:
+        return cells[column] if column is not None and column < len(cells) else ""
+
+    unit = columns.borders.unit
+    start, end = cell(columns.borders.start), cell(columns.borders.end)
+    if recording.offset and unit in ("seconds", "milliseconds"):
+        start, end = (_shifted(text, unit, recording.offset) for text in (start, end))
+    if columns.tiers:
+        labels = [(header[column], cell(column)) for column in columns.tiers if cell(column)]
+    else:
+        labels = [(cell(columns.tier), cell(columns.label))]
+    return [
+        Annotation(
+            media=cell(file_column) or recording.media,
+            start=start,
+            end=end,
+            unit=unit,
+            row=f"row {row}",
+            label=label,
+            subject=cell(columns.subject),
+            tier=tier,
+        )
+        for tier, label in labels
+    ]
+
+
+def _shifted(text: str, unit: str, offset: int) -> str:
+    time = clock_seconds(text)
+    return text if time is None else decimal_text(time + (offset if unit == "milliseconds" else Decimal(offset) / 1000))

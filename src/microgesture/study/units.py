@@ -1,0 +1,62 @@
+"""Whole numbers without a unit: whether they can be frames, and what else they could be."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import median
+
+from ..corpora.listing import whole
+from ..errors import UnusableClip
+from ..videos.reading import VideoInfo, probe
+from .annotations.record import Annotation
+from .clips import FoundClip
+
+MOST_VIDEOS = 5  # that are counted to judge a table
+SHORTEST = 200  # milliseconds of a plausible gesture
+
+
+def video_of(folder: Path, clip: FoundClip, count: bool = False) -> VideoInfo | None:
+    """Rate and length of a clip's video; None if it has none, or if it is not readable."""
+    try:
+        return probe(folder / clip.video, count) if clip.video else None
+    except UnusableClip:
+        return None
+
+
+def settled_unit(
+    folder: Path, name: str, entries: Sequence[tuple[int, Annotation]], clips: Sequence[FoundClip]
+) -> tuple[str | None, list[str]]:
+    """The unit of annotations whose unit is a guess (None: as they say), and a doubt about it.
+
+    They are frames, unless they go beyond the frames of their videos and are milliseconds within them.
+    """
+    guessed = [(clip, whole(entry.start), whole(entry.end)) for clip, entry in entries if entry.guessed]
+    guessed = [(clip, start, end) for clip, start, end in guessed if start is not None and end is not None]
+    ends: dict[int, int] = {}
+    for clip, _, end in guessed:
+        ends[clip] = max(end, ends.get(clip, 0))
+    lengths = {}
+    for clip in sorted(ends, key=ends.__getitem__, reverse=True)[:MOST_VIDEOS]:
+        video = video_of(folder, clips[clip], count=True)
+        if video and video.fps and video.n_frames:
+            lengths[clip] = video.n_frames, video.n_frames / video.fps
+    if not lengths:
+        return None, []
+    clip = next((clip for clip, (frames, _) in lengths.items() if ends[clip] >= frames), None)
+    hint = "name the columns start_frame and end_frame, start_s and end_s, or start_ms and end_ms"
+    if clip is not None:
+        beyond = f"{name}: start and end have no unit, and {ends[clip]} is beyond the {lengths[clip][0]} frames of "
+        beyond += clips[clip].name
+        if all(ends[clip] <= 1000 * seconds for clip, (_, seconds) in lengths.items()):
+            return "milliseconds", [f"{beyond}, so they are taken as milliseconds. To be certain, {hint}."]
+        return None, [f"{beyond}, but they are taken as frames. Correct the table, or {hint}."]
+    plausible = []
+    if all(ends[clip] <= seconds for clip, (_, seconds) in lengths.items()):
+        plausible.append("seconds")
+    if median(end - start for _, start, end in guessed) >= SHORTEST:
+        plausible.append("milliseconds")
+    if not plausible:
+        return None, []
+    return None, [
+        f"{name}: start and end have no unit. They are taken as frames, but could as well be {' or '.join(plausible)}. "
+        f"To be certain, {hint}."
+    ]
