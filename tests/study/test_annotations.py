@@ -2,6 +2,7 @@
 
 import csv
 import gzip
+import re
 import unicodedata
 
 import pytest
@@ -69,11 +70,20 @@ def planned(root, *tiers):
 # BORIS
 
 
+def shown(media, lengths, more=()):
+    """What all rows of aggregated events have in common."""
+    return {"Source": f"player #1:{media}", "Media duration (s)": lengths, "Behavior type": "STATE", **dict(more)}
+
+
 def test_the_time_offset_of_boris_is_subtracted(folder):
     root = folder("a.mp4")
     row = {"Behavior": "wave", "Start (s)": "11.000", "Stop (s)": "12.000", "Subject": "P01"}
-    write_boris_table(root / "events.tsv", AGGREGATED, [row], Source="player #1:videos/a.mp4",
-                      **{"Time offset (s)": "10.0", "Media duration (s)": "8.000", "Behavior type": "STATE"})  # fmt: skip
+    write_boris_table(
+        root / "events.tsv",
+        AGGREGATED,
+        [row],
+        shown("videos/a.mp4", "8.000", {"Time offset (s)": "10.0"}),
+    )
     assert planned(root)[1] == [("a.mp4", "wave", "P01", 25, 49)]
 
 
@@ -84,9 +94,16 @@ def test_several_files_of_a_player_run_on_after_each_other(folder):
         {"Behavior": "nod", "Start (s)": "3.400", "Stop (s)": "4.400"},
         {"Behavior": "nod", "Start (s)": "2.000", "Stop (s)": "2.600"},  # over the border of the two files
     ]
-    write_boris_table(root / "events.tsv", AGGREGATED, rows, Source="player #1:C:/x/part1.mp4;C:/x/part2.mp4",
-                      **{"Time offset (s)": "0", "Media duration (s)": "2.400;8.000", "Behavior type": "STATE",
-                         "Subject": "No focal subject", "Media file name": "C:/x/part1.mp4"})  # fmt: skip
+    write_boris_table(
+        root / "events.tsv",
+        AGGREGATED,
+        rows,
+        shown(
+            "C:/x/part1.mp4;C:/x/part2.mp4",
+            "2.400;8.000",
+            {"Subject": "No focal subject", "Media file name": "C:/x/part1.mp4"},
+        ),
+    )
     told, parts = planned(root)
     assert parts == [("part1.mp4", "wave", "", 10, 19), ("part2.mp4", "nod", "", 25, 49)]
     assert "1 events run on into the next file" in told
@@ -95,8 +112,12 @@ def test_several_files_of_a_player_run_on_after_each_other(folder):
 def test_other_players_are_other_views_of_the_same_time(folder):
     root = folder("part1.mp4", "part2.mp4", "side.mp4")
     rows = [{"Behavior": "nod", "Start (s)": "3.400", "Stop (s)": "4.400"}]
-    write_boris_table(root / "events.tsv", AGGREGATED, rows, Source="player #1:part1.mp4;part2.mp4|player #2:side.mp4",
-                      **{"Media duration (s)": "2.400;8.000|10.4", "Behavior type": "STATE"})  # fmt: skip
+    write_boris_table(
+        root / "events.tsv",
+        AGGREGATED,
+        rows,
+        shown("part1.mp4;part2.mp4|player #2:side.mp4", "2.400;8.000|10.4"),
+    )
     assert ("part2.mp4", "nod", "", 25, 49) in planned(root)[1]
 
 
@@ -106,8 +127,12 @@ def test_a_part_of_a_player_that_is_not_there_is_not_looked_for_elsewhere(folder
         {"Behavior": "wave", "Start (s)": "0.400", "Stop (s)": "0.800"},
         {"Behavior": "nod", "Start (s)": "3.400", "Stop (s)": "4.400"},
     ]
-    write_boris_table(root / "part1.tsv", AGGREGATED, rows, Source="player #1:part1.mp4;part2.mp4",
-                      **{"Media duration (s)": "2.400;8.000", "Behavior type": "STATE"})  # fmt: skip
+    write_boris_table(
+        root / "part1.tsv",
+        AGGREGATED,
+        rows,
+        shown("part1.mp4;part2.mp4", "2.400;8.000"),
+    )
     told, parts = planned(root)
     assert parts == [("part1.mp4", "wave", "", 10, 19)]
     assert "1 rows of part1.tsv name no existing clip" in told
@@ -138,8 +163,12 @@ def test_starts_and_stops_of_boris_are_paired(folder):
         ("P02", "nod", "", "START", "3.000"),
     ]
     keys = ("Subject", "Behavior", "Modifier #1", "Behavior type", "Time")
-    write_boris_table(root / "events.tsv", TABULAR, [dict(zip(keys, event, strict=True)) for event in events],
-                      Source="player #1:a.mp4", **{"Time offset (s)": "0.6", "Media duration (s)": "8.000"})  # fmt: skip
+    write_boris_table(
+        root / "events.tsv",
+        TABULAR,
+        [dict(zip(keys, event, strict=True)) for event in events],
+        {"Source": "player #1:a.mp4", "Time offset (s)": "0.6", "Media duration (s)": "8.000"},
+    )
     told, parts = planned(root)
     assert parts == [("a.mp4", "wave", "P01", 10, 34), ("a.mp4", "wave", "P02", 15, 39)]
     assert "2 events are a START or STOP without the other" in told
@@ -181,12 +210,31 @@ def test_a_project_of_boris_with_the_creation_of_media_as_offset(folder):
     made = {"a.mp4": 1700000000.0, "b.mp4": 1700000100.0}
     observation = boris_observation(
         {"a.mp4": 8.0, "b.mp4": 8.0},
-        [(1700000001.0, "P01", "wave"), (1700000002.0, "P01", "wave"), (1700000101.0, "P01", "nod"), (1700000102.0, "P01", "nod")],
+        [
+            (made[name] + second, "P01", label)
+            for name, label in (("a.mp4", "wave"), ("b.mp4", "nod"))
+            for second in (1, 2)
+        ],
         media_creation_date_as_offset=True,
-    )  # fmt: skip
+    )
     observation["media_info"]["media_creation_time"] = made
     write_boris_project(root / "study.boris", {"o": observation})
     assert planned(root)[1] == [("a.mp4", "wave", "P01", 25, 49), ("b.mp4", "nod", "P01", 25, 49)]
+
+
+def test_a_video_that_was_cut_after_it_was_annotated_is_doubted(folder):
+    root = folder("part2.mp4")
+    header = "Observation id\tMedia file\tTotal length\tSubject\tBehavior\tBehavior type\tStart (s)\tStop (s)"
+    write_lines(root / "old.tsv", [header, "o\tpart2.mp4\t10.400\tP01\tnod\tSTATE\t3.4\t4.4"])  # with part1 before it
+    assert "part2 lasts 8.0 s, but lasted 10.4 s" in planned(root)[0]
+    write_lines(root / "old.tsv", [header, "o\tpart2.mp4\t8.040\tP01\tnod\tSTATE\t3.4\t4.4"])
+    assert "lasts" not in planned(root)[0]
+
+
+def test_renamed_columns_do_not_hide_the_time_offset(folder):
+    root = folder("a.mp4")
+    write_lines(root / "list.csv", ["video,gesture,Time offset (s),Start (s),Stop (s)", "a.mp4,wave,10,11.0,12.0"])
+    assert planned(root)[1] == [("a.mp4", "wave", "", 25, 49)]
 
 
 def test_nobody_is_no_person(folder):
@@ -290,6 +338,29 @@ def test_the_offset_of_the_media_is_added(folder):
     assert "the offset of its media" in told
 
 
+def test_the_length_that_the_coder_saw_is_compared(folder):
+    root = folder("a.mp4")
+    media = '"#file:///D:/a.mp4 -- offset: 0, duration: 00:00:{0:06.3f} / {0:.1f} / {1}, ms per sample: 40.0"'
+    header = "Begin Time - ss.msec\tEnd Time - ss.msec\tgesture"
+    for seconds in (8, 12):
+        write_lines(root / "a.txt", [media.format(seconds, seconds * 1000), header, "1.0\t2.0\twave"])
+        assert ("a lasts 8.0 s, but lasted 12.0 s" in planned(root)[0]) == (seconds == 12)
+
+
+def test_annotation_ids_are_no_part_of_labels_and_join_pieces(folder):
+    root = folder("a.mp4")
+    header = "Begin Time - ss.msec\tEnd Time - ss.msec\tgesture\tphase"
+    rows = [
+        "1.0\t1.4\tbig wave [a1]\tprepare [a2]",
+        "1.4\t2.0\tbig wave [a1]\tstroke [a3]",
+        "3.0\t4.0\tbig wave [a4]\t",
+    ]
+    write_lines(root / "a.txt", [header, *rows])
+    assert planned(root, "gesture")[1] == [("a.mp4", "big wave", "", 25, 49), ("a.mp4", "big wave", "", 75, 99)]
+    write_lines(root / "a.txt", [header, *(re.sub(r" \[a\d\]", "", row) for row in rows)])
+    assert "1 annotations begin where another with the same label ends" in planned(root, "gesture")[0]
+
+
 @pytest.mark.parametrize(
     ("begin", "end", "duration"),
     [
@@ -380,6 +451,14 @@ def test_tables_that_disagree_about_a_clip_are_named_with_the_row(folder):
     told, parts = planned(root)
     assert parts == [("a.mp4", "wave", "P01"), ("b.mp4", "nod", "P02"), ("c.mp4", "nod", "P03")]
     assert "b has the label wave in two.csv, row 3, but nod in one.csv, row 3" in told
+
+
+def test_a_word_in_the_name_of_a_table_that_is_no_list_gives_no_split(folder):
+    root = folder("a.mp4", "b.mp4")
+    write_lines(root / "test_notes.txt", ["a", "call the dentist", "buy milk", "charge batteries"])
+    told, _ = planned(root)
+    assert "has the split" not in told
+    assert "test_notes.txt" in told
 
 
 def test_a_clip_in_the_lists_of_two_splits_is_named(folder):

@@ -11,10 +11,10 @@ from .annotations.columns import VALUES
 from .annotations.record import Annotation
 from .annotations.timecode import RATES, timecode_seconds
 from .clips import FoundClip
+from .doubts import settled_unit, told_lengths, video_of
 from .names import listed
 from .parts import Ruler
 from .tables import Table
-from .units import settled_unit, video_of
 
 
 class _Part(NamedTuple):
@@ -162,7 +162,7 @@ def _read_parts(
         else:
             parts.append(part)
             used.append(clip)
-    notes = [*troubles.values(), *notes]
+    notes = [*troubles.values(), *notes, *told_lengths(folder, name, entries, clips)]
     if used:
         told = unit or entries[0][1].unit
         counted = "in frames from 0, including the last" if told == "frames" else f"in {told} of their videos"
@@ -235,7 +235,7 @@ def _unused(tables: Sequence[Table]) -> list[str]:
     for table in tables:
         reason = table.unused
         if not reason and not table.annotations:
-            reason = "it has no annotations"
+            reason = "none of its rows can be used"
         elif not reason and not table.placed():
             reason = "it names no clip"
         if reason:

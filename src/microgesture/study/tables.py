@@ -169,6 +169,8 @@ def _read_rows(name: str, table: _Named, find: Find, own: int | None, split: str
     borders = find_borders(rows) if header else None
     if not columns and not borders and len(table.found) == 2:
         columns = {"label": 1 - media}
+    if split and counts and 2 * max(counts) < len(rows):
+        split = None  # the name of the table has a word such as test, but it is no list of clips
     if not columns and not borders and not split:
         return Table(
             name, find, unused="it names clips, but has no column label, subject or split, and no start and end"

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from decimal import ROUND_FLOOR, Decimal
+from typing import NamedTuple
 
 MILLISECOND = Decimal("0.001")
 SEVERAL = "are in one of several files of a player, whose lengths are not told"
@@ -11,12 +12,19 @@ class Unplaced(Exception):
     """The file of an event is not known; the message is the reason, after "n events"."""
 
 
-def place(
-    media: Sequence[str], lengths: Sequence[Decimal | None], start: Decimal, end: Decimal
-) -> tuple[str, Decimal, Decimal]:
-    """The file of an event, and its start and end in that file, in seconds.
+class Place(NamedTuple):
+    """The file of an event, its start and end in that file, and the length of the file if it is known, in seconds."""
 
-    ``lengths`` are the lengths of the ``media`` in seconds; they are not needed for one file. Raises ``Unplaced``.
+    media: str
+    start: Decimal
+    end: Decimal
+    length: Decimal | None
+
+
+def place(media: Sequence[str], lengths: Sequence[Decimal | None], start: Decimal, end: Decimal) -> Place:
+    """Find the file of an event in the time of its observation; raises ``Unplaced``.
+
+    ``lengths`` are the lengths of the ``media`` in seconds; they are not needed for one file.
     BORIS cuts lengths to milliseconds (event2media_file_name in its observation_operations.py).
     """
     if not any(media):
@@ -24,7 +32,7 @@ def place(
     if start < 0:
         raise Unplaced("begin before their file")
     if len(media) == 1:
-        return media[0], start, end
+        return Place(media[0], start, end, lengths[0] if lengths else None)
     if len(lengths) != len(media) or None in lengths:
         raise Unplaced(SEVERAL)
     begin = Decimal(0)
@@ -33,6 +41,6 @@ def place(
         if start < following:
             if end > following:
                 raise Unplaced("run on into the next file of their player")
-            return name, start - begin, end - begin
+            return Place(name, start - begin, end - begin, length)
         begin = following
     raise Unplaced("begin after the last file of their player")

@@ -8,12 +8,14 @@ import gzip
 import zlib
 from decimal import Decimal
 from pathlib import Path
+from typing import Annotated
 
 from pydantic import BaseModel, Field, JsonValue, ValidationError
 
 from ...errors import InputError
-from .boris_media import Unplaced, place
+from .boris_media import Place, Unplaced, place
 from .record import Annotation, Found, counted, decimal_text, person
+from .timecode import LATEST
 
 LARGEST = 2**26  # bytes
 
@@ -23,16 +25,19 @@ class _Behaviour(BaseModel):
     type: str = ""
 
 
+_Seconds = Annotated[Decimal, Field(gt=-LATEST, lt=LATEST)]
+
+
 class _MediaInfo(BaseModel):
-    length: dict[str, Decimal] = {}
-    media_creation_time: dict[str, Decimal] = {}
+    length: dict[str, _Seconds] = {}
+    media_creation_time: dict[str, _Seconds] = {}
 
 
 class _Observation(BaseModel):
     type: str = "MEDIA"
     file: dict[str, list[str]] | list[str] = {}
     events: list[list[JsonValue]] = []
-    time_offset: Decimal | None = Field(None, alias="time offset")
+    time_offset: _Seconds | None = Field(None, alias="time offset")
     media_creation_date_as_offset: bool = False
     media_info: _MediaInfo = _MediaInfo()
 
@@ -85,13 +90,12 @@ def _events(name: str, observation: _Observation, states: set[str]) -> tuple[lis
     for number, event in enumerate(observation.events, 1):
         try:
             time, (subject, behaviour, modifier) = Decimal(str(event[0])), map(str, event[1:4])
-        except (ArithmeticError, ValueError):
-            reasons.append("have no valid time, subject, behaviour and modifier")
-            continue
-        if time.is_finite():
+        except (ArithmeticError, LookupError, ValueError):
+            time = Decimal("nan")
+        if time.is_finite() and abs(time) < LATEST:
             events.append((time, subject, behaviour, modifier, number))
         else:
-            reasons.append("have no valid time")
+            reasons.append("have no valid time, subject, behaviour and modifier")
     begun: dict[tuple[str, str, str], tuple[Decimal, int]] = {}
     for time, subject, behaviour, modifier, number in sorted(events):
         state = (subject, behaviour, modifier)
@@ -102,17 +106,18 @@ def _events(name: str, observation: _Observation, states: set[str]) -> tuple[lis
         else:
             start, first = begun.pop(state)
             try:
-                media, begin, end = _placed(observation, start, time)
+                placed = _placed(observation, start, time)
             except Unplaced as reason:
                 reasons.append(str(reason))
                 continue
             annotations.append(
                 Annotation(
-                    media=media,
-                    start=decimal_text(begin),
-                    end=decimal_text(end),
+                    media=placed.media,
+                    start=decimal_text(placed.start),
+                    end=decimal_text(placed.end),
+                    length=placed.length,
                     unit="seconds",
-                    row=f"observation {name}, event {first}",
+                    row=f"event {first} of {name}",
                     label=behaviour,
                     subject=person(subject),
                     coder=name,
@@ -121,12 +126,12 @@ def _events(name: str, observation: _Observation, states: set[str]) -> tuple[lis
     return annotations, reasons + ["have a start and no stop"] * len(begun)
 
 
-def _placed(observation: _Observation, start: Decimal, end: Decimal) -> tuple[str, Decimal, Decimal]:
+def _placed(observation: _Observation, start: Decimal, end: Decimal) -> Place:
     offset = observation.time_offset or Decimal(0)
     start, end, info = start - offset, end - offset, observation.media_info
     if not observation.media_creation_date_as_offset:
         return place(observation.media, [info.length.get(name) for name in observation.media], start, end)
     for name, created in info.media_creation_time.items():  # each file has a time axis of its own, from its creation
         if created <= start <= end <= created + info.length.get(name, Decimal(0)):
-            return name, start - created, end - created
+            return Place(name, start - created, end - created, info.length[name])
     raise Unplaced("are not within the time of a file")

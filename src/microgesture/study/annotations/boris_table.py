@@ -89,11 +89,12 @@ class _Export:
         if observation in self._several and not _PLAYER.match(source):
             raise Unplaced(SEVERAL)
         media, lengths = self._media(cells, source)
-        name, begin, stop = place(media, lengths, borders[0] - offset, borders[1] - offset)
+        placed = place(media, lengths, borders[0] - offset, borders[1] - offset)
         return Annotation(
-            media=name,
-            start=decimal_text(begin),
-            end=decimal_text(stop),
+            media=placed.media,
+            start=decimal_text(placed.start),
+            end=decimal_text(placed.end),
+            length=placed.length,
             unit="seconds",
             row=f"row {row}",
             label=self._at(cells, self._told.get("label")),
@@ -105,7 +106,7 @@ class _Export:
         """The files of the first player and their lengths. Other players show the same time from another side."""
         parts = _PLAYER.split(source)
         if len(parts) == 1:
-            return [source], []
+            return [source], [clock_seconds(self.cell(cells, "total length"))]
         lengths = self.cell(cells, "media duration (s)").split("|")[0]
         media = [name.strip() for name in parts[2].split(";") if name.strip()]
         return media, [clock_seconds(length) for length in lengths.split(";")]

@@ -19,12 +19,12 @@ def read(path: Path) -> Found:
     """The annotations of all tiers; raises ``InputError`` if the file is damaged, too large or no file of ELAN.
 
     A time in the linked media is the annotation's time plus TIME_ORIGIN of that media. Annotations that refer to others
-    have their times. Time slots without a value share the time between their neighbours equally, as in ELAN.
+    have their times.
     """
     _check(path)
     try:
         eaf = Eaf(str(path), suppress_version_warning=True)
-        times = _aligned(eaf.timeslots)
+        times = _times(eaf)
         spans = {name: (a[0], a[1]) for aligned, *_ in eaf.tiers.values() for name, a in aligned.items()}
         parents = {name: a[0] for _, referring, *_ in eaf.tiers.values() for name, a in referring.items()}
         media, origin, notes = _media(eaf.media_descriptors)
@@ -42,7 +42,7 @@ def read(path: Path) -> Found:
                         start=str(span[0] + origin),
                         end=str(span[1] + origin),
                         unit="milliseconds",
-                        row=f"tier {tier}, annotation {name}",
+                        row=f"{name} of {tier}",
                         label=" ".join(text.split()),
                         subject=attributes.get("PARTICIPANT", "").strip(),
                         tier=tier,
@@ -80,18 +80,24 @@ def _check(path: Path) -> None:
         raise InputError(f"{path}: not readable as XML ({error})") from None
 
 
-def _aligned(slots: dict[str, int | None]) -> dict[str, float]:
-    """The time of each slot; slots without one are spread equally between those beside them."""
-    times, waiting, last = {}, [], None
-    for slot, time in slots.items():
-        if time is None:
-            waiting.append(slot)
-            continue
-        if last is not None:
-            for number, name in enumerate(waiting, 1):
-                times[name] = round(last + (time - last) * number / (len(waiting) + 1))
-        waiting, last = [], time
-        times[slot] = time
+def _times(eaf: Eaf) -> dict[str, int]:
+    """The time of each slot. Slots without one share the time between the aligned ones of their chain equally.
+
+    A chain is what ELAN makes of a subdivision: each annotation begins in the slot where the one before it ends.
+    """
+    times = {slot: time for slot, time in eaf.timeslots.items() if time is not None}
+    for aligned, *_ in eaf.tiers.values():
+        following = {begin: end for begin, end, *_ in aligned.values()}
+        for first in [slot for slot in following if slot in times]:
+            chain = [first]
+            while len(chain) <= len(following) and chain[-1] in following:
+                chain.append(following[chain[-1]])
+                if chain[-1] in times:
+                    break
+            if chain[-1] in times:
+                start, end = times[first], times[chain[-1]]
+                for number, slot in enumerate(chain):
+                    times.setdefault(slot, round(start + (end - start) * number / (len(chain) - 1)))
     return times
 
 

@@ -7,6 +7,7 @@ duration in one to four formats each, annotation, file name and path. The defaul
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import PurePosixPath
 from typing import NamedTuple
@@ -18,7 +19,10 @@ from .record import Annotation, Find, Found, Line, decimal_text
 from .timecode import clock_seconds, is_timecode
 
 _HEADING = re.compile(r"(.*\S) - (hh:mm:ss\.ms|ss\.msec|msec|PAL|PAL-50fps|NTSC)", re.IGNORECASE)
-_COMMENT = re.compile(r"#(?P<file>.+?)(?: -- offset: (?P<offset>-?\d+).*)?")
+_COMMENT = re.compile(
+    r"#(?P<file>.+?)(?: -- offset: (?P<offset>-?\d+)(?:, duration: \S+ / (?P<length>[\d.]+) /)?.*)?", re.ASCII
+)
+_ID = re.compile(r"(?P<label>.*?)\s*\[(?P<id>a\d+)\]")  # the option to include annotation ids
 _FILES = {"file", "file_name", "file_path", "path", "datei", "dateiname", "dateipfad", "nom_du_fichier",
           "chemin_du_fichier"}  # fmt: skip
 _NO_TIERS = {*_FILES, "duration", "dauer", "durée", "cv_description"}
@@ -32,10 +36,11 @@ _ROUNDED = Decimal("0.002")  # seconds by which a duration may differ from end l
 
 
 class _Recording(NamedTuple):
-    """What lines with # say of the rows below them: the name of the recording, and the offset of its media in ms."""
+    """What lines with # say of the rows below them: the recording, the offset of its media in ms, and its length in s."""
 
     media: str = ""
     offset: int = 0
+    length: Decimal | None = None
 
 
 class _Columns(NamedTuple):
@@ -71,9 +76,11 @@ def read(lines: Sequence[Line], find: Find) -> Found | None:
         for number in body
         for annotation in _annotations(rows[number], recordings[number], header, columns, file_column)
     ]
+    annotations, pieces = _joined(annotations)
     notes = [] if has_header else ["it has no headings, so its columns are taken as those of ELAN's export"]
     if any(recording.offset for recording in recordings):
         notes.append("the offset of its media, which it names, is added to all times")
+    notes += pieces
     return Found(annotations, notes)
 
 
@@ -85,7 +92,8 @@ def _without_comments(lines: Sequence[Line]) -> tuple[list[Line], list[_Recordin
         comment = _COMMENT.fullmatch(cells[0]) if len(filled) == 1 else None
         if comment:
             path = unquote(comment["file"]).removeprefix("file:")
-            block.append(_Recording(PurePosixPath(path.replace("\\", "/")).name, int(comment["offset"] or 0)))
+            name, offset = PurePosixPath(path.replace("\\", "/")).name, int(comment["offset"] or 0)
+            block.append(_Recording(name, offset, clock_seconds(comment["length"] or "")))
             continue
         if block:
             videos = [recording for recording in block if recording.media.lower().endswith(VIDEOS)]
@@ -200,9 +208,33 @@ def _annotations(
             label=label,
             subject=cell(columns.subject),
             tier=tier,
+            length=recording.length,
         )
         for tier, label in labels
     ]
+
+
+def _joined(annotations: Sequence[Annotation]) -> tuple[list[Annotation], list[str]]:
+    """The annotations with their pieces joined, and a doubt about pieces that cannot be told from annotations.
+
+    With a column for each tier, ELAN can repeat a value in the rows of all annotations within it. Then only the ids of
+    annotations, such as ``[a12]``, tell what belongs together.
+    """
+    found = [_ID.fullmatch(entry.label) for entry in annotations]
+    if annotations and all(match or not entry.label for match, entry in zip(found, annotations, strict=True)):
+        whole: dict[tuple, Annotation] = {}
+        for number, (match, entry) in enumerate(zip(found, annotations, strict=True)):
+            key = (entry.media, entry.tier, match["id"]) if match else number
+            first = whole.setdefault(key, replace(entry, label=match["label"] if match else ""))
+            whole[key] = replace(first, end=entry.end)
+        return list(whole.values()), []
+    ends = {(entry.media, entry.tier, entry.label, entry.end) for entry in annotations}
+    abutting = sum((entry.media, entry.tier, entry.label, entry.start) in ends for entry in annotations)
+    doubt = (
+        "annotations begin where another with the same label ends; if ELAN has repeated values of a tier in the rows "
+    )
+    doubt += "of others, export again without this option"
+    return list(annotations), [f"{abutting} {doubt}"] if abutting else []
 
 
 def _shifted(text: str, unit: str, offset: int) -> str:

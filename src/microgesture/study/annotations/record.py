@@ -21,8 +21,8 @@ class Annotation:
     ``media`` names the recording as the source does; empty if it does not, and then the recording has the name of the
     source. ``start`` and ``end`` are texts in ``unit``: frames (from 0, the end included), seconds or milliseconds (the
     end not included), or a unit of ``timecode``. ``guessed`` tells that nothing in the source names the unit. ``coder``
-    is who has annotated, or the observation of BORIS. ``row`` is where the annotation stands in its source, for
-    messages.
+    is who has annotated, or the observation of BORIS. ``length`` is how long the recording was for the coder, in
+    seconds, if the source tells it. ``row`` is where the annotation stands in its source, for messages.
     """
 
     media: str
@@ -36,6 +36,7 @@ class Annotation:
     tier: str = ""
     coder: str = ""
     guessed: bool = False
+    length: Decimal | None = None
 
     def cleaned(self) -> "Annotation":
         """The annotation with texts in Unicode's composed form, without characters that cannot be printed."""

@@ -6,6 +6,7 @@ from fractions import Fraction
 
 # Frames per second of the timecodes that ELAN names; a plain timecode counts the frames of the video itself.
 RATES = {"timecode": None, "PAL": Fraction(25), "PAL-50": Fraction(50), "NTSC": Fraction(30000, 1001)}
+LATEST = 2**31  # seconds; the limit of BORIS, whose times may be those of a calendar
 _CLOCK = re.compile(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:[.,]\d+)?)")
 _TIMECODE = re.compile(r"(\d+):(\d\d):(\d\d)([:;])(\d{2,3})")
 
@@ -16,12 +17,13 @@ def is_timecode(text: str) -> bool:
 
 
 def clock_seconds(text: str) -> Decimal | None:
-    """Seconds of ``hh:mm:ss.ms``, ``mm:ss`` or ``ss.ms``; None if the text is none of them."""
+    """Seconds of ``hh:mm:ss.ms``, ``mm:ss`` or ``ss.ms``; None if the text is none of them, or ``LATEST`` or later."""
     found = _CLOCK.fullmatch(text.strip())
     if not found:
         return None
     hours, minutes, seconds = (Decimal((part or "0").replace(",", ".")) for part in found.groups())
-    return 3600 * hours + 60 * minutes + seconds
+    time = 3600 * hours + 60 * minutes + seconds
+    return time if time < LATEST else None
 
 
 def timecode_seconds(text: str, unit: str, fps: float | None) -> str | None:

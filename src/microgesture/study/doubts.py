@@ -1,4 +1,4 @@
-"""Whole numbers without a unit: whether they can be frames, and what else they could be."""
+"""Doubts about times of annotations: whole numbers without a unit, and videos of another length than coders saw."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +12,7 @@ from .clips import FoundClip
 
 MOST_VIDEOS = 5  # that are counted to judge a table
 SHORTEST = 200  # milliseconds of a plausible gesture
+SLACK, SLACK_SHARE = 1, 0.01  # seconds, and share of the length, by which players differ about the length of a video
 
 
 def video_of(folder: Path, clip: FoundClip, count: bool = False) -> VideoInfo | None:
@@ -20,6 +21,25 @@ def video_of(folder: Path, clip: FoundClip, count: bool = False) -> VideoInfo | 
         return probe(folder / clip.video, count) if clip.video else None
     except UnusableClip:
         return None
+
+
+def told_lengths(
+    folder: Path, name: str, entries: Sequence[tuple[int, Annotation]], clips: Sequence[FoundClip]
+) -> list[str]:
+    """A doubt if videos do not have the length that a table tells: they were cut or joined after the annotation."""
+    lengths = {clip: float(entry.length) for clip, entry in entries if entry.length is not None}
+    differing = []
+    for clip, length in lengths.items():
+        video = video_of(folder, clips[clip])
+        seconds = video.n_frames / video.fps if video and video.fps and video.n_frames else length
+        if abs(seconds - length) > max(SLACK, SLACK_SHARE * length):
+            differing.append(f"{clips[clip].name} lasts {seconds:.1f} s, but lasted {length:.1f} s for the coder")
+    if not differing:
+        return []
+    return [
+        f"{name}: {len(differing)} videos have another length than when they were annotated, so that times may be "
+        f"wrong; {differing[0]}."
+    ]
 
 
 def settled_unit(
