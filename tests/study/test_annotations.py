@@ -135,7 +135,7 @@ def test_a_part_of_a_player_that_is_not_there_is_not_looked_for_elsewhere(folder
     )
     told, parts = planned(root)
     assert parts == [("part1.mp4", "wave", "", 10, 19)]
-    assert "1 rows of part1.tsv name no existing clip" in told
+    assert "part1.tsv: 1 rows name no existing clip" in told
 
 
 def test_several_files_without_their_lengths_are_not_guessed(folder):
@@ -255,7 +255,7 @@ def test_of_several_tiers_in_rows_one_is_asked_for(folder):
         planned(root)
     told, parts = planned(root, "gesture")
     assert parts == [("interview.mp4", "nod", "", 75, 99), ("interview.mp4", "wave", "", 25, 49)]
-    assert "gaze (1 annotations)" in told
+    assert "interview.txt: 1 annotations of other tiers are not used (gaze)" in told
     assert len(planned(root, "gesture", "gaze")[1]) == 3
     with pytest.raises(InputError, match=r"'hand'.*gaze, gesture"):
         planned(root, "hand")
@@ -283,7 +283,7 @@ def test_a_column_for_each_tier(folder):
         planned(root)
     told, parts = planned(root, "gesture")
     assert parts == [("interview.mp4", "wave", "", 25, 49), ("other.mp4", "nod", "", 125, 149)]
-    assert "1 rows of all.txt name no existing clip" in told
+    assert "all.txt: 1 rows name no existing clip" in told
 
 
 def test_the_default_export_without_headings(folder):
@@ -335,7 +335,7 @@ def test_the_offset_of_the_media_is_added(folder):
     write_eaf(root / "b.eaf", "b.mp4", {"gesture": [(1000, 2000, "nod")]}, origin=1000)
     told, parts = planned(root)
     assert parts == [("a.mp4", "wave", "", 50, 74), ("b.mp4", "nod", "", 50, 74)]
-    assert "the offset of its media" in told
+    assert "the offset of the media" in told
 
 
 def test_the_length_that_the_coder_saw_is_compared(folder):
@@ -393,7 +393,7 @@ def test_a_file_of_elan(folder):
     write_eaf(root / "coded.eaf", "interview.mp4", {"gesture": [(1000, 2000, "wave"), (3000, 4000, "nod")]})
     told, parts = planned(root)
     assert parts == [("interview.mp4", "nod", "", 75, 99), ("interview.mp4", "wave", "", 25, 49)]
-    assert "coded.eaf has 2 parts of 1 files" in told
+    assert "coded.eaf: 2 parts of 1 files" in told
 
 
 def test_a_renamed_video_keeps_the_file_of_elan_with_its_new_name(folder):
@@ -413,8 +413,8 @@ def test_two_coders_are_two_opinions(folder):
     told, parts = planned(root)
     expected = [("a.mp4", "nod", "", 50, 74), ("a.mp4", "wave", "", 0, 24), ("b.mp4", "nod", "", 0, 24)]
     assert parts == [*expected, ("c.mp4", "nod", "", 0, 24)]
-    assert "anna.csv and ben.csv annotate the same 2 files" in told
-    assert "ben.csv, row 3 (wave, frames 50 to 74); anna.csv, row 3 (nod, frames 50 to 74)" in told
+    assert "anna.csv and ben.csv: two opinions about 1 files" in told
+    assert "ben.csv, row 3 (wave, frames 50 to 74), but anna.csv, row 3 (nod, frames 50 to 74)" in told
 
 
 def test_coders_in_one_table_and_observations_of_one_file_are_opinions_too(folder):
@@ -429,8 +429,16 @@ def test_coders_in_one_table_and_observations_of_one_file_are_opinions_too(folde
     )
     told, parts = planned(root)
     assert parts == [("a.mp4", "nod", "", 50, 74), ("a.mp4", "wave", "", 0, 24), ("b.mp4", "wave", "", 25, 49)]
-    assert "only list.csv (Anna) is used" in told
-    assert "only study.boris (first) is used" in told
+    pairs = "list.csv (Anna) and list.csv (Ben), study.boris (first) and study.boris (second)"
+    assert f"{pairs}: two opinions about 2 files" in told
+
+
+def test_two_coders_of_whole_recordings(folder):
+    root = folder("a.mp4", "b.mp4")
+    write_lines(root / "list.csv", ["file,label,rater", "a,wave,Anna", "a,nod,Ben", "b,nod,Anna", "b,nod,Ben"])
+    told, parts = planned(root)
+    assert parts == [("a.mp4", "wave", ""), ("b.mp4", "nod", "")]
+    assert "a has the label nod in list.csv (Ben), row 3, but wave in list.csv (Anna), row 2" in told
 
 
 def test_the_same_annotations_twice_count_once(folder):
@@ -441,7 +449,7 @@ def test_the_same_annotations_twice_count_once(folder):
     told, parts = planned(root)
     assert parts == [("interview.mp4", "nod", "", 75, 99), ("interview.mp4", "wave", "", 25, 49)]
     assert "the same annotations" in told
-    assert "1 rows of interview.txt repeat another row" in told
+    assert "interview.txt: 1 rows repeat another row" in told
 
 
 def test_tables_that_disagree_about_a_clip_are_named_with_the_row(folder):
@@ -467,6 +475,37 @@ def test_a_clip_in_the_lists_of_two_splits_is_named(folder):
     write_lines(root / "val_list.txt", ["b,nod"])
     told, _ = planned(root)
     assert "b has the split val in val_list.txt, row 1, but train in train_list.txt, row 2" in told
+
+
+def test_what_holds_for_many_tables_is_one_sentence(folder):
+    names = [f"p{number}" for number in range(8)]
+    root = folder(*(f"{name}.mp4" for name in names))
+    for name in names:
+        write_lines(root / f"{name}.csv", ["start,end,label", "1,3,wave", "5,x,nod"])
+    lines = planned(root)[0].splitlines()
+    for words in ("8 parts of 8 files", "taken as frames", "8 rows have no valid start and end"):
+        (line,) = [line for line in lines if words in line]
+        assert line.startswith("p0.csv, p1.csv, p2.csv, p3.csv, p4.csv and 3 more: ")
+
+
+def test_parts_and_files_that_disagree_are_named(folder):
+    root = folder("a.mp4", "b.mp4")
+    write_lines(root / "people.csv", ["file,subject", "a,P01", "b,P02"])
+    write_lines(root / "parts.csv", ["file,subject,label,start_s,end_s", "a,P09,wave,1,2", "b,P02,nod,1,2"])
+    told, parts = planned(root)
+    assert parts == [("a.mp4", "wave", "P09", 25, 49), ("b.mp4", "nod", "P02", 25, 49)]
+    assert "a has the subject P09 in parts.csv, row 2, but P01 in people.csv, row 2" in told
+
+
+def test_names_with_braces(folder):
+    root = folder("{a}.mp4")
+    tiers = {"{}": [(1000, 2000, "{0}")], "{x}": [(1000, 2000, "{y}")]}
+    write_eaf(root / "{}.eaf", "{a}.mp4", tiers)
+    with pytest.raises(InputError, match=r"\{x\}"):
+        planned(root)
+    told, parts = planned(root, "{}")
+    assert parts == [("{a}.mp4", "{0}", "", 25, 49)]
+    assert "1 annotations of other tiers are not used ({x})" in told
 
 
 # What is not used
@@ -504,7 +543,7 @@ def test_every_table_that_is_not_used_is_named_with_the_reason(folder):
         (["a,wave,1,2", "a,nod,3,5"], (1, 2), ("taken as frames", "could as well be seconds")),
         (["a,wave,0,190"], (0, 190), ()),
         (["a,wave,1000,2000", "a,nod,3000,5000"], (25, 49), ("taken as milliseconds",)),
-        (["a,wave,100,99999"], (100, 99999), ("beyond the 200 frames of a",)),
+        (["a,wave,100,99999"], (100, 99999), ("99999 in a, which has 200 frames",)),
     ],
 )
 def test_whole_numbers_without_a_unit_are_doubted(folder, rows, expected, words):
@@ -545,8 +584,8 @@ def test_every_sheet_of_a_workbook_is_read(folder):
     )
     told, parts = planned(root)
     assert parts == [("a.mp4", "wave", "P01"), ("b.mp4", "nod", "P02")]
-    assert "labels.xlsx, sheet people has the subject of 2 clips" in told
-    assert "it names no clip: labels.xlsx, sheet about" in told
+    assert "labels.xlsx (sheet people): the subject of 2 clips" in told
+    assert "labels.xlsx (sheet about): not used, because it names no clip" in told
 
 
 def test_a_sheet_for_each_recording(folder):

@@ -113,7 +113,7 @@ def test_a_table_beside_the_clips_goes_before_folders(folder):
     said, rows, _ = started(root)
     assert told(rows, "label", "subject", "split")["x3"] == ("a, quoted", "P3", "train")
     assert told(rows, "label", "subject", "split")["x4"] == ("nod", "P4", "train")
-    assert any(line.startswith("1 rows of labels.csv name no") for line in said.found)
+    assert any(line.startswith("labels.csv: 1 rows name no") for line in said.found)
     assert any("labels.csv: 1 rows have a split" in line for line in said.found)
 
 

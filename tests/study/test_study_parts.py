@@ -38,9 +38,9 @@ def test_rows_with_a_start_and_an_end_are_clips_of_their_own(folder):
     write_lines(root / "list.csv", ["file,label,start,end", *lines])
     said, rows = started(root)
     assert rows == {"a_1": ("wave", "0", "4"), "a_2": ("nod", "5", "9"), "b": ("nod", "2", "8"), "c": ("", "", "")}
-    assert any("list.csv has 3 parts of 2 files, in frames from 0" in line for line in said.found)
-    assert any(line.startswith("3 rows of list.csv have no valid start and end") for line in said.found)
-    assert any(line.startswith("1 rows of list.csv name no") for line in said.found)
+    assert any("list.csv: 3 parts of 2 files, in frames from 0" in line for line in said.found)
+    assert any(line.startswith("list.csv: 3 rows have no valid start and end") for line in said.found)
+    assert any(line.startswith("list.csv: 1 rows name no") for line in said.found)
 
 
 def test_the_reader_reads_the_parts(folder):
@@ -82,7 +82,7 @@ def test_times_say_nothing_of_keypoints_alone_but_frames_do(folder):
     write_lines(root / "list.csv", ["file,label,start_s,end_s", "a,wave,0,0.2", "b,nod,0,0.2"])
     said = plan_study(root.parent / "study", root, gpu=False)
     assert "start" not in said.manifest.splitlines()[0]
-    assert any("list.csv, a: keypoints have no frame rate" in line for line in said.found)
+    assert any("list.csv: 2 files cannot be cut: keypoints have no frame rate" in line for line in said.found)
     write_lines(root / "list.csv", ["file,label,start_frame,end_frame", "a,wave,0,5", "b,nod,2,9"])
     _, rows = started(root)
     assert rows == {"a": ("wave", "0", "5"), "b": ("nod", "2", "9")}

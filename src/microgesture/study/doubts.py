@@ -7,12 +7,15 @@ from statistics import median
 from ..corpora.listing import whole
 from ..errors import UnusableClip
 from ..videos.reading import VideoInfo, probe
-from .annotations.record import Annotation
+from .annotations.record import Annotation, Note
 from .clips import FoundClip
 
 MOST_VIDEOS = 5  # that are counted to judge a table
 SHORTEST = 200  # milliseconds of a plausible gesture
-SLACK, SLACK_SHARE = 1, 0.01  # seconds, and share of the length, by which players differ about the length of a video
+SLACK, SLACK_SHARE = 1, 0.01  # seconds, and share of the length, by which programs differ about the length of a video
+_HINT = "To be certain, name the columns start_frame and end_frame, start_s and end_s, or start_ms and end_ms"
+
+Placed = Sequence[tuple[int, Annotation]]  # the numbers of clips, and annotations of them
 
 
 def video_of(folder: Path, clip: FoundClip, count: bool = False) -> VideoInfo | None:
@@ -23,9 +26,7 @@ def video_of(folder: Path, clip: FoundClip, count: bool = False) -> VideoInfo | 
         return None
 
 
-def told_lengths(
-    folder: Path, name: str, entries: Sequence[tuple[int, Annotation]], clips: Sequence[FoundClip]
-) -> list[str]:
+def told_lengths(folder: Path, entries: Placed, clips: Sequence[FoundClip]) -> list[Note]:
     """A doubt if videos do not have the length that a table tells: they were cut or joined after the annotation."""
     lengths = {clip: float(entry.length) for clip, entry in entries if entry.length is not None}
     differing = []
@@ -36,15 +37,11 @@ def told_lengths(
             differing.append(f"{clips[clip].name} lasts {seconds:.1f} s, but lasted {length:.1f} s for the coder")
     if not differing:
         return []
-    return [
-        f"{name}: {len(differing)} videos have another length than when they were annotated, so that times may be "
-        f"wrong; {differing[0]}."
-    ]
+    text = "{} videos have another length than when they were annotated, so times may be wrong"
+    return [Note(text, (len(differing),), differing[0])]
 
 
-def settled_unit(
-    folder: Path, name: str, entries: Sequence[tuple[int, Annotation]], clips: Sequence[FoundClip]
-) -> tuple[str | None, list[str]]:
+def settled_unit(folder: Path, entries: Placed, clips: Sequence[FoundClip]) -> tuple[str | None, list[Note]]:
     """The unit of annotations whose unit is a guess (None: as they say), and a doubt about it.
 
     They are frames, unless they go beyond the frames of their videos and are milliseconds within them.
@@ -61,14 +58,13 @@ def settled_unit(
             lengths[clip] = video.n_frames, video.n_frames / video.fps
     if not lengths:
         return None, []
-    clip = next((clip for clip, (frames, _) in lengths.items() if ends[clip] >= frames), None)
-    hint = "name the columns start_frame and end_frame, start_s and end_s, or start_ms and end_ms"
-    if clip is not None:
-        beyond = f"{name}: start and end have no unit, and {ends[clip]} is beyond the {lengths[clip][0]} frames of "
-        beyond += clips[clip].name
-        if all(ends[clip] <= 1000 * seconds for clip, (_, seconds) in lengths.items()):
-            return "milliseconds", [f"{beyond}, so they are taken as milliseconds. To be certain, {hint}."]
-        return None, [f"{beyond}, but they are taken as frames. Correct the table, or {hint}."]
+    beyond = next((clip for clip, (frames, _) in lengths.items() if ends[clip] >= frames), None)
+    if beyond is not None:
+        example = f"the first is {ends[beyond]} in {clips[beyond].name}, which has {lengths[beyond][0]} frames"
+        within = all(ends[clip] <= 1000 * seconds for clip, (_, seconds) in lengths.items())
+        unit = "milliseconds" if within else "frames"
+        text = f"start and end have no unit, and are beyond the frames of videos; they are taken as {unit}. {_HINT}"
+        return unit, [Note(text, (), example)]
     plausible = []
     if all(ends[clip] <= seconds for clip, (_, seconds) in lengths.items()):
         plausible.append("seconds")
@@ -76,7 +72,5 @@ def settled_unit(
         plausible.append("milliseconds")
     if not plausible:
         return None, []
-    return None, [
-        f"{name}: start and end have no unit. They are taken as frames, but could as well be {' or '.join(plausible)}. "
-        f"To be certain, {hint}."
-    ]
+    could = " or ".join(plausible)
+    return None, [Note(f"start and end have no unit. They are taken as frames, but could as well be {could}. {_HINT}")]

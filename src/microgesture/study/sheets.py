@@ -63,7 +63,7 @@ def read_sheets(folder: Path, table: PurePosixPath) -> list[Sheet]:
         sheets = xlsx_sheets(folder / table, LARGEST, MOST_CELLS)
         filled = {name: lines for name, rows in sheets.items() if (lines := _lines(rows))}
         return [
-            Sheet(str(table) if len(filled) == 1 else f"{table}, sheet {name}", (name, table.stem), (lines,))
+            Sheet(str(table) if len(filled) == 1 else f"{table} (sheet {name})", (name, table.stem), (lines,))
             for name, lines in filled.items()
         ]
     if (size := (folder / table).stat().st_size) > LARGEST:

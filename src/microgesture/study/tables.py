@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
@@ -13,7 +13,7 @@ from ..errors import InputError, UnusableClip
 from ..videos import VIDEOS
 from .annotations import boris_project, boris_table, eaf, elan_text
 from .annotations.columns import find_borders, told_columns
-from .annotations.record import Annotation, Find, Found, Line, person
+from .annotations.record import Annotation, Find, Found, Line, Note, person
 from .clips import FoundClip
 from .sheets import Sheet, is_table, read_sheets
 
@@ -61,7 +61,7 @@ class Table:
     find: Find
     own: int | None = None
     annotations: Sequence[Annotation] = ()
-    notes: Sequence[str] = field(default=())
+    notes: Sequence[Note] = ()
     unused: str = ""
 
     def placed(self) -> list[tuple[int, Annotation]]:
@@ -195,12 +195,12 @@ def _read_rows(name: str, table: _Named, find: Find, own: int | None, split: str
                 **{**values, "subject": person(values.get("subject", ""))},
             )
         )
-    notes = [f"{odd} rows have a split other than train, val, test"] if odd else []
+    notes = [Note("{} rows have a split other than train, val, test", (odd,))] if odd else []
     annotations, repeated = (annotations, []) if borders else _without_repeated(annotations, find)
     return Table(name, find, own if media is None else None, annotations, [*notes, *repeated])
 
 
-def _without_repeated(annotations: Sequence[Annotation], find: Find) -> tuple[list[Annotation], list[str]]:
+def _without_repeated(annotations: Sequence[Annotation], find: Find) -> tuple[list[Annotation], list[Note]]:
     """The annotations of whole recordings that have only one by their coder, and a note about the others."""
     often = Counter((find(entry.media), entry.coder) for entry in annotations)
     repeated = [entry for entry in annotations if find(entry.media) is not None
@@ -209,8 +209,11 @@ def _without_repeated(annotations: Sequence[Annotation], find: Find) -> tuple[li
         return list(annotations), []
     files = len({find(entry.media) for entry in repeated})
     return [entry for entry in annotations if entry not in repeated], [
-        f"{files} files have several rows, first {repeated[0].media} in {repeated[0].row}; these rows are ignored. For "
-        "parts of a file, the table needs the columns start and end"
+        Note(
+            "{} files have several rows, which are ignored; parts of a file need the columns start and end",
+            (files,),
+            f"the first is {repeated[0].media} in {repeated[0].row}",
+        )
     ]
 
 

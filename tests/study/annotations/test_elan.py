@@ -6,6 +6,7 @@ from itertools import islice
 import pytest
 
 from microgesture.study.annotations import eaf
+from microgesture.study.annotations.record import Note
 from microgesture.study.annotations.timecode import clock_seconds, timecode_seconds
 
 SLOTS = """<TIME_ORDER>
@@ -82,7 +83,7 @@ def test_annotations_without_a_time_are_counted(tmp_path):
     path = write(tmp_path / "a.eaf", "", tier("gesture", aligned(1, 4, 5, "wave"), *circle))
     found = eaf.read(path)
     assert not found.annotations
-    assert found.notes == ("3 annotations have no time, and are not used",)
+    assert found.notes == [Note("{} annotations have no time, and are not used", (3,))]
 
 
 def test_the_first_video_counts_with_its_own_offset(tmp_path):
@@ -92,7 +93,7 @@ def test_the_first_video_counts_with_its_own_offset(tmp_path):
     (entry,) = found.annotations
     assert (entry.media, entry.start, entry.end) == ("./my film.mp4", "1500", "4500")
     assert (entry.label, entry.subject) == ("wave slowly", "P01")
-    assert any("several videos are linked" in note for note in found.notes)
+    assert any("several videos are linked" in note.text for note in found.notes)
 
 
 def timecodes(nominal, drop):

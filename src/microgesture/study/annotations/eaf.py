@@ -9,7 +9,7 @@ from pympi import Eaf
 
 from ...errors import InputError
 from ...videos import VIDEOS
-from .record import Annotation, Found, counted
+from .record import Annotation, Found, Note, counted
 
 LARGEST = 2**26  # bytes
 DEEPEST = 32  # elements within each other; the schema of ELAN has 5
@@ -27,7 +27,8 @@ def read(path: Path) -> Found:
         times = _times(eaf)
         spans = {name: (a[0], a[1]) for aligned, *_ in eaf.tiers.values() for name, a in aligned.items()}
         parents = {name: a[0] for _, referring, *_ in eaf.tiers.values() for name, a in referring.items()}
-        media, origin, notes = _media(eaf.media_descriptors)
+        (media, origin), *others = _linked(eaf.media_descriptors)
+        notes = [Note("several videos are linked, and only the first is cut")] if others else []
         annotations, reasons = [], []
         for tier, (aligned, referring, attributes, _) in eaf.tiers.items():
             texts = {name: a[2] for name, a in aligned.items()} | {name: a[1] for name, a in referring.items()}
@@ -50,7 +51,7 @@ def read(path: Path) -> Found:
                 )
     except Exception as error:  # the library raises KeyError, ValueError and others, and Exception itself
         raise InputError(f"{path}: not a file of ELAN ({type(error).__name__}: {error})") from None
-    return Found(annotations, (*notes, *counted(reasons, "annotations")))
+    return Found(annotations, [*notes, *counted(reasons, "annotations")])
 
 
 def _check(path: Path) -> None:
@@ -110,12 +111,10 @@ def _root(name: str, parents: dict[str, str]) -> str:
     return name
 
 
-def _media(descriptors: Sequence[dict[str, str]]) -> tuple[str, int, list[str]]:
-    """The first linked video, or else the first linked file: its path, its TIME_ORIGIN, and notes about others."""
+def _linked(descriptors: Sequence[dict[str, str]]) -> list[tuple[str, int]]:
+    """The linked videos with their TIME_ORIGIN, or else the first linked file."""
     linked = [
         (unquote(entry.get("RELATIVE_MEDIA_URL") or entry.get("MEDIA_URL", "")), int(entry.get("TIME_ORIGIN") or 0))
         for entry in descriptors
     ]
-    videos = [entry for entry in linked if entry[0].lower().endswith(VIDEOS)]
-    (path, origin), *others = videos or linked[:1] or [("", 0)]
-    return path, origin, [f"several videos are linked, and only the first is cut, {path}"] if others else []
+    return [entry for entry in linked if entry[0].lower().endswith(VIDEOS)] or linked[:1] or [("", 0)]

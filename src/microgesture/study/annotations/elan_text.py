@@ -15,7 +15,7 @@ from urllib.parse import unquote
 
 from ...videos import VIDEOS
 from .columns import Borders, find_borders, heading, told_columns
-from .record import Annotation, Find, Found, Line, decimal_text
+from .record import Annotation, Find, Found, Line, Note, decimal_text
 from .timecode import clock_seconds, is_timecode
 
 _HEADING = re.compile(r"(.*\S) - (hh:mm:ss\.ms|ss\.msec|msec|PAL|PAL-50fps|NTSC)", re.IGNORECASE)
@@ -36,7 +36,7 @@ _ROUNDED = Decimal("0.002")  # seconds by which a duration may differ from end l
 
 
 class _Recording(NamedTuple):
-    """What lines with # say of the rows below them: the recording, the offset of its media in ms, and its length in s."""
+    """What lines with # say of the rows below them: the recording, the offset of its media in ms, its length in s."""
 
     media: str = ""
     offset: int = 0
@@ -77,9 +77,9 @@ def read(lines: Sequence[Line], find: Find) -> Found | None:
         for annotation in _annotations(rows[number], recordings[number], header, columns, file_column)
     ]
     annotations, pieces = _joined(annotations)
-    notes = [] if has_header else ["it has no headings, so its columns are taken as those of ELAN's export"]
+    notes = [] if has_header else [Note("no headings, so the columns are taken as those of ELAN's export")]
     if any(recording.offset for recording in recordings):
-        notes.append("the offset of its media, which it names, is added to all times")
+        notes.append(Note("the offset of the media, which is in its first lines, is added to all times"))
     notes += pieces
     return Found(annotations, notes)
 
@@ -214,7 +214,7 @@ def _annotations(
     ]
 
 
-def _joined(annotations: Sequence[Annotation]) -> tuple[list[Annotation], list[str]]:
+def _joined(annotations: Sequence[Annotation]) -> tuple[list[Annotation], list[Note]]:
     """The annotations with their pieces joined, and a doubt about pieces that cannot be told from annotations.
 
     With a column for each tier, ELAN can repeat a value in the rows of all annotations within it. Then only the ids of
@@ -230,11 +230,15 @@ def _joined(annotations: Sequence[Annotation]) -> tuple[list[Annotation], list[s
         return list(whole.values()), []
     ends = {(entry.media, entry.tier, entry.label, entry.end) for entry in annotations}
     abutting = sum((entry.media, entry.tier, entry.label, entry.start) in ends for entry in annotations)
-    doubt = (
-        "annotations begin where another with the same label ends; if ELAN has repeated values of a tier in the rows "
-    )
-    doubt += "of others, export again without this option"
-    return list(annotations), [f"{abutting} {doubt}"] if abutting else []
+    if not abutting:
+        return list(annotations), []
+    return list(annotations), [
+        Note(
+            "{} annotations begin where another with the same label ends; if ELAN has repeated values of a tier in the "
+            "rows of others, export again without this option",
+            (abutting,),
+        )
+    ]
 
 
 def _shifted(text: str, unit: str, offset: int) -> str:

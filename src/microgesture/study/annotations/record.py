@@ -43,11 +43,23 @@ class Annotation:
         return replace(self, **{key: _clean(getattr(self, key)) for key in _TEXTS})
 
 
+class Note(NamedTuple):
+    """What was assumed about a source, or could not be used of it.
+
+    ``text`` has ``{}`` for each of ``counts``, so that notes with the same text become one sentence about all sources;
+    ``example`` stands at its end.
+    """
+
+    text: str
+    counts: tuple[int, ...] = ()
+    example: str = ""
+
+
 class Found(NamedTuple):
-    """The annotations of a source, and sentences about what was assumed, or could not be used."""
+    """The annotations of a source, and notes about it."""
 
     annotations: Sequence[Annotation]
-    notes: Sequence[str] = ()
+    notes: Sequence[Note] = ()
 
 
 def _clean(text: str) -> str:
@@ -66,6 +78,13 @@ def decimal_text(value: Decimal) -> str:
     return f"{value:f}"
 
 
-def counted(reasons: Sequence[str], what: str) -> list[str]:
-    """One sentence for each reason why annotations are not used."""
-    return [f"{reasons.count(reason)} {what} {reason}, and are not used" for reason in dict.fromkeys(reasons)]
+def literal(text: str) -> str:
+    """A text as a part of the text of a note."""
+    return text.replace("{", "{{").replace("}", "}}")
+
+
+def counted(reasons: Sequence[str], what: str) -> list[Note]:
+    """A note for each reason why annotations are not used."""
+    return [
+        Note(f"{{}} {what} {reason}, and are not used", (reasons.count(reason),)) for reason in dict.fromkeys(reasons)
+    ]
