@@ -85,6 +85,9 @@ def test_the_time_offset_of_boris_is_subtracted(folder):
         shown("videos/a.mp4", "8.000", {"Time offset (s)": "10.0"}),
     )
     assert planned(root)[1] == [("a.mp4", "wave", "P01", 25, 49)]
+    row |= {"Start (s)": "-9.000", "Stop (s)": "-8.000", "Time offset (s)": "-10.0"}
+    write_boris_table(root / "events.tsv", AGGREGATED, [row], shown("videos/a.mp4", "8.000"))
+    assert planned(root)[1] == [("a.mp4", "wave", "P01", 25, 49)]
 
 
 def test_several_files_of_a_player_run_on_after_each_other(folder):
@@ -259,6 +262,9 @@ def test_of_several_tiers_in_rows_one_is_asked_for(folder):
     assert len(planned(root, "gesture", "gaze")[1]) == 3
     with pytest.raises(InputError, match=r"'hand'.*gaze, gesture"):
         planned(root, "hand")
+    write_lines(root / "interview.txt", ["tier;start;end;label", "gesture;1,0;2,0;wave", "gaze;0,0;4,0;up"])
+    with pytest.raises(InputError, match="--tier"):
+        planned(root)
 
 
 def test_the_command_asks_for_a_tier_and_writes_nothing(folder, capsys):

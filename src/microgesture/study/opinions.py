@@ -47,9 +47,9 @@ class _Opinion(NamedTuple):
 
 @dataclass
 class _Told:
-    """What was told so far: the clips, the source of each of their values, opinions about parts, and notes.
+    """What was told so far: the clips, the source of each of their values, opinions about their parts, and notes.
 
-    ``sources`` has the place and the value for each clip and kind of value.
+    ``sources`` has the place and the value for each clip and kind of value. Each video is opened once.
     """
 
     folder: Path
@@ -57,6 +57,8 @@ class _Told:
     sources: dict[tuple[int, str], tuple[str, str]] = field(default_factory=dict)
     opinions: dict[int, dict[_Opinion, list[_Part]]] = field(default_factory=dict)
     notes: list[tuple[str, Note]] = field(default_factory=list)
+    rulers: dict[int, Ruler] = field(default_factory=dict)
+    rates: dict[int, float] = field(default_factory=dict)
 
     def say(self, table: object, text: str, *counts: int, example: str = "") -> None:
         """Keep a note about a table."""
@@ -162,14 +164,14 @@ def _disagreement(clip: FoundClip, key: str, this: tuple[str, str], other: tuple
 def _read_parts(told: _Told, name: str, entries: Placed) -> None:
     """Add the parts of a table to the opinions about its clips, in frames."""
     unit, doubts = settled_unit(told.folder, entries, told.clips)
-    rulers: dict[int, Ruler] = {}
     troubles: dict[int, str] = {}
+    seen: set[tuple] = set()
     used, unread, repeated = [], [], 0
     for clip, entry in entries:
         if clip in troubles:
             continue
         try:
-            frames = _frames(told, clip, entry, unit or entry.unit, rulers)
+            frames = _frames(told, clip, entry, unit or entry.unit)
         except UnusableClip as error:
             troubles[clip] = str(error)
             continue
@@ -177,12 +179,12 @@ def _read_parts(told: _Told, name: str, entries: Placed) -> None:
             unread.append(entry.row)
             continue
         part = _Part(frames, entry)
-        parts = told.opinions.setdefault(clip, {}).setdefault(_Opinion(name, entry.coder), [])
-        if part.facts in (other.facts for other in parts):
+        if (clip, entry.coder, part.facts) in seen:
             repeated += 1
-        else:
-            parts.append(part)
-            used.append(clip)
+            continue
+        seen.add((clip, entry.coder, part.facts))
+        told.opinions.setdefault(clip, {}).setdefault(_Opinion(name, entry.coder), []).append(part)
+        used.append(clip)
     if used:
         how = _HOW.get(unit or entries[0][1].unit, f"in {unit or entries[0][1].unit} of their videos")
         told.say(name, f"{{}} parts of {{}} files, {how}", len(used), len(set(used)))
@@ -198,16 +200,23 @@ def _read_parts(told: _Told, name: str, entries: Placed) -> None:
         told.say(name, "{} rows repeat another row, and count once", repeated)
 
 
-def _frames(told: _Told, clip: int, entry: Annotation, unit: str, rulers: dict[int, Ruler]) -> tuple[int, int] | None:
+def _frames(told: _Told, clip: int, entry: Annotation, unit: str) -> tuple[int, int] | None:
     video = told.clips[clip].video
-    ruler = rulers.setdefault(clip, Ruler(told.folder / video if video else None))
+    ruler = told.rulers.setdefault(clip, Ruler(told.folder / video if video else None))
     if unit not in RATES:
         return ruler.frames(entry.start, entry.end, unit)
-    info = video_of(told.folder, told.clips[clip])
-    if RATES[unit] is None and not (info and info.fps):
-        raise UnusableClip("timecodes cannot be used without the frame rate of a video; give frames")
-    times = [timecode_seconds(text, unit, info and info.fps) for text in (entry.start, entry.end)]
+    fps = None
+    if RATES[unit] is None:
+        fps = told.rates[clip] if clip in told.rates else told.rates.setdefault(clip, _rate(told, clip))
+    times = [timecode_seconds(text, unit, fps) for text in (entry.start, entry.end)]
     return None if None in times else ruler.frames(*times, "seconds")
+
+
+def _rate(told: _Told, clip: int) -> float:
+    video = video_of(told.folder, told.clips[clip])
+    if not video or not video.fps:
+        raise UnusableClip("timecodes cannot be used without the frame rate of a video; give frames")
+    return video.fps
 
 
 def _take_first(told: _Told) -> None:

@@ -208,7 +208,7 @@ def _without_repeated(annotations: Sequence[Annotation], find: Find) -> tuple[li
     if not repeated:
         return list(annotations), []
     files = len({find(entry.media) for entry in repeated})
-    return [entry for entry in annotations if entry not in repeated], [
+    return [entry for entry in annotations if often[find(entry.media), entry.coder] == 1], [
         Note(
             "{} files have several rows, which are ignored; parts of a file need the columns start and end",
             (files,),

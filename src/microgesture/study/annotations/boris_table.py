@@ -81,8 +81,7 @@ class _Export:
     def annotation(self, row: int, cells: Sequence[str], start: str, end: str) -> Annotation:
         """The annotation of an event; raises ``Unplaced`` if its file or its time is not known."""
         observation = self.cell(cells, "observation id")
-        offset = clock_seconds(self.cell(cells, _OFFSET) or "0")
-        borders = clock_seconds(start), clock_seconds(end)
+        offset, *borders = map(_signed, (self.cell(cells, _OFFSET) or "0", start, end))
         if offset is None or None in borders:
             raise Unplaced("have no valid time")
         source = self._at(cells, self._media_column)
@@ -110,6 +109,12 @@ class _Export:
         lengths = self.cell(cells, "media duration (s)").split("|")[0]
         media = [name.strip() for name in parts[2].split(";") if name.strip()]
         return media, [clock_seconds(length) for length in lengths.split(";")]
+
+
+def _signed(text: str) -> Decimal | None:
+    """Seconds, which are negative where the time offset is."""
+    seconds = clock_seconds(text.removeprefix("-"))
+    return -seconds if text.startswith("-") and seconds is not None else seconds
 
 
 def _found(export: _Export, events: Callable[[_Export], tuple[list[Annotation], list[str]]]) -> Found:
