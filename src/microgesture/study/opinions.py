@@ -84,7 +84,10 @@ def apply_tables(
             _read_parts(told, table.name, parts)
         told.notes += [(table.name, note) for note in table.notes]
         if entries and (missing := len(table.annotations) - len(placed[table.name])):
-            told.say(table.name, "{} rows name no existing clip", missing)
+            told.say(table.name, "{} rows name no existing clip, or several of the same name", missing)
+        if table.renamed:
+            text = "the recording that it names is not there, so it is taken for the one with its own name"
+            told.say(table.name, text, example=f"the first is {table.renamed}")
         if reason := _unused(table, placed[table.name]):
             told.say(table.name, f"not used, because {literal(reason)}")
     _take_first(told)

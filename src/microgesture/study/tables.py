@@ -64,17 +64,20 @@ class Table:
     notes: Sequence[Note] = ()
     unused: str = ""
 
-    def placed(self) -> list[tuple[int, Annotation]]:
-        """The annotations of clips, each with the number of its clip.
+    @property
+    def renamed(self) -> str:
+        """The only recording that the annotations name, if it is not there, but a clip with the name of the table."""
+        media = {entry.media for entry in self.annotations} - {""}
+        return (
+            next((name for name in media if self.find(name) is None), "")
+            if self.own is not None and len(media) == 1
+            else ""
+        )
 
-        Where all annotations are of one recording that does not exist, its file was renamed after they were made, if
-        there is a clip with the name of the table.
-        """
-        media = {entry.media for entry in self.annotations if entry.media}
-        clips = {name: self.find(name) for name in media}
-        if len(media) <= 1:
-            clips = {name: self.own if clip is None else clip for name, clip in clips.items()}
-        clips[""] = self.own
+    def placed(self) -> list[tuple[int, Annotation]]:
+        """The annotations of clips, each with the number of its clip."""
+        clips = {name: self.find(name) for name in {entry.media for entry in self.annotations}}
+        clips |= {"": self.own, self.renamed: self.own}
         return [(clip, entry.cleaned()) for entry in self.annotations if (clip := clips[entry.media]) is not None]
 
 
