@@ -321,6 +321,16 @@ def test_rows_without_headings_that_name_clips_are_no_export_of_elan(folder):
     told, parts = planned(root)
     assert parts == [("a.mp4", "", ""), ("b.mp4", "", "")]
     assert "list.csv" in told
+    write_lines(root / "list.csv", ["a.mp4\t0:00:01.0\t0:00:02.0\twave", "b.mp4\t0:00:03.0\t0:00:04.0\tnod"])
+    assert planned(root)[1] == [("a.mp4", "wave", "", 25, 49), ("b.mp4", "nod", "", 75, 99)]
+
+
+def test_numbers_that_are_no_times(folder):
+    root = folder("a.mp4")
+    write_lines(root / "phones.csv", ["Anna,123456789012,123456789012,0", "Ben,123456789013,123456789013,0"])
+    told, parts = planned(root)
+    assert parts == [("a.mp4", "", "")]
+    assert "phones.csv: not used" in told
 
 
 def test_lines_with_the_media_come_first(folder):
@@ -332,6 +342,20 @@ def test_lines_with_the_media_come_first(folder):
     rows = ["", '"#other.eaf"', f"gesture\t\t{elan_times(3, 4)}\tnod"]
     write_lines(root / "second.txt", rows)
     assert planned(root)[1] == [("interview.mp4", "wave", "", 25, 49), ("other.mp4", "nod", "", 75, 99)]
+
+
+def test_lines_with_the_media_before_other_headings(folder):
+    root = folder("interview.mp4")
+    write_lines(
+        root / "a.csv", ['"#file:///D:/interview.mp4 -- offset: 0",,,', "start_s,end_s,label,remark", "1,2,wave,x"]
+    )
+    assert planned(root)[1] == [("interview.mp4", "wave", "", 25, 49)]
+
+
+def test_a_column_tier_of_whole_recordings_is_none(folder):
+    root = folder("a.mp4", "b.mp4")
+    write_lines(root / "list.csv", ["file,label,tier", "a,wave,gold", "b,nod,silver"])
+    assert planned(root)[1] == [("a.mp4", "wave", ""), ("b.mp4", "nod", "")]
 
 
 def test_the_offset_of_the_media_is_added(folder):

@@ -186,6 +186,8 @@ def _read_rows(name: str, table: _Named, find: Find, own: int | None, split: str
             odd += not values["split"]
         elif split and "split" not in columns:
             values["split"] = split
+        if not borders:
+            values.pop("tier", None)  # a tier is one of annotations
         start, end = (cells[column] if column < len(cells) else "" for column in borders[:2]) if borders else ("", "")
         annotations.append(
             Annotation(

@@ -59,13 +59,11 @@ def read(lines: Sequence[Line], find: Find) -> Found | None:
     if not rows:
         return None
     header = rows[0][1]
-    has_header = sum(bool(_HEADING.fullmatch(cell)) for cell in header) >= 2
-    if has_header:
-        columns = _headed(rows, find)
-    elif find_borders([header]) is None:
-        columns = _unheaded(rows, find)
-    else:
-        columns = None  # a table with other headings
+    of_elan = sum(bool(_HEADING.fullmatch(cell)) for cell in header) >= 2
+    has_header = of_elan or find_borders([header]) is not None
+    if has_header and not of_elan and len(rows) == len(lines):
+        return None  # a table with other headings
+    columns = _headed(rows, find, of_elan) if has_header else _unheaded(rows, find)
     if columns is None:
         return None
     body = range(int(has_header), len(rows))
@@ -103,7 +101,8 @@ def _without_comments(lines: Sequence[Line]) -> tuple[list[Line], list[_Recordin
     return rows, recordings
 
 
-def _headed(rows: Sequence[Line], find: Find) -> _Columns | None:
+def _headed(rows: Sequence[Line], find: Find, of_elan: bool) -> _Columns | None:
+    """The columns by their headings; those that are not ``of_elan`` have no columns for tiers."""
     header = rows[0][1]
     times = {number: found for number, cell in enumerate(header) if (found := _HEADING.fullmatch(cell))}
     # ELAN writes begin, end and duration in this order, in the language of its user.
@@ -115,24 +114,25 @@ def _headed(rows: Sequence[Line], find: Find) -> _Columns | None:
     borders = find_borders([header]) or find_borders([plain])
     if borders is None:
         return None
-    told = told_columns(header, times)
+    told = told_columns(header, (*times, *borders[:2]))
     rest = [
         number
         for number, cell in enumerate(header)
-        if cell and number not in times and heading(cell) not in _NO_TIERS
+        if cell and number not in (*times, *borders[:2]) and heading(cell) not in _NO_TIERS
         and number not in (told.get("tier"), told.get("subject"))
         and not any(find(cells[number]) is not None for _, cells in rows[1:] if number < len(cells))
     ]  # fmt: skip
-    if "tier" in told:
+    if "tier" in told or not of_elan:
         label = told.get("label", rest[0] if rest else None)
-        return None if label is None else _Columns(borders, label, told["tier"], told.get("subject"))
+        return None if label is None else _Columns(borders, label, told.get("tier"), told.get("subject"))
     return _Columns(borders, tiers=tuple(rest), subject=told.get("subject")) if rest else None
 
 
 def _unheaded(rows: Sequence[Line], find: Find) -> _Columns | None:
     """The columns of the default export, told by their values: times, and durations that are their differences.
 
-    Tables whose first columns name clips are none: there, ELAN has tiers and participants.
+    There may be a tier and a participant before them; a column that names clips is neither, and then the times have to
+    be certain, for another program has made the table.
     """
     cells = [cells for _, cells in rows]
     kinds = [
@@ -148,11 +148,13 @@ def _unheaded(rows: Sequence[Line], find: Find) -> _Columns | None:
                     continue
                 kind = next(kind for kind in _KINDS if kind in shape)
                 columns = [first + group * formats + shape.index(kind) for group in range(groups)]
-                named = any(find(text) is not None for row in cells for text in row[:first])
-                if not named and _are_times(cells, columns, kind, sure=bool({"clock", "PAL"} & set(shape))):
+                names = [
+                    None if any(find(row[column]) is not None for row in cells) else column for column in range(first)
+                ]
+                sure = bool({"clock", "PAL"} & set(shape))
+                if (sure or None not in names) and _are_times(cells, columns, kind, sure):
                     unit = "seconds" if kind == "clock" else kind
-                    before = (None, None) if not first else (0, first - 1 or None)
-                    return _Columns(Borders(*columns[:2], unit), after, *before)
+                    return _Columns(Borders(*columns[:2], unit), after, *names)
     return None
 
 
@@ -161,7 +163,10 @@ def _are_times(cells: Sequence[Sequence[str]], columns: Sequence[int], kind: str
     if kind == "PAL":
         return all(is_timecode(row[column]) for row in cells for column in columns)
     scale = 1000 if kind == "milliseconds" else 1
-    times = [[clock_seconds(row[column]) / scale for column in columns] for row in cells]
+    times = [[clock_seconds(row[column]) for column in columns] for row in cells]
+    if any(None in row for row in times):
+        return False
+    times = [[time / scale for time in row] for row in times]
     if len(columns) == 2:
         return sure and all(start <= end for start, end in times)
     return all(abs(end - start - duration) <= _ROUNDED for start, end, duration in times)
