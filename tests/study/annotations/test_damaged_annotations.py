@@ -13,6 +13,8 @@ from fixtures.annotation_files import boris_observation, write_boris_project, wr
 from fixtures.release_files import write_xlsx
 from microgesture.errors import InputError
 from microgesture.study.annotations import boris_project, eaf
+from microgesture.study.clips import FoundClip
+from microgesture.study.opinions import apply_tables
 from microgesture.study.tables import clip_names, read_tables
 
 BOMB = '<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa">' + "".join(
@@ -178,3 +180,29 @@ def test_any_json_as_an_observation(tmp_path, value):
     path.write_text(json.dumps({"behaviors_conf": {}, "observations": {"o": value}}))
     (table,) = read_tables(tmp_path, PurePosixPath("any.boris"), clip_names([]))
     assert not table.annotations
+
+
+HEADINGS = ["", "file", "Tier", "label", "start", "end", "Start (s)", "Stop (s)", "Time offset (s)", "Time", "Behavior",
+            "Behavior type", "Source", "Media duration (s)", "Begin Time - ss.msec", "End Time - ss.msec", "gesture",
+            "Begin Time - PAL", "End Time - PAL", "coder", "split", "start_frame", "end_frame"]  # fmt: skip
+CELLS = ["", "a.mp4", "a", "b.mp4", "1", "3", "1.0", "2,5", "00:00:01.000", "00:00:01:12", "START", "STOP", "-1", "nan",
+         "player #1:a.mp4;b.mp4", "2.4;8.0", "#file:///a.mp4 -- offset: 5", "{}", "x", "9" * 30, "test"]  # fmt: skip
+
+
+@given(st.data())
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_table_ends_in_sentences(tmp_path, data):
+    header = data.draw(st.lists(st.sampled_from(HEADINGS), min_size=1, max_size=7))
+    rows = data.draw(st.lists(st.lists(st.sampled_from(CELLS), max_size=8), max_size=6))
+    lines = [header] * data.draw(st.integers(0, 1)) + rows
+    (tmp_path / "a.tsv").write_text("\n".join("\t".join(line) for line in lines))
+    clips = [FoundClip((), name, PurePosixPath(f"{name}.mp4")) for name in "ab"]  # whose videos are missing
+    tables = read_tables(tmp_path, PurePosixPath("a.tsv"), clip_names(clips))
+    try:
+        found, notes, _ = apply_tables(tmp_path, clips, tables)
+    except InputError as error:
+        assert "--tier" in str(error)  # noqa: PT017 (most tables have no tiers)
+        return
+    parts = [part for clip in found for part in clip.parts]
+    assert all(0 <= part.frames[0] <= part.frames[1] for part in parts)
+    assert any("a.tsv" in note for note in notes)
