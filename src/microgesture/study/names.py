@@ -93,9 +93,9 @@ def _words(name: str) -> list[str]:
     return [word for word in re.split(r"[_\-. ()]+", name) if word]
 
 
-def listed(names: Sequence[str]) -> str:
-    """The names with commas, and the number of others if there are many."""
-    shown = names if len(names) <= MOST_LISTED else names[: MOST_LISTED - 1]
+def listed(names: Sequence[str], most: int = MOST_LISTED) -> str:
+    """The names with commas; if there are more than ``most``, some of them and the number of others."""
+    shown = names if len(names) <= most else names[: most - 1]
     return ", ".join(shown) + (f" and {len(names) - len(shown)} more" if len(shown) < len(names) else "")
 
 

@@ -12,7 +12,7 @@ from .annotations.record import Annotation, Note, literal
 from .annotations.timecode import RATES, timecode_seconds
 from .clips import FoundClip
 from .doubts import Placed, settled_unit, told_lengths, video_of
-from .names import listed
+from .names import MOST_LISTED, listed
 from .parts import Ruler
 from .tables import Table
 
@@ -88,20 +88,23 @@ def apply_tables(
         if table.renamed:
             text = "the recording that it names is not there, so it is taken for the one with its own name"
             told.say(table.name, text, example=f"the first is {table.renamed}")
-        if reason := _unused(table, placed[table.name]):
-            told.say(table.name, f"not used, because {literal(reason)}")
     _take_first(told)
+    unused = [(table.name, reason) for table in tables if (reason := _unused(table, placed[table.name]))]
+    unused = [(name, Note(f"not used, because {literal(reason)}")) for name, reason in unused]
     keys = {key for clip in told.clips for part in (clip, *clip.parts) for key in VALUES if getattr(part, key)}
-    return told.clips, sentences(told.notes), keys
+    return told.clips, [*sentences(told.notes), *sentences(unused, most=len(unused))], keys
 
 
-def sentences(notes: Iterable[tuple[str, Note]]) -> list[str]:
-    """One sentence for all tables with the same note, with the sum of their counts and the example of the first."""
+def sentences(notes: Iterable[tuple[str, Note]], most: int = MOST_LISTED) -> list[str]:
+    """One sentence for all tables with the same note, with the sum of their counts and the example of the first.
+
+    At most ``most`` names of tables are listed.
+    """
     groups: dict[str, list[tuple[str, Note]]] = {}
     for name, note in notes:
         groups.setdefault(note.text, []).append((name, note))
     return [
-        f"{listed(list(dict.fromkeys(name for name, _ in group)))}: "
+        f"{listed(list(dict.fromkeys(name for name, _ in group)), most)}: "
         + text.format(*map(sum, zip(*(note.counts for _, note in group), strict=True)))
         + (f"; {example}." if (example := group[0][1].example) else ".")
         for text, group in groups.items()

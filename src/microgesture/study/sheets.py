@@ -68,22 +68,27 @@ def read_sheets(folder: Path, table: PurePosixPath) -> list[Sheet]:
         ]
     if (size := (folder / table).stat().st_size) > LARGEST:
         raise InputError(f"{table} has {size} bytes, more than the limit of {LARGEST} for a table")
-    readings, refused = [], []
+    readings, refused = [], {}
     for delimiter in _DELIMITERS:
         try:
-            readings.append(list(csv_rows(folder / table, delimiter)))
+            if lines := list(csv_rows(folder / table, delimiter)):
+                readings.append(lines)
         except InputError as error:
-            refused.append((delimiter, error))
+            refused[delimiter] = error
+    if not readings and refused:
+        raise next(iter(refused.values()))
     if not readings:
-        raise refused[0][1]
-    if not readings[0]:
         return []
     first = " ".join(readings[0][0][1])
-    likely = next(
-        (f"it cannot be read ({error})" for delimiter, error in refused if delimiter.strip(" ") and delimiter in first),
-        "",
-    )
-    return [Sheet(str(table), (table.stem,), tuple(readings), likely)]
+    likely = next((refused[delimiter] for delimiter in ",;\t" if delimiter in first and delimiter in refused), "")
+    return [
+        Sheet(
+            str(table),
+            (table.stem,),
+            tuple(readings),
+            likely and f"it cannot be read ({likely})".replace(f"{folder}/", ""),
+        )
+    ]
 
 
 def _lines(rows: list[list]) -> list[Line]:

@@ -78,7 +78,9 @@ def plan_study(study: Path, folder: Path, gpu: bool, pose: bool = False, tiers: 
     clips, points, kinds = _usable_kinds(folder, clips)
     clips, told = _read(folder, list(tables), clips, tiers)
     if unread := [str(path) for path in files if path.suffix.lower() in UNREAD]:
-        told.append(f"Not used, because their format is not read (save them as csv or xlsx): {listed(unread)}.")
+        told.append(
+            f"Not used, because their format is not read (save them as csv or xlsx): {listed(unread, len(unread))}."
+        )
     clips, proposed = propose_splits(clips)
     video, keypoints = any(clip.video for clip in clips), any(clip.keypoints for clip in clips)
     training = [clip for clip in clips if clip.split == "train"]

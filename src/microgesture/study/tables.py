@@ -103,16 +103,16 @@ def clip_names(clips: Sequence[FoundClip]) -> Names:
 
 def has_annotations(path: Path) -> bool:
     """Whether a file is read as a table or as annotations."""
-    return _reader(path) is not None or is_table(path)
+    return _ending(path.name) is not None or is_table(path)
 
 
 def read_tables(folder: Path, path: PurePosixPath, names: Names) -> list[Table]:
     """What a file in ``folder`` tells; each sheet of a workbook is a table."""
     find = partial(_clip_of, path.parent, names)
     try:
-        if reader := _reader(path):
-            found = reader(folder / path)
-            return [Table(str(path), find, find(_stem(path)), found.annotations, found.notes)]
+        if ending := _ending(path.name):
+            found = FILES[ending](folder / path)
+            return [Table(str(path), find, find(path.name[: -len(ending)]), found.annotations, found.notes)]
         sheets = read_sheets(folder, path)
     except (InputError, UnusableClip, OSError) as error:
         return [Table(str(path), find, unused=f"it cannot be read ({error})".replace(f"{folder}/", ""))]
@@ -121,12 +121,8 @@ def read_tables(folder: Path, path: PurePosixPath, names: Names) -> list[Table]:
     ]
 
 
-def _reader(path: Path | PurePosixPath) -> Callable[[Path], Found] | None:
-    return next((reader for ending, reader in FILES.items() if path.name.lower().endswith(ending)), None)
-
-
-def _stem(path: PurePosixPath) -> str:
-    return path.name[: path.name.lower().rindex(next(end for end in FILES if path.name.lower().endswith(end)))]
+def _ending(name: str) -> str | None:
+    return next((ending for ending in FILES if name.lower().endswith(ending)), None)
 
 
 def _table(sheet: Sheet, find: Find, split: str | None) -> Table:

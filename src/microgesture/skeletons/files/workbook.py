@@ -19,7 +19,7 @@ LARGEST = 2 << 30  # limit in bytes for all unpacked parts of a workbook; an hou
 def xlsx_rows(path: Path) -> Iterator[list]:
     """Yield the rows of the first sheet of a workbook, cells unchanged; raises ``UnusableClip`` if it is damaged."""
     try:
-        _check_workbook(path)
+        _check_workbook(path, LARGEST)
         with CalamineWorkbook.from_path(path) as book:
             yield from book.get_sheet_by_index(0).to_python(skip_empty_area=False)
     except (CalamineError, expat.ExpatError, *NO_ARCHIVE) as error:
@@ -61,7 +61,7 @@ def _column(letters: bytes) -> int:
     return number
 
 
-def _check_workbook(path: Path, largest: int = LARGEST) -> None:
+def _check_workbook(path: Path, largest: int) -> None:
     """Verify the checksum of each part of a workbook, and that its XML is complete.
 
     The library that reads the tables does not check this. A document type declaration, through which XML can refer to
