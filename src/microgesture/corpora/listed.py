@@ -51,11 +51,12 @@ def refresh_listing(
     every file is looked up, but only those with a new time and the same size are read. ``measured`` has the digests of
     files that jobs have read.
     """
-    before, after = stored_listing(folder), _with_versions(folder, measured, listing, root, shards, watch_files)
+    before = stored_listing(folder)
+    after = _with_versions(folder, before, measured, listing, root, shards, watch_files)
     for name in set(before) - set(after):
         (folder / f"{name}.parquet").unlink()
     for name, table in after.items():
-        if name not in before or not before[name].equals(table, check_metadata=True):
+        if not _same(before.get(name), table):
             write_parquet(folder / f"{name}.parquet", table, _text(table.schema.metadata))
     return changes(before, after)
 
@@ -64,8 +65,8 @@ def listing_changes(
     folder: Path, measured: Path, listing: Listing, root: Path, shards: int, watch_files: bool
 ) -> list[str]:
     """Return sentences about what has changed since ``refresh_listing`` last wrote ``folder``, without writing."""
-    after = _with_versions(folder, measured, listing, root, shards, watch_files, remember=False)
-    return changes(stored_listing(folder), after)
+    before = stored_listing(folder)
+    return changes(before, _with_versions(folder, before, measured, listing, root, shards, watch_files, remember=False))
 
 
 def stored_listing(folder: Path) -> Tables:
@@ -119,7 +120,7 @@ def read_declared(path: Path) -> dict[str, str]:
 
 def changes(before: Tables, after: Tables) -> list[str]:
     """Describe how two listings differ; nothing if there was none before."""
-    if not before:
+    if not before or all(_same(before.get(name), table) for name, table in after.items()):
         return []
     old, new = _by_clip(before), _by_clip(after)
     both = old.keys() & new.keys()
@@ -139,10 +140,21 @@ def changes(before: Tables, after: Tables) -> list[str]:
     return sentences
 
 
+def _same(before: pa.Table | None, after: pa.Table) -> bool:
+    return before is not None and before.equals(after, check_metadata=True)
+
+
 def _with_versions(
-    folder: Path, measured: Path, listing: Listing, root: Path, shards: int, watch_files: bool, remember: bool = True
+    folder: Path,
+    before: Tables,
+    measured: Path,
+    listing: Listing,
+    root: Path,
+    shards: int,
+    watch_files: bool,
+    remember: bool = True,
 ) -> Tables:
-    known = _file_versions(stored_listing(folder))
+    known = _file_versions(before)
     paths = {path for row in listing.rows for path in (row.video, row.skeleton) if path}
     if not watch_files:
         return _tables(listing, shards, {path: known.get(path, "") for path in paths})
