@@ -548,6 +548,8 @@ def test_every_table_that_is_not_used_is_named_with_the_reason(folder):
     write_lines(root / "notes.txt", ["call the dentist"])
     write_lines(root / "weather.csv", ["day,rain", "1,0.5"])
     write_lines(root / "empty.csv", [])
+    write_lines(root / "separators.csv", ["x;y", ",,,", " , "])
+    write_lines(root / "quotes.csv", ["file,label", 'a,"wave" he said', "b,nod"])
     write_lines(root / "comments.csv", ["file,remark,day", "a,blurred,1", "b,dark,2"])
     (root / "old.xls").write_bytes(b"\xd0\xcf\x11\xe0")
     write_lines(root / "praat.TextGrid", ['File type = "ooTextFile"'])
