@@ -1,5 +1,7 @@
 """Several tables or coders of the same recordings: which one counts, and what is said of the others."""
 
+import unicodedata
+
 import pytest
 
 from fixtures.annotation_files import (
@@ -113,3 +115,12 @@ def test_names_with_braces(folder):
     told, parts = planned(root, "{}")
     assert parts == [("{a}.mp4", "{0}", "", 25, 49)]
     assert "1 annotations of other tiers are not used ({x})" in told
+
+
+def test_names_in_other_unicode_forms_meet(folder):
+    apart = unicodedata.normalize("NFD", "Zoë")
+    root = folder(f"{apart}.mp4", "b.mp4")
+    write_eaf(root / "x.eaf", "Zoë.mp4", {apart: [(1000, 2000, apart)], "gaze": [(0, 10, "x")]})
+    write_eaf(root / "y.eaf", "b.mp4", {"Zoë": [(1000, 2000, "Zoë\u200b")]})
+    told, parts = planned(root, "Zoë")
+    assert [part[1:] for part in parts] == [("Zoë", "", 25, 49), ("Zoë", "", 25, 49)]

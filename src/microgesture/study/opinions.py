@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import InputError, UnusableClip
+from ..storage.names import composed
 from .annotations.columns import VALUES
 from .annotations.record import Annotation, Note, literal
 from .annotations.timecode import RATES, timecode_seconds
@@ -73,7 +74,7 @@ def apply_tables(
     Of several tables that annotate the same recording, or several coders in one table, only the first is used. Raises
     ``InputError`` if a table has several tiers and ``tiers`` does not choose, or if no table has a chosen tier.
     """
-    told = _Told(folder, list(clips))
+    told, tiers = _Told(folder, list(clips)), [composed(tier) for tier in tiers]
     placed = {table.name: table.placed() for table in tables}
     chosen = _chosen_tiers(told, placed, tiers)
     for table in tables:

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
-from unicodedata import normalize
 
 from ..corpora.listing import known_split, split_named
 from ..errors import InputError, UnusableClip
+from ..storage.names import composed
 from ..videos import VIDEOS
 from .annotations import boris_project, boris_table, eaf, elan_text
 from .annotations.columns import find_borders, told_columns
@@ -91,7 +91,7 @@ def clip_names(clips: Sequence[FoundClip]) -> Names:
         texts = {clip.name}
         for path in clip.files:
             texts |= {str(path), str(path.with_suffix("")), path.name, path.stem}
-        for text in {normalize("NFC", text) for text in texts}:
+        for text in {composed(text) for text in texts}:
             found[text] = number if text not in found else None
     short: dict[str, int | None] = {}
     for text, number in found.items():
@@ -219,9 +219,9 @@ def _without_repeated(annotations: Sequence[Annotation], find: Find) -> tuple[li
 
 
 def _clip_of(folder: PurePosixPath, names: Names, text: str) -> int | None:
-    written = normalize("NFC", text).replace("\\", "/").removeprefix("./")
+    written = composed(text).replace("\\", "/").removeprefix("./")
     base = PurePosixPath(written).name
     tried = [written, base]
     if base.lower().endswith(_LINKED):
         tried.append(PurePosixPath(base).stem)
-    return next((names[name] for text in tried for name in (text, str(folder / text)) if name in names), None)
+    return next((names[name] for text in tried for name in (text, composed(str(folder / text))) if name in names), None)

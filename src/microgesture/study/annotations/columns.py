@@ -1,11 +1,11 @@
 """What the columns of a table are, by their headings: starts and ends of parts, and kinds of values."""
 
 import re
-import unicodedata
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from ...corpora.listing import whole
+from ...storage.names import composed
 from .timecode import clock_seconds, is_timecode
 
 # In order of preference: a table may have the same times in several units, and ELAN rounds timecodes to its own frames.
@@ -93,7 +93,7 @@ def told_columns(header: Sequence[str], but: Collection[int] = ()) -> dict[str, 
 
 def heading(name: str) -> str:
     """The name of a column in lower case, with ``_`` for everything between its words."""
-    return re.sub(r"\W+", "_", unicodedata.normalize("NFC", name).strip().lower()).strip("_")
+    return re.sub(r"\W+", "_", composed(name).strip().lower()).strip("_")
 
 
 def _unit_of(rows: Sequence[Sequence[str]], columns: tuple[int, int]) -> str:

@@ -1,10 +1,11 @@
 """What every reader of annotations returns: the stretches of recordings that a coder has labelled."""
 
-import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import NamedTuple
+
+from ...storage.names import composed
 
 NOBODY = "no focal subject"  # BORIS writes this in place of a person
 
@@ -65,7 +66,7 @@ class Found(NamedTuple):
 def _clean(text: str) -> str:
     if text.isascii() and text.isprintable():
         return text.strip()
-    return "".join(char for char in unicodedata.normalize("NFC", text) if char.isprintable()).strip()
+    return "".join(char for char in composed(text) if char.isprintable()).strip()
 
 
 def person(text: str) -> str:
