@@ -122,5 +122,5 @@ def test_names_in_other_unicode_forms_meet(folder):
     root = folder(f"{apart}.mp4", "b.mp4")
     write_eaf(root / "x.eaf", "Zoë.mp4", {apart: [(1000, 2000, apart)], "gaze": [(0, 10, "x")]})
     write_eaf(root / "y.eaf", "b.mp4", {"Zoë": [(1000, 2000, "Zoë\u200b")]})
-    told, parts = planned(root, "Zoë")
+    _, parts = planned(root, "Zoë")
     assert [part[1:] for part in parts] == [("Zoë", "", 25, 49), ("Zoë", "", 25, 49)]
