@@ -8,6 +8,10 @@ from snakemake.exceptions import WorkflowError
 
 sys.path.insert(0, f"{workflow.basedir}/src")
 
+from microgesture.machine.search_path import leave_out_current_folder
+
+leave_out_current_folder()  # also in the commands of the rules
+
 from microgesture.config.modalities import MODALITIES
 from microgesture.errors import InputError
 from microgesture.config.streams import is_published_name
@@ -22,10 +26,9 @@ from microgesture.workflow.plan import Plan
 
 try:
     plan = Plan(config)
+    prepare(plan.config)
 except InputError as error:
     raise WorkflowError(str(error))
-
-prepare(plan.config)
 
 
 def settings(stage, of):
@@ -98,11 +101,8 @@ def modality_inputs(modality):
 
 def modality_options(wildcards, input):
     """The options with the inputs of a modality."""
-    options = (
-        [f"--clips {input.clips} --shard {wildcards.shard}"] if input.clips else []
-    )
-    options += [f"--weights {input.weights}"] if input.weights else []
-    return " ".join(options)
+    clips = ["--clips", input.clips, "--shard", wildcards.shard] if input.clips else []
+    return clips + (["--weights", input.weights] if input.weights else [])
 
 
 def is_learned(modality):
@@ -158,12 +158,12 @@ def stream_pseudo_labels(wildcards):
 
 def start_options(wildcards, input):
     """The options with the weights that a training starts from, and with its pseudo-labels."""
-    options = [f"--init {path}" for path in input.init]
+    options = [part for path in input.init for part in ("--init", path)]
     if input.weights:
-        options.append(f"--weights {input.weights}")
+        options += ["--weights", input.weights]
     if input.get("pseudo_labels"):
-        options.append(f"--pseudo-labels {input.pseudo_labels}")
-    return " ".join(options)
+        options += ["--pseudo-labels", input.pseudo_labels]
+    return options
 
 
 def ensemble_clips(ensemble):

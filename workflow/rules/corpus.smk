@@ -25,9 +25,9 @@ rule generate_demo:
     message:
         "Generating the demo corpus {wildcards.corpus}"
     shell:
-        "microgesture --log {log:q} demo --settings {params.settings:q} --root results/demo/{wildcards.corpus}"
-        " --truth {output.truth} --emotion-truth results/demo/{wildcards.corpus}_test_emotions.csv"
-        " --output {output.files} --workers {threads}"
+        "microgesture --log {log:q} demo --settings {params.settings:q} --root results/demo/{wildcards.corpus:q}"
+        " --truth {output.truth:q} --emotion-truth results/demo/{wildcards.corpus:q}_test_emotions.csv"
+        " --output {output.files:q} --workers {threads}"
 
 
 rule list_clips:
@@ -47,7 +47,7 @@ rule list_clips:
     message:
         "Listing the clips of {wildcards.corpus}"
     shell:
-        "microgesture --log {log:q} clips --settings {params.settings:q} --output {output}"
+        "microgesture --log {log:q} clips --settings {params.settings:q} --output {output:q}"
 
 
 # The limits come from the environment (see commands.prepare), so a higher limit reruns no other job.
@@ -63,7 +63,7 @@ rule check_clips:
     message:
         "Checking the clips of {wildcards.corpus}"
     shell:
-        "microgesture --log {log:q} check-clips --listed {input} --output {output}"
+        "microgesture --log {log:q} check-clips --listed {input:q} --output {output:q}"
 
 
 rule list_quarantine:
@@ -83,4 +83,4 @@ rule list_quarantine:
     message:
         "Listing the unusable clips"
     shell:
-        "microgesture --log {log:q} quarantine --output {output} {input.clips} {input.shards}"
+        "microgesture --log {log:q} quarantine --output {output:q} {input.clips:q} {input.shards:q}"

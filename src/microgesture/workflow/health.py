@@ -25,6 +25,7 @@ from ..skeletons.reading import skeleton_points
 from ..storage.clips import SPLITS, Clips
 from ..storage.disk import free_bytes, nearest
 from .modules import described, fault, functions
+from .prediction_stages import recordings_to_predict
 from .read_plan import read_plan
 
 LIBRARIES = (
@@ -61,6 +62,7 @@ def examine(configfile: Path, changes: Sequence[str], results: Path) -> Iterator
     yield from modules(plan.config)
     yield from devices(plan.config)
     yield from needed_files(plan.config)
+    yield from recordings(plan.config)
     for name, corpus in plan.config.corpora.items():
         yield from corpus_health(name, corpus, plan.config, faces="face" in plan.kinds(name))
 
@@ -141,6 +143,19 @@ def needed_files(config: Config) -> Iterator[Finding]:
         for name in (name for name, corpus in config.corpora.items() if corpus.pose):
             missing = f"needs packages that are not installed: {install_hint('pose')}"
             yield Finding(f"corpora.{name}.pose", missing, stops=True)
+
+
+def recordings(config: Config) -> Iterator[Finding]:
+    """The recordings in which gestures are to be found, and those whose names cannot be used."""
+    if config.predictions is None:
+        return
+    try:
+        found, left_out = recordings_to_predict(config.predictions)
+    except InputError as error:
+        yield Finding("predictions.folder", str(error), stops=True)
+        return
+    yield Finding("predictions.folder", f"has {len(found)} recordings")
+    yield from (Finding("predictions.folder", text) for text in left_out)
 
 
 def corpus_health(name: str, corpus: Corpus, config: Config, faces: bool = False) -> Iterator[Finding]:
