@@ -80,9 +80,10 @@ def predict_videos(
     from ..machine.gpus import held_gpus
     from ..machine.resources import Resources
     from ..recogniser.finding import find_gestures
+    from ..storage.reservations import reserved
 
     how = FindingSettings(fps=fps, threshold=threshold, stillness=stillness, join=join, pictures=pictures, pose=pose)
-    with held_gpus(device) as gpus:
+    with reserved(output, [video.stem for video in videos]), held_gpus(device) as gpus:
         resources = Resources(device, threads, workers, memory, gpus=gpus)
         for sentence in find_gestures(folder, videos, output, keypoints, how, resources):
             typer.echo(sentence)
