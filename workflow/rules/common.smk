@@ -15,6 +15,7 @@ leave_out_current_folder()  # also in the commands of the rules
 from microgesture.config.modalities import MODALITIES
 from microgesture.errors import InputError
 from microgesture.config.streams import is_published_name
+from microgesture.terminal import visible
 from microgesture.workflow.claims import (
     largest_shard,
     shard_memory,
@@ -27,8 +28,9 @@ from microgesture.workflow.plan import Plan
 try:
     plan = Plan(config)
     prepare(plan.config)
+    largest_shard(plan.config)  # a damaged clips table is named here, without a traceback
 except InputError as error:
-    raise WorkflowError(str(error))
+    raise WorkflowError(visible(str(error)))
 
 
 def settings(stage, of):

@@ -12,11 +12,11 @@ from microgesture.workflow.prediction_stages import recordings_to_predict
 try:
     recordings, left_out = recordings_to_predict(plan.config.predictions)
 except InputError as error:
-    raise WorkflowError(f"predictions.folder: {error}")
+    raise WorkflowError(visible(f"predictions.folder: {error}"))
 
 if workflow.is_main_process:
     for message in left_out:
-        logger.warning(f"predictions.folder: {message}")
+        logger.warning(visible(f"predictions.folder: {message}"))
 
 
 def finding_options(wildcards):

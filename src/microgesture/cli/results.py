@@ -10,7 +10,7 @@ from ..config.ensembles import EnsembleStep, PseudoLabelStep, Submission
 from ..config.measures import AblationStep, CrossSubjectStep
 from ..config.report import ReportStep
 from ..config.whole import schema_json
-from .options import File, Files, OptionalFile, Output, SettingsText, stage
+from .options import File, Files, OptionalFile, Output, SettingsText, say, stage
 
 
 @stage("ensemble", EnsembleStep)
@@ -176,7 +176,7 @@ def evaluate(
     """Compare a submission with the ground truth, which no stage of the workflow uses for training."""
     from ..measures.evaluate import evaluate as compare
 
-    typer.echo(compare(submission, ground_truth, id_column, label_column, by).to_string(index=False))
+    say(compare(submission, ground_truth, id_column, label_column, by).to_string(index=False))
 
 
 @stage("schema")

@@ -5,9 +5,12 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ..config.whole import Config
+from ..errors import InputError
+from ..storage.checksums import damaged
 
 # Two Snakemakes (that of the SLURM step and that of the job), Python, and the frames of a long clip.
 PROCESS_MB = 2000
@@ -19,7 +22,7 @@ def largest_shard(config: Config, results: Path = Path("results")) -> int | None
 
     The largest shard counts, because SLURM gives all tasks of an array the resources that the first one requests. The
     number comes from the clips tables in ``results``, or for a synthetic corpus that does not exist yet, from its
-    settings, as an average.
+    settings, as an average. Raises ``InputError`` if a table is damaged.
     """
     sizes = []
     for name, corpus in config.corpora.items():
@@ -33,7 +36,10 @@ def largest_shard(config: Config, results: Path = Path("results")) -> int | None
 
 @lru_cache(maxsize=16)
 def _largest_shard(table: Path, _changed: int) -> int:
-    shards = pq.read_table(table, columns=["shard"]).column("shard").to_numpy()
+    try:
+        shards = pq.read_table(table, columns=["shard"]).column("shard").to_numpy()
+    except (pa.ArrowException, OSError, LookupError, ValueError):
+        raise InputError(damaged(table)) from None
     return int(np.bincount(shards).max(initial=0))
 
 

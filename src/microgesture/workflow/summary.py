@@ -6,11 +6,11 @@ from typing import Any
 
 import pandas as pd
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.table import Table
 
 from ..measures.people import caveat, describe_clips
 from ..storage.files import read_json
+from ..terminal import PlainConsole
 
 COLUMNS = ("accuracy", "balanced_accuracy", "macro_f1", "top5", "weight", "without")
 HEADINGS = ("accuracy", "balanced", "macro F1", "top 5", "weight", "without")
@@ -32,7 +32,7 @@ def print_summary(
     pretraining on another corpus. ``emotion`` are the card and the submission of emotion recognition. ``report`` is the
     path of the HTML report, if it shows this submission.
     """
-    console = Console()
+    console = PlainConsole()
     rows = pd.read_csv(summary)
     if len(rows):
         console.print(_table(rows, read_json(fusion)["fitted_on"], [read_json(card) for card in cards]))
