@@ -24,6 +24,7 @@ from ..machine.extras import install_hint
 from ..skeletons.reading import skeleton_points
 from ..storage.clips import SPLITS, Clips
 from ..storage.disk import free_bytes, nearest
+from .claims import largest_shard
 from .modules import described, fault, functions
 from .prediction_stages import recordings_to_predict
 from .read_plan import read_plan
@@ -63,6 +64,7 @@ def examine(configfile: Path, changes: Sequence[str], results: Path) -> Iterator
     yield from devices(plan.config)
     yield from needed_files(plan.config)
     yield from recordings(plan.config)
+    yield from stored_clips(plan.config, results)
     for name, corpus in plan.config.corpora.items():
         yield from corpus_health(name, corpus, plan.config, faces="face" in plan.kinds(name))
 
@@ -156,6 +158,14 @@ def recordings(config: Config) -> Iterator[Finding]:
         return
     yield Finding("predictions.folder", f"has {len(found)} recordings")
     yield from (Finding("predictions.folder", text) for text in left_out)
+
+
+def stored_clips(config: Config, results: Path) -> Iterator[Finding]:
+    """Damaged clips tables of an earlier run."""
+    try:
+        largest_shard(config, results)
+    except InputError as error:
+        yield Finding("results", str(error), stops=True)
 
 
 def corpus_health(name: str, corpus: Corpus, config: Config, faces: bool = False) -> Iterator[Finding]:
