@@ -8,16 +8,18 @@ from microgesture.config.whole import load_config
 from microgesture.errors import InputError
 from microgesture.workflow.claims import largest_shard, shard_memory, shard_minutes, training_memory
 from microgesture.workflow.commands import claimed_threads
-from microgesture.workflow.health import stored_clips
+from microgesture.workflow.health import stored_listings
 
 
 def configured(**keys):
     return load_config(yaml.safe_load(yaml.safe_dump(TINY)) | keys)
 
 
-def list_clips(folder, name, shards):
-    (folder / "clips").mkdir(exist_ok=True)
-    pq.write_table(pa.table({"shard": pa.array(shards, pa.int32())}), folder / "clips" / f"{name}.parquet")
+def list_clips(folder, name, *counts):
+    (folder / "listed" / name).mkdir(parents=True)
+    for shard, count in enumerate(counts):
+        clips = [f"clip {number}" for number in range(count)]
+        pq.write_table(pa.table({"clip_id": clips}), folder / "listed" / name / f"{shard:04d}.parquet")
 
 
 def test_before_the_clips_are_listed_a_drawn_corpus_is_known_from_its_settings(tmp_path):
@@ -29,20 +31,20 @@ def test_before_the_clips_are_listed_nobody_knows_how_many_a_corpus_on_disk_has(
     assert largest_shard(configured(corpora=on_disk), tmp_path) is None
 
 
-def test_a_clips_table_that_was_cut_off_is_named(tmp_path):
-    (tmp_path / "clips").mkdir()
-    (tmp_path / "clips" / "imigue.parquet").write_bytes(b"PAR1")
-    with pytest.raises(InputError, match=r"imigue\.parquet is damaged.*verify --remove"):
+def test_a_listing_that_was_cut_off_is_named(tmp_path):
+    (tmp_path / "listed" / "imigue").mkdir(parents=True)
+    (tmp_path / "listed" / "imigue" / "0000.parquet").write_bytes(b"PAR1")
+    with pytest.raises(InputError, match=r"0000\.parquet is damaged.*verify --remove"):
         largest_shard(configured(), tmp_path)
-    (finding,) = stored_clips(configured(), tmp_path)
+    (finding,) = stored_listings(configured(), tmp_path)
     assert finding.stops
 
 
 def test_once_they_are_listed_the_largest_shard_of_any_corpus_counts(tmp_path):
     corpora = {"imigue": TINY["corpora"]["imigue"], "ma52": {"format": "ma52", "root": str(tmp_path)}}
-    list_clips(tmp_path, "imigue", [0, 1, 1, 1, 0])
+    list_clips(tmp_path, "imigue", 2, 3)
     assert largest_shard(configured(corpora=corpora), tmp_path) == 3
-    list_clips(tmp_path, "ma52", [0] * 7 + [1] * 40)
+    list_clips(tmp_path, "ma52", 7, 40)
     assert largest_shard(configured(corpora=corpora), tmp_path) == 40
 
 

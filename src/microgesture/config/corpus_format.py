@@ -1,7 +1,7 @@
 """The declaration of a corpus format: its settings, its reader, and its release. Does not import pandas."""
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal, get_args
+from typing import Any, ClassVar, Literal, get_args
 
 from pydantic import Field, model_validator
 
@@ -65,6 +65,11 @@ class CorpusFormat(Settings):
         description="accept subjects that are in test and in train or val; results then do not apply to new subjects",
     )
 
+    watch_files: bool = Field(
+        True,
+        description="look up size and time of every file before a run, so that a replaced file is used; false saves "
+        "time on a slow network drive",
+    )
     pose: Literal["mediapipe"] | None = Field(
         None,
         description="method that finds keypoints in the videos of a corpus without any: mediapipe (extra pose); "
@@ -86,6 +91,11 @@ class CorpusFormat(Settings):
         if self.demo is not None and self.demo.emotion and not self.synthetic_emotions:
             raise ValueError(f"a synthetic corpus of format {self.format} has no emotions; remove demo.emotion")
         return self
+
+    def reader_options(self) -> dict[str, Any]:
+        """The options of ``corpora.declare`` for this corpus."""
+        without = {*CorpusFormat.model_fields, "format"} - {"pose", "allow_shared_subjects"}
+        return self.model_dump(mode="json", exclude=without)
 
     @classmethod
     def format_name(cls) -> str:

@@ -58,8 +58,8 @@ class Row:
     expected: dict[str, str] = field(default_factory=dict)
 
     def refuse(self, reason: str) -> None:
-        """Quarantine the clip, with its file and row in the reason; the first reason is kept."""
-        self.reason = self.reason or f"{self.declared}: {reason}"
+        """Quarantine the clip; the first reason is kept. Tables show it after ``declared``."""
+        self.reason = self.reason or reason
 
 
 @dataclass(frozen=True)

@@ -29,8 +29,6 @@ def prepare(config: Config) -> None:
     os.environ["MICROGESTURE_WORKERS"] = str(config.workers)
     os.environ["MICROGESTURE_MEMORY"] = str(config.memory)
     os.environ["MICROGESTURE_MAX_QUARANTINED"] = str(config.max_quarantined)
-    shared = [name for name, corpus in config.corpora.items() if corpus.allow_shared_subjects]
-    os.environ["MICROGESTURE_SHARED_SUBJECTS"] = " ".join(shared)
 
 
 def claimed_threads(config: Config, cores: int | None) -> int:

@@ -17,14 +17,15 @@ from rich.filesize import decimal
 
 from ..config.modalities import MODALITIES
 from ..config.streams import is_published_name
-from ..config.whole import Config, Corpus
-from ..corpora import list_clips
+from ..config.whole import Config
+from ..corpora import folder_of, list_clips
 from ..errors import InputError
 from ..machine.extras import install_hint
 from ..skeletons.reading import skeleton_points
 from ..storage.clips import SPLITS, Clips
 from ..storage.disk import free_bytes, nearest
 from .claims import largest_shard
+from .listings import listing_changed
 from .modules import described, fault, functions
 from .prediction_stages import recordings_to_predict
 from .read_plan import read_plan
@@ -64,9 +65,9 @@ def examine(configfile: Path, changes: Sequence[str], results: Path) -> Iterator
     yield from devices(plan.config)
     yield from needed_files(plan.config)
     yield from recordings(plan.config)
-    yield from stored_clips(plan.config, results)
-    for name, corpus in plan.config.corpora.items():
-        yield from corpus_health(name, corpus, plan.config, faces="face" in plan.kinds(name))
+    yield from stored_listings(plan.config, results)
+    for name in plan.config.corpora:
+        yield from corpus_health(name, plan.config, results, faces="face" in plan.kinds(name))
 
 
 def versions() -> Iterator[Finding]:
@@ -160,36 +161,39 @@ def recordings(config: Config) -> Iterator[Finding]:
     yield from (Finding("predictions.folder", text) for text in left_out)
 
 
-def stored_clips(config: Config, results: Path) -> Iterator[Finding]:
-    """Damaged clips tables of an earlier run."""
+def stored_listings(config: Config, results: Path) -> Iterator[Finding]:
+    """Damaged listings of an earlier run."""
     try:
         largest_shard(config, results)
     except InputError as error:
         yield Finding("results", str(error), stops=True)
 
 
-def corpus_health(name: str, corpus: Corpus, config: Config, faces: bool = False) -> Iterator[Finding]:
+def corpus_health(name: str, config: Config, results: Path, faces: bool = False) -> Iterator[Finding]:
     """Read a corpus and count its usable clips; a synthetic corpus is made by the run and is not read.
 
-    With ``faces``, also count the clips whose skeletons have no face landmarks.
+    Also tell what has changed since the run with these ``results``. With ``faces``, count the clips whose skeletons
+    have no face landmarks.
     """
+    corpus = config.corpora[name]
     if corpus.demo is not None:
         clips = ", ".join(f"{count} {split}" for split, count in corpus.demo.clips.items())
         yield Finding(f"corpus {name}", f"is synthetic and made by the run, about {clips} clips")
         return
-    options = corpus.model_dump(mode="json", exclude={"format", "root", "demo"})
+    options = corpus.reader_options() | {"end_tolerance": corpus.end_tolerance}
     try:
         listed = list_clips(name, corpus.format, Path(corpus.root), config.shards, **options)
+        changed = listing_changed(config, name, results)
     except InputError as error:
         yield Finding(f"corpus {name}", str(error), stops=True)
         return
     except Exception as error:  # the reader of a corpus may raise anything
         yield Finding(f"corpus {name}", f"format {corpus.format} cannot read {corpus.root}: {described(error)}", True)
         return
+    yield from [Finding(f"corpus {name}", changed.partition(": ")[2])] if changed else []
     yield from _clips_found(name, listed, config.max_quarantined)
     if faces and not corpus.pose:
-        root = Path(corpus.root)
-        yield from _faces_found(name, listed, root.parent if root.is_file() else root, config.max_quarantined)
+        yield from _faces_found(name, listed, folder_of(corpus.root), config.max_quarantined)
 
 
 def _clips_found(name: str, listed: Clips, limit: float) -> Iterator[Finding]:
