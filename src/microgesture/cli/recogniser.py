@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from ..config.base import parse_step
+from ..config.base import checked_options, parse_step
 from ..config.predictions import STILLNESS, THRESHOLD, FindingSettings
 from ..config.recogniser import RecogniserStep
 from .options import Device, File, Files, Memory, Output, SettingsText, Threads, Workers, say, stage
@@ -82,7 +82,9 @@ def predict_videos(
     from ..recogniser.finding import find_gestures
     from ..storage.reservations import reserved
 
-    how = FindingSettings(fps=fps, threshold=threshold, stillness=stillness, join=join, pictures=pictures, pose=pose)
+    how = checked_options(
+        FindingSettings, fps=fps, threshold=threshold, stillness=stillness, join=join, pictures=pictures, pose=pose
+    )
     with reserved(output, [video.stem for video in videos]), held_gpus(device) as gpus:
         resources = Resources(device, threads, workers, memory, gpus=gpus)
         for sentence in find_gestures(folder, videos, output, keypoints, how, resources):

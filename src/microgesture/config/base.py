@@ -89,6 +89,14 @@ def _kind(loc: tuple[int | str, ...]) -> str:
     return next(part for part in reversed(loc) if isinstance(part, str)).removesuffix("es")
 
 
+def checked_options(kind: type[Settings], **options: Any) -> Any:
+    """Settings from options of a command; raises ``InputError`` that names each wrong option."""
+    try:
+        return kind(**options)
+    except ValidationError as error:
+        raise InputError(f"the options cannot be used:\n{listed_problems(error, options)}") from None
+
+
 def parse_step(step: type[Settings], text: str) -> Any:
     """Read a step's settings from JSON; raises ``InputError`` that names each wrong key."""
     try:
