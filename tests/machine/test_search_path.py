@@ -11,7 +11,6 @@ import yaml
 
 from fixtures.exported import recorded
 from fixtures.project import ROOT, TINY
-from microgesture.config.corpora import ClipsStep
 from microgesture.machine.search_path import leave_out_current_folder
 
 PROGRAMS = Path(sys.executable).parent
@@ -70,15 +69,21 @@ def donated(tmp_path):
         (folder / f"{name}.py").write_text(f"open({str(folder)!r} + '/ran_' + {name!r}, 'w').close()\n")
     recorded(folder / "clip", 12)
     (folder / "clips.csv").write_text("clip_id,split,label,video\na,train,wave,clip.mp4\nb,test,,clip.mp4\n")
+    config = TINY | {"corpora": {"imigue": {"format": "manifest", "root": str(folder)}}}
+    config["streams"] = {
+        "joint": TINY["streams"]["joint"] | {"input": "rgb", "network": TINY["streams"]["flow"]["network"]}
+    }
+    config["ensembles"] = {"final": {"streams": ["joint"]}}
+    (folder / "config.yaml").write_text(yaml.safe_dump(config))
     return folder
 
 
-def start(folder: Path, donated: Path, *command: object) -> None:
-    """Run a command in a folder; it succeeds and runs nothing of what was donated."""
+def start(donated: Path, *command: object, folder: Path | None = None) -> None:
+    """Run a command in the donated folder, or in another; it succeeds and runs nothing of what was donated."""
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONSAFEPATH"}
     environment["PYTHONPATH"] = str(ROOT / "src")
     limited = ["timeout", "100", *map(str, command)]  # a pool whose processes cannot start would try again for ever
-    done = subprocess.run(limited, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(limited, cwd=folder or donated, env=environment, capture_output=True, text=True, check=False)
     assert not list(donated.rglob("ran_*")), done.stderr
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -86,27 +91,17 @@ def start(folder: Path, donated: Path, *command: object) -> None:
 @pytest.mark.parametrize("kind", ["isolated", "resource tracker", "devices", "spawn", "forkserver"])
 def test_no_kind_of_child_process_imports_from_the_current_folder(donated, tmp_path, kind):
     (tmp_path / "program.py").write_text(CHILDREN)
-    start(donated, donated, sys.executable, tmp_path / "program.py", kind)
+    start(donated, sys.executable, tmp_path / "program.py", kind)
 
 
 def test_the_command_runs_nothing_from_the_current_folder(donated):
-    step = ClipsStep(corpus="mine", format="manifest", root=".", shards=1)
-    start(
-        donated,
-        donated,
-        PROGRAMS / "microgesture",
-        "clips",
-        "--settings",
-        step.model_dump_json(),
-        "--output",
-        "out.parquet",
-    )
+    start(donated, PROGRAMS / "microgesture", "doctor")
 
 
 def test_nor_does_its_module_but_what_python_imports_first(donated):
     for name in ("types", "pickle"):
         (donated / f"{name}.py").unlink()
-    start(donated, donated, sys.executable, "-m", "microgesture", "demo", *demo(donated))
+    start(donated, sys.executable, "-m", "microgesture", "demo", *demo(donated))
 
 
 def demo(folder: Path) -> list[object]:
@@ -119,13 +114,16 @@ def demo(folder: Path) -> list[object]:
 
 @pytest.mark.slow
 def test_nor_do_the_rules(donated):
-    config = TINY | {"corpora": {"imigue": {"format": "manifest", "root": str(donated)}}}
-    config["streams"] = {
-        "joint": TINY["streams"]["joint"] | {"input": "rgb", "network": TINY["streams"]["flow"]["network"]}
-    }
-    config["ensembles"] = {"final": {"streams": ["joint"]}}
-    (donated / "config.yaml").write_text(yaml.safe_dump(config))
-    start(ROOT, donated, PROGRAMS / "snakemake", "--directory", donated, "--cores", 1, "results/rgb/imigue/0000.arrow")
+    start(
+        donated,
+        PROGRAMS / "snakemake",
+        "--directory",
+        donated,
+        "--cores",
+        1,
+        "results/rgb/imigue/0000.arrow",
+        folder=ROOT,
+    )
 
 
 def test_relative_folders_are_left_out(monkeypatch):
