@@ -62,7 +62,7 @@ class CorpusFormat(Settings):
     )
     allow_shared_subjects: bool = Field(
         False,
-        description="accept subjects that are in test and in train or val; results then do not apply to new subjects",
+        description="accept people who are in test and in train or val; results then do not apply to new people",
     )
 
     watch_files: bool = Field(

@@ -10,8 +10,10 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from ..errors import InputError
-from ..storage.clips import SPLITS
+from ..storage.clips import SPLITS, Clips
 
 log = logging.getLogger(__name__)
 
@@ -69,6 +71,15 @@ class Listing:
     rows: list[Row]
     classes: tuple[str, ...]
     targets: tuple[str, ...]
+
+
+def declared_clips(listing: Listing) -> Clips:
+    """Return the clips of a listing before their files are opened, with the columns that tell people and classes."""
+    columns = ("clip_id", "recording", "subject", "split", "label")
+    table = pd.DataFrame({name: [getattr(row, name) for row in listing.rows] for name in columns}, dtype=object)
+    status = ["quarantined" if row.reason else "ok" for row in listing.rows]
+    table = table.assign(label=table.label.astype("Int32"), status=status)
+    return Clips(table, listing.classes, listing.targets)
 
 
 def kinds_in_every_split(rows: Iterable[Row]) -> frozenset[str]:

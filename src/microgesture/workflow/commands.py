@@ -55,6 +55,9 @@ def show_summary(config: Config, results: Path = Path("results")) -> None:
             card, told = emotion / config.emotion.submitted / "card.json", emotion / "submission.csv"
             if card.exists() and told.exists():
                 files += ["--emotion-card", card, "--emotion-submission", told]
+        corpus = config.streams[config.ensembles[ensemble].streams[0]].corpus
+        if (clips := results / "clips" / f"{corpus}.parquet").exists():
+            files += ["--clips", clips]
         # An older report does not show this submission.
         if report.exists() and report.stat().st_mtime >= submission.stat().st_mtime:
             files += ["--report", report]

@@ -21,10 +21,12 @@ from ..config.whole import Config
 from ..corpora import folder_of, list_clips
 from ..errors import InputError
 from ..machine.extras import install_hint
+from ..measures.warnings import corpus_warnings
 from ..skeletons.reading import skeleton_points
 from ..storage.clips import SPLITS, Clips
 from ..storage.disk import free_bytes, nearest
 from .claims import largest_shard
+from .given_files import check_given_files
 from .listings import listing_changed
 from .modules import described, fault, functions
 from .prediction_stages import recordings_to_predict
@@ -134,7 +136,6 @@ def needed_files(config: Config) -> Iterator[Finding]:
     named = {f"streams.{name}.weights": stream.weights for name, stream in config.streams.items()}
     modalities = {name: config.modality(name) for name in MODALITIES}
     named |= {f"{name}.{key}": path for name, own in modalities.items() for key, path in own.files.items()}
-    named |= {"submission.sample": config.submission.sample}
     for key, path in named.items():
         if path and not is_published_name(path) and not Path(path).exists():
             yield Finding(key, f"{path}: no such file or folder", stops=True)
@@ -172,8 +173,8 @@ def stored_listings(config: Config, results: Path) -> Iterator[Finding]:
 def corpus_health(name: str, config: Config, results: Path, faces: bool = False) -> Iterator[Finding]:
     """Read a corpus and count its usable clips; a synthetic corpus is made by the run and is not read.
 
-    Also tell what has changed since the run with these ``results``. With ``faces``, count the clips whose skeletons
-    have no face landmarks.
+    Also tell what has changed since the run with these ``results``, and check the files about its test clips. With
+    ``faces``, count the clips whose skeletons have no face landmarks.
     """
     corpus = config.corpora[name]
     if corpus.demo is not None:
@@ -192,6 +193,12 @@ def corpus_health(name: str, config: Config, results: Path, faces: bool = False)
         return
     yield from [Finding(f"corpus {name}", changed.partition(": ")[2])] if changed else []
     yield from _clips_found(name, listed, config.max_quarantined)
+    yield from (Finding(f"corpus {name}", f"warning: {warning}") for warning in corpus_warnings(listed))
+    try:
+        for warning in check_given_files(config, name, listed):
+            yield Finding("test clips", f"warning: {warning}")
+    except InputError as error:
+        yield Finding("test clips", str(error), stops=True)
     if faces and not corpus.pose:
         yield from _faces_found(name, listed, folder_of(corpus.root), config.max_quarantined)
 
