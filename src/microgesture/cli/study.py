@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from .options import stage
+from .options import say, stage
 
 
 @stage("init")
@@ -27,15 +27,13 @@ def init(
 
     started = start_study(study, folder, gpu=torch.cuda.is_available(), pose=pose, tiers=tier or ())
     for line in started.found:
-        typer.echo(line)
+        say(line)
     if started.missing:
-        typer.echo("\nPlease note, or fill in:")
+        say("\nPlease note, or fill in:")
     for line in started.missing:
-        typer.echo(f"- {line}")
+        say(f"- {line}")
     when = "Next" if started.can_start else "When the labels are filled in"
-    typer.echo(
-        f"\n{study / 'clips.csv'} and {study / 'config.yaml'} are written. {when}, in the folder of the Snakefile:\n"
-    )
+    say(f"\n{study / 'clips.csv'} and {study / 'config.yaml'} are written. {when}, in the folder of the Snakefile:\n")
     for command in next_commands(study):
-        typer.echo(f"    {command}")
-    typer.echo(f"\nThen open {study / 'results/report.html'} in a browser.")
+        say(f"    {command}")
+    say(f"\nThen open {study / 'results/report.html'} in a browser.")
