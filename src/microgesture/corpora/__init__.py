@@ -14,12 +14,14 @@ import pandas as pd
 
 from ..config.corpora import FORMATS
 from ..errors import InputError
-from ..storage.clips import SCHEMA, SPLITS, Clips, part_of, refuse_shared_subjects, shard_of
+from ..measures.people import refuse_shared_people
+from ..storage.clips import SCHEMA, SPLITS, Clips, part_of, shard_of
 from ..videos.reading import VideoInfo
 from .fitting import fit_rows, rate_of, resample
 from .labelled import with_declared
-from .listing import Listing, Row, kinds_in_every_split
+from .listing import Listing, Row, declared_clips, kinds_in_every_split
 from .measuring import Measure, measure_files
+from .recordings import join_recordings
 
 
 def list_clips(
@@ -61,16 +63,16 @@ def declare(
 
     With ``pose``, keypoints will be found in the videos, so the videos take the place of skeleton files. Raises
     ``InputError`` if the corpus as a whole is not valid: no clips, two clips with the same id, an unknown split or
-    class, no training clip, or a subject both in test and in another split (unless ``allow_shared_subjects``).
+    class, no training clip, or a person both in test and in another split (unless ``allow_shared_subjects``).
     """
     root = Path(root)
     listing = _read(format, root, options)
     _refuse_duplicates(listing.rows, corpus)
     if not any(row.split == "train" for row in listing.rows):
         raise InputError(f"corpus '{corpus}': no clip of {root} is in the train split; check its folders or lists")
+    _join_recordings(listing.rows, folder_of(root))
     if not allow_shared_subjects:
-        people = pd.DataFrame({"subject": [r.subject for r in listing.rows], "split": [r.split for r in listing.rows]})
-        refuse_shared_subjects(people, corpus)
+        refuse_shared_people(declared_clips(listing).table, corpus)
     for row in listing.rows:
         _complete_starts(row)
     if pose:
@@ -162,6 +164,12 @@ def _refuse_duplicates(rows: Iterable[Row], corpus: str) -> None:
                 f"in {first.declared} and in {row.declared}; every clip needs a unique id"
             )
         seen[row.clip_id] = row
+
+
+def _join_recordings(rows: list[Row], folder: Path) -> None:
+    files = [[path for path in (row.video, row.skeleton) if path] for row in rows]
+    for row, recording in zip(rows, join_recordings([row.recording for row in rows], files, folder), strict=True):
+        row.recording = recording
 
 
 def _complete_starts(row: Row) -> None:

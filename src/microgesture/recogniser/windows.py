@@ -15,7 +15,7 @@ from ..storage.clips import SCHEMA, Clips
 from ..videos.isolation import each_clip_isolated
 from ..videos.reading import VideoInfo, probe
 from ..videos.timestamps import FrameTimes
-from .recordings import SKELETONS, keypoints_beside
+from .recordings import SKELETONS, keypoints_beside, refuse_name
 
 STEPS = 3  # windows of each length that start within the duration of the shortest
 PIECE = 256  # windows processed at a time, which limits disk and memory for recordings of any length
@@ -49,6 +49,7 @@ def find_recording(path: Path, keypoints: Path | None, fps: float) -> Recording:
     ``fps`` is the frame rate of keypoints without a video, and of a video without times. The files are read in separate
     processes. Raises ``UnusableClip`` if a file cannot be read.
     """
+    refuse_name(path)
     name = path.stem
     guess = f"{name}: its times are not known, and assume {fps:g} frames per second (option --fps)"
     if path.suffix.lower() in SKELETONS:

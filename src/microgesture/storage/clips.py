@@ -125,17 +125,6 @@ def read_clips(path: Path | str) -> Clips:
     return Clips(table, classes, targets, names.get("digests", {}))
 
 
-def refuse_shared_subjects(table: pd.DataFrame, corpus: str) -> None:
-    """Raise ``InputError`` if a subject is in test and also in train or val, since test results are for new people."""
-    test = set(table.subject[table.split == "test"].dropna())
-    seen = set(table.subject[table.split != "test"].dropna())
-    if shared := sorted(test & seen):
-        raise InputError(
-            f"corpus '{corpus}': subject {shared[0]} is in test and in train or val ({len(shared)} such subjects). "
-            f"Move the subject to one of them, or set corpora.{corpus}.allow_shared_subjects: true"
-        )
-
-
 def refuse_many_quarantined(table: pd.DataFrame, corpus: str, limit: float) -> None:
     """Raise ``InputError`` with all reasons if more than a fraction ``limit`` of the clips is quarantined."""
     bad = table[table.status != "ok"]

@@ -22,11 +22,15 @@ from ..corpora import folder_of, list_clips
 from ..corpora.fitting import SAME_RATE
 from ..errors import InputError
 from ..machine.extras import install_hint
+from ..measures.warnings import corpus_warnings
 from ..skeletons.reading import skeleton_points
 from ..storage.clips import SPLITS, Clips
 from ..storage.disk import free_bytes, nearest
+from .claims import largest_shard
+from .given_files import check_given_files
 from .listings import listing_changed
 from .modules import described, fault, functions
+from .prediction_stages import recordings_to_predict
 from .read_plan import read_plan
 
 LIBRARIES = (
@@ -63,6 +67,8 @@ def examine(configfile: Path, changes: Sequence[str], results: Path) -> Iterator
     yield from modules(plan.config)
     yield from devices(plan.config)
     yield from needed_files(plan.config)
+    yield from recordings(plan.config)
+    yield from stored_listings(plan.config, results)
     for name in plan.config.corpora:
         yield from corpus_health(name, plan.config, results, faces="face" in plan.kinds(name))
 
@@ -131,7 +137,6 @@ def needed_files(config: Config) -> Iterator[Finding]:
     named = {f"streams.{name}.weights": stream.weights for name, stream in config.streams.items()}
     modalities = {name: config.modality(name) for name in MODALITIES}
     named |= {f"{name}.{key}": path for name, own in modalities.items() for key, path in own.files.items()}
-    named |= {"submission.sample": config.submission.sample}
     for key, path in named.items():
         if path and not is_published_name(path) and not Path(path).exists():
             yield Finding(key, f"{path}: no such file or folder", stops=True)
@@ -145,11 +150,32 @@ def needed_files(config: Config) -> Iterator[Finding]:
             yield Finding(f"corpora.{name}.pose", missing, stops=True)
 
 
+def recordings(config: Config) -> Iterator[Finding]:
+    """The recordings in which gestures are to be found, and those whose names cannot be used."""
+    if config.predictions is None:
+        return
+    try:
+        found, left_out = recordings_to_predict(config.predictions)
+    except InputError as error:
+        yield Finding("predictions.folder", str(error), stops=True)
+        return
+    yield Finding("predictions.folder", f"has {len(found)} recordings")
+    yield from (Finding("predictions.folder", text) for text in left_out)
+
+
+def stored_listings(config: Config, results: Path) -> Iterator[Finding]:
+    """Damaged listings of an earlier run."""
+    try:
+        largest_shard(config, results)
+    except InputError as error:
+        yield Finding("results", str(error), stops=True)
+
+
 def corpus_health(name: str, config: Config, results: Path, faces: bool = False) -> Iterator[Finding]:
     """Read a corpus and count its usable clips; a synthetic corpus is made by the run and is not read.
 
-    Also tell what has changed since the run with these ``results``. With ``faces``, count the clips whose skeletons
-    have no face landmarks.
+    Also tell what has changed since the run with these ``results``, and check the files about its test clips. With
+    ``faces``, count the clips whose skeletons have no face landmarks.
     """
     corpus = config.corpora[name]
     if corpus.demo is not None:
@@ -168,8 +194,14 @@ def corpus_health(name: str, config: Config, results: Path, faces: bool = False)
         return
     yield from [Finding(f"corpus {name}", changed.partition(": ")[2])] if changed else []
     yield from _clips_found(name, listed, config.max_quarantined)
-    yield from (Finding(f"corpus {name}", doubt) for doubt in listed.doubts)
+    yield from (Finding(f"corpus {name}", f"warning: {doubt}") for doubt in listed.doubts)
     yield from _rates_found(name, listed)
+    yield from (Finding(f"corpus {name}", f"warning: {warning}") for warning in corpus_warnings(listed))
+    try:
+        for warning in check_given_files(config, name, listed):
+            yield Finding("test clips", f"warning: {warning}")
+    except InputError as error:
+        yield Finding("test clips", str(error), stops=True)
     if faces and not corpus.pose:
         yield from _faces_found(name, listed, folder_of(corpus.root), config.max_quarantined)
 
@@ -205,8 +237,8 @@ def _rates_found(name: str, listed: Clips) -> Iterator[Finding]:
         others = f" and {int(counts.iloc[FIRST:].sum())} at others" if len(counts) > FIRST else ""
         yield Finding(
             f"corpus {name}",
-            f"clips have from {rates.min():g} to {rates.max():g} frames per second ({most}{others}), so the same "
-            f"motion looks faster in some; corpora.{name}.fps: {counts.index[0]:g} resamples them to one rate",
+            f"warning: clips have from {rates.min():g} to {rates.max():g} frames per second ({most}{others}), so the "
+            f"same motion looks faster in some; corpora.{name}.fps: {counts.index[0]:g} resamples them to one rate",
         )
 
 
