@@ -89,7 +89,7 @@ def skeletons(settings: SettingsText, clips: File, shard: ShardNumber, output: O
 
     step = parse_step(SkeletonStep, settings)
     with scratch_folder(output, stamp) as scratch:
-        read_skeletons(read_clips(clips), shard, Path(step.root), output, scratch)
+        read_skeletons(read_clips(clips), shard, Path(step.root), output, scratch, step.normalized)
 
 
 @stage("pose", SkeletonStep)

@@ -64,7 +64,11 @@ class CorpusFormat(Settings):
         False,
         description="accept subjects that are in test and in train or val; results then do not apply to new subjects",
     )
-
+    normalized: bool = Field(
+        False,
+        description="x and y in the files of keypoints are fractions (0 to 1) of the video's width and height; they "
+        "are converted to pixels. false: they are pixels",
+    )
     pose: Literal["mediapipe"] | None = Field(
         None,
         description="method that finds keypoints in the videos of a corpus without any: mediapipe (extra pose); "
@@ -85,6 +89,8 @@ class CorpusFormat(Settings):
             raise ValueError(f"format {self.format} has no synthetic version; replace demo by root")
         if self.demo is not None and self.demo.emotion and not self.synthetic_emotions:
             raise ValueError(f"a synthetic corpus of format {self.format} has no emotions; remove demo.emotion")
+        if self.normalized and (self.demo is not None or self.pose is not None):
+            raise ValueError("normalized is for files of keypoints, which this corpus does not have; remove it")
         return self
 
     @classmethod

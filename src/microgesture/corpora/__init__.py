@@ -13,7 +13,7 @@ import pandas as pd
 
 from ..config.corpora import FORMATS
 from ..errors import InputError, UnusableClip
-from ..storage.clips import SCHEMA, SPLITS, Clips, refuse_shared_subjects, shard_of
+from ..storage.clips import NULLABLE, SCHEMA, SPLITS, Clips, refuse_shared_subjects, shard_of
 from ..videos.reading import VideoInfo
 from .listing import Listing, Row, kinds_in_every_split
 from .measuring import Measure, measure_files
@@ -182,6 +182,7 @@ def _table(rows: list[Row], corpus: str, shards: int, measured: dict[str, Measur
                 "end": end,
                 "n_frames": max(0, end - row.start + 1),
                 "fps": info.fps if info and info.fps else row.fps,
+                "video_frames": info.n_frames if info and (info.n_frames or 0) < 2**31 else None,
                 "width": info.width if info else None,
                 "height": info.height if info else None,
                 "shard": shard_of(row.recording, shards),
@@ -191,6 +192,6 @@ def _table(rows: list[Row], corpus: str, shards: int, measured: dict[str, Measur
     table = pd.DataFrame(records, columns=SCHEMA.names)
     types = {"int32": "int32", "float": "float32"}
     for column in SCHEMA:
-        nullable = column.name in ("label", "width", "height")
-        table[column.name] = table[column.name].astype("Int32" if nullable else types.get(str(column.type), object))
+        kind = "Int32" if column.name in NULLABLE else types.get(str(column.type), object)
+        table[column.name] = table[column.name].astype(kind)
     return table

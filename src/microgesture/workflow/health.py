@@ -21,7 +21,8 @@ from ..config.whole import Config, Corpus
 from ..corpora import list_clips
 from ..errors import InputError
 from ..machine.extras import install_hint
-from ..skeletons.reading import skeleton_points
+from ..skeletons.plausibility import Doubt
+from ..skeletons.reading import each_compared, sample, skeleton_points
 from ..storage.clips import SPLITS, Clips
 from ..storage.disk import free_bytes, nearest
 from .modules import described, fault, functions
@@ -152,7 +153,7 @@ def corpus_health(name: str, corpus: Corpus, config: Config, faces: bool = False
         clips = ", ".join(f"{count} {split}" for split, count in corpus.demo.clips.items())
         yield Finding(f"corpus {name}", f"is synthetic and made by the run, about {clips} clips")
         return
-    options = corpus.model_dump(mode="json", exclude={"format", "root", "demo"})
+    options = corpus.model_dump(mode="json", exclude={"format", "root", "demo", "normalized"})
     try:
         listed = list_clips(name, corpus.format, Path(corpus.root), config.shards, **options)
     except InputError as error:
@@ -162,9 +163,12 @@ def corpus_health(name: str, corpus: Corpus, config: Config, faces: bool = False
         yield Finding(f"corpus {name}", f"format {corpus.format} cannot read {corpus.root}: {described(error)}", True)
         return
     yield from _clips_found(name, listed, config.max_quarantined)
-    if faces and not corpus.pose:
-        root = Path(corpus.root)
-        yield from _faces_found(name, listed, root.parent if root.is_file() else root, config.max_quarantined)
+    if corpus.pose:
+        return
+    folder = Path(corpus.root).parent if Path(corpus.root).is_file() else Path(corpus.root)
+    yield from _keypoints_compared(name, listed, folder, corpus.normalized)
+    if faces:
+        yield from _faces_found(name, listed, folder, config.max_quarantined)
 
 
 def _clips_found(name: str, listed: Clips, limit: float) -> Iterator[Finding]:
@@ -187,6 +191,24 @@ def _clips_found(name: str, listed: Clips, limit: float) -> Iterator[Finding]:
         )
         for row in bad.head(FIRST).itertuples():
             yield Finding(f"corpus {name}", f"{row.clip_id}: {row.reason}")
+
+
+def _keypoints_compared(name: str, listed: Clips, folder: Path, normalized: bool) -> Iterator[Finding]:
+    """Compare a few files of keypoints with their videos; one finding for each kind of doubt."""
+    files = sample(listed.usable.skeleton.dropna(), folder)
+    found: dict[str, list[Doubt]] = {}
+    for path, read, doubts in each_compared(files, listed.table, folder, normalized):
+        for doubt in doubts:
+            text = str(read) if doubt.refused else f"{path}: {doubt.text}"
+            found.setdefault(doubt.kind, []).append(doubt._replace(text=text))
+    for doubts in found.values():
+        refused = sum(doubt.refused for doubt in doubts)
+        verdict = "cannot be used" if refused else "are doubtful"
+        yield Finding(
+            f"corpus {name}",
+            f"{len(doubts)} of {len(files)} files of keypoints that were looked at {verdict}: {doubts[0].text}",
+            stops=2 * refused > len(files),
+        )
 
 
 def _faces_found(name: str, listed: Clips, folder: Path, limit: float) -> Iterator[Finding]:
