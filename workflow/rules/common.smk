@@ -10,6 +10,7 @@ sys.path.insert(0, f"{workflow.basedir}/src")
 
 from microgesture.config.modalities import MODALITIES
 from microgesture.errors import InputError
+from microgesture.storage.strict import read_strict_yaml
 from microgesture.config.streams import is_published_name
 from microgesture.workflow.claims import (
     largest_shard,
@@ -21,6 +22,8 @@ from microgesture.workflow.commands import claimed_threads, prepare, show_summar
 from microgesture.workflow.plan import Plan
 
 try:
+    for file in workflow.configfiles:
+        read_strict_yaml(Path(file))  # Snakemake accepts repeated keys
     plan = Plan(config)
 except InputError as error:
     raise WorkflowError(str(error))

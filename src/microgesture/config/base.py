@@ -8,6 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from ..errors import InputError
 
+LONGEST = 200  # characters of a wrong value in a message
+
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$", description="letters, digits and underscores")]
 
 
@@ -17,7 +19,7 @@ class Settings(BaseModel):
     ``renamed`` maps old names of keys to their new names.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
     renamed: ClassVar[dict[str, str]] = {}
 
     @model_validator(mode="before")
@@ -66,7 +68,11 @@ def _sentence(problem: dict[str, Any]) -> str:
         hint = f"did you mean '{near[0]}'?" if near else f"choose one of {', '.join(known)}"
         return f"there is no {kind} '{value}'; {hint}"
     message = problem["msg"].removeprefix("Value error, ")
-    return message if problem["type"] in ("value_error", "missing") else f"{message}, not {problem['input']!r}"
+    return (
+        message
+        if problem["type"] in ("value_error", "missing")
+        else f"{message}, not {repr(problem['input'])[:LONGEST]}"
+    )
 
 
 def _kind(loc: tuple[int | str, ...]) -> str:
