@@ -90,11 +90,16 @@ def family(number: int) -> list[psutil.Process]:
 
 def run_stages(corpus: Path, results: Path, shards: int) -> dict[str, Cost]:
     """Run the three stages of a corpus; what all commands of each cost."""
-    table, limit = results / "clips.parquet", 0.02
-    listing = {"corpus": "scale", "format": "ma52", "root": str(corpus), "shards": shards, "max_quarantined": limit}
+    listed, measured = results / "listed", results / "measured"
+    listing = {"corpus": "scale", "format": "ma52", "root": str(corpus), "shards": shards}
     settings = json.dumps(listing | {"options": {"keypoints": "keypoints"}})
-    costs = {"clips": [run("clips", "--settings", settings, "--output", table)], "skeletons": [], "keypoints": []}
+    listing_cost = run("list-clips", "--settings", settings, "--output", listed)
+    costs = {"list": [listing_cost], "measure": [], "skeletons": [], "keypoints": []}
     for shard in range(shards):
+        table = measured / f"{shard:04d}.parquet"
+        step = json.dumps({"corpus": "scale", "root": str(corpus), "end_tolerance": 5})
+        opened = "--listed", listed / f"{shard:04d}.parquet", "--shard", shard
+        costs["measure"].append(run("measure-clips", "--settings", step, *opened, "--output", table))
         place = "--clips", table, "--shard", shard
         skeletons, keypoints = (
             results / stage / "scale" / f"{shard:04d}.arrow" for stage in ("skeletons", "keypoints")
@@ -103,16 +108,16 @@ def run_stages(corpus: Path, results: Path, shards: int) -> dict[str, Cost]:
         costs["skeletons"].append(run("skeletons", "--settings", root, *place, "--output", skeletons))
         chosen = "--settings", '{"keypoints": {"selection": "22"}}', skeletons
         costs["keypoints"].append(run("keypoints", *chosen, *place, "--output", keypoints))
-    check(table, sorted(results.glob("keypoints/scale/*.arrow")))
+    check(sorted(measured.glob("*.parquet")), sorted(results.glob("keypoints/scale/*.arrow")))
     return {
         stage: Cost(sum(c.seconds for c in each), sum(c.processor for c in each), max(c.peak for c in each))
         for stage, each in costs.items()
     }
 
 
-def check(table: Path, shards: list[Path]) -> None:
+def check(tables: list[Path], shards: list[Path]) -> None:
     """Stop if a clip is missing from the shards, or has other than 22 points in its number of frames."""
-    frames = read_clips(table).usable.set_index("clip_id").n_frames.to_dict()
+    frames = {row.clip_id: row.n_frames for table in tables for row in read_clips(table).usable.itertuples()}
     shapes = {clip_id: shard.shape(clip_id) for shard in map(Shard, shards) for clip_id in shard.clip_ids}
     if shapes != {clip_id: (count, 22, 3) for clip_id, count in frames.items()}:
         raise RuntimeError("the shards do not hold the keypoints of the clips")

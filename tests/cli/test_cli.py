@@ -4,7 +4,20 @@ import pytest
 
 from microgesture.cli import app, main
 
-STAGES = ("demo", "clips", "skeletons", "keypoints", "rgb", "taylor", "flow", "depth", "face", "train", "predict")
+STAGES = (
+    "demo",
+    "list-clips",
+    "measure-clips",
+    "skeletons",
+    "keypoints",
+    "rgb",
+    "taylor",
+    "flow",
+    "depth",
+    "face",
+    "train",
+    "predict",
+)
 
 
 @pytest.mark.parametrize("stage", [*STAGES, "ensemble", "submission"])
@@ -37,7 +50,17 @@ def test_the_traceback_of_an_unexpected_error_is_in_the_log(tmp_path, capsys, mo
     monkeypatch.setattr("microgesture.storage.clips.read_clips", broken)
     (tmp_path / "clips.parquet").touch()
     log = tmp_path / "logs/check.log"
-    command = ["check-clips", "--listed", str(tmp_path / "clips.parquet"), "--output", str(tmp_path / "out")]
+    parts = ["check-clips", str(tmp_path / "clips.parquet"), "--declared", str(tmp_path / "clips.parquet")]
+    monkeypatch.setattr("microgesture.corpora.listed.read_labels_of", lambda path: (None, (), ()))
+    command = [
+        *parts,
+        "--labels",
+        str(tmp_path / "clips.parquet"),
+        "--corpus",
+        "mine",
+        "--output",
+        str(tmp_path / "out"),
+    ]
     assert main(["--log", str(log), *command]) == 1
     written, printed = log.read_text(), capsys.readouterr().err
     for text in (written, printed):

@@ -91,7 +91,7 @@ def test_a_clip_without_video_says_so(corpus):
     clips = listed(corpus)
     clips.table.loc[clips.table.clip_id == "b", "video"] = None
     make_rgb(clips, 0, corpus, None, corpus.parent / "rgb.arrow", corpus.parent / "scratch", 60, 0.2)
-    assert "b: recording b.mp4 has no video" in Shard(corpus.parent / "rgb.arrow").reason("b")
+    assert "b: recording b has no video" in Shard(corpus.parent / "rgb.arrow").reason("b")
 
 
 def test_a_killed_job_goes_on_with_the_clips_it_lacks(corpus, monkeypatch):

@@ -12,7 +12,9 @@ import pytest
 from fixtures import damage
 from fixtures.release_files import textured_frames, write_lines, write_video
 from microgesture.cli import main
+from microgesture.corpora import list_clips
 from microgesture.errors import UnusableClip
+from microgesture.storage.clips import write_clips
 from microgesture.storage.shards import Shard, write_shard
 from microgesture.videos.reading import crop, decode, person_box
 
@@ -118,11 +120,10 @@ def run(folder: Path, videos: dict[str, Case]) -> Run:
         path.write_bytes(case.data)
         lines.append(f"{name},train,x,{path.name},{',' if case.end is None else f'0,{case.end}'}")
     write_lines(root / "clips.csv", lines)
-    listing = {"corpus": "mine", "format": "manifest", "root": str(root), "shards": 1}
     clips, rgb, ledger = folder / "mine.parquet", folder / "rgb/mine/0000.arrow", folder / "quarantine.csv"
     cutting = json.dumps({"root": str(root), "rgb": {"size": SIZE}})
+    write_clips(clips, list_clips("mine", "manifest", root, 1))
     for command in (
-        ["clips", "--settings", json.dumps(listing), "--output", clips],
         ["rgb", "--settings", cutting, "--clips", clips, "--shard", 0, "--output", rgb],
         ["quarantine", "--output", ledger, clips, rgb],
     ):

@@ -13,9 +13,11 @@ def configured(**keys):
     return load_config(yaml.safe_load(yaml.safe_dump(TINY)) | keys)
 
 
-def list_clips(folder, name, shards):
-    (folder / "clips").mkdir(exist_ok=True)
-    pq.write_table(pa.table({"shard": pa.array(shards, pa.int32())}), folder / "clips" / f"{name}.parquet")
+def list_clips(folder, name, *counts):
+    (folder / "listed" / name).mkdir(parents=True)
+    for shard, count in enumerate(counts):
+        clips = [f"clip {number}" for number in range(count)]
+        pq.write_table(pa.table({"clip_id": clips}), folder / "listed" / name / f"{shard:04d}.parquet")
 
 
 def test_before_the_clips_are_listed_a_drawn_corpus_is_known_from_its_settings(tmp_path):
@@ -29,9 +31,9 @@ def test_before_the_clips_are_listed_nobody_knows_how_many_a_corpus_on_disk_has(
 
 def test_once_they_are_listed_the_largest_shard_of_any_corpus_counts(tmp_path):
     corpora = {"imigue": TINY["corpora"]["imigue"], "ma52": {"format": "ma52", "root": str(tmp_path)}}
-    list_clips(tmp_path, "imigue", [0, 1, 1, 1, 0])
+    list_clips(tmp_path, "imigue", 2, 3)
     assert largest_shard(configured(corpora=corpora), tmp_path) == 3
-    list_clips(tmp_path, "ma52", [0] * 7 + [1] * 40)
+    list_clips(tmp_path, "ma52", 7, 40)
     assert largest_shard(configured(corpora=corpora), tmp_path) == 40
 
 

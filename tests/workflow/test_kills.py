@@ -54,7 +54,9 @@ def kill_job(job: subprocess.Popen) -> None:
 
 
 def unfinished_files(folder: Path) -> list[Path]:
-    return [path for path in folder.rglob(".*") if path.name != ".scratch"] + list(folder.glob(".scratch/*"))
+    return [path for path in folder.rglob(".*") if path.name not in (".scratch", ".earlier")] + list(
+        folder.glob(".scratch/*")
+    )
 
 
 def rgb_stage(folder: Path) -> Stage:
@@ -65,7 +67,7 @@ def rgb_stage(folder: Path) -> Stage:
     project.write_config()
     project.run("results/keypoints/imigue/0000.arrow")
     output = project.folder / "results/rgb/imigue/0000.arrow"
-    clips, keypoints = "results/clips/imigue.parquet", "results/keypoints/imigue/0000.arrow"
+    clips, keypoints = "results/measured/imigue/0000.parquet", "results/keypoints/imigue/0000.arrow"
     options = ["--settings", Plan(project.config).step("rgb", "imigue").settings, "--clips", clips, "--shard", 0]
     return Stage(project.folder, ["rgb", *options, "--output", output, keypoints], output, "rgb imigue/0000")
 

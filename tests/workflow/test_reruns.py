@@ -169,7 +169,7 @@ BY_PERSON |= {"train_emotion", "predict_emotion", "emotion_ablation", "emotion_c
         ("recogniser/windows.py", "STEPS = 3", "STEPS = 4", {"gestures"}),
         ("recogniser/export.py", "QUANTILES = (0.1, ", "QUANTILES = (0.2, ", {"recogniser"}),
         ("emotion/network.py", "0.02 * torch", "0.03 * torch", {"train_emotion", "predict_emotion"}),
-        ("corpora/ma52.py", '".mp4", ', "", {("clips", "ma52")}),
+        ("corpora/ma52.py", '".mp4", ', "", {("listed", "ma52")}),
         ("demo/figure.py", "POINTS = 163", "POINTS = 164", {"demo"}),
         ("measures/people.py", '"recording " + ', '"record " + ', BY_PERSON),
     ],

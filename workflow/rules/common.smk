@@ -19,11 +19,18 @@ from microgesture.workflow.claims import (
     training_memory,
 )
 from microgesture.workflow.commands import claimed_threads, prepare, show_summary
+from microgesture.storage.clips import PARTS
+from microgesture.config.whole import load_config
+from microgesture.workflow.listings import refresh_listings
 from microgesture.workflow.plan import Plan
 
 try:
     for file in workflow.configfiles:
         read_strict_yaml(Path(file))  # Snakemake accepts repeated keys
+    # A job on another machine uses the listing with which the run was planned.
+    if workflow.is_main_process:
+        for changed in refresh_listings(load_config(config)):
+            logger.info(changed)
     plan = Plan(config)
 except InputError as error:
     raise WorkflowError(str(error))
@@ -58,13 +65,13 @@ def memory(process_mb):
     )
 
 
-def shards(kind, corpus):
-    """All shard files of one kind of a corpus."""
+def shards(kind, corpus, part=None):
+    """All shard files of one kind of a corpus, or of a part of it."""
     return expand(
         "results/{kind}/{corpus}/{shard}.arrow",
         kind=kind,
         corpus=corpus,
-        shard=plan.shards,
+        shard=plan.shards_of(part),
     )
 
 
@@ -85,7 +92,7 @@ def modality_inputs(modality):
         weights = plan.config.modality(modality.name).weights_file
         return {
             "clips": (
-                [f"results/clips/{wildcards.corpus}.parquet"]
+                [f"results/measured/{wildcards.corpus}/{wildcards.shard}.parquet"]
                 if modality.reads_clips
                 else []
             ),
@@ -114,16 +121,43 @@ def is_learned(modality):
 
 
 def stream_clips(wildcards):
-    """The clips table of the stream's corpus."""
+    """All clips of the stream's corpus."""
     return f"results/clips/{plan.config.streams[wildcards.stream].corpus}.parquet"
 
 
-def stream_shards(wildcards):
-    """The shards on which the stream is trained."""
+def stream_shards(wildcards, part=None):
+    """The shards of the stream's inputs, of all clips or of a part of them."""
     corpus = plan.config.streams[wildcards.stream].corpus
     return [
-        path for kind in plan.stores(wildcards.stream) for path in shards(kind, corpus)
+        path
+        for kind in plan.stores(wildcards.stream)
+        for path in shards(kind, corpus, part)
     ]
+
+
+def training_clips(wildcards):
+    """The clips on which the stream is trained: those of train and val, or all with pseudo-labels of test clips."""
+    corpus, part = (
+        plan.config.streams[wildcards.stream].corpus,
+        plan.trained_on(wildcards.stream),
+    )
+    return f"results/clips/{corpus}/{part}.parquet" if part else stream_clips(wildcards)
+
+
+def training_shards(wildcards):
+    """The shards on which the stream is trained."""
+    return stream_shards(wildcards, plan.trained_on(wildcards.stream))
+
+
+def fold_clips(wildcards):
+    """The clips of train and val, which are divided into folds."""
+    corpus = plan.config.streams[wildcards.stream].corpus
+    return f"results/clips/{corpus}/train.parquet"
+
+
+def fold_shards(wildcards):
+    """The shards of the clips that are divided into folds."""
+    return stream_shards(wildcards, "train")
 
 
 def stream_init(wildcards):

@@ -3,8 +3,15 @@
 # results/emotion/<row>/{model.safetensors,card.json,held_out.csv,test.csv}; results/emotion/ablation.{csv,md};
 # results/emotion/cross_subject.{csv,md} where ground truth is given; results/emotion/submission.csv.
 
+from microgesture.workflow.emotion_stages import label_files
+
 emotion = plan.config.emotion
 emotion_clips = f"results/clips/{emotion.corpus}.parquet"
+
+try:
+    emotion_labels = label_files(plan.config, plan.root(emotion.corpus))
+except InputError as error:
+    raise WorkflowError(f"emotion: {error}")
 
 
 localrules:
@@ -45,7 +52,7 @@ rule emotion:
 rule list_videos:
     input:
         clips=emotion_clips,
-        labels=emotion.labels,
+        labels=emotion_labels,
     output:
         "results/emotion/videos.csv",
     log:

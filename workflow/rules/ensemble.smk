@@ -109,6 +109,7 @@ rule write_submission:
         clips=ensemble_clips(plan.config.submission.ensemble),
         test=f"results/ensembles/{plan.config.submission.ensemble}/test.parquet",
         quarantine="results/quarantine.csv",
+        sample=plan.config.submission.sample or [],
     output:
         "results/submission.csv",
     log:

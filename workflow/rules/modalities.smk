@@ -1,4 +1,4 @@
-# REQUIRED INPUTS: results/clips/<corpus>.parquet, the videos in it, and the shards that a modality is made from.
+# REQUIRED INPUTS: results/measured/<corpus>/<shard>.parquet, the videos in it, and the shards that a modality is made from.
 # OUTPUTS: results/<modality>/<corpus>/<shard>.arrow, the clips of a shard in one modality.
 
 

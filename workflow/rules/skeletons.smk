@@ -1,10 +1,10 @@
-# REQUIRED INPUTS: results/clips/<corpus>.parquet and the skeleton files in it, or the videos of a corpus with `pose`.
+# REQUIRED INPUTS: results/measured/<corpus>/<shard>.parquet and the skeleton files in it, or the videos of a corpus with `pose`.
 # OUTPUTS: results/skeletons/<corpus>/<shard>.arrow, the keypoints of whole recordings.
 
 
 rule read_skeletons:
     input:
-        "results/clips/{corpus}.parquet",
+        "results/measured/{corpus}/{shard}.parquet",
     output:
         "results/skeletons/{corpus}/{shard}.arrow",
     log:
@@ -30,7 +30,7 @@ if plan.posed:
 
     rule make_pose:
         input:
-            "results/clips/{corpus}.parquet",
+            "results/measured/{corpus}/{shard}.parquet",
         output:
             "results/skeletons/{corpus}/{shard}.arrow",
         log:

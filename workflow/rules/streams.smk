@@ -1,4 +1,4 @@
-# REQUIRED INPUTS: results/clips/<corpus>.parquet and the shards of the stream's inputs.
+# REQUIRED INPUTS: results/clips/<corpus>.parquet, for training only that of train and val, and the shards of the stream's inputs.
 # OUTPUTS: results/streams/<stream>/{model.safetensors,card.json}; results/scores/<stream>/<split>.parquet, scores of each clip;
 # with folds the same again in results/streams/<stream>/fold<n>/ and results/scores/<stream>/fold<n>.parquet.
 
@@ -30,8 +30,8 @@ rule fetch_weights:
 
 rule train_stream:
     input:
-        clips=stream_clips,
-        shards=stream_shards,
+        clips=training_clips,
+        shards=training_shards,
         init=stream_init,
         weights=stream_weights,
         pseudo_labels=stream_pseudo_labels,
@@ -61,8 +61,8 @@ rule train_stream:
 
 use rule train_stream as train_fold with:
     input:
-        clips=stream_clips,
-        shards=stream_shards,
+        clips=fold_clips,
+        shards=fold_shards,
         init=fold_init,
         weights=stream_weights,
     output:
@@ -111,8 +111,8 @@ rule predict_stream:
 
 rule predict_fold:
     input:
-        clips=stream_clips,
-        shards=stream_shards,
+        clips=fold_clips,
+        shards=fold_shards,
         model="results/streams/{stream}/fold{fold}/model.safetensors",
     output:
         "results/scores/{stream}/fold{fold}.parquet",

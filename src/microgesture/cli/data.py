@@ -8,12 +8,14 @@ from typing import Annotated
 import typer
 
 from ..config.base import parse_step
-from ..config.corpora import ClipsStep, DemoStep, SkeletonStep
+from ..config.corpora import DemoStep, ListStep, MeasureStep, SkeletonStep
 from ..config.declarations import Modality
 from ..config.modalities import MODALITIES, STEPS
 from .options import (
+    BY_HAND,
     Device,
     File,
+    Files,
     MaxQuarantined,
     OptionalFile,
     Output,
@@ -47,60 +49,94 @@ def demo(
     write_json(output, [path.relative_to(root).as_posix() for path in files])
 
 
-@stage("clips", ClipsStep)
-def clips(settings: SettingsText, output: Output) -> None:
-    """List the clips of a corpus: a row for each, with its files and whether it can be used."""
-    from ..corpora import list_clips
-    from ..storage.clips import write_clips
+@stage("list-clips", ListStep)
+def list_clips(settings: SettingsText, output: Output) -> None:
+    """List the clips of a corpus in a folder: their labels, and for each shard their files."""
+    from ..corpora import declare
+    from ..corpora.listed import write_listing
 
-    step = parse_step(ClipsStep, settings)
-    options = step.options | {"allow_shared_subjects": True}  # check-clips looks for them
-    write_clips(output, list_clips(step.corpus, step.format, Path(step.root), step.shards, **options))
+    step = parse_step(ListStep, settings)
+    write_listing(output, declare(step.corpus, step.format, step.root, **step.options), step.shards)
+
+
+@stage("measure-clips", MeasureStep)
+def measure_clips(
+    settings: SettingsText,
+    listed: File,
+    shard: ShardNumber,
+    output: Output,
+) -> None:
+    """Open the files of the clips in a shard: find their length and size, and which clips cannot be used."""
+    from ..corpora import folder_of, measure
+    from ..corpora.listed import read_rows
+    from ..corpora.versions import digests_of
+    from ..storage.clips import Clips, write_clips
+
+    step, rows = parse_step(MeasureStep, settings), read_rows(listed)
+    folder = folder_of(step.root)
+    digests = digests_of([path for row in rows for path in (row.video, row.skeleton) if path], folder)
+    table = measure(rows, folder, step.corpus, step.end_tolerance)
+    write_clips(output, Clips(table.assign(shard=shard), (), (), digests))
 
 
 @stage("check-clips")
 def check_clips(
-    listed: File,
+    measured: Files,
+    corpus: Annotated[str, typer.Option(help="name of the corpus")],
+    labels: File,
+    declared: File,
     output: Output,
     max_quarantined: MaxQuarantined = 1.0,
-    shared_subjects: Annotated[
-        list[str] | None,
-        typer.Option(
-            envvar="MICROGESTURE_SHARED_SUBJECTS", help="corpora in which subjects of test may also be in train or val"
-        ),
-    ] = None,
 ) -> None:
-    """Check a list of clips: fail if too many are unusable, or if a subject of test is also in train or val."""
-    from ..storage.clips import read_clips, refuse_many_quarantined, refuse_shared_subjects, write_clips
+    """Give the measured clips of a part of a corpus their labels; fail if too many are unusable."""
+    from ..corpora.labelled import labelled, with_declared
+    from ..corpora.listed import read_declared, read_labels_of
+    from ..storage.clips import Clips, read_clips, refuse_many_quarantined, write_clips
 
-    clips = read_clips(listed)
-    corpus = clips.table.corpus.iloc[0]
-    if corpus not in (shared_subjects or ()):
-        refuse_shared_subjects(clips.table, corpus)
-    refuse_many_quarantined(clips.table, corpus, max_quarantined)
-    write_clips(output, clips)
+    told, classes, targets = read_labels_of(labels)
+    table = labelled(told, [read_clips(path).table for path in measured])
+    refuse_many_quarantined(with_declared(table, read_declared(declared)), corpus, max_quarantined)
+    write_clips(output, Clips(table, classes, targets))
+
+
+@stage("join-clips")
+def join_clips(parts: Files, declared: File, output: Output) -> None:
+    """Join the parts of a corpus to one table of clips, in the order of its lists."""
+    from ..corpora.labelled import joined
+    from ..corpora.listed import read_declared
+    from ..storage.clips import read_clips, write_clips
+
+    write_clips(output, joined([read_clips(part) for part in parts], read_declared(declared)))
 
 
 @stage("skeletons", SkeletonStep)
-def skeletons(settings: SettingsText, clips: File, shard: ShardNumber, output: Output, stamp: Stamp = "hand") -> None:
+def skeletons(settings: SettingsText, clips: File, shard: ShardNumber, output: Output, stamp: Stamp = BY_HAND) -> None:
     """Read the skeleton files of the recordings in a shard."""
+    from ..modalities.sources import sources_of_recordings
     from ..skeletons.reading import read_skeletons
     from ..storage.clips import read_clips
+    from ..storage.earlier import reusing
 
     step = parse_step(SkeletonStep, settings)
-    with scratch_folder(output, stamp) as scratch:
-        read_skeletons(read_clips(clips), shard, Path(step.root), output, scratch, step.normalized)
+    table = read_clips(clips)
+    sources = sources_of_recordings(table, shard, stamp) if stamp != BY_HAND else {}
+    with scratch_folder(output, stamp) as scratch, reusing(output, scratch, sources):
+        read_skeletons(table, shard, Path(step.root), output, scratch, step.normalized)
 
 
 @stage("pose", SkeletonStep)
-def pose(settings: SettingsText, clips: File, shard: ShardNumber, output: Output, stamp: Stamp = "hand") -> None:
+def pose(settings: SettingsText, clips: File, shard: ShardNumber, output: Output, stamp: Stamp = BY_HAND) -> None:
     """Find keypoints in the videos of the recordings in a shard, instead of reading skeleton files."""
+    from ..modalities.sources import sources_of_recordings
     from ..pose.making import make_pose
     from ..storage.clips import read_clips
+    from ..storage.earlier import reusing
 
     step = parse_step(SkeletonStep, settings)
-    with scratch_folder(output, stamp) as scratch:
-        make_pose(read_clips(clips), shard, Path(step.root), output, scratch)
+    table = read_clips(clips)
+    sources = sources_of_recordings(table, shard, stamp) if stamp != BY_HAND else {}
+    with scratch_folder(output, stamp) as scratch, reusing(output, scratch, sources):
+        make_pose(table, shard, Path(step.root), output, scratch)
 
 
 def _add(modality: Modality) -> None:
@@ -114,12 +150,14 @@ def _add(modality: Modality) -> None:
         clips: OptionalFile = None,
         shard: ShardNumber = 0,
         weights: Annotated[Path | None, typer.Option(exists=True, help="file of the weights in the settings")] = None,
-        stamp: Stamp = "hand",
+        stamp: Stamp = BY_HAND,
         device: Device = "auto",
         threads: Threads = 1,
     ) -> None:
+        from ..modalities.sources import sources_of_clips
         from ..modalities.work import Work, make_modality
         from ..storage.clips import read_clips
+        from ..storage.earlier import reusing
 
         step = parse_step(step_class, settings)
         if modality.reads_clips and clips is None:
@@ -139,7 +177,9 @@ def _add(modality: Modality) -> None:
                 device=device,
                 threads=threads,
             )
-            make_modality(modality, work)
+            sources = sources_of_clips(modality, work, stamp) if stamp != BY_HAND else {}
+            with reusing(output, scratch, sources):
+                make_modality(modality, work)
 
     make.__doc__ = f"Make {modality.label} for one shard of a corpus."
     stage(modality.name, step_class)(make)

@@ -26,6 +26,7 @@ FoldNumber = Annotated[int, typer.Option(min=0, help="number of the fold")]
 Output = Annotated[Path, typer.Option()]
 SettingsText = Annotated[str, typer.Option("--settings", help="settings as JSON; the keys are listed below")]
 ShardNumber = Annotated[int, typer.Option(help="number of the shard")]
+BY_HAND = "hand"  # the stamp of a command that the workflow does not call: its code and settings are unknown
 Stamp = Annotated[str, typer.Option(help="name of the folder for unfinished work, from which a stopped job resumes")]
 Threads = Annotated[int, typer.Option(envvar="MICROGESTURE_THREADS", min=1, help="CPU threads")]
 Device = Annotated[str, typer.Option(envvar="MICROGESTURE_DEVICE", help="auto, cpu or cuda")]

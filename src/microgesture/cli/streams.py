@@ -8,6 +8,7 @@ import typer
 from ..config.base import parse_step
 from ..config.streams import TrainStep
 from .options import (
+    BY_HAND,
     Compile,
     Device,
     Devices,
@@ -53,7 +54,7 @@ def train(
         Path | None, typer.Option(exists=True, help="pseudo-labels of test clips, to train on them and on val too")
     ] = None,
     fold: Annotated[int | None, typer.Option(min=0, help="train without the subjects of this fold")] = None,
-    stamp: Stamp = "hand",
+    stamp: Stamp = BY_HAND,
     device: Device = "auto",
     devices: Devices = 1,
     threads: Threads = 1,

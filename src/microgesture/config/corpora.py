@@ -78,14 +78,29 @@ class DemoStep(DemoSettings):
     layout: Literal[SYNTHETIC] = Field(description="the release whose file layout the corpus has")
 
 
-class ClipsStep(Settings):
-    """A corpus whose clips are listed."""
+class ListStep(Settings):
+    """A synthetic corpus whose clips are listed; all other corpora are listed before a run is planned."""
 
     corpus: str
     format: Literal[tuple(FORMATS)]
     root: str = Field(description="folder of the corpus")
     shards: int = Field(ge=1)
     options: dict[str, Any] = Field({}, description="settings of the reader of this format")
+
+
+class MeasureStep(Settings):
+    """Clips whose files are opened."""
+
+    corpus: str
+    root: str = Field(description="folder of the corpus")
+    end_tolerance: int = Field(ge=0, description="frames by which a clip may end after its video")
+
+
+class ClipsStep(Settings):
+    """Clips with their labels: of train and val, of test, or all."""
+
+    corpus: str
+    listing: str = Field(description="digest of the clips, their labels and the versions of their files")
 
 
 class SkeletonStep(Settings):

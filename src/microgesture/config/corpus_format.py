@@ -1,7 +1,7 @@
 """The declaration of a corpus format: its settings, its reader, and its release. Does not import pandas."""
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal, get_args
+from typing import Any, ClassVar, Literal, get_args
 
 from pydantic import Field, model_validator
 
@@ -62,12 +62,17 @@ class CorpusFormat(Settings):
     )
     allow_shared_subjects: bool = Field(
         False,
-        description="accept subjects that are in test and in train or val; results then do not apply to new subjects",
+        description="accept people who are in test and in train or val; results then do not apply to new people",
     )
     normalized: bool = Field(
         False,
         description="x and y in the files of keypoints are fractions (0 to 1) of the video's width and height; they "
         "are converted to pixels. false: they are pixels",
+    )
+    watch_files: bool = Field(
+        True,
+        description="look up size and time of every file before a run, so that a replaced file is used; false saves "
+        "time on a slow network drive",
     )
     pose: Literal["mediapipe"] | None = Field(
         None,
@@ -92,6 +97,11 @@ class CorpusFormat(Settings):
         if self.normalized and (self.demo is not None or self.pose is not None):
             raise ValueError("normalized is for files of keypoints, which this corpus does not have; remove it")
         return self
+
+    def reader_options(self) -> dict[str, Any]:
+        """The options of ``corpora.declare`` for this corpus."""
+        without = {*CorpusFormat.model_fields, "format"} - {"pose", "allow_shared_subjects"}
+        return self.model_dump(mode="json", exclude=without)
 
     @classmethod
     def format_name(cls) -> str:

@@ -9,14 +9,18 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from ..config.corpora import FORMATS
 from ..errors import InputError, UnusableClip
-from ..storage.clips import NULLABLE, SCHEMA, SPLITS, Clips, refuse_shared_subjects, shard_of
+from ..measures.people import refuse_shared_people
+from ..storage.clips import NULLABLE, SCHEMA, SPLITS, Clips, part_of, shard_of
 from ..videos.reading import VideoInfo
-from .listing import Listing, Row, kinds_in_every_split
+from .labelled import with_declared
+from .listing import Listing, Row, declared_clips, kinds_in_every_split
 from .measuring import Measure, measure_files
+from .recordings import join_recordings
 
 
 def list_clips(
@@ -34,28 +38,57 @@ def list_clips(
 
     A clip is quarantined, with the reason, if its declaration is not valid, if it lacks a kind of file that every split
     has, if its video is not readable, or if it ends more than ``end_tolerance`` frames after its video (up to that, its
-    end is moved). With ``pose``, keypoints will be found in the videos, so the videos take the place of skeleton files.
-    Raises ``InputError`` if the corpus as a whole is not valid: no clips, two clips with the same id, an unknown split
-    or class, no training clip, or a subject both in test and in another split (unless ``allow_shared_subjects``).
+    end is moved). Raises ``InputError`` as ``declare`` does.
+    """
+    listing = declare(corpus, format, root, allow_shared_subjects=allow_shared_subjects, pose=pose, **options)
+    table = measure(listing.rows, folder_of(root), corpus, end_tolerance)
+    table["shard"] = np.int32([shard_of(row.recording, part_of(row.split), shards) for row in listing.rows])
+    declared = {row.clip_id: row.declared for row in listing.rows}
+    return Clips(with_declared(table, declared), listing.classes, listing.targets)
+
+
+def declare(
+    corpus: str,
+    format: str,
+    root: Path | str,
+    *,
+    allow_shared_subjects: bool = False,
+    pose: str | None = None,
+    **options: object,
+) -> Listing:
+    """Read the lists of a corpus: its clips, without opening their videos and keypoint files.
+
+    With ``pose``, keypoints will be found in the videos, so the videos take the place of skeleton files. Raises
+    ``InputError`` if the corpus as a whole is not valid: no clips, two clips with the same id, an unknown split or
+    class, no training clip, or a person both in test and in another split (unless ``allow_shared_subjects``).
     """
     root = Path(root)
     listing = _read(format, root, options)
     _refuse_duplicates(listing.rows, corpus)
     if not any(row.split == "train" for row in listing.rows):
         raise InputError(f"corpus '{corpus}': no clip of {root} is in the train split; check its folders or lists")
+    _join_recordings(listing.rows, folder_of(root))
     if not allow_shared_subjects:
-        people = pd.DataFrame({"subject": [r.subject for r in listing.rows], "split": [r.split for r in listing.rows]})
-        refuse_shared_subjects(people, corpus)
+        refuse_shared_people(declared_clips(listing).table, corpus)
     for row in listing.rows:
         _complete_starts(row)
     if pose:
         _take_videos_for_skeletons(listing.rows)
     _refuse_missing_sources(listing.rows, root)
-    folder = root.parent if root.is_file() else root
-    measured = measure_files(listing.rows, folder, corpus)
-    for row in listing.rows:
+    return listing
+
+
+def folder_of(root: Path | str) -> Path:
+    """The folder to which the paths of a corpus are relative; ``root`` may be a file in it, such as ``clips.csv``."""
+    return Path(root).parent if Path(root).is_file() else Path(root)
+
+
+def measure(rows: list[Row], folder: Path, corpus: str, end_tolerance: int = 5) -> pd.DataFrame:
+    """Open the files of clips, and return the clips as rows of a clips table, all in shard 0; see ``list_clips``."""
+    measured = measure_files(rows, folder, corpus)
+    for row in rows:
         _fit(row, measured, end_tolerance)
-    return Clips(_table(listing.rows, corpus, shards, measured), listing.classes, listing.targets)
+    return _table(rows, corpus, measured)
 
 
 def provides(format: str, root: Path | str, **options: object) -> frozenset[str]:
@@ -126,6 +159,12 @@ def _refuse_duplicates(rows: Iterable[Row], corpus: str) -> None:
         seen[row.clip_id] = row
 
 
+def _join_recordings(rows: list[Row], folder: Path) -> None:
+    files = [[path for path in (row.video, row.skeleton) if path] for row in rows]
+    for row, recording in zip(rows, join_recordings([row.recording for row in rows], files, folder), strict=True):
+        row.recording = recording
+
+
 def _complete_starts(row: Row) -> None:
     """Set the first frame in each file that the reader has left open."""
     if row.video_start is None:
@@ -169,7 +208,7 @@ def _fit(row: Row, measured: dict[str, Measure], end_tolerance: int) -> None:
             row.refuse(f"end {row.end} is {beyond} frames after the last of {path}, which has {length}")
 
 
-def _table(rows: list[Row], corpus: str, shards: int, measured: dict[str, Measure]) -> pd.DataFrame:
+def _table(rows: list[Row], corpus: str, measured: dict[str, Measure]) -> pd.DataFrame:
     records = []
     for row in rows:
         measure = measured.get(row.video) if row.video else None
@@ -185,7 +224,7 @@ def _table(rows: list[Row], corpus: str, shards: int, measured: dict[str, Measur
                 "video_frames": info.n_frames if info and (info.n_frames or 0) < 2**31 else None,
                 "width": info.width if info else None,
                 "height": info.height if info else None,
-                "shard": shard_of(row.recording, shards),
+                "shard": 0,
                 "status": "quarantined" if row.reason else "ok",
             }
         )

@@ -9,8 +9,10 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from ..errors import InputError
-from ..storage.clips import SPLITS
+from ..storage.clips import SPLITS, Clips
 
 _SPLIT_NAMES = {
     "train": "train",
@@ -55,8 +57,8 @@ class Row:
     expected: dict[str, str] = field(default_factory=dict)
 
     def refuse(self, reason: str) -> None:
-        """Quarantine the clip, with its file and row in the reason; the first reason is kept."""
-        self.reason = self.reason or f"{self.declared}: {reason}"
+        """Quarantine the clip; the first reason is kept. Tables show it after ``declared``."""
+        self.reason = self.reason or reason
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,15 @@ class Listing:
     rows: list[Row]
     classes: tuple[str, ...]
     targets: tuple[str, ...]
+
+
+def declared_clips(listing: Listing) -> Clips:
+    """Return the clips of a listing before their files are opened, with the columns that tell people and classes."""
+    columns = ("clip_id", "recording", "subject", "split", "label")
+    table = pd.DataFrame({name: [getattr(row, name) for row in listing.rows] for name in columns}, dtype=object)
+    status = ["quarantined" if row.reason else "ok" for row in listing.rows]
+    table = table.assign(label=table.label.astype("Int32"), status=status)
+    return Clips(table, listing.classes, listing.targets)
 
 
 def kinds_in_every_split(rows: Iterable[Row]) -> frozenset[str]:

@@ -6,14 +6,15 @@ define a part of that file. Only ``clip_id``, ``split``, ``label`` and one of th
 ignored.
 """
 
-import os
 from collections.abc import Mapping
 from itertools import zip_longest
 from pathlib import Path
 
-from ..errors import InputError
+from ..errors import InputError, UnusableClip
 from ..storage.csv_files import csv_rows, refuse_repeated
+from ..storage.names import Folders
 from .listing import Listing, Row, check_frames, decimal, known_split, whole
+from .recordings import recording_named
 
 _REQUIRED = ("clip_id", "split", "label")
 _SOURCES = {"video": "video", "keypoints": "skeleton"}  # column -> field of a row
@@ -29,10 +30,11 @@ def read(root: Path) -> Listing:
     columns = _columns(path)
     lines = csv_rows(path)
     next(lines)
+    folders = Folders(path.parent)
     rows, labels = [], []
     for line, cells in lines:
         named = dict(zip_longest(columns, cells[: len(columns)], fillvalue=""))
-        row = _row(path, line, named)
+        row = _row(path, line, named, folders)
         if len(cells) > len(columns):
             row.refuse(f"{len(cells)} cells in {len(columns)} columns")
         rows.append(row)
@@ -75,7 +77,7 @@ def _columns(path: Path) -> list[str]:
     return columns
 
 
-def _row(path: Path, line: int, cells: Mapping[str, str]) -> Row:
+def _row(path: Path, line: int, cells: Mapping[str, str], folders: Folders) -> Row:
     declared = f"{path.name}, row {line}"
     clip_id, split = cells["clip_id"], known_split(cells["split"])
     if not clip_id:
@@ -87,12 +89,18 @@ def _row(path: Path, line: int, cells: Mapping[str, str]) -> Row:
     row = Row(clip_id, declared, clip_id, split, subject=cells.get("subject") or None)
     for column, target in _SOURCES.items():
         if source := cells.get(column):
-            setattr(row, target, source)
             row.expected[column] = source
-            if not os.path.isfile(path.parent / source):  # False also for a name that is too long
-                row.refuse(f"column {column}: no such file {path.parent / source}")
-    row.recording = row.video or row.skeleton or clip_id
-    if not (row.video or row.skeleton):
+            try:
+                found = folders.find(source)
+                if found is None:
+                    row.refuse(f"column {column}: no such file {path.parent / source}")
+            except UnusableClip as error:
+                found = None
+                row.refuse(f"column {column}: {error}")
+            setattr(row, target, found or source)
+    if source := row.video or row.skeleton:
+        row.recording = recording_named(source)
+    else:
         row.refuse("the clip has neither a video nor keypoints")
     _set_frames(row, cells)
     _set_rate(row, cells.get("fps", ""))

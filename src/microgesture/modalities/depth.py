@@ -18,6 +18,7 @@ from ..errors import InputError, UnusableClip
 from ..progress import progress
 from ..skeletons.keypoints import selection_named
 from ..storage.clips import Clips
+from ..storage.names import Folders
 from ..storage.shards import Shard, build_shard, each_clip
 from ..videos.isolation import each_clip_isolated
 from ..videos.reading import DECODER_MEMORY, Box, crop, decode, person_box, probe
@@ -49,9 +50,11 @@ class DepthFolder:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._files = Folders(folder)
 
     def __call__(self, clip: tuple, keypoints_TVC: np.ndarray | None, box: Box, size: int) -> np.ndarray:
-        path = self.folder / f"{clip.clip_id}.mp4"
+        name = f"{clip.clip_id}.mp4"
+        path = self.folder / (self._files.find(name) or name)
         found = probe(path, count=True)
         if found.n_frames != clip.n_frames:
             raise UnusableClip(f"{path} has {found.n_frames} frames, but its clip has {clip.n_frames}")

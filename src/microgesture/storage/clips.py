@@ -3,8 +3,8 @@
 import hashlib
 import json
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
@@ -14,12 +14,14 @@ from ..errors import InputError
 from .parquet import read_parquet, write_parquet
 
 SPLITS = ("train", "val", "test")
+# A change in one part leaves what was made of the other part alone: a new test clip does not make trainings run again.
+PARTS = {"train": ("train", "val"), "test": ("test",)}
 
 SCHEMA = pa.schema(
     [
         ("clip_id", pa.string()),  # unique in the corpus
         ("corpus", pa.string()),
-        ("recording", pa.string()),  # the source recording; clips of one recording always share a shard
+        ("recording", pa.string()),  # the source recording; its clips of one part always share a shard
         ("start", pa.int32()),  # first frame in the recording, from 0
         ("end", pa.int32()),  # last frame in the recording, included
         ("n_frames", pa.int32()),  # end - start + 1
@@ -46,12 +48,14 @@ NULLABLE = ("label", "video_frames", "width", "height")  # integers that may be 
 class Clips:
     """The clips of one corpus (columns as in ``SCHEMA``, one row a clip) and the names of its classes.
 
-    ``classes[label]`` is the name of a class, ``targets[label]`` is its value in a submission.
+    ``classes[label]`` is the name of a class, ``targets[label]`` is its value in a submission. ``digests`` has the
+    content of the files of measured clips, by path.
     """
 
     table: pd.DataFrame
     classes: tuple[str, ...]
     targets: tuple[str, ...]
+    digests: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def usable(self) -> pd.DataFrame:
@@ -59,9 +63,26 @@ class Clips:
         return self.table[self.table.status == "ok"]
 
 
-def shard_of(recording: str, shards: int) -> int:
+def shards_of(part: str, shards: int) -> range:
+    """The shards with the clips of one of ``PARTS``: the last quarter for test, and all for both if there is only one.
+
+    Thus training needs no shard with test clips.
+    """
+    test = max(1, shards // 4)
+    if shards == 1:
+        return range(1)
+    return range(shards - test, shards) if part == "test" else range(shards - test)
+
+
+def shard_of(recording: str, part: str, shards: int) -> int:
     """The shard of a recording: a stable hash, so a new recording does not change the shards of others."""
-    return int(hashlib.sha256(recording.encode()).hexdigest()[:8], 16) % shards
+    among = shards_of(part, shards)
+    return among[int(hashlib.sha256(recording.encode()).hexdigest()[:8], 16) % len(among)]
+
+
+def part_of(split: str) -> str:
+    """The part to which a split belongs."""
+    return next(part for part, splits in PARTS.items() if split in splits)
 
 
 def natural_key(clip_id: str) -> tuple:
@@ -70,10 +91,11 @@ def natural_key(clip_id: str) -> tuple:
 
 
 def write_clips(path: Path | str, clips: Clips) -> None:
-    """Write a clips table as Parquet, with the class names in its metadata."""
+    """Write a clips table as Parquet, with the class names and the digests in its metadata."""
     table = pa.Table.from_pandas(clips.table[SCHEMA.names], schema=SCHEMA, preserve_index=False)
-    names = json.dumps({"classes": clips.classes, "targets": clips.targets}, ensure_ascii=False)
-    write_parquet(path, table, {"microgesture": names})
+    names = {"classes": clips.classes, "targets": clips.targets}
+    names |= {"digests": dict(clips.digests)} if clips.digests else {}
+    write_parquet(path, table, {"microgesture": json.dumps(names, ensure_ascii=False)})
 
 
 def read_clips(path: Path | str) -> Clips:
@@ -89,18 +111,7 @@ def read_clips(path: Path | str) -> Clips:
     table = stored.to_pandas(integer_object_nulls=False)
     for column in NULLABLE:
         table[column] = table[column].astype("Int32")
-    return Clips(table, classes, targets)
-
-
-def refuse_shared_subjects(table: pd.DataFrame, corpus: str) -> None:
-    """Raise ``InputError`` if a subject is in test and also in train or val, since test results are for new people."""
-    test = set(table.subject[table.split == "test"].dropna())
-    seen = set(table.subject[table.split != "test"].dropna())
-    if shared := sorted(test & seen):
-        raise InputError(
-            f"corpus '{corpus}': subject {shared[0]} is in test and in train or val ({len(shared)} such subjects). "
-            f"Move the subject to one of them, or set corpora.{corpus}.allow_shared_subjects: true"
-        )
+    return Clips(table, classes, targets, names.get("digests", {}))
 
 
 def refuse_many_quarantined(table: pd.DataFrame, corpus: str, limit: float) -> None:

@@ -8,12 +8,16 @@ from pathlib import Path
 import pandas as pd
 
 from ..errors import InputError
+from .names import composed
 
 
 def text_of(path: Path) -> str:
-    """The text of a UTF-8 file with its line ends unchanged; raises ``InputError`` if it is not UTF-8."""
+    """The text of a UTF-8 file in Unicode's form NFC, with its line ends unchanged.
+
+    Raises ``InputError`` if it is not UTF-8.
+    """
     try:
-        return path.read_bytes().decode("utf-8-sig")
+        return composed(path.read_bytes().decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: not a text file in UTF-8 ({error}); save it in UTF-8") from None
 

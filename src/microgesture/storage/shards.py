@@ -5,6 +5,7 @@ read. A clip that could not be made has no frames but a reason. Every frame has 
 the frame is read; this takes a fortieth of the time of decoding a JPEG.
 """
 
+import hashlib
 import json
 import os
 import shutil
@@ -125,6 +126,12 @@ class Shard:
             return np.empty((0, *shape), dtype)
         return np.stack([decoded[i] for i in where])
 
+    def content(self, clip_id: str) -> str:
+        """A text that is equal for clips with equal frames, or with the same reason; no frame is read."""
+        clip, batch = self._clips[self._row[clip_id]], self._file.get_batch(self._row[clip_id])
+        checksums = zlib.crc32(batch.columns[1].to_numpy().tobytes())
+        return f"{clip['shape']} {clip['dtype']} {clip['codec']} {clip['reason']} {checksums:08x}"
+
     def damage(self, clip_id: str) -> str | None:
         """The error message for the first damaged frame of a clip, or None."""
         try:
@@ -221,15 +228,9 @@ def build_shard(
     store the frames of a clip.
     """
     scratch = Path(scratch)
-    finished = {clip_id: scratch / f"{row:06d}.arrow" for row, clip_id in enumerate(clip_ids)}
-    unfinished = [clip_id for clip_id, part in finished.items() if not (part.exists() and is_whole(part))]
-    for clip_id, frames in produce(unfinished):
-        # No fsync here, unlike for results: for small clips it takes longer than making them. A part that is incomplete
-        # after a power failure is detected by its checksum.
-        scratch.mkdir(parents=True, exist_ok=True)
-        with disk_room(finished[clip_id]):
-            _write(scratch / ".unfinished", *_encode([(clip_id, frames)], codec))
-            os.replace(scratch / ".unfinished", finished[clip_id])
+    finished = {clip_id: _part(scratch, clip_id) for clip_id in clip_ids}
+    for clip_id, frames in produce([clip_id for clip_id in clip_ids if not is_finished(scratch, clip_id)]):
+        _store(scratch, clip_id, *_encode([(clip_id, frames)], codec))
     if missing := [clip_id for clip_id, part in finished.items() if not part.exists()]:
         raise RuntimeError(f"{path}: nothing was produced for {missing}")
     # Opened one at a time, because a shard may have more clips than a process may have open files.
@@ -237,6 +238,34 @@ def build_shard(
     with replacing(path, sum(part.stat().st_size for part in finished.values())) as temporary:
         _write(temporary, clips, (Shard(part)._file.get_batch(0) for part in finished.values()))
     shutil.rmtree(scratch, ignore_errors=True)
+
+
+def is_finished(scratch: Path, clip_id: str) -> bool:
+    """Whether a clip is finished in the folder for unfinished work."""
+    part = _part(scratch, clip_id)
+    return bool(part.exists() and is_whole(part))
+
+
+def store_part(scratch: Path, shard: Shard, clip_id: str) -> None:
+    """Copy a clip of a shard into the folder for unfinished work, as if it had just been made."""
+    row = shard._row[clip_id]
+    _store(scratch, clip_id, [shard._clips[row]], [shard._file.get_batch(row)])
+
+
+def _store(scratch: Path, clip_id: str, clips: list[dict], batches: list[pa.RecordBatch]) -> None:
+    """Store a finished clip.
+
+    No fsync here, unlike for results: for small clips it takes longer than making them. A part that is incomplete after
+    a power failure is detected by its checksum.
+    """
+    scratch.mkdir(parents=True, exist_ok=True)
+    with disk_room(_part(scratch, clip_id)):
+        _write(scratch / ".unfinished", clips, batches)
+        os.replace(scratch / ".unfinished", _part(scratch, clip_id))
+
+
+def _part(scratch: Path, clip_id: str) -> Path:
+    return scratch / f"{int(hashlib.sha256(clip_id.encode()).hexdigest()[:16], 16):020d}.arrow"
 
 
 def each_clip(

@@ -12,6 +12,7 @@ from ..corpora.listing import known_split, split_named
 from ..errors import InputError, UnusableClip
 from ..skeletons.files.workbook import xlsx_rows
 from ..storage.csv_files import csv_rows
+from ..storage.names import composed
 from .clips import FoundClip
 from .parts import Borders, Ruler, find_borders
 
@@ -47,7 +48,7 @@ def clip_names(clips: Sequence[FoundClip]) -> Names:
     for number, clip in enumerate(clips):
         texts = {clip.name}
         for path in clip.files:
-            texts |= {str(path), str(path.with_suffix("")), path.name, path.stem}
+            texts |= {composed(text) for text in (str(path), str(path.with_suffix("")), path.name, path.stem)}
         for text in texts:
             found[text] = number if text not in found else None
     return {text: number for text, number in found.items() if number is not None}
@@ -164,7 +165,7 @@ def _readings(path: Path) -> list[list[list[str]]]:
 
 def _text(cell: object) -> str:
     """The text of a cell in a workbook: 3, not 3.0."""
-    return str(int(cell)) if isinstance(cell, float) and cell.is_integer() else str(cell).strip()
+    return str(int(cell)) if isinstance(cell, float) and cell.is_integer() else composed(str(cell)).strip()
 
 
 def _cell(cells: Sequence[str], column: int | None) -> str:
@@ -234,7 +235,7 @@ def _with_parts(
 
 def _clip_of(text: str, table: PurePosixPath, names: Names) -> int | None:
     written = text.replace("\\", "/").removeprefix("./")
-    tried = (written, str(table.parent / written), PurePosixPath(written).name)
+    tried = (written, composed(str(table.parent / written)), PurePosixPath(written).name)
     return next((names[name] for name in tried if name in names), None)
 
 

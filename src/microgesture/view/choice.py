@@ -8,7 +8,7 @@ import pandas as pd
 
 from ..config.view import ViewStep
 from ..errors import InputError
-from ..measures.people import person_of
+from ..measures.people import people_by_clip
 from ..progress import progress
 from ..storage.clips import Clips, natural_key, read_clips
 from ..storage.files import write_csv
@@ -77,7 +77,8 @@ def chosen_clips(clips: Clips, count: int) -> list[str]:
     Clips of different people are preferred, then clips of val over those of train, on which the networks were trained.
     """
     known = clips.usable[clips.usable.label.notna()]
-    known = known.assign(person=person_of(known), later=known.split != "val", order=known.clip_id.map(natural_key))
+    person = people_by_clip(clips)[known.clip_id].to_numpy()
+    known = known.assign(person=person, later=known.split != "val", order=known.clip_id.map(natural_key))
     known = known.sort_values(["later", "order"])
     # The second clip of a person comes after the first clips of all people.
     known["turn"] = known.groupby(["label", "person"]).cumcount()

@@ -4,7 +4,6 @@ import math
 from functools import lru_cache
 from pathlib import Path
 
-import numpy as np
 import pyarrow.parquet as pq
 
 from ..config.whole import Config
@@ -18,23 +17,21 @@ def largest_shard(config: Config, results: Path = Path("results")) -> int | None
     """The number of clips in the largest shard of any corpus, or None if no corpus has been generated or listed yet.
 
     The largest shard counts, because SLURM gives all tasks of an array the resources that the first one requests. The
-    number comes from the clips tables in ``results``, or for a synthetic corpus that does not exist yet, from its
-    settings, as an average.
+    number comes from the listing in ``results``, or for a synthetic corpus that does not exist yet, from its settings,
+    as an average.
     """
     sizes = []
     for name, corpus in config.corpora.items():
-        table = results / "clips" / f"{name}.parquet"
-        if table.exists():
-            sizes.append(_largest_shard(table, table.stat().st_mtime_ns))
+        if listed := sorted((results / "listed" / name).glob("[0-9]*.parquet")):
+            sizes += [_clips(path, path.stat().st_mtime_ns) for path in listed]
         elif corpus.demo is not None:
             sizes.append(math.ceil(sum(corpus.demo.clips.values()) / config.shards))
     return max(sizes, default=None)
 
 
-@lru_cache(maxsize=16)
-def _largest_shard(table: Path, _changed: int) -> int:
-    shards = pq.read_table(table, columns=["shard"]).column("shard").to_numpy()
-    return int(np.bincount(shards).max(initial=0))
+@lru_cache(maxsize=4096)
+def _clips(listed: Path, _changed: int) -> int:
+    return pq.read_metadata(listed).num_rows
 
 
 def shard_minutes(clips: int, seconds: float, attempt: int) -> int:

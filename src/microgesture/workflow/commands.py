@@ -23,8 +23,6 @@ def prepare(config: Config) -> None:
     os.environ["MICROGESTURE_WORKERS"] = str(config.workers)
     os.environ["MICROGESTURE_MEMORY"] = str(config.memory)
     os.environ["MICROGESTURE_MAX_QUARANTINED"] = str(config.max_quarantined)
-    shared = [name for name, corpus in config.corpora.items() if corpus.allow_shared_subjects]
-    os.environ["MICROGESTURE_SHARED_SUBJECTS"] = " ".join(shared)
 
 
 def claimed_threads(config: Config, cores: int | None) -> int:
@@ -51,6 +49,9 @@ def show_summary(config: Config, results: Path = Path("results")) -> None:
             card, told = emotion / config.emotion.submitted / "card.json", emotion / "submission.csv"
             if card.exists() and told.exists():
                 files += ["--emotion-card", card, "--emotion-submission", told]
+        corpus = config.streams[config.ensembles[ensemble].streams[0]].corpus
+        if (clips := results / "clips" / f"{corpus}.parquet").exists():
+            files += ["--clips", clips]
         # An older report does not show this submission.
         if report.exists() and report.stat().st_mtime >= submission.stat().st_mtime:
             files += ["--report", report]

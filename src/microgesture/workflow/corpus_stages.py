@@ -1,8 +1,8 @@
 """The stages that generate a corpus, list its clips and make its shards, in the order in which they are planned."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 
-from ..config.corpora import ClipsStep, DemoStep, SkeletonStep
+from ..config.corpora import ClipsStep, DemoStep, ListStep, MeasureStep, SkeletonStep
 from ..config.modalities import MODALITIES, STEPS
 from ..config.whole import Config
 from ..skeletons.files import MODULES
@@ -14,30 +14,35 @@ POSE_TABLE = "microgesture/tables/mediapipe.json"
 REGISTRY = "microgesture.config.modalities:MODALITIES"
 
 
-def corpus_stages(config: Config, name: str, root: str, provides: Collection[str]) -> Iterator[Planned]:
-    """The stages of a corpus before the streams; the corpus is in ``root`` and ``provides`` these sources."""
-    corpus = config.corpora[name]
+def corpus_stages(
+    config: Config, name: str, root: str, provides: Collection[str], digests: Mapping[str, str]
+) -> Iterator[Planned]:
+    """The stages of a corpus before the streams; the corpus is in ``root`` and ``provides`` these sources.
+
+    ``digests`` are those of its listing and of the parts of it. A change of the listing reruns the shards through their
+    input files, and everything after them through the digests too, even if the run fails in between.
+    """
+    corpus, listed = config.corpora[name], []
     if corpus.demo is not None:
         drawing = DemoStep(layout=corpus.format, **corpus.demo.model_dump())
         yield Planned("demo", name, drawing, ["microgesture.demo.corpus", corpus.synthetic_module], [])
-    listing = ClipsStep(
-        corpus=name,
-        format=corpus.format,
-        root=root,
-        shards=config.shards,
-        options=corpus.model_dump(
-            mode="json", exclude={"format", "root", "demo", "allow_shared_subjects", "normalized"}
-        ),
-    )
-    drawn = [("demo", name)] if corpus.demo else []
-    tables = [corpus.facts] if corpus.facts else []
-    yield Planned("clips", name, listing, ["microgesture.corpora", corpus.module, *MODULES], drawn, tables=tables)
+        options = corpus.reader_options() | {"allow_shared_subjects": True}  # nobody is in two splits of it
+        listing = ListStep(corpus=name, format=corpus.format, root=root, shards=config.shards, options=options)
+        tables = [corpus.facts] if corpus.facts else []
+        readers = ["microgesture.corpora:declare", "microgesture.corpora.listed", corpus.module]
+        yield Planned("listed", name, listing, readers, [("demo", name)], tables=tables)
+        listed = [("listed", name)]
+    measuring = MeasureStep(corpus=name, root=root, end_tolerance=corpus.end_tolerance)
+    yield Planned("measured", name, measuring, ["microgesture.corpora:measure", *MODULES], listed)
+    for stage, digest in digests.items():
+        step = ClipsStep(corpus=name, listing=digest)
+        yield Planned(stage, name, step, ["microgesture.corpora.labelled"], [("measured", name)])
     yield from _modalities(config, name, root, provides)
 
 
 def _modalities(config: Config, name: str, root: str, provides: Collection[str]) -> Iterator[Planned]:
     """The stages that make the skeletons of recordings and the shards of every modality."""
-    clips = [("clips", name)]
+    clips = [("measured", name)]
     if "keypoints" in provides:
         makers = (
             ["microgesture.pose.making"] if config.corpora[name].pose else ["microgesture.skeletons.reading", *MODULES]

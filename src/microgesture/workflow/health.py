@@ -17,14 +17,17 @@ from rich.filesize import decimal
 
 from ..config.modalities import MODALITIES
 from ..config.streams import is_published_name
-from ..config.whole import Config, Corpus
-from ..corpora import list_clips
+from ..config.whole import Config
+from ..corpora import folder_of, list_clips
 from ..errors import InputError
 from ..machine.extras import install_hint
+from ..measures.warnings import corpus_warnings
 from ..skeletons.plausibility import Doubt
 from ..skeletons.reading import each_compared, sample, skeleton_points
 from ..storage.clips import SPLITS, Clips
 from ..storage.disk import free_bytes, nearest
+from .given_files import check_given_files
+from .listings import listing_changed
 from .modules import described, fault, functions
 from .read_plan import read_plan
 
@@ -62,8 +65,8 @@ def examine(configfile: Path, changes: Sequence[str], results: Path) -> Iterator
     yield from modules(plan.config)
     yield from devices(plan.config)
     yield from needed_files(plan.config)
-    for name, corpus in plan.config.corpora.items():
-        yield from corpus_health(name, corpus, plan.config, faces="face" in plan.kinds(name))
+    for name in plan.config.corpora:
+        yield from corpus_health(name, plan.config, results, faces="face" in plan.kinds(name))
 
 
 def versions() -> Iterator[Finding]:
@@ -130,7 +133,6 @@ def needed_files(config: Config) -> Iterator[Finding]:
     named = {f"streams.{name}.weights": stream.weights for name, stream in config.streams.items()}
     modalities = {name: config.modality(name) for name in MODALITIES}
     named |= {f"{name}.{key}": path for name, own in modalities.items() for key, path in own.files.items()}
-    named |= {"submission.sample": config.submission.sample}
     for key, path in named.items():
         if path and not is_published_name(path) and not Path(path).exists():
             yield Finding(key, f"{path}: no such file or folder", stops=True)
@@ -144,28 +146,38 @@ def needed_files(config: Config) -> Iterator[Finding]:
             yield Finding(f"corpora.{name}.pose", missing, stops=True)
 
 
-def corpus_health(name: str, corpus: Corpus, config: Config, faces: bool = False) -> Iterator[Finding]:
+def corpus_health(name: str, config: Config, results: Path, faces: bool = False) -> Iterator[Finding]:
     """Read a corpus and count its usable clips; a synthetic corpus is made by the run and is not read.
 
-    With ``faces``, also count the clips whose skeletons have no face landmarks.
+    Also tell what has changed since the run with these ``results``, and check the files about its test clips. With
+    ``faces``, count the clips whose skeletons have no face landmarks.
     """
+    corpus = config.corpora[name]
     if corpus.demo is not None:
         clips = ", ".join(f"{count} {split}" for split, count in corpus.demo.clips.items())
         yield Finding(f"corpus {name}", f"is synthetic and made by the run, about {clips} clips")
         return
-    options = corpus.model_dump(mode="json", exclude={"format", "root", "demo", "normalized"})
+    options = corpus.reader_options() | {"end_tolerance": corpus.end_tolerance}
     try:
         listed = list_clips(name, corpus.format, Path(corpus.root), config.shards, **options)
+        changed = listing_changed(config, name, results)
     except InputError as error:
         yield Finding(f"corpus {name}", str(error), stops=True)
         return
     except Exception as error:  # the reader of a corpus may raise anything
         yield Finding(f"corpus {name}", f"format {corpus.format} cannot read {corpus.root}: {described(error)}", True)
         return
+    yield from [Finding(f"corpus {name}", changed.partition(": ")[2])] if changed else []
     yield from _clips_found(name, listed, config.max_quarantined)
+    yield from (Finding(f"corpus {name}", f"warning: {warning}") for warning in corpus_warnings(listed))
+    try:
+        for warning in check_given_files(config, name, listed):
+            yield Finding("test clips", f"warning: {warning}")
+    except InputError as error:
+        yield Finding("test clips", str(error), stops=True)
     if corpus.pose:
         return
-    folder = Path(corpus.root).parent if Path(corpus.root).is_file() else Path(corpus.root)
+    folder = folder_of(corpus.root)
     yield from _keypoints_compared(name, listed, folder, corpus.normalized)
     if faces:
         yield from _faces_found(name, listed, folder, config.max_quarantined)

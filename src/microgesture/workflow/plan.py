@@ -21,8 +21,10 @@ from ..config.streams import Branch, Stream, TrainStep
 from ..config.whole import Config, load_config
 from ..corpora import provides
 from ..errors import InputError
+from ..storage.clips import shards_of
 from .corpus_stages import REGISTRY, corpus_stages, sources
 from .emotion_stages import emotion_stages
+from .listings import listing_digests
 from .prediction_stages import prediction_stages
 from .report_stages import report_stage, reported_streams
 from .stamps import Sources
@@ -59,7 +61,8 @@ class Plan:
         self._provides = {name: self._look(name) for name in self.config.corpora}
         self._refuse_missing_inputs()
         for corpus in self.config.corpora:
-            for planned in corpus_stages(self.config, corpus, self.root(corpus), self.provides(corpus)):
+            digests = listing_digests(self.config, corpus, results)
+            for planned in corpus_stages(self.config, corpus, self.root(corpus), self.provides(corpus), digests):
                 self._add(*planned)
         for stream in self.config.streams:
             self._plan_stream(stream)
@@ -153,6 +156,14 @@ class Plan:
         """The sources of a corpus: ``video``, ``keypoints``, and ``metres`` if its keypoints have 3-D coordinates."""
         return self._provides[corpus]
 
+    def trained_on(self, stream: str) -> str | None:
+        """The part of the corpus on which a stream is trained; None for all, if it uses pseudo-labels of test clips."""
+        return None if self.config.streams[stream].pseudo_labels else "train"
+
+    def shards_of(self, part: str | None) -> list[str]:
+        """The names of the shards of a part of every corpus, or of all."""
+        return self.shards if part is None else [f"{shard:04d}" for shard in shards_of(part, self.config.shards)]
+
     def stores(self, stream: str) -> list[str]:
         """The kinds of shards on which a stream is trained."""
         wanted = {store(modality) for modality in self.config.streams[stream].inputs}
@@ -231,7 +242,8 @@ class Plan:
             pseudo_labels=stream.pseudo_labels,
         )
         part = step.model_copy(update={"folds": self.config.folds})
-        data = [("clips", stream.corpus), *((kind, stream.corpus) for kind in self.stores(name))]
+        data = [(kind, stream.corpus) for kind in self.stores(name)]
+        clips, part_clips = ("clips", stream.corpus), ("train_clips", stream.corpus)
         labels = [("pseudo_labels", stream.pseudo_labels)] if stream.pseudo_labels else []
         networks = [one.network.module for one in (stream, *fused)]
         declared = [MODALITIES[kind].stored for kind in self.stores(name)]
@@ -248,16 +260,17 @@ class Plan:
         def add_training(stage: str, step: TrainStep, upstream: list[tuple[str, str]]) -> None:
             trained = step.model_copy(update={"recipe": step.recipe.tested()})
             modules = ["microgesture.streams.train", *step.recipe.loss_modules]
-            add(stage, trained, modules, upstream, _other_weights(stream))
+            seen = clips if stage == "train" and self.trained_on(name) is None else part_clips
+            add(stage, trained, modules, [seen, *upstream], _other_weights(stream))
 
         add_training("train", step, [*(("train", parent) for parent in stream.parents), *labels])
-        add("predict", step, ["microgesture.streams.predict"], [("train", name)])
+        add("predict", step, ["microgesture.streams.predict"], [clips, ("train", name)])
         if self.config.emotion and name in self.config.emotion.streams:
-            add("embed", step, ["microgesture.emotion.embeddings"], [("train", name)])
+            add("embed", step, ["microgesture.emotion.embeddings"], [clips, ("train", name)])
         if name in self.folded:
             parents = self.fold_parents(name).items()
             add_training("train_fold", part, [("train_fold" if same else "train", parent) for parent, same in parents])
-            add("predict_fold", part, ["microgesture.streams.predict"], [("train_fold", name)])
+            add("predict_fold", part, ["microgesture.streams.predict"], [part_clips, ("train_fold", name)])
 
     def _plan_ensemble(self, name: str) -> None:
         """Plan an ensemble and its streams, unless this is done already."""
