@@ -37,11 +37,12 @@ def row_embeddings(source):
 
 def row_options(wildcards, input):
     """The options with the embeddings."""
-    return " ".join(
-        f"--{source} {input[source]}"
+    return [
+        part
         for source in ("context", "gestures")
         if input[source]
-    )
+        for part in (f"--{source}", input[source])
+    ]
 
 
 rule emotion:
@@ -63,7 +64,7 @@ rule list_videos:
     message:
         "Listing the videos of {emotion.corpus} with their emotions"
     shell:
-        "microgesture --log {log:q} videos --settings {params.settings:q} --clips {input.clips} --output {output}"
+        "microgesture --log {log:q} videos --settings {params.settings:q} --clips {input.clips:q} --output {output:q}"
 
 
 rule embed_stream:
@@ -86,8 +87,8 @@ rule embed_stream:
     message:
         "Computing features of every clip with the stream {wildcards.stream}"
     shell:
-        "microgesture --log {log:q} embed --settings {params.settings:q} --clips {input.clips}"
-        " --model {input.model} --output {output} {input.shards}"
+        "microgesture --log {log:q} embed --settings {params.settings:q} --clips {input.clips:q}"
+        " --model {input.model:q} --output {output:q} {input.shards:q}"
 
 
 rule train_emotion:
@@ -117,8 +118,8 @@ rule train_emotion:
     message:
         "Training emotion recognition from {wildcards.row}"
     shell:
-        "microgesture --log {log:q} train-emotion --settings {params.settings:q} --videos {input.videos}"
-        " --clips {input.clips} {params.embeddings} --model {output.model} --card {output.card} {input.faces}"
+        "microgesture --log {log:q} train-emotion --settings {params.settings:q} --videos {input.videos:q}"
+        " --clips {input.clips:q} {params.embeddings:q} --model {output.model:q} --card {output.card:q} {input.faces:q}"
 
 
 rule predict_emotion:
@@ -146,9 +147,9 @@ rule predict_emotion:
     message:
         "Predicting emotions from {wildcards.row}"
     shell:
-        "microgesture --log {log:q} predict-emotion --settings {params.settings:q} --videos {input.videos}"
-        " --clips {input.clips} {params.embeddings} --model {input.model} --held-out {output.held_out}"
-        " --test {output.test} {input.faces}"
+        "microgesture --log {log:q} predict-emotion --settings {params.settings:q} --videos {input.videos:q}"
+        " --clips {input.clips:q} {params.embeddings:q} --model {input.model:q} --held-out {output.held_out:q}"
+        " --test {output.test:q} {input.faces:q}"
 
 
 rule compare_emotion:
@@ -166,8 +167,8 @@ rule compare_emotion:
     message:
         "Comparing the sources of emotion"
     shell:
-        "microgesture --log {log:q} compare-emotion --settings {params.settings:q} --videos {input.videos}"
-        " --csv {output.csv} --markdown {output.markdown} {input.predictions}"
+        "microgesture --log {log:q} compare-emotion --settings {params.settings:q} --videos {input.videos:q}"
+        " --csv {output.csv:q} --markdown {output.markdown:q} {input.predictions:q}"
 
 
 if emotion.ground_truth:
@@ -193,8 +194,8 @@ if emotion.ground_truth:
         message:
             "Comparing the sources of emotion on the test split"
         shell:
-            "microgesture --log {log:q} compare-emotion --settings {params.settings:q} --videos {input.videos}"
-            " --csv {output.csv} --markdown {output.markdown} {input.predictions}"
+            "microgesture --log {log:q} compare-emotion --settings {params.settings:q} --videos {input.videos:q}"
+            " --csv {output.csv:q} --markdown {output.markdown:q} {input.predictions:q}"
 
 
 rule submit_emotion:
@@ -212,5 +213,5 @@ rule submit_emotion:
     message:
         "Writing the submission of emotions"
     shell:
-        "microgesture --log {log:q} submit-emotion --settings {params.settings:q} --videos {input.videos}"
-        " --predictions {input.test} --output {output}"
+        "microgesture --log {log:q} submit-emotion --settings {params.settings:q} --videos {input.videos:q}"
+        " --predictions {input.test:q} --output {output:q}"

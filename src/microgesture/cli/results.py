@@ -10,7 +10,7 @@ from ..config.ensembles import EnsembleStep, PseudoLabelStep, Submission
 from ..config.measures import AblationStep, CrossSubjectStep
 from ..config.report import ReportStep
 from ..config.whole import schema_json
-from .options import File, Files, OptionalFile, Output, SettingsText, stage
+from .options import File, Files, OptionalFile, Output, SettingsText, say, stage
 
 
 @stage("ensemble", EnsembleStep)
@@ -181,9 +181,9 @@ def evaluate(
     from ..measures.evaluate import evaluate as compare
     from ..measures.evaluate import known_people
 
-    typer.echo(compare(submission, ground_truth, id_column, label_column, by).to_string(index=False))
+    say(compare(submission, ground_truth, id_column, label_column, by).to_string(index=False))
     if known := known_people(submission, sorted((submission.parent / "clips").glob("*.parquet"))):
-        typer.echo(known)
+        say(known)
 
 
 @stage("schema")

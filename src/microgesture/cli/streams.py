@@ -1,9 +1,11 @@
 """Subcommands that train networks and predict with them."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from platformdirs import user_cache_path
 
 from ..config.base import parse_step
 from ..config.streams import TrainStep
@@ -73,6 +75,8 @@ def train(
     from ..streams.preemption import stop_on_signals
     from ..streams.train import train as train_stream
 
+    if compile:  # torch would use a folder that anybody could have made among the temporary files
+        os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(user_cache_path("microgesture") / "torch"))
     step = parse_step(TrainStep, settings).model_copy(update={"max_quarantined": max_quarantined})
     known = read_clips(clips)
     if pseudo_labels:

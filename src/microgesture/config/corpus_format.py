@@ -5,13 +5,13 @@ from typing import Any, ClassVar, Literal, get_args
 
 from pydantic import Field, model_validator
 
-from .base import Settings
+from .base import FilePath, Seed, Settings
 
 
 class DemoSettings(Settings):
     """A synthetic corpus that the workflow generates, in the file layout of the release that ``format`` names."""
 
-    seed: int = Field(0, description="random seed of the corpus")
+    seed: Seed = Field(0, description="random seed of the corpus")
     subjects: dict[Literal["train", "val", "test"], int] = Field(
         description="number of subjects in each split; no subject is in two splits"
     )
@@ -56,7 +56,7 @@ class CorpusFormat(Settings):
     synthetic_sources: ClassVar[frozenset[str]] = frozenset()
     synthetic_emotions: ClassVar[bool] = False
 
-    root: str | None = Field(None, description="folder of the corpus; null only with demo")
+    root: FilePath | None = Field(None, description="folder of the corpus; null only with demo")
     demo: DemoSettings | None = Field(
         None, description="generate a synthetic corpus instead of reading one from a folder"
     )

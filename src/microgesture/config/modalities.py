@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field, create_model, model_validator
 
-from .base import Settings
+from .base import FilePath, Settings
 from .declarations import Modality, ModalitySettings
 from .extensions import by_name
 
@@ -117,7 +117,7 @@ class FlowSettings(ModalitySettings):
         "ptlflow: a network of that package (extra flow), such as MemFlow",
     )
     model: str | None = Field(None, description="for ptlflow: name of the network, such as memflow or sea_raft_s")
-    weights: str | None = Field(
+    weights: FilePath | None = Field(
         None,
         description="for all but dis: a file, or a name of weights of torchvision or ptlflow, which are fetched once",
     )
@@ -172,10 +172,10 @@ class DepthSettings(ModalitySettings):
         description="skeleton: from foreshortened limbs, without weights; folder: your own depth videos; "
         "transformers: a network of that package (extra depth), such as Depth Anything V2, stabilised over time",
     )
-    folder: str | None = Field(
+    folder: FilePath | None = Field(
         None, description="for folder: path of the videos <clip_id>.mp4, each as long as its clip"
     )
-    model: str | None = Field(
+    model: FilePath | None = Field(
         None, description="for transformers: a folder with the network, or its name on the Hugging Face hub"
     )
     precision: Literal["fp32", "bf16", "fp16"] = Field(

@@ -1,6 +1,7 @@
 """The result of every reader of a release, its clips as rows, and functions to find files and parse numbers."""
 
 import json
+import logging
 import os
 import re
 from collections.abc import Iterable, Iterator
@@ -13,6 +14,8 @@ import pandas as pd
 
 from ..errors import InputError
 from ..storage.clips import SPLITS, Clips
+
+log = logging.getLogger(__name__)
 
 _SPLIT_NAMES = {
     "train": "train",
@@ -95,17 +98,27 @@ def table(name: str) -> dict[str, Any]:
 
 
 def walk(root: Path) -> Iterator[Path]:
-    """Yield all files under ``root`` in a fixed order, relative to it; linked folders are followed, but none twice."""
-    visited = set()
+    """Yield all files under ``root`` in a fixed order, relative to it.
+
+    Linked folders under ``root`` are followed, but none twice. Links to folders elsewhere are not followed: a warning
+    names them at the end.
+    """
+    visited, outside, top = set(), [], Path(root).resolve()
     for folder, folders, files in os.walk(root, followlinks=True):
-        real = os.path.realpath(folder)
-        if real in visited:
+        real = Path(folder).resolve()
+        if real in visited or not real.is_relative_to(top):
+            outside += [] if real in visited else [folder]
             folders.clear()
             continue
         visited.add(real)
         folders.sort()
         for name in sorted(files):
             yield Path(folder, name).relative_to(root)
+    if outside:
+        more = f" (and {len(outside) - 1} more)" if len(outside) > 1 else ""
+        log.warning(
+            "%s%s is a link out of %s and is not followed; move or mount its folder there", outside[0], more, root
+        )
 
 
 def split_named(name: str) -> str | None:

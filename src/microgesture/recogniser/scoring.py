@@ -17,6 +17,7 @@ from ..modalities.work import Work, make_modality
 from ..pose.holistic import require_mediapipe
 from ..progress import progress
 from ..storage.clips import Clips
+from ..storage.scratch import temporary_folder
 from ..streams.fused_samples import open_dataset
 from ..streams.predict import log_probabilities
 from .loading import open_network, open_recogniser
@@ -76,9 +77,9 @@ class Scorer:
         clips = window_table(recording, self.recogniser.lengths, self.recogniser.classes)
         table, said, reasons = clips.table, [], {}
         wanted = self._pose and self._reads_keypoints
-        with tempfile.TemporaryDirectory(prefix="microgesture") as scratch:
-            keypoints = read_keypoints(clips, recording, wanted, Path(scratch))
-            pieces, total = each_piece(clips, self._opens_videos, Path(scratch)), table.shard.nunique()
+        with temporary_folder() as scratch:
+            keypoints = read_keypoints(clips, recording, wanted, scratch)
+            pieces, total = each_piece(clips, self._opens_videos, scratch), table.shard.nunique()
             for piece in progress(pieces, f"windows of {recording.name}", total, "piece"):
                 with tempfile.TemporaryDirectory(dir=scratch) as folder:
                     shards = self._make(piece, keypoints, Path(folder))

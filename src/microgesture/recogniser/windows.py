@@ -14,7 +14,7 @@ from ..skeletons.reading import read_skeleton
 from ..storage.clips import SCHEMA, Clips
 from ..videos.isolation import each_clip_isolated
 from ..videos.reading import VideoInfo, probe
-from .recordings import SKELETONS, keypoints_beside
+from .recordings import SKELETONS, keypoints_beside, refuse_name
 
 STEPS = 3  # windows of each length that start within the duration of the shortest
 PIECE = 256  # windows processed at a time, which limits disk and memory for recordings of any length
@@ -40,6 +40,7 @@ def find_recording(path: Path, keypoints: Path | None, fps: float) -> Recording:
     ``fps`` is the frame rate of keypoints without a video, and of a video without a known rate. The files are read in
     separate processes. Raises ``UnusableClip`` if a file cannot be read.
     """
+    refuse_name(path)
     if path.suffix.lower() in SKELETONS:
         frames = isolated(path, _count_rows)
         return Recording(path.stem, None, path.resolve(), frames, fps, None, None)

@@ -1,5 +1,6 @@
 """Read videos frame by frame with an error at any damage, and crop frames to the person."""
 
+import os
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -128,7 +129,7 @@ def decode_spans(path: Path | str, spans: Sequence[tuple[int, int]]) -> Iterator
 @contextmanager
 def _opened(path: Path | str) -> Iterator[InputContainer]:
     path = Path(path)
-    if not path.is_file():
+    if not os.path.isfile(path):  # unlike Path.is_file, False also for a name too long
         raise UnusableClip(f"{path}: no such file")
     # Without "file:", a name with a colon would be read as a network address.
     options = {"protocol_whitelist": "file", "format_whitelist": CONTAINERS}

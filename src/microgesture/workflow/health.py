@@ -26,9 +26,11 @@ from ..skeletons.plausibility import Doubt
 from ..skeletons.reading import each_compared, sample, skeleton_points
 from ..storage.clips import SPLITS, Clips
 from ..storage.disk import free_bytes, nearest
+from .claims import largest_shard
 from .given_files import check_given_files
 from .listings import listing_changed
 from .modules import described, fault, functions
+from .prediction_stages import recordings_to_predict
 from .read_plan import read_plan
 
 LIBRARIES = (
@@ -65,6 +67,8 @@ def examine(configfile: Path, changes: Sequence[str], results: Path) -> Iterator
     yield from modules(plan.config)
     yield from devices(plan.config)
     yield from needed_files(plan.config)
+    yield from recordings(plan.config)
+    yield from stored_listings(plan.config, results)
     for name in plan.config.corpora:
         yield from corpus_health(name, plan.config, results, faces="face" in plan.kinds(name))
 
@@ -144,6 +148,27 @@ def needed_files(config: Config) -> Iterator[Finding]:
         for name in (name for name, corpus in config.corpora.items() if corpus.pose):
             missing = f"needs packages that are not installed: {install_hint('pose')}"
             yield Finding(f"corpora.{name}.pose", missing, stops=True)
+
+
+def recordings(config: Config) -> Iterator[Finding]:
+    """The recordings in which gestures are to be found, and those whose names cannot be used."""
+    if config.predictions is None:
+        return
+    try:
+        found, left_out = recordings_to_predict(config.predictions)
+    except InputError as error:
+        yield Finding("predictions.folder", str(error), stops=True)
+        return
+    yield Finding("predictions.folder", f"has {len(found)} recordings")
+    yield from (Finding("predictions.folder", text) for text in left_out)
+
+
+def stored_listings(config: Config, results: Path) -> Iterator[Finding]:
+    """Damaged listings of an earlier run."""
+    try:
+        largest_shard(config, results)
+    except InputError as error:
+        yield Finding("results", str(error), stops=True)
 
 
 def corpus_health(name: str, config: Config, results: Path, faces: bool = False) -> Iterator[Finding]:

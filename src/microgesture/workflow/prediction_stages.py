@@ -1,16 +1,47 @@
 """The stages that export an ensemble and use it on your own videos."""
 
+import re
 from collections.abc import Iterator
+from pathlib import Path
 
+from ..config.base import PLACEHOLDERS
 from ..config.modalities import MODALITIES, store, with_sources
 from ..config.predictions import FindingSettings, PredictionSettings
 from ..config.recogniser import RecogniserStep, unportable
 from ..config.whole import Config
-from ..errors import InputError
+from ..errors import InputError, UnusableClip
+from ..recogniser.recordings import recordings_in, refuse_name
 from ..skeletons.files import MODULES
 from .stages import Planned
 
 PAGE = ("microgesture/recogniser/page.html",)
+PERIODIC = re.compile(r"(.+?)\1{19,}$")  # Snakemake takes such a name for an endless recursion
+
+
+def recordings_to_predict(predictions: PredictionSettings) -> tuple[dict[str, Path], list[str]]:
+    """The recordings that the target ``predictions`` can name, and a message about each of the others.
+
+    Raises ``InputError`` as ``recordings_in`` does, and if no recording is left.
+    """
+    found = recordings_in(Path(predictions.folder))
+    messages = {name: message for name, path in found.items() if (message := _unusable_name(path)) is not None}
+    usable = {name: path for name, path in found.items() if name not in messages}
+    if not usable:
+        raise InputError("no recording has a name that can be used:\n" + "\n".join(messages.values()))
+    return usable, list(messages.values())
+
+
+def _unusable_name(recording: Path) -> str | None:
+    try:
+        refuse_name(recording)
+    except UnusableClip as reason:
+        return str(reason)
+    way_out = "rename it, or use `microgesture predict-videos` for it"
+    if mark := PLACEHOLDERS.search(recording.stem):
+        return f"{recording} is left out, because its name contains {mark[0]!r}; {way_out}"
+    if PERIODIC.search(recording.stem):
+        return f"{recording} is left out, because its name ends in a long repetition; {way_out}"
+    return None
 
 
 def recogniser_step(config: Config, ensemble: str) -> RecogniserStep:

@@ -6,7 +6,6 @@ from typing import Any
 
 import pandas as pd
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -14,6 +13,7 @@ from ..measures.people import caveat, describe_clips
 from ..measures.warnings import corpus_warnings
 from ..storage.clips import read_clips
 from ..storage.files import read_json
+from ..terminal import PlainConsole
 
 COLUMNS = ("accuracy", "balanced_accuracy", "macro_f1", "top5", "weight", "without")
 HEADINGS = ("accuracy", "balanced", "macro F1", "top 5", "weight", "without")
@@ -36,7 +36,7 @@ def print_summary(
     pretraining on another corpus. ``emotion`` are the card and the submission of emotion recognition. ``report`` is the
     path of the HTML report, if it shows this submission. ``clips`` is the clips table, whose warnings are repeated.
     """
-    console = Console()
+    console = PlainConsole()
     rows = pd.read_csv(summary)
     if len(rows):
         console.print(_table(rows, read_json(fusion)["fitted_on"], [read_json(card) for card in cards]))

@@ -1,0 +1,55 @@
+"""Folders for temporary files, which do not stay on the disk if their process is killed."""
+
+import fcntl
+import os
+import platform
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+PREFIX = f"microgesture-{platform.node()}-"  # locks of another machine may not be visible on a shared disk
+
+
+@contextmanager
+def temporary_folder() -> Iterator[Path]:
+    """Yield a new folder among the temporary files (``TMPDIR``), and remove it at the end.
+
+    The process locks the folder. Folders of this user without a lock were left by killed processes and are removed.
+    """
+    for old in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        if (lock := _locked(old)) is not None:
+            shutil.rmtree(old, ignore_errors=True)
+            os.close(lock)
+    folder, lock = _new()
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        if lock is not None:
+            os.close(lock)
+
+
+def _new() -> tuple[Path, int | None]:
+    while True:
+        folder = Path(tempfile.mkdtemp(prefix=PREFIX))
+        lock = _locked(folder)
+        if folder.exists():  # otherwise another process has removed it before it was locked
+            return folder, lock
+
+
+def _locked(folder: Path) -> int | None:
+    """Lock a folder of this user, not a link to one; None if it is locked, or cannot be locked."""
+    try:
+        lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    except OSError:
+        return None
+    try:
+        if os.fstat(lock).st_uid == os.geteuid():
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return lock
+    except OSError:
+        pass
+    os.close(lock)
+    return None
