@@ -13,6 +13,9 @@ def init(
     study: Annotated[Path, typer.Argument(help="folder to write clips.csv and config.yaml into")],
     folder: Annotated[Path, typer.Option("--from", help="folder with your clips, in any layout")],
     pose: Annotated[bool, typer.Option(help="find keypoints in the videos (extra pose)")] = False,
+    tier: Annotated[
+        list[str] | None, typer.Option(help="the tier of annotations that has your classes (may be repeated)")
+    ] = None,
 ) -> None:
     """Start a study of your own clips: find them, write clips.csv and config.yaml, and list what is missing.
 
@@ -22,7 +25,7 @@ def init(
 
     from ..study.start import next_commands, start_study
 
-    started = start_study(study, folder, gpu=torch.cuda.is_available(), pose=pose)
+    started = start_study(study, folder, gpu=torch.cuda.is_available(), pose=pose, tiers=tier or ())
     for line in started.found:
         say(line)
     if started.missing:

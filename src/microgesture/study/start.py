@@ -20,11 +20,12 @@ from ..skeletons.reading import skeleton_points
 from ..storage.files import write_text
 from ..videos import VIDEOS
 from .clips import KEYPOINTS, FoundClip, clip_ids, cut, find_clips, people_table, visible_files
-from .names import read_file_names, read_folders
+from .names import listed, read_file_names, read_folders
+from .opinions import apply_tables
 from .releases import release_of
 from .settings import settings_text
 from .splits import propose_splits
-from .tables import clip_names, is_table, read_table
+from .tables import UNREAD, clip_names, has_annotations, read_tables
 
 ENOUGH = 0.98  # fraction of clips that must have a kind of file so that streams use it, as max_quarantined
 POSED = 137  # points per frame of keypoints found in videos
@@ -45,12 +46,12 @@ class Study:
     can_start: bool
 
 
-def start_study(study: Path, folder: Path, gpu: bool, pose: bool = False) -> Study:
+def start_study(study: Path, folder: Path, gpu: bool, pose: bool = False, tiers: Sequence[str] = ()) -> Study:
     """Write ``clips.csv`` and ``config.yaml`` into the folder ``study`` for the clips in ``folder``.
 
-    With ``gpu``, networks and frames are larger; with ``pose``, keypoints are found in the videos. Raises
-    ``InputError`` if there are no clips, if they are a published release, or if the folder of the study has other
-    files than clips.
+    With ``gpu``, networks and frames are larger; with ``pose``, keypoints are found in the videos. ``tiers`` are those
+    of the annotations whose labels are classes. Raises ``InputError`` if there are no clips, if they are a published
+    release, if the folder of the study has other files than clips, or if a tier has to be chosen.
     """
     targets = [study / "clips.csv", study / "config.yaml"]
     if there := [path for path in targets if os.path.lexists(path)]:
@@ -63,23 +64,27 @@ def start_study(study: Path, folder: Path, gpu: bool, pose: bool = False) -> Stu
         raise InputError(f"{str(study)!r} has a character that cannot be printed; name another folder")
     if study.is_dir() and any(study.iterdir()) and study.resolve() not in (real := folder.resolve(), *real.parents):
         raise InputError(f"{study} exists already and is not empty; name a new folder for the study")
-    started = plan_study(study, folder, gpu, pose)
+    started = plan_study(study, folder, gpu, pose, tiers)
     for path, text in zip(targets, (started.manifest, started.settings), strict=True):
         write_text(path, text)
     return started
 
 
-def plan_study(study: Path, folder: Path, gpu: bool, pose: bool = False) -> Study:
+def plan_study(study: Path, folder: Path, gpu: bool, pose: bool = False, tiers: Sequence[str] = ()) -> Study:
     """Return what ``start_study`` writes and reports, without writing."""
     files = list(visible_files(folder, but=study))
     _refuse_release(folder, files)
-    tables = {path: None for path in files if is_table(folder / path)}  # in their order
+    tables = {path: None for path in files if has_annotations(folder / path)}  # in their order
     clips, notes = find_clips(path for path in files if path not in tables)
     if not clips:
         kinds = ", ".join((*VIDEOS, *KEYPOINTS))
         raise InputError(f"{folder}: there are no clips in it or its subfolders; looked for {kinds}")
     clips, points, kinds = _usable_kinds(folder, clips)
-    clips, told = _read(folder, list(tables), clips)
+    clips, told = _read(folder, list(tables), clips, tiers)
+    if unread := [str(path) for path in files if path.suffix.lower() in UNREAD]:
+        told.append(
+            f"Not used, because their format is not read (save them as csv or xlsx): {listed(unread, len(unread))}."
+        )
     clips, proposed = propose_splits(clips, folder)
     video, keypoints = any(clip.video for clip in clips), any(clip.keypoints for clip in clips)
     training = [clip for clip in clips if clip.split == "train"]
@@ -137,12 +142,12 @@ def _refuse_release(folder: Path, files: Sequence[PurePosixPath]) -> None:
         )
 
 
-def _read(folder: Path, tables: Sequence[PurePosixPath], clips: list[FoundClip]) -> tuple[list[FoundClip], list[str]]:
-    notes, known, names = [], set(), clip_names(clips)
-    for path in tables:
-        clips, told, keys = read_table(folder, path, clips, names)
-        notes += told
-        known |= keys
+def _read(
+    folder: Path, paths: Sequence[PurePosixPath], clips: list[FoundClip], tiers: Sequence[str]
+) -> tuple[list[FoundClip], list[str]]:
+    names = clip_names(clips)
+    tables = [table for path in paths for table in read_tables(folder, path, names)]
+    clips, notes, known = apply_tables(folder, clips, tables, tiers)
     clips = cut(clips)
     clips, told = read_folders(clips, known)
     notes += told

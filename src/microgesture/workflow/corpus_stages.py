@@ -12,6 +12,8 @@ POSE_TABLE = "microgesture/tables/mediapipe.json"
 
 # The parts of a declaration that a stage uses are in its step, so the stage does not depend on the whole registry.
 REGISTRY = "microgesture.config.modalities:MODALITIES"
+# People are compared only to refuse a corpus, not to list it.
+PEOPLE = "microgesture.measures.people"
 
 
 def corpus_stages(
@@ -30,7 +32,7 @@ def corpus_stages(
         listing = ListStep(corpus=name, format=corpus.format, root=root, shards=config.shards, options=options)
         tables = [corpus.facts] if corpus.facts else []
         readers = ["microgesture.corpora:declare", "microgesture.corpora.listed", corpus.module]
-        yield Planned("listed", name, listing, readers, [("demo", name)], tables=tables)
+        yield Planned("listed", name, listing, readers, [("demo", name)], [PEOPLE], tables=tables)
         listed = [("listed", name)]
     measuring = MeasureStep(corpus=name, root=root, end_tolerance=corpus.end_tolerance)
     yield Planned("measured", name, measuring, ["microgesture.corpora:measure", *MODULES], listed)
