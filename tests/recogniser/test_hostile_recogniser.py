@@ -71,6 +71,16 @@ def test_what_was_exported_is_used(exported):
     assert len(use(exported)) == len([name for name, stream in OTHERS.items() if stream.get("corpus") != "other"])
 
 
+def test_what_nobody_could_open_is_not_exported(exported, tmp_path):
+    run = exported.parent
+    plan = read_plan(run / "config.yaml", ['keypoints={"selection": "22"}'], run / "results")
+    step = recogniser_step(plan.config, "final")
+    sources = results_of(run / "results", step, plan.config.ensembles["final"].streams)
+    with pytest.raises(InputError, match=r"cannot be exported.*(?s:.*)selection is 22"):
+        export_recogniser(step, sources, tmp_path / "model")
+    assert not (tmp_path / "model").exists()
+
+
 LEARNED_FLOW = {"backend": "raft_small", "weights": "C_T_V2", "model": None, "precision": "fp32"}
 LEARNED_DEPTH = {"backend": "transformers", "folder": None, "model": "/home/somebody/model", "precision": "fp32"}
 STORED_DEPTH = {"backend": "folder", "folder": "/home/somebody", "model": None, "precision": "fp32"}
