@@ -27,7 +27,8 @@ def test_what_a_terminal_would_obey_is_escaped(harmful, escaped, monkeypatch):
 
 def test_an_error_shows_a_name_as_plain_text(tmp_path, capsys):
     (tmp_path / "clips\x1b[31m.parquet").touch()
-    assert main(["check-clips", "--listed", str(tmp_path / "clips\x1b[31m.parquet"), "--output", "out"]) == 1
+    named = str(tmp_path / "clips\x1b[31m.parquet")
+    assert main(["quarantine", "--output", str(tmp_path / "out"), named]) == 1
     printed = capsys.readouterr().err
     assert "\x1b" not in printed
     assert r"clips\x1b[31m.parquet" in printed

@@ -220,8 +220,8 @@ def test_people_of_test_videos_who_were_trained_on_are_told(tmp_path):
 
     people, text = told(table)
     assert people == [0]
-    assert "also in train" not in text
+    assert "lso in train" not in text
     known = table.subject.replace(table.subject[table.split == "train"].iloc[0], tested.subject.iloc[0].upper())
     people, text = told(table.assign(subject=known))
     assert people == [1]
-    assert "1 of these 3 people are also in train or val" in text
+    assert "Also in train or val: 1 of 3 people" in text

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from multiprocessing import process
 from pathlib import Path
 
 import pytest
@@ -124,6 +125,15 @@ def test_nor_do_the_rules(donated):
         "results/rgb/imigue/0000.arrow",
         folder=ROOT,
     )
+
+
+def test_an_empty_entry_of_pythonpath_is_left_out_and_named(monkeypatch, caplog, tmp_path):
+    monkeypatch.setattr(sys, "path", ["/usr/bin", process.ORIGINAL_DIR, "/opt/lib"])
+    monkeypatch.setenv("PYTHONPATH", ":/opt/lib")
+    leave_out_current_folder()
+    assert sys.path == ["/usr/bin", "/opt/lib"]
+    assert os.environ["PYTHONPATH"] == "/opt/lib"
+    assert "PYTHONPATH" in caplog.text
 
 
 def test_relative_folders_are_left_out(monkeypatch):

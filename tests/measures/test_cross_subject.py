@@ -151,11 +151,13 @@ def test_people_who_are_in_train_too_are_told_beside_the_results(tmp_path, compa
     known = Clips(pd.concat([clips.table, more], ignore_index=True), CLASSES, TARGETS)
     table, text = run(tmp_path, known, files)
     assert (table.people_in_training == 1).all()
-    assert "1 of these 3 people are also in train or val, so the results do not apply to new people" in text
+    assert "Also in train or val: 1 of 3 people, so the results do not apply to new people" in text
     assert table.accuracy.equals(alone.accuracy)
     write_clips(tmp_path / "clips.parquet", with_all_columns(known))
     pd.DataFrame({"Id": clips.table.clip_id, "Target": "11"}).to_csv(tmp_path / "submission.csv", index=False)
-    assert known_people(tmp_path / "submission.csv", [tmp_path / "clips.parquet"]).startswith("1 of these 3 people")
+    assert known_people(tmp_path / "submission.csv", [tmp_path / "clips.parquet"]).startswith(
+        "Also in train or val: 1 of 3 people"
+    )
 
 
 def with_all_columns(clips):

@@ -398,7 +398,7 @@ def test_people_on_both_sides_are_told_at_the_top_and_beside_every_result_on_tes
     assert sum("is in train and in val" in warning for warning in warnings) == 1
     headings = [heading.text for heading in page.all("h3") if heading.text.startswith("Test")]
     assert len(headings) == 2
-    assert all("2 of their people are also in train or val" in heading for heading in headings)
+    assert all("people who are also in train or val: 2" in heading for heading in headings)
     held_out = [heading.text for heading in page.all("h3") if heading.text.startswith("Held-out clips")]
     assert not any("also in train" in heading for heading in held_out)
     assert any("Some of their people are also in train" in p.text for p in page.all("header")[0].all("p"))

@@ -15,7 +15,7 @@ import pandas as pd
 from ..config.corpora import FORMATS
 from ..errors import InputError
 from ..measures.people import refuse_shared_people
-from ..storage.clips import SCHEMA, SPLITS, Clips, part_of, shard_of
+from ..storage.clips import NULLABLE, SCHEMA, SPLITS, Clips, part_of, shard_of
 from ..videos.reading import VideoInfo
 from .fitting import fit_rows, rate_of, resample
 from .labelled import with_declared
@@ -209,6 +209,7 @@ def _table(rows: list[Row], corpus: str, fps: float | None, measured: dict[str, 
                 "n_frames": max(0, end - row.start + 1) if frames_N is None else len(frames_N),
                 "frames": frames_N,
                 "fps": fps or rate_of(row, measure),
+                "video_frames": info.n_frames if info and (info.n_frames or 0) < 2**31 else None,
                 "width": info.width if info else None,
                 "height": info.height if info else None,
                 "shard": 0,
@@ -218,6 +219,6 @@ def _table(rows: list[Row], corpus: str, fps: float | None, measured: dict[str, 
     table = pd.DataFrame(records, columns=SCHEMA.names)
     types = {"int32": "int32", "float": "float32"}
     for column in SCHEMA:
-        nullable = column.name in ("label", "width", "height")
-        table[column.name] = table[column.name].astype("Int32" if nullable else types.get(str(column.type), object))
+        kind = "Int32" if column.name in NULLABLE else types.get(str(column.type), object)
+        table[column.name] = table[column.name].astype(kind)
     return table

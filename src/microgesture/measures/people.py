@@ -61,7 +61,7 @@ def shared_in_words(shared: int, people: int) -> str:
     """The number of people of a test who are also in train or val, as a sentence; empty if there are none."""
     if not shared:
         return ""
-    return f"{shared} of these {people} people are also in train or val, so the results do not apply to new people."
+    return f"Also in train or val: {shared} of {people} people, so the results do not apply to new people."
 
 
 def refuse_shared_people(table: pd.DataFrame, corpus: str) -> None:

@@ -37,7 +37,7 @@ def ablation(measured: Measured, results: Results) -> Section | None:
 def _shared(table: pd.DataFrame) -> str:
     """The part of a heading that says how many people of a table of test results are also in train or val."""
     shared = table.people_in_training.iloc[0] if "people_in_training" in table else 0
-    return f"; {shared:,} of their people are also in train or val" if shared else ""
+    return f"; people who are also in train or val: {shared:,}" if shared else ""
 
 
 def compared(table: pd.DataFrame, columns: Sequence[Column], metric: str) -> Table:
