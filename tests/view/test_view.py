@@ -58,7 +58,7 @@ def table(clip_ids, splits, labels, subjects=None, **columns):
     }
     rows = rows.assign(**filled | columns)
     rows["label"] = pd.array(labels, "Int32")
-    return Clips(rows[SCHEMA.names], ("wave", "nod", "$x$"), ("1", "2", "3"))
+    return Clips(rows.reindex(columns=SCHEMA.names), ("wave", "nod", "$x$"), ("1", "2", "3"))
 
 
 CLIPS = table(

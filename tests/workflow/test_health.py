@@ -168,6 +168,29 @@ def test_a_folder_that_cannot_be_written_to_is_named(tmp_path):
     assert health.writable(tmp_path / "file").stops
 
 
+def test_keypoints_of_another_video_are_told_of_once_for_each_kind(doctor, config, tmp_path):
+    for name in SPLITS:
+        write_npz(tmp_path / f"mine/{name}.npz", keypoints(4, 137) / (64, 48, 1))
+    code, lines = doctor()
+    assert code == 1
+    (line,) = stopping(lines)
+    assert "4 of 4 files of keypoints" in line
+    assert "normalized: true" in line
+    config["corpora"]["mine"]["normalized"] = True
+    assert doctor()[0] == 0
+    for name in SPLITS:
+        write_npz(tmp_path / f"mine/{name}.npz", keypoints(12, 137) / (64, 48, 1))
+    (line,) = stopping(doctor()[1])
+    assert "12 rows for a video of 4 frames" in line
+
+
+def test_a_single_file_of_keypoints_that_is_wrong_is_told_of_and_stops_nothing(doctor, tmp_path):
+    write_npz(tmp_path / "mine/a.npz", keypoints(4, 137) * (8, 8, 1))
+    code, lines = doctor()
+    assert code == 0
+    assert any("1 of 4 files of keypoints" in line and "a.npz" in line for line in lines)
+
+
 def change_clips(folder, **rows):
     """Replace cells of clips.csv: for each clip split, subject and label."""
     lines = [f"{name},{','.join(rows.get(name, (split, name, 'wave')))},{name}.mp4,{name}.npz"

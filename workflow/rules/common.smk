@@ -14,6 +14,7 @@ leave_out_current_folder()  # also in the commands of the rules
 
 from microgesture.config.modalities import MODALITIES
 from microgesture.errors import InputError
+from microgesture.storage.strict import read_strict_yaml
 from microgesture.config.streams import is_published_name
 from microgesture.terminal import visible
 from microgesture.workflow.claims import (
@@ -29,6 +30,8 @@ from microgesture.workflow.listings import refresh_listings
 from microgesture.workflow.plan import Plan
 
 try:
+    for file in workflow.configfiles:
+        read_strict_yaml(Path(file))  # Snakemake accepts repeated keys
     # A job on another machine uses the listing with which the run was planned.
     if workflow.is_main_process:
         for changed in refresh_listings(load_config(config)):

@@ -121,7 +121,7 @@ def skeletons(settings: SettingsText, clips: File, shard: ShardNumber, output: O
     table = read_clips(clips)
     sources = sources_of_recordings(table, shard, stamp) if stamp != BY_HAND else {}
     with scratch_folder(output, stamp) as scratch, reusing(output, scratch, sources):
-        read_skeletons(table, shard, Path(step.root), output, scratch)
+        read_skeletons(table, shard, Path(step.root), output, scratch, step.normalized)
 
 
 @stage("pose", SkeletonStep)

@@ -71,6 +71,7 @@ def train(
     from ..machine.resources import Resources
     from ..networks import build
     from ..storage.clips import read_clips
+    from ..streams.crash import crash_reported
     from ..streams.preemption import stop_on_signals
     from ..streams.train import train as train_stream
 
@@ -84,7 +85,8 @@ def train(
     with held_gpus(device, devices) as gpus, stop_on_signals() as stop, scratch_folder(model, stamp) as scratch:
         resources = Resources(device, threads, workers, memory, devices, compile, gpus)
         files = model, card, scratch
-        train_stream(known, by_kind(shards), step, build, *files, resources, init or (), weights, fold, stop=stop)
+        with crash_reported(step):
+            train_stream(known, by_kind(shards), step, build, *files, resources, init or (), weights, fold, stop=stop)
 
 
 @stage("predict", TrainStep)

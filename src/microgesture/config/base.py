@@ -9,6 +9,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from ..errors import InputError
 
+LONGEST = 200  # characters of a wrong value in a message
+
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$", description="letters, digits and underscores")]
 PLACEHOLDERS = re.compile(r"[{}<>\x00-\x1f\x7f]")  # Snakemake reads {name} and <name> as placeholders
 
@@ -81,7 +83,11 @@ def _sentence(problem: dict[str, Any]) -> str:
         hint = f"did you mean '{near[0]}'?" if near else f"choose one of {', '.join(known)}"
         return f"there is no {kind} '{value}'; {hint}"
     message = problem["msg"].removeprefix("Value error, ")
-    return message if problem["type"] in ("value_error", "missing") else f"{message}, not {problem['input']!r}"
+    return (
+        message
+        if problem["type"] in ("value_error", "missing")
+        else f"{message}, not {repr(problem['input'])[:LONGEST]}"
+    )
 
 
 def _kind(loc: tuple[int | str, ...]) -> str:

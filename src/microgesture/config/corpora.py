@@ -107,3 +107,4 @@ class SkeletonStep(Settings):
     """Skeleton files to read, or videos in which to find keypoints."""
 
     root: str = Field(description="folder of the corpus")
+    normalized: bool = Field(False, description="x and y in the files are fractions of the video's width and height")

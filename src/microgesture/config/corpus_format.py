@@ -64,7 +64,11 @@ class CorpusFormat(Settings):
         False,
         description="accept people who are in test and in train or val; results then do not apply to new people",
     )
-
+    normalized: bool = Field(
+        False,
+        description="x and y in the files of keypoints are fractions (0 to 1) of the video's width and height; they "
+        "are converted to pixels. false: they are pixels",
+    )
     watch_files: bool = Field(
         True,
         description="look up size and time of every file before a run, so that a replaced file is used; false saves "
@@ -90,6 +94,8 @@ class CorpusFormat(Settings):
             raise ValueError(f"format {self.format} has no synthetic version; replace demo by root")
         if self.demo is not None and self.demo.emotion and not self.synthetic_emotions:
             raise ValueError(f"a synthetic corpus of format {self.format} has no emotions; remove demo.emotion")
+        if self.normalized and (self.demo is not None or self.pose is not None):
+            raise ValueError("normalized is for files of keypoints, which this corpus does not have; remove it")
         return self
 
     def reader_options(self) -> dict[str, Any]:

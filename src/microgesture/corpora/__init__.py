@@ -15,7 +15,7 @@ import pandas as pd
 from ..config.corpora import FORMATS
 from ..errors import InputError, UnusableClip
 from ..measures.people import refuse_shared_people
-from ..storage.clips import SCHEMA, SPLITS, Clips, part_of, shard_of
+from ..storage.clips import NULLABLE, SCHEMA, SPLITS, Clips, part_of, shard_of
 from ..videos.reading import VideoInfo
 from .labelled import with_declared
 from .listing import Listing, Row, declared_clips, kinds_in_every_split
@@ -221,6 +221,7 @@ def _table(rows: list[Row], corpus: str, measured: dict[str, Measure]) -> pd.Dat
                 "end": end,
                 "n_frames": max(0, end - row.start + 1),
                 "fps": info.fps if info and info.fps else row.fps,
+                "video_frames": info.n_frames if info and (info.n_frames or 0) < 2**31 else None,
                 "width": info.width if info else None,
                 "height": info.height if info else None,
                 "shard": 0,
@@ -230,6 +231,6 @@ def _table(rows: list[Row], corpus: str, measured: dict[str, Measure]) -> pd.Dat
     table = pd.DataFrame(records, columns=SCHEMA.names)
     types = {"int32": "int32", "float": "float32"}
     for column in SCHEMA:
-        nullable = column.name in ("label", "width", "height")
-        table[column.name] = table[column.name].astype("Int32" if nullable else types.get(str(column.type), object))
+        kind = "Int32" if column.name in NULLABLE else types.get(str(column.type), object)
+        table[column.name] = table[column.name].astype(kind)
     return table

@@ -75,6 +75,7 @@ def window_table(recording: Recording, lengths: Lengths, classes: Sequence[str])
         label=pd.array([None] * len(table), "Int32"),
         video=str(recording.video) if recording.video else None,
         video_start=table.start,
+        video_frames=pd.array([recording.n_frames if recording.video else None] * len(table), "Int32"),
         skeleton=str(recording.skeleton) if recording.skeleton else None,
         skeleton_start=table.start,
         fps=np.float32(recording.fps),

@@ -30,6 +30,7 @@ SCHEMA = pa.schema(
         ("label", pa.int32()),  # class index; null if unknown, always null in test
         ("video", pa.string()),  # path relative to the corpus root; null if there is none
         ("video_start", pa.int32()),  # the clip's first frame in that file: 0 in a pre-cut clip
+        ("video_frames", pa.int32()),  # frames of that file, counted or as its header says; null if unknown
         ("skeleton", pa.string()),  # path relative to the corpus root; null if there is none
         ("skeleton_start", pa.int32()),  # the clip's first row in that file
         ("fps", pa.float32()),
@@ -40,6 +41,7 @@ SCHEMA = pa.schema(
         ("reason", pa.string()),  # why it is quarantined; null if it is not
     ]
 )
+NULLABLE = ("label", "video_frames", "width", "height")  # integers that may be null
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,7 @@ def read_clips(path: Path | str) -> Clips:
     except (TypeError, KeyError, ValueError) as error:
         raise InputError(f"{path} lacks the names of its classes ({error!r}); delete it and run again") from None
     table = stored.to_pandas(integer_object_nulls=False)
-    for column in ("label", "width", "height"):
+    for column in NULLABLE:
         table[column] = table[column].astype("Int32")
     return Clips(table, classes, targets, names.get("digests", {}))
 

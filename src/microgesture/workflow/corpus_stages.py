@@ -50,7 +50,8 @@ def _modalities(config: Config, name: str, root: str, provides: Collection[str])
             ["microgesture.pose.making"] if config.corpora[name].pose else ["microgesture.skeletons.reading", *MODULES]
         )
         tables = [POSE_TABLE] if config.corpora[name].pose else []
-        yield Planned("skeletons", name, SkeletonStep(root=root), makers, clips, tables=tables)
+        reading = SkeletonStep(root=root, normalized=config.corpora[name].normalized)
+        yield Planned("skeletons", name, reading, makers, clips, tables=tables)
     for modality in MODALITIES.values():
         own = config.modality(modality.name)
         if not own.needs <= set(provides):

@@ -22,7 +22,8 @@ from ..corpora import folder_of, list_clips
 from ..errors import InputError
 from ..machine.extras import install_hint
 from ..measures.warnings import corpus_warnings
-from ..skeletons.reading import skeleton_points
+from ..skeletons.plausibility import Doubt
+from ..skeletons.reading import each_compared, sample, skeleton_points
 from ..storage.clips import SPLITS, Clips
 from ..storage.disk import free_bytes, nearest
 from .claims import largest_shard
@@ -199,8 +200,12 @@ def corpus_health(name: str, config: Config, results: Path, faces: bool = False)
             yield Finding("test clips", f"warning: {warning}")
     except InputError as error:
         yield Finding("test clips", str(error), stops=True)
-    if faces and not corpus.pose:
-        yield from _faces_found(name, listed, folder_of(corpus.root), config.max_quarantined)
+    if corpus.pose:
+        return
+    folder = folder_of(corpus.root)
+    yield from _keypoints_compared(name, listed, folder, corpus.normalized)
+    if faces:
+        yield from _faces_found(name, listed, folder, config.max_quarantined)
 
 
 def _clips_found(name: str, listed: Clips, limit: float) -> Iterator[Finding]:
@@ -223,6 +228,24 @@ def _clips_found(name: str, listed: Clips, limit: float) -> Iterator[Finding]:
         )
         for row in bad.head(FIRST).itertuples():
             yield Finding(f"corpus {name}", f"{row.clip_id}: {row.reason}")
+
+
+def _keypoints_compared(name: str, listed: Clips, folder: Path, normalized: bool) -> Iterator[Finding]:
+    """Compare a few files of keypoints with their videos; one finding for each kind of doubt."""
+    files = sample(listed.usable.skeleton.dropna(), folder)
+    found: dict[str, list[Doubt]] = {}
+    for path, read, doubts in each_compared(files, listed.table, folder, normalized):
+        for doubt in doubts:
+            text = str(read) if doubt.refused else f"{path}: {doubt.text}"
+            found.setdefault(doubt.kind, []).append(doubt._replace(text=text))
+    for doubts in found.values():
+        refused = sum(doubt.refused for doubt in doubts)
+        verdict = "cannot be used" if refused else "are doubtful"
+        yield Finding(
+            f"corpus {name}",
+            f"{len(doubts)} of {len(files)} files of keypoints that were looked at {verdict}: {doubts[0].text}",
+            stops=2 * refused > len(files),
+        )
 
 
 def _faces_found(name: str, listed: Clips, folder: Path, limit: float) -> Iterator[Finding]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from ..config.base import PLACEHOLDERS
 from ..config.modalities import MODALITIES, store, with_sources
 from ..config.predictions import FindingSettings, PredictionSettings
-from ..config.recogniser import RecogniserStep
+from ..config.recogniser import RecogniserStep, unportable
 from ..config.whole import Config
 from ..errors import InputError, UnusableClip
 from ..recogniser.recordings import recordings_in, refuse_name
@@ -53,15 +53,14 @@ def recogniser_step(config: Config, ensemble: str) -> RecogniserStep:
         raise InputError(f"there is no ensemble '{ensemble}'; choose one of {', '.join(config.ensembles)}")
     streams = config.ensembles[ensemble].streams
     for name in streams:
-        for modality in map(store, config.streams[name].inputs):
-            own = config.modality(modality)
-            if other := own.portable_backend:
-                raise InputError(
-                    f"ensemble '{ensemble}' cannot be exported: stream {name} has the input {modality}, made with "
-                    f"{modality}.backend: {own.backend}, which an exported folder does not contain. Export an ensemble "
-                    "without that stream (--ensemble, or submission.ensemble), or train with "
-                    f"{modality}.backend: {other}"
-                )
+        if found := unportable(config.streams[name].inputs, config.modality):
+            modality, reason = found
+            other = config.modality(modality).portable_backend
+            raise InputError(
+                f"ensemble '{ensemble}' cannot be exported: {modality}, which stream {name} needs, {reason}, which an "
+                "exported folder does not contain. Export an ensemble without that stream (--ensemble, or "
+                "submission.ensemble)" + (f", or train with {modality}.backend: {other}" if other else "")
+            )
     corpus = config.streams[streams[0]].corpus
     return RecogniserStep(
         ensemble=ensemble,
