@@ -68,8 +68,9 @@ def donated(tmp_path):
     folder.mkdir()
     for name in ("numpy", "random", "types", "pickle", "torch"):
         (folder / f"{name}.py").write_text(f"open({str(folder)!r} + '/ran_' + {name!r}, 'w').close()\n")
-    recorded(folder / "clip", 12)
-    (folder / "clips.csv").write_text("clip_id,split,label,video\na,train,wave,clip.mp4\nb,test,,clip.mp4\n")
+    for name in ("a", "b"):
+        recorded(folder / name, 12)
+    (folder / "clips.csv").write_text("clip_id,split,label,video\na,train,wave,a.mp4\nb,test,,b.mp4\n")
     config = TINY | {"corpora": {"imigue": {"format": "manifest", "root": str(folder)}}}
     config["streams"] = {
         "joint": TINY["streams"]["joint"] | {"input": "rgb", "network": TINY["streams"]["flow"]["network"]}

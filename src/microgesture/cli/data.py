@@ -118,6 +118,7 @@ def join_clips(parts: Files, declared: File, output: Output) -> None:
 def skeletons(settings: SettingsText, clips: File, shard: ShardNumber, output: Output, stamp: Stamp = BY_HAND) -> None:
     """Read the skeleton files of the recordings in a shard."""
     from ..modalities.sources import sources_of_recordings
+    from ..skeletons.plausibility import Rules
     from ..skeletons.reading import read_skeletons
     from ..storage.clips import read_clips
     from ..storage.earlier import reusing
@@ -125,8 +126,9 @@ def skeletons(settings: SettingsText, clips: File, shard: ShardNumber, output: O
     step = parse_step(SkeletonStep, settings)
     table = read_clips(clips)
     sources = sources_of_recordings(table, shard, stamp) if stamp != BY_HAND else {}
+    rules = Rules(step.normalized, step.row_tolerance)
     with scratch_folder(output, stamp) as scratch, reusing(output, scratch, sources):
-        read_skeletons(table, shard, Path(step.root), output, scratch, step.normalized)
+        read_skeletons(table, shard, Path(step.root), output, scratch, rules)
 
 
 @stage("pose", SkeletonStep)

@@ -109,3 +109,4 @@ class SkeletonStep(Settings):
 
     root: str = Field(description="folder of the corpus")
     normalized: bool = Field(False, description="x and y in the files are fractions of the video's width and height")
+    row_tolerance: float = Field(0.01, description="fraction by which rows of keypoints and frames may differ")

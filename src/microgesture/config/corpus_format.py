@@ -69,6 +69,13 @@ class CorpusFormat(Settings):
         description="x and y in the files of keypoints are fractions (0 to 1) of the video's width and height; they "
         "are converted to pixels. false: they are pixels",
     )
+    row_tolerance: float = Field(
+        0.01,
+        ge=0,
+        le=1,
+        description="fraction by which the rows of a file of keypoints and the frames of its video may differ; up to 5 "
+        "rows always may. Otherwise the file is not used, because later rows would belong to other frames",
+    )
     watch_files: bool = Field(
         True,
         description="look up size and time of every file before a run, so that a replaced file is used; false saves "

@@ -23,7 +23,7 @@ from ..corpora.fitting import SAME_RATE
 from ..errors import InputError
 from ..machine.extras import install_hint
 from ..measures.warnings import corpus_warnings
-from ..skeletons.plausibility import Doubt
+from ..skeletons.plausibility import Doubt, Rules
 from ..skeletons.reading import each_compared, sample, skeleton_points
 from ..storage.clips import SPLITS, Clips
 from ..storage.disk import free_bytes, nearest
@@ -206,7 +206,7 @@ def corpus_health(name: str, config: Config, results: Path, faces: bool = False)
     if corpus.pose:
         return
     folder = folder_of(corpus.root)
-    yield from _keypoints_compared(name, listed, folder, corpus.normalized)
+    yield from _keypoints_compared(name, listed, folder, Rules(corpus.normalized, corpus.row_tolerance))
     if faces:
         yield from _faces_found(name, listed, folder, config.max_quarantined)
 
@@ -247,11 +247,11 @@ def _rates_found(name: str, listed: Clips) -> Iterator[Finding]:
         )
 
 
-def _keypoints_compared(name: str, listed: Clips, folder: Path, normalized: bool) -> Iterator[Finding]:
+def _keypoints_compared(name: str, listed: Clips, folder: Path, rules: Rules) -> Iterator[Finding]:
     """Compare a few files of keypoints with their videos; one finding for each kind of doubt."""
     files = sample(listed.usable.skeleton.dropna(), folder)
     found: dict[str, list[Doubt]] = {}
-    for path, read, doubts in each_compared(files, listed.table, folder, normalized):
+    for path, read, doubts in each_compared(files, listed.table, folder, rules):
         for doubt in doubts:
             text = str(read) if doubt.refused else f"{path}: {doubt.text}"
             found.setdefault(doubt.kind, []).append(doubt._replace(text=text))
