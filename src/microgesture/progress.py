@@ -9,6 +9,8 @@ from typing import TypeVar
 
 from tqdm import tqdm
 
+from .terminal import visible
+
 T = TypeVar("T")
 BRIEF = 5  # seconds after which a part of longer work gets its own bar
 _inside: ContextVar[bool] = ContextVar("inside", default=False)  # whether an item of another bar is in progress
@@ -31,6 +33,7 @@ def progress(
     ``part``, or inside another bar, the bar is temporary: it appears after some seconds and disappears at the end, and
     no line is printed. With ``quiet``, nothing is shown.
     """
+    title = visible(title)
     terminal, part = sys.stderr.isatty(), part or _inside.get()
     options = {"unit": unit, "dynamic_ncols": True, "leave": not part, "delay": BRIEF if part else 0}
     started, before = time.monotonic(), done

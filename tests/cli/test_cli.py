@@ -73,5 +73,13 @@ def test_the_traceback_of_an_unexpected_error_is_in_the_log(tmp_path, capsys, mo
     assert "Traceback" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("option", ["fps", "join"])
+def test_an_infinite_number_is_a_sentence(tmp_path, capsys, option):
+    command = ["predict-videos", str(tmp_path), "talk.mp4", "--output", str(tmp_path / "out"), f"--{option}", "inf"]
+    assert main(command) == 1
+    assert f"{option}: " in (printed := capsys.readouterr().err)
+    assert "Traceback" not in printed
+
+
 def test_every_command_is_documented():
     assert all(command.callback.__doc__ for command in app.registered_commands)

@@ -6,7 +6,7 @@ import pytest
 from fixtures.release_files import keypoints, numbered_frames, write_npz, write_video
 from microgesture.config.corpora import ManifestCorpus
 from microgesture.corpora import list_clips, provides
-from microgesture.corpora.listing import Listing, Row
+from microgesture.corpora.listing import Listing, Row, walk
 from microgesture.errors import InputError
 
 COLUMNS = ["start", "end", "video_start", "skeleton_start"]
@@ -54,3 +54,18 @@ def test_an_unknown_split_is_refused_with_row_and_value(table_of):
 def test_a_label_that_is_no_index_of_a_class_is_refused_with_row_and_value(table_of, label):
     with pytest.raises(InputError, match=rf"list\.txt, row b.*{label!r}.*0\.\.1"):
         table_of(row("a", video="long.mp4"), row("b", label=label, video="long.mp4"))
+
+
+def test_a_link_out_of_a_corpus_is_named_and_not_followed(tmp_path, caplog):
+    corpus, elsewhere = tmp_path / "corpus", tmp_path / "corpus-2"
+    for file in (corpus / "train/a.mp4", elsewhere / "b.mp4"):
+        file.parent.mkdir(parents=True)
+        file.touch()
+    (corpus / "out").symlink_to(elsewhere)
+    (corpus / "root").symlink_to("/")
+    (corpus / "up").symlink_to("..")
+    (corpus / "val").symlink_to(corpus / "train")
+    (tmp_path / "link").symlink_to(corpus)
+    for root in (corpus, tmp_path / "link"):
+        assert [path.name for path in walk(root)] == ["a.mp4"]
+        assert f"{root}/out (and 2 more)" in caplog.text

@@ -1,3 +1,5 @@
+import unicodedata
+
 import numpy as np
 import pytest
 
@@ -139,3 +141,13 @@ def test_a_row_that_names_no_clip_is_refused(release, row):
     write_lines(release / "train_list_videos.txt", [*MA52_NAMES["train"], row])
     with pytest.raises(InputError, match=r"train_list_videos\.txt, row 4: .*correct the row"):
         by_id(release)
+
+
+def test_names_in_another_unicode_form_meet(tmp_path):
+    release = write_ma52(tmp_path, MA52_NAMES)
+    listed = (release / "train_list_videos.txt").read_text()
+    name = by_id(release).index[0]
+    (release / "train_list_videos.txt").write_text(listed.replace(name, f"{name}é"), encoding="utf-8")
+    (video,) = release.rglob(f"{name}.mp4")
+    video.rename(video.with_name(unicodedata.normalize("NFD", f"{name}é.mp4")))
+    assert by_id(release).loc[f"{name}é", "status"] == "ok"

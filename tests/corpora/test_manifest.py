@@ -1,4 +1,6 @@
 import os
+import shutil
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -92,7 +94,9 @@ def test_rows_that_make_no_sense_are_quarantined_with_row_and_value(corpus):
     assert "clips.csv, row 2: column label" in reason(corpus, ROWS[0].replace("wave", ""))
     assert "column n_frames: 'ten'" in reason(corpus, ROWS[0].replace(",10,", ",ten,"))
     assert "column n_frames: '0'" in reason(corpus, ROWS[0].replace(",10,", ",0,"))
-    assert "end 15 is 6 frames after" in reason(corpus, ROWS[0].replace(",10,", ",16,"))
+    assert "column n_frames: 16 declared, 10 in a.mp4" in reason(corpus, ROWS[0].replace(",10,", ",16,"))
+    assert "column n_frames: 4 declared, 10 in a.mp4" in reason(corpus, ROWS[0].replace(",10,", ",4,"))
+    assert "column fps: 50 declared, 30 in a.mp4" in reason(corpus, ROWS[0].replace(",30,", ",50,"))
     assert "column fps: '1_0'" in reason(corpus, ROWS[0].replace(",30,", ",1_0,"))
     assert "column fps: '1e300'" in reason(corpus, ROWS[0].replace(",30,", ",1e300,"))
     assert "no such file" in reason(corpus, ROWS[0].replace("a.mp4", "a" * 300))
@@ -139,6 +143,35 @@ def test_a_manifest_that_makes_no_sense_is_refused(corpus, lines, message):
 def test_a_folder_without_manifest_is_refused(tmp_path):
     with pytest.raises(InputError, match=r"clips\.csv: no such file"):
         by_id(tmp_path)
+
+
+def test_names_in_another_unicode_form_meet(corpus):
+    composed, apart = "grüßen", unicodedata.normalize("NFD", "grüßen")
+    (corpus / "a.mp4").rename(corpus / f"{apart}.mp4")
+    rows = [ROWS[0].replace("wave", composed).replace("a.mp4", f"{composed}.mp4"), ROWS[1].replace("nod", apart)]
+    write_lines(corpus / "clips.csv", [HEADER, *rows, *ROWS[2:]])
+    clips = list_clips("mine", "manifest", corpus, 4)
+    assert clips.classes == (composed, "shrug")
+    assert (clips.table.status == "ok").all()
+    assert clips.table.video.iloc[0] == f"{apart}.mp4"  # as the disk has it, so that it can be opened
+    assert clips.table.recording.iloc[0] == composed
+
+
+def test_two_files_that_print_alike_cost_their_clip(corpus):
+    for form in ("NFC", "NFD"):
+        shutil.copy(corpus / "a.mp4", corpus / unicodedata.normalize(form, "grüßen.mp4"))
+    assert "2 files whose name prints as grüßen.mp4" in reason(corpus, ROWS[0].replace("a.mp4", "grüßen.mp4"))
+
+
+@pytest.mark.parametrize("subjects", [("ann", "Ann"), ("07", "7"), ("Zoë", "Zoe\u0308"), ("", "")])
+def test_one_person_in_train_and_test_is_refused_however_it_is_written(corpus, subjects):
+    file = "a.mp4,pose/a.npz"
+    last = ROWS[3].replace("d.mp4,pose/d.npz", file) if subjects == ("", "") else ROWS[3]
+    rows = [ROWS[0].replace("ann", subjects[0]), *ROWS[1:3], last.replace("dee", subjects[1])]
+    write_lines(corpus / "clips.csv", [HEADER, *rows])
+    with pytest.raises(InputError, match=r"is in test and in train or val \(1 such people"):
+        by_id(corpus)
+    assert len(by_id(corpus, allow_shared_subjects=True)) == 4
 
 
 REAL_DATA = os.environ.get("MICROGESTURE_DATA")

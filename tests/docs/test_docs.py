@@ -162,7 +162,7 @@ def test_a_key_is_shown_with_its_values_and_default():
     page = module("settings_page").settings_page(Config.model_json_schema())
     assert "| `device` | auto: a GPU if there is one | `auto`, `cpu`, `cuda` | `auto` |" in page
     assert "| `streams` | the networks, and their inputs | by name: [Stream](#stream) | required |" in page
-    assert re.search(r"^\| `size` \| .*\| whole number, at least 8 \| `56` \|$", page, re.MULTILINE)
+    assert re.search(r"^\| `size` \| .*\| whole number, at least 8, at most 4096 \| `56` \|$", page, re.MULTILINE)
 
 
 def test_sections_of_the_readme_are_found_and_their_links_moved():

@@ -291,3 +291,24 @@ def test_the_submission_has_every_test_video_once_in_order_or_as_the_sample_has_
     write_probabilities(probabilities, {"0012": 0.3})
     with pytest.raises(InputError, match=r"5 test videos .*the first is 0013"):
         write_emotion_submission(table, probabilities, output, None, ("0", "1"))
+
+
+def test_people_of_test_videos_who_were_trained_on_are_told(tmp_path):
+    table, _ = a_corpus()
+    tested = table[table.split == "test"]
+    write_probabilities(tmp_path / "test.csv", {v: 0.9 for v in tested.video_id})
+    lines = [f"{int(v)},{'win' if has_won(v) else 'lose'}\n" for v in tested.video_id]
+    (tmp_path / "truth.csv").write_text("video_id,win_or_lose\n" + "".join(lines))
+    outputs = tmp_path / "a.csv", tmp_path / "a.md"
+
+    def told(videos):
+        compare_rows(videos, {"all": tmp_path / "test.csv"}, {"all": None}, tmp_path / "truth.csv", *outputs)
+        return pd.read_csv(outputs[0]).people_in_training.tolist(), outputs[1].read_text()
+
+    people, text = told(table)
+    assert people == [0]
+    assert "lso in train" not in text
+    known = table.subject.replace(table.subject[table.split == "train"].iloc[0], tested.subject.iloc[0].upper())
+    people, text = told(table.assign(subject=known))
+    assert people == [1]
+    assert "Also in train or val: 1 of 3 people" in text

@@ -13,7 +13,7 @@ import torch
 
 import microgesture.machine.gpus as gpus
 from microgesture.errors import InputError
-from microgesture.machine.device_locks import held
+from microgesture.machine.device_locks import held, locks_folder
 from microgesture.machine.resources import Resources
 
 FOUR = ("a", "b", "c", "d")
@@ -57,7 +57,7 @@ def hold(folder: Path, count: int, ready) -> None:
         time.sleep(600)
 
 
-def test_a_job_waits_with_one_line_until_a_killed_one_has_let_go(tmp_path, caplog):
+def test_a_job_waits_with_one_line_until_a_killed_one_has_let_go(tmp_path, caplog, monkeypatch):
     context = get_context("fork")
     ready = context.Event()
     job = context.Process(target=hold, args=(tmp_path, 3, ready))
@@ -66,22 +66,46 @@ def test_a_job_waits_with_one_line_until_a_killed_one_has_let_go(tmp_path, caplo
     with held(FOUR, 1, tmp_path):
         pass
     assert not caplog.records
-    killer = context.Process(target=lambda: (time.sleep(0.3), os.kill(job.pid, signal.SIGKILL)))
-    killer.start()
+    monkeypatch.setattr(time, "sleep", lambda seconds: os.kill(job.pid, signal.SIGKILL))  # once it waits
     with caplog.at_level(logging.WARNING), held(FOUR, 2, tmp_path, pause=0.01) as places:
         assert places == (0, 1)
     assert [record.getMessage() for record in caplog.records] == [
         "waiting for 2 of the devices a, b, c, d: other jobs use them"
     ]
-    killer.join()
     job.join()
 
 
-def test_other_users_may_lock_too(tmp_path):
-    folder = tmp_path / "locks"
+def test_locks_are_in_a_folder_of_the_user_alone(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    folder = locks_folder()
     with held(FOUR, 1, folder):
-        assert stat.S_IMODE(folder.stat().st_mode) == 0o777
-        assert {stat.S_IMODE(lock.stat().st_mode) for lock in folder.iterdir()} == {0o666}
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert folder.is_relative_to(tmp_path)
+
+
+def test_a_link_at_the_name_of_the_folder_is_neither_followed_nor_changed(tmp_path):
+    target, folder = tmp_path / "target", tmp_path / "locks"
+    target.mkdir(0o755)
+    folder.symlink_to(target)
+    with pytest.raises(InputError, match="not a folder of this user"), held(FOUR, 1, folder):
+        pass
+    assert not list(target.iterdir())
+    assert stat.S_IMODE(target.stat().st_mode) == 0o755
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder to another user")
+def test_a_folder_of_another_user_is_named(tmp_path):
+    folder = tmp_path / "locks"
+    folder.mkdir()
+    os.chown(folder, 12345, 12345)
+    with pytest.raises(InputError, match=f"{folder}.*XDG_CACHE_HOME"), held(FOUR, 1, folder):
+        pass
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match="XDG_CACHE_HOME"), held(FOUR, 1, tmp_path / "file" / "locks"):
+        pass
 
 
 def see(monkeypatch, folder, *uuids):
@@ -101,6 +125,16 @@ def test_gpus_are_known_by_what_they_are_and_not_by_their_number(monkeypatch, tm
             assert third == (0,)
     with gpus.held_gpus("cuda", 2) as both:
         assert both == (0, 1)
+
+
+def test_what_slurm_has_given_to_a_job_is_not_locked(monkeypatch, tmp_path):
+    see(monkeypatch, tmp_path / "locks", "one", "two")
+    monkeypatch.setenv("SLURM_JOB_GPUS", "4,5")
+    with gpus.held_gpus("cuda", 2) as all_of_them:
+        assert all_of_them == (0, 1)
+    assert not (tmp_path / "locks").exists()
+    with gpus.held_gpus("cuda") as first, gpus.held_gpus("cuda") as second:
+        assert (first, second) == ((0,), (1,))
 
 
 def test_a_job_on_the_cpu_holds_nothing_and_too_many_are_refused(monkeypatch, tmp_path):

@@ -10,8 +10,10 @@ import yaml
 from fixtures.made_up_scores import as_scores, made_up_stream
 from microgesture.config.whole import load_config
 from microgesture.errors import InputError
-from microgesture.measures.cross_subject import make_cross_subject, read_ground_truth, run_cross_subject
-from microgesture.storage.clips import Clips
+from microgesture.measures.cross_subject import make_cross_subject, run_cross_subject
+from microgesture.measures.evaluate import known_people
+from microgesture.measures.ground_truth import check_ground_truth, read_ground_truth
+from microgesture.storage.clips import SCHEMA, Clips, write_clips
 from microgesture.storage.scores import write_predictions, write_scores
 from microgesture.workflow.plan import Plan
 
@@ -148,3 +150,42 @@ def test_the_published_settings():
         "video_swin",
         "r2plus1d",
     }
+
+
+@pytest.mark.parametrize("spelled", ["s0", "S00"])
+def test_people_who_are_in_train_too_are_told_beside_the_results(tmp_path, compared, spelled):
+    clips, files, *_ = compared
+    alone, text = run(tmp_path, clips, files)
+    assert (alone.people_in_training == 0).all()
+    assert "None of them is in another split" in text
+    more = clips.table[:1].assign(clip_id="t0", split="train", subject=spelled, recording="elsewhere")
+    known = Clips(pd.concat([clips.table, more], ignore_index=True), CLASSES, TARGETS)
+    table, text = run(tmp_path, known, files)
+    assert (table.people_in_training == 1).all()
+    assert "Also in train or val: 1 of 3 people, so the results do not apply to new people" in text
+    assert table.accuracy.equals(alone.accuracy)
+    write_clips(tmp_path / "clips.parquet", with_all_columns(known))
+    pd.DataFrame({"Id": clips.table.clip_id, "Target": "11"}).to_csv(tmp_path / "submission.csv", index=False)
+    assert known_people(tmp_path / "submission.csv", [tmp_path / "clips.parquet"]).startswith(
+        "Also in train or val: 1 of 3 people"
+    )
+
+
+def with_all_columns(clips):
+    table = clips.table.reindex(columns=SCHEMA.names)
+    numbers = [field.name for field in SCHEMA if str(field.type) in ("int32", "float")]
+    return Clips(table.fillna({name: 0 for name in numbers if name != "label"}), clips.classes, clips.targets)
+
+
+def test_labels_are_checked_without_predictions(tmp_path, compared):
+    clips, *_ = compared
+    table = clips.table[:1].assign(clip_id="t0", split="train", subject="t", recording="t", label=0)
+    clips = Clips(pd.concat([clips.table, table], ignore_index=True), CLASSES, TARGETS)
+    (unseen,) = check_ground_truth(tmp_path / "truth.csv", "Id", "Target", clips)
+    assert "never predicted: nod, point, shrug" in unseen
+    truth = pd.read_csv(tmp_path / "truth.csv", dtype=str)
+    truth[:5].to_csv(tmp_path / "truth.csv", index=False)
+    assert "7 of the 12 test clips" in check_ground_truth(tmp_path / "truth.csv", "Id", "Target", clips)[0]
+    truth.assign(Id="elsewhere").to_csv(tmp_path / "truth.csv", index=False)
+    with pytest.raises(InputError, match="no label of a test clip, such as c0"):
+        check_ground_truth(tmp_path / "truth.csv", "Id", "Target", clips)

@@ -154,6 +154,7 @@ def test_the_clips_that_all_get_wrong_are_those(made_up, page):
 def test_what_is_known_of_test_clips_is_said_at_the_top(made_up, low):
     step, results = made_up
     on_test = results.ablation.assign(clips=1234, accuracy=0.625, accuracy_low=low, accuracy_high=0.75)
+    on_test = on_test.assign(people_in_training=0)
     text = render(step, replace(results, cross_subject=on_test))
     known = "62.5% (50.0% to 75.0%)." if low == 0.5 else "62.5%."
     (sentence,) = (p.text for p in read_page(text).all("header")[0].all("p") if "1,234 test clips" in p.text)
@@ -383,3 +384,21 @@ def test_folds_are_shown_as_the_ensemble_measured_them(tmp_path):
         expected = summary.loc[stream, ["ece_before", "ece"]].to_list()
         assert [float(before), float(after)] == pytest.approx(expected, abs=6e-4)  # rounded twice
     assert f"{summary.clips.final} clips" in page.all("header")[0].text
+
+
+def test_people_on_both_sides_are_told_at_the_top_and_beside_every_result_on_test(made_up):
+    step, results = made_up
+    shared = results.ablation.assign(people_in_training=2)
+    videos = pd.DataFrame({"row": ["face"], "videos": [7], "balanced_accuracy": 0.5, "people_in_training": 2})
+    ends = [f"{name}_{end}" for name in ("balanced_accuracy", "auc", "accuracy") for end in ("low", "high")]
+    videos = videos.reindex(columns=[*videos, "auc", "accuracy", "versus", "difference", *ends])
+    page = read_page(render(step, replace(results, cross_subject=shared, emotion=videos, emotion_on_test=videos)))
+    warnings = [p.text for p in page.all("header")[0].all("p") if p.attributes.get("class") == "warning"]
+    assert sum("is in test and in train or val" in warning for warning in warnings) == 1
+    assert sum("is in train and in val" in warning for warning in warnings) == 1
+    headings = [heading.text for heading in page.all("h3") if heading.text.startswith("Test")]
+    assert len(headings) == 2
+    assert all("people who are also in train or val: 2" in heading for heading in headings)
+    held_out = [heading.text for heading in page.all("h3") if heading.text.startswith("Held-out clips")]
+    assert not any("also in train" in heading for heading in held_out)
+    assert any("Some of their people are also in train" in p.text for p in page.all("header")[0].all("p"))

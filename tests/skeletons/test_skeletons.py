@@ -7,7 +7,7 @@ import pytest
 from fixtures.release_files import keypoints, write_light_hand, write_lines, write_npz, write_openpose, write_xlsx
 from microgesture.errors import UnusableClip
 from microgesture.skeletons.reading import read_skeleton, read_skeletons, skeleton_length
-from microgesture.storage.clips import Clips
+from microgesture.storage.clips import SCHEMA, Clips
 from microgesture.storage.shards import Shard
 
 
@@ -115,7 +115,8 @@ def test_one_broken_recording_leaves_the_others_alone(tmp_path):
         (None, 0, "ok"),
         ("gone", 0, "quarantined"),
     ]
-    clips = Clips(pd.DataFrame(rows, columns=["skeleton", "shard", "status"]), (), ())
+    table = pd.DataFrame(rows, columns=["skeleton", "shard", "status"])
+    clips = Clips(table.reindex(columns=SCHEMA.names), (), ())
     read_skeletons(clips, 0, tmp_path, tmp_path / "skeletons" / "0.arrow", tmp_path / "scratch")
     stored = Shard(tmp_path / "skeletons" / "0.arrow")
     assert stored.clip_ids == paths

@@ -1,5 +1,6 @@
 import pytest
 
+from microgesture.errors import InputError
 from microgesture.storage.files import replacing, write_json
 
 
@@ -35,7 +36,7 @@ def test_the_first_of_two_jobs_that_write_one_file_fails_and_the_file_is_whole(t
     first.__enter__().write_text("first")
     half = second.__enter__()
     half.write_text("sec")
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(InputError, match=r"table\.json: another process"):
         first.__exit__(None, None, None)
     half.write_text("second")
     second.__exit__(None, None, None)

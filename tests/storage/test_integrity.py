@@ -82,11 +82,54 @@ def test_a_flipped_byte_in_the_list_of_clips_costs_the_shard(results):
         ("quarantine.csv", b"clip_id,reason\na,\xff\n", "cannot be read"),
         ("clips/mine.parquet", b"", "no checksum"),
         ("rgb/mine/0000.arrow", b"ARROW1", "no checksum"),
+        ("streams/rgb/model.safetensors", b"\x10", "no checksum and cannot be read"),
+        ("ablation.md", b"| name | accu", "cut off"),
+        ("report.html", b"<!DOCTYPE html>\n<p>", "cut off"),
+        ("views/mine/a.png", b"\x89PNG\r\n", "cannot be read"),
+        ("predictions/a.mp4", b"\x00\x00", "cannot be read"),
+        ("recogniser/SHA256SUMS", f"{'0' * 64}  SHA256SUMS\n".encode(), "has changed"),
     ],
 )
 def test_other_damage_is_found_too(results, name, content, reason):
+    (results / name).parent.mkdir(parents=True, exist_ok=True)
     (results / name).write_bytes(content)
+    assert results / name in result_files(results)
     assert reason in find_damage(results / name).reason
+
+
+@pytest.mark.parametrize("name", ["clips/mine.parquet", "rgb/mine/0001.arrow"])
+def test_a_file_that_was_cut_off_is_certainly_damaged_and_removed(results, name):
+    content = (results / name).read_bytes()
+    (results / name).write_bytes(content[: len(content) // 2])
+    assert verify(results, "--remove") == 1
+    assert not (results / name).exists()
+    assert verify(results) == 0
+
+
+def test_names_are_plain_text(tmp_path, capsys, results):
+    folder = tmp_path / "[lab] x"
+    folder.mkdir()
+    named = (results / "rgb").rename(folder / "results") / "[/x] [red]\x1b[2J:smile:.json"
+    named.parent.mkdir()
+    named.write_text("{")
+    assert verify(folder / "results", "--remove") == 1
+    assert not named.exists()
+    printed = re.sub(r"\s+", "", capsys.readouterr().out)
+    assert r"[/x][red]\x1b[2J:smile:.json" in printed
+    assert f"--directory'{folder}'".replace(" ", "") in printed
+
+
+def test_what_one_job_makes_is_removed_and_made_again_as_a_whole(results, capsys):
+    for name in ("views/mine/a.png", "recogniser/recogniser.json", "predictions/talk.html"):
+        (results / name).parent.mkdir(parents=True)
+        (results / name).write_text("?")
+    (results / "views/mine/views.csv").write_text("clip_id\na\n")
+    (results / "predictions/talk.csv").write_text("class\nwave\n")
+    assert verify(results, "--remove") == 1
+    targets = ("views/mine", "recogniser", "predictions/talk.csv")
+    assert not any((results / target).exists() for target in targets)
+    printed = capsys.readouterr().out.split()
+    assert all(f"results/{target}" in printed for target in targets)
 
 
 def test_only_damaged_files_are_removed_and_not_those_that_nobody_can_judge(results, capsys):

@@ -65,8 +65,8 @@ def test_where_the_subject_is_unknown_the_recording_stays_together():
 def test_a_recording_shows_one_person_and_a_subject_is_no_recording():
     table = clips_of(["a", None, None, "r2"], [0] * 4, recordings=["r0", "r0", "r2", "r3"]).table
     assert person_of(table).tolist() == ["subject a", "subject a", "recording r2", "subject r2"]
-    assert count_people(table) == {"subjects": 2, "recordings": 1}
-    assert people_in_words(count_people(table)) == "2 subjects and 1 recording"
+    assert count_people(person_of(table)) == {"subjects": 2, "recordings": 1}
+    assert people_in_words(count_people(person_of(table))) == "2 subjects and 1 recording"
 
 
 def test_only_usable_labelled_clips_of_train_and_val_are_dealt():

@@ -6,6 +6,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import unicodedata
 from functools import partial
 from pathlib import Path
 
@@ -116,8 +117,8 @@ def test_a_table_beside_the_clips_goes_before_folders(folder):
     said, rows, _ = started(root)
     assert told(rows, "label", "subject", "split")["x3"] == ("a, quoted", "P3", "train")
     assert told(rows, "label", "subject", "split")["x4"] == ("nod", "P4", "train")
-    assert any(line.startswith("1 rows of labels.csv name no") for line in said.found)
-    assert any(line.startswith("1 rows of labels.csv have a split") for line in said.found)
+    assert any(line.startswith("labels.csv: 1 rows name no") for line in said.found)
+    assert any("labels.csv: 1 rows have a split" in line for line in said.found)
 
 
 def test_a_table_without_column_names(folder):
@@ -131,7 +132,7 @@ def test_several_rows_for_a_file_are_left_to_people_where_they_tell_no_parts(fol
     write_lines(root / "list.csv", ["file,label,start", "a,wave,0", "a,nod,5", "b,nod,0"])
     said, rows, _ = started(root)
     assert told(rows, "label") == {"a": ("",), "b": ("nod",)}
-    assert any("list.csv has several rows for 1 files, first for a;" in line for line in said.found)
+    assert any("1 files have several rows" in line and "list.csv" in line for line in said.found)
 
 
 def test_videos_and_keypoints_of_one_name_are_one_clip(folder):
@@ -385,3 +386,43 @@ def test_the_commands_that_it_proposes_lead_from_clips_to_a_report(folder):
     report = (study / "results/report.html").read_text()
     assert not [stream for stream in ("rgb", "taylor", "flow") if stream not in report]
     assert (study / "results/cross_subject/ablation.csv").exists()
+
+
+APART = unicodedata.normalize("NFD", "Zoë")
+
+
+@pytest.mark.parametrize("table", ["labels.csv", "labels.xlsx"])
+def test_a_table_and_file_names_in_other_unicode_forms_meet(folder, table):
+    root = folder(f"{APART}.mp4", "nod.mp4")
+    cells = [["file", "label", "subject"], ["Zoë.mp4", APART, APART], ["nod.mp4", "nod", "P2"]]
+    write = write_xlsx if table.endswith("xlsx") else lambda path, rows: write_lines(path, map(",".join, rows))
+    write(root / table, cells)
+    _, rows, plan = started(root)
+    assert told(rows, "label", "subject") == {"Zoë": ("Zoë", "Zoë"), "nod": ("nod", "P2")}
+    listed = list_clips("mine", "manifest", Path(plan.config.corpora["mine"].root), 1, allow_shared_subjects=True)
+    assert (listed.table.status == "ok").all()
+
+
+def test_folders_in_other_unicode_forms_are_one_class(folder):
+    _, rows, _ = started(folder(f"train/{APART}/a.mp4", "train/Zoë/b.mp4", "train/nod/c.mp4", "test/Zoë/d.mp4"))
+    assert {row["label"] for row in rows.values()} == {"Zoë", "nod"}
+
+
+def test_a_person_under_two_names_is_in_one_split_and_named(folder):
+    names = [f"{label}/{who}/{take}.mp4" for label in ("wave", "nod") for who in ("S01", "s1", "S2", "s3", "S4", "S5")
+             for take in range(2)]  # fmt: skip
+    said, rows, _ = started(folder(*names))
+    assert len({row["split"] for row in rows.values() if row["subject"] in ("S01", "s1")}) == 1
+    assert any(line.startswith("Subjects 'S01' and 's1' count as one person") for line in said.missing)
+    assert "5 subjects" in said.found[0]
+
+
+def test_parts_of_a_recording_without_subject_in_two_splits_are_told(folder):
+    root = folder("a.mp4", "b.mp4")
+    write_lines(
+        root / "labels.csv",
+        ["file,start,end,label,split", "a.mp4,0,3,wave,train", "a.mp4,4,8,nod,test", "b.mp4,0,3,nod,train"],
+    )
+    said, _, plan = started(root)
+    assert any("Recording a is in test and in train or val (1 of 1 people)" in line for line in said.missing)
+    assert plan.config.corpora["mine"].allow_shared_subjects

@@ -4,9 +4,11 @@ from functools import partial
 import pytest
 
 from fixtures.release_files import numbered_frames, write_clips, write_lines, write_video
+from fixtures.timed_videos import rate_halved, write_timed
 from microgesture.corpora import list_clips
 from microgesture.errors import UnusableClip
-from microgesture.study.parts import Borders, Ruler, find_borders
+from microgesture.study.annotations.columns import Borders, find_borders
+from microgesture.study.parts import Ruler
 from microgesture.study.start import plan_study, start_study
 
 
@@ -37,9 +39,9 @@ def test_rows_with_a_start_and_an_end_are_clips_of_their_own(folder):
     write_lines(root / "list.csv", ["file,label,start,end", *lines])
     said, rows = started(root)
     assert rows == {"a_1": ("wave", "0", "4"), "a_2": ("nod", "5", "9"), "b": ("nod", "2", "8"), "c": ("", "", "")}
-    assert any("list.csv has 3 parts of 2 files, in frames from 0" in line for line in said.found)
-    assert any(line.startswith("3 rows of list.csv have no valid start and end") for line in said.found)
-    assert any(line.startswith("1 rows of list.csv name no") for line in said.found)
+    assert any("list.csv: 3 parts of 2 files, in frames from 0" in line for line in said.found)
+    assert any(line.startswith("list.csv: 3 rows have no valid start and end") for line in said.found)
+    assert any(line.startswith("list.csv: 1 rows name no") for line in said.found)
 
 
 def test_the_reader_reads_the_parts(folder):
@@ -81,7 +83,7 @@ def test_times_say_nothing_of_keypoints_alone_but_frames_do(folder):
     write_lines(root / "list.csv", ["file,label,start_s,end_s", "a,wave,0,0.2", "b,nod,0,0.2"])
     said = plan_study(root.parent / "study", root, gpu=False)
     assert "start" not in said.manifest.splitlines()[0]
-    assert any("list.csv, a: keypoints have no frame rate" in line for line in said.found)
+    assert any("list.csv: 2 files cannot be cut: keypoints have no frame rate" in line for line in said.found)
     write_lines(root / "list.csv", ["file,label,start_frame,end_frame", "a,wave,0,5", "b,nod,2,9"])
     _, rows = started(root)
     assert rows == {"a": ("wave", "0", "5"), "b": ("nod", "2", "9")}
@@ -90,8 +92,8 @@ def test_times_say_nothing_of_keypoints_alone_but_frames_do(folder):
 @pytest.mark.parametrize(
     ("header", "borders"),
     [
-        ("file,start,end", Borders(1, 2, "frames")),
-        ("stop,start", Borders(1, 0, "frames")),
+        ("file,start,end", Borders(1, 2, "frames", guessed=True)),
+        ("stop,start", Borders(1, 0, "frames", guessed=True)),
         ("StartFrame,EndFrame", Borders(0, 1, "frames")),
         ("frame_start,frame_end", Borders(0, 1, "frames")),
         ("first frame,last frame", Borders(0, 1, "frames")),
@@ -101,6 +103,13 @@ def test_times_say_nothing_of_keypoints_alone_but_frames_do(folder):
         ("Begin Time - hh:mm:ss.ms,End Time - hh:mm:ss.ms", Borders(0, 1, "seconds")),
         ("Begin Time - msec,End Time - msec", Borders(0, 1, "milliseconds")),
         ("start_s,start_frame,end_s,end_frame", Borders(1, 3, "frames")),
+        ("Time offset (s),Start (s),Stop (s)", Borders(1, 2, "seconds")),
+        ("Start (s),Time offset (s)", None),
+        ("start_ms,offset_ms", None),
+        ("onset_s,offset_s", Borders(0, 1, "seconds")),
+        ("Anfang,Ende", Borders(0, 1, "frames", guessed=True)),
+        ("Temps de départ - PAL,temps de fin - PAL", Borders(0, 1, "PAL")),
+        ("Begin Time - PAL,End Time - PAL,Begin Time - msec,End Time - msec", Borders(2, 3, "milliseconds")),
         ("start,end_frame", None),
         ("first,name", None),
         ("end,label", None),
@@ -128,7 +137,9 @@ def test_borders_without_a_unit_are_seconds_if_one_could_be_no_frame():
         ("x", "3", "frames", None),
         ("0", "0.4", "seconds", (0, 9)),
         ("0.04", "0.08", "seconds", (1, 1)),
-        ("0.04", "0.0801", "seconds", (1, 2)),
+        ("0.04", "0.0801", "seconds", (1, 1)),  # a frame belongs to the times that contain its middle
+        ("0.04", "0.1001", "seconds", (1, 2)),
+        ("0.041", "0.05", "seconds", (1, 1)),  # shorter than a frame
         ("0,1", "0,2", "seconds", (2, 4)),
         ("0:00:00.12", "00:00.2", "seconds", (3, 4)),
         ("0", "7", "seconds", (0, 9)),  # no further than the video
@@ -148,3 +159,12 @@ def test_a_damaged_video_is_told_of(tmp_path):
     with pytest.raises(UnusableClip, match="not a readable video"):
         Ruler(path).frames("0", "1", "seconds")
     assert Ruler(path).frames("0", "1", "frames") == (0, 1)
+
+
+def test_times_of_a_video_whose_rate_varies_are_those_of_its_frames(tmp_path):
+    root = tmp_path / "recordings"
+    write_timed(root / "a.mp4", rate_halved(), rate=30)
+    write_lines(root / "list.csv", ["file,label,start_s,end_s", "a,wave,2.0,2.4", "a,nod,3.0,3.4"])
+    said, rows = started(root)
+    assert rows == {"a_1": ("wave", "60", "65"), "a_2": ("nod", "75", "80")}
+    assert sum("The frame rate of 1 video varies (the first is a, with 22.5" in line for line in said.found) == 1

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from microgesture.errors import InputError, UnusableClip
+from microgesture.storage.disk import DiskFull
 from microgesture.videos.isolation import Isolated, ProcessEnded, each_clip_isolated
 
 IDS = ("first", "culprit", "last")
@@ -62,6 +63,10 @@ def run_out_of_memory():
 
 def have_a_bug():
     raise ZeroDivisionError("what is this clip")
+
+
+def fill_the_disk():
+    raise DiskFull("talk.mp4 cannot be written")
 
 
 def say_something():
@@ -127,6 +132,11 @@ def test_a_process_that_cannot_start_is_the_users_to_know(start, message):
 def test_a_bug_is_raised_with_its_place():
     with pytest.raises(RuntimeError, match=r"have_a_bug\n(.*\n)*ZeroDivisionError: what is this clip"):
         list(each_clip_isolated(IDS, partial(make_unless, have_a_bug)))
+
+
+def test_a_full_disk_is_raised_as_one():
+    with pytest.raises(DiskFull, match=r"^talk\.mp4 cannot be written$"):
+        list(each_clip_isolated(IDS, partial(make_unless, fill_the_disk)))
 
 
 def test_what_the_process_logs_is_logged_here(caplog):

@@ -17,7 +17,7 @@ from microgesture.errors import InputError, UnusableClip
 from microgesture.storage.clips import SCHEMA, Clips, write_clips
 from microgesture.storage.scores import Prediction, write_predictions
 from microgesture.storage.shards import Shard, write_shard
-from microgesture.view.choice import chosen_clips, find_clip, write_views
+from microgesture.view.choice import chosen_clips, file_name, find_clip, write_views
 from microgesture.view.clip import Source, moments, rows_of, times_of, words_about, write_view
 from microgesture.view.sheet import Row, Words, contact_sheet, video_pictures
 from microgesture.workflow.plan import Plan
@@ -44,6 +44,7 @@ def table(clip_ids, splits, labels, subjects=None, **columns):
         "start": 0,
         "end": FRAMES - 1,
         "n_frames": FRAMES,
+        "frames": None,
         "subject": subjects or "s",
         "video": None,
         "video_start": 0,
@@ -58,7 +59,7 @@ def table(clip_ids, splits, labels, subjects=None, **columns):
     }
     rows = rows.assign(**filled | columns)
     rows["label"] = pd.array(labels, "Int32")
-    return Clips(rows[SCHEMA.names], ("wave", "nod", "$x$"), ("1", "2", "3"))
+    return Clips(rows.reindex(columns=SCHEMA.names), ("wave", "nod", "$x$"), ("1", "2", "3"))
 
 
 CLIPS = table(
@@ -272,6 +273,15 @@ def test_each_class_is_shown_by_clips_of_different_people_and_of_val_first():
             for person, own in of_class.groupby("subject"):
                 mine = shown[shown.subject == person]
                 assert (mine.split == "val").sum() == min(len(mine), (own.split == "val").sum())
+
+
+def test_every_clip_has_a_file_name_of_its_own_that_a_disk_can_have():
+    long = "é" * 200
+    ids = ["a/b", "a+b", "a\\b", "a~b", long, long + "1", file_name("a+b"), file_name("a+b").replace("+", "/"), "a b.c"]
+    names = [file_name(clip_id) for clip_id in ids]
+    assert len(set(names)) == len(ids)
+    assert all(len(name.encode()) <= 230 and "/" not in name for name in names)
+    assert names[0] == "a+b"
 
 
 def test_the_folder_of_views_says_what_it_holds(shards, tmp_path):

@@ -5,8 +5,10 @@ import yaml
 
 from fixtures.project import TINY
 from microgesture.config.whole import load_config
+from microgesture.errors import InputError
 from microgesture.workflow.claims import largest_shard, shard_memory, shard_minutes, training_memory
 from microgesture.workflow.commands import claimed_threads
+from microgesture.workflow.health import stored_listings
 
 
 def configured(**keys):
@@ -27,6 +29,15 @@ def test_before_the_clips_are_listed_a_drawn_corpus_is_known_from_its_settings(t
 def test_before_the_clips_are_listed_nobody_knows_how_many_a_corpus_on_disk_has(tmp_path):
     on_disk = {"imigue": {"format": "miga", "root": str(tmp_path)}}
     assert largest_shard(configured(corpora=on_disk), tmp_path) is None
+
+
+def test_a_listing_that_was_cut_off_is_named(tmp_path):
+    (tmp_path / "listed" / "imigue").mkdir(parents=True)
+    (tmp_path / "listed" / "imigue" / "0000.parquet").write_bytes(b"PAR1")
+    with pytest.raises(InputError, match=r"0000\.parquet is damaged.*verify --remove"):
+        largest_shard(configured(), tmp_path)
+    (finding,) = stored_listings(configured(), tmp_path)
+    assert finding.stops
 
 
 def test_once_they_are_listed_the_largest_shard_of_any_corpus_counts(tmp_path):

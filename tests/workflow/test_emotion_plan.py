@@ -7,6 +7,7 @@ import yaml
 
 from microgesture.config.whole import load_config
 from microgesture.errors import InputError
+from microgesture.workflow.emotion_stages import label_files
 from microgesture.workflow.plan import Plan
 
 DEMO = json.loads(json.dumps(yaml.safe_load((Path(__file__).parents[2] / "config.yaml").read_text())))
@@ -103,3 +104,16 @@ def test_faces_need_a_corpus_with_videos_and_keypoints():
     raw = with_emotion(corpus="ma52", context="rgb_ma52", gestures=None)
     with pytest.raises(InputError, match=r"emotion.face needs video and keypoints, but corpus 'ma52'"):
         Plan(raw)
+
+
+def test_label_files_that_are_found_in_the_corpus_are_inputs(tmp_path):
+    (tmp_path / "lists").mkdir()
+    found = tmp_path / "lists/train_label.csv"
+    found.write_text("video_id,label\n1,0\n")
+    raw = with_emotion()
+    assert label_files(load_config(raw), "anywhere") == [], "a synthetic corpus is listed by the run"
+    del raw["corpora"]["imigue"]["demo"]
+    raw["corpora"]["imigue"]["root"] = str(tmp_path)
+    assert label_files(load_config(raw), str(tmp_path)) == [str(found)]
+    raw["emotion"]["labels"] = ["mine.csv"]
+    assert label_files(load_config(raw), str(tmp_path)) == ["mine.csv"]

@@ -6,6 +6,7 @@ import yaml
 
 from fixtures.project import TINY
 from fixtures.release_files import keypoints, numbered_frames, write_lines, write_npz, write_video
+from fixtures.timed_videos import write_timed
 from microgesture.cli import main
 from microgesture.config.corpora import ManifestCorpus
 from microgesture.config.modalities import MODALITIES
@@ -166,3 +167,113 @@ def test_a_folder_that_cannot_be_written_to_is_named(tmp_path):
     assert not health.writable(tmp_path / "new/results").stops
     (tmp_path / "file").touch()
     assert health.writable(tmp_path / "file").stops
+
+
+def test_rates_that_differ_are_named_with_the_key_that_resamples(doctor, config, tmp_path):
+    assert not any("frames per second" in line for line in doctor()[1])
+    write_video(tmp_path / "mine/b.mp4", numbered_frames(4), fps=25)
+    code, lines = doctor()
+    assert code == 0
+    [line] = [line for line in lines if "frames per second" in line]
+    assert "from 25 to 30 frames per second (3 at 30, 1 at 25)" in line
+    assert "corpora.mine.fps: 30 resamples them" in line
+    config["corpora"]["mine"]["fps"] = 30
+    assert not any("frames per second" in line for line in doctor()[1])
+
+
+def test_a_rate_that_varies_is_named_once(doctor, tmp_path):
+    for name in ("a", "b"):
+        write_timed(tmp_path / f"mine/{name}.mp4", [0, 1 / 30, 4 / 30, 5 / 30], rate=30)
+    lines = doctor()[1]
+    assert sum("the frame rate of 2 videos varies (the first is a.mp4" in line for line in lines) == 1
+
+
+def test_keypoints_of_another_video_are_told_of_once_for_each_kind(doctor, config, tmp_path):
+    for name in SPLITS:
+        write_npz(tmp_path / f"mine/{name}.npz", keypoints(4, 137) / (64, 48, 1))
+    code, lines = doctor()
+    assert code == 1
+    (line,) = stopping(lines)
+    assert "4 of 4 files of keypoints" in line
+    assert "normalized: true" in line
+    config["corpora"]["mine"]["normalized"] = True
+    assert doctor()[0] == 0
+    for name in SPLITS:
+        write_npz(tmp_path / f"mine/{name}.npz", keypoints(12, 137) / (64, 48, 1))
+    (line,) = stopping(doctor()[1])
+    assert "12 rows for a video of 4 frames" in line
+
+
+def test_a_single_file_of_keypoints_that_is_wrong_is_told_of_and_stops_nothing(doctor, tmp_path):
+    write_npz(tmp_path / "mine/a.npz", keypoints(4, 137) * (8, 8, 1))
+    code, lines = doctor()
+    assert code == 0
+    assert any("1 of 4 files of keypoints" in line and "a.npz" in line for line in lines)
+
+
+def change_clips(folder, **rows):
+    """Replace cells of clips.csv: for each clip split, subject and label."""
+    lines = [f"{name},{','.join(rows.get(name, (split, name, 'wave')))},{name}.mp4,{name}.npz"
+             for name, split in SPLITS.items()]  # fmt: skip
+    write_lines(folder / "mine/clips.csv", ["clip_id,split,subject,label,video,keypoints", *lines])
+
+
+@pytest.mark.parametrize(
+    ("rows", "sentence"),
+    [
+        ({}, "All training clips have the class wave"),
+        ({"b": ("train", "b", "nod"), "c": ("val", "c", "shrug")}, "No training clip has these classes of val"),
+        ({"b": ("train", "b", "nod")}, "The clips of val have only 1 of the 2 classes of train"),
+        ({"b": ("train", "b", "Wave")}, "Classes 'Wave' and 'wave' are different classes"),
+        ({"c": ("val", "A", "wave")}, "Subject A is in train and in val (1 of 1 people)"),
+        ({"b": ("train", "A", "nod")}, "Subjects 'A' and 'a' count as one person"),
+    ],
+)
+def test_what_is_doubtful_is_a_warning_and_stops_nothing(doctor, tmp_path, rows, sentence):
+    change_clips(tmp_path, **rows)
+    code, lines = doctor()
+    assert code == 0
+    assert sum(f"warning: {sentence}" in line for line in lines) == 1
+
+
+def test_a_person_of_test_in_train_is_a_warning_only_where_it_is_allowed(doctor, config, tmp_path):
+    change_clips(tmp_path, d=("test", "A", "wave"))
+    assert "subject A (written 'A' and 'a') is in test and in train or val" in stopping(doctor()[1])[0]
+    config["corpora"]["mine"]["allow_shared_subjects"] = True
+    code, lines = doctor()
+    assert code == 0
+    assert any("warning: Subject A is in test and in train or val (1 of 1 people)" in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("truth", "sentence"),
+    [
+        (["clip_id,label", "d,shrug"], "truth.csv, column label: 'shrug' is not a class"),
+        (["clip_id,label", "0d,wave"], "truth.csv, column clip_id: it has no label of a test clip, such as d"),
+        (["id,label", "d,wave"], "truth.csv has no column 'clip_id'"),
+        (None, "truth.csv: no such file"),
+    ],
+)
+def test_a_ground_truth_that_cannot_be_used_stops_before_the_work(doctor, config, tmp_path, truth, sentence):
+    if truth:
+        write_lines(tmp_path / "truth.csv", truth)
+    config["ground_truth"] = {"file": "truth.csv"}
+    code, lines = doctor()
+    assert code == 1
+    assert sentence in stopping(lines)[0]
+
+
+def test_what_a_ground_truth_lacks_is_a_warning(doctor, config, tmp_path):
+    change_clips(tmp_path, b=("test", "b", ""), c=("val", "c", "nod"))
+    write_lines(tmp_path / "truth.csv", ["clip_id,label", "d,nod", "a,nonsense"])
+    config["ground_truth"] = {"file": "truth.csv"}
+    code, lines = doctor()
+    assert code == 0
+    assert any("truth.csv has no label of 1 of the 2 test clips" in line for line in lines)
+    assert any("No training clip has these classes of test, so they are never predicted: nod" in line for line in lines)
+
+
+def test_a_sample_with_other_ids_stops_before_the_work(doctor, config, tmp_path):
+    write_lines(tmp_path / "sample.csv", ["Id,Target", "d,0", "e,0"])
+    config["submission"]["sample"] = "sample.csv"
+    assert "1 ids differ from those of the test split" in stopping(doctor()[1])[0]

@@ -54,7 +54,9 @@ def kill_job(job: subprocess.Popen) -> None:
 
 
 def unfinished_files(folder: Path) -> list[Path]:
-    return [path for path in folder.rglob(".*") if path.name not in (".scratch", ".earlier")] + list(folder.glob(".scratch/*"))
+    return [path for path in folder.rglob(".*") if path.name not in (".scratch", ".earlier")] + list(
+        folder.glob(".scratch/*")
+    )
 
 
 def rgb_stage(folder: Path) -> Stage:

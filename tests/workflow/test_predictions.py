@@ -1,6 +1,7 @@
 """Videos of one's own in the workflow: which recordings a folder holds, and what makes their timelines."""
 
 import copy
+import os
 import re
 import subprocess
 import sys
@@ -9,9 +10,11 @@ import pytest
 import yaml
 
 from fixtures.project import ROOT, TINY
+from microgesture.config.predictions import PredictionSettings
 from microgesture.errors import InputError
 from microgesture.recogniser.recordings import recordings_in
 from microgesture.workflow.plan import Plan
+from microgesture.workflow.prediction_stages import recordings_to_predict
 
 OWN = {"folder": "my videos"}
 
@@ -71,6 +74,20 @@ def test_a_recogniser_of_others_does_not_depend_on_this_run():
     assert one.step("gestures", "predictions") == two.step("gestures", "predictions")
 
 
+@pytest.mark.parametrize("odd", ["<a>", "a{b}", "x" * 240, "y" * 250, "a\x1bb", "a\nb", os.fsdecode(b"\xff"), "0" * 20])
+def test_a_recording_with_a_name_that_no_target_can_have_is_left_out_and_named(tmp_path, odd):
+    folder = filled(tmp_path, "a talk.mp4", f"{odd}.mp4", "-b 'c' $(touch d) %.mp4")
+    found, messages = recordings_to_predict(PredictionSettings(folder=str(folder)))
+    assert set(found) == {"a talk", "-b 'c' $(touch d) %"}
+    (message,) = messages
+    assert odd in message
+
+
+def test_a_folder_of_such_recordings_only_is_refused(tmp_path):
+    with pytest.raises(InputError, match="a<b>"):
+        recordings_to_predict(PredictionSettings(folder=str(filled(tmp_path, "a<b>.mp4"))))
+
+
 LEARNED = {"backend": "raft_small", "weights": "Raft_Small_Weights.C_T_V2"}
 
 
@@ -83,7 +100,7 @@ def test_what_cannot_be_handed_over_is_refused_before_the_run():
 
 @pytest.mark.slow
 def test_a_dry_run_with_a_recogniser_of_others_finds_gestures_in_every_recording_and_trains_nothing(tmp_path):
-    filled(tmp_path / "my videos", "a talk.mp4", "a talk.npz", "b+c.xlsx")
+    filled(tmp_path / "my videos", "a talk.mp4", "a talk.npz", "b+c.xlsx", "<a>.mp4", "a{b}.mp4", f"{'x' * 240}.mp4")
     filled(tmp_path / "handed over", "SHA256SUMS")
     (tmp_path / "config.yaml").write_text(yaml.safe_dump({**TINY, "predictions": {**OWN, "recogniser": "handed over"}}))
     command = ["-n", "--snakefile", ROOT / "Snakefile", "--configfile", tmp_path / "config.yaml", "--cores", "1"]
@@ -94,10 +111,9 @@ def test_a_dry_run_with_a_recogniser_of_others_finds_gestures_in_every_recording
         text=True,
         check=True,
     )
-    counts = dict(re.findall(r"^(\w+) +(\d+)$", run.stdout + run.stderr, re.MULTILINE))
+    printed = run.stdout + run.stderr
+    assert all(name in printed for name in ("<a>.mp4 is left out", "a{b}.mp4 is left out", "xxx.mp4 is left out"))
+    counts = dict(re.findall(r"^(\w+) +(\d+)$", printed, re.MULTILINE))
     assert counts["find_gestures"] == "2"
     assert not {"export_recogniser", "train_stream"} & set(counts)
-    assert (
-        "'my videos/a talk.mp4' --output results/predictions --fps 25.0 --threshold 0.5 --stillness 0.25"
-        in run.stdout + run.stderr
-    )
+    assert "--fps 25.0 --threshold 0.5 --stillness 0.25 -- 'handed over' 'my videos/a talk.mp4'" in printed

@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pandas as pd
 
+from fixtures.made_up_run import made_up_clips
 from fixtures.project import TINY
 from microgesture.config.whole import load_config
+from microgesture.storage.clips import write_clips
 from microgesture.storage.files import write_json
 from microgesture.workflow.commands import show_summary
 from microgesture.workflow.summary import print_summary
@@ -108,3 +110,13 @@ def test_without_labels_there_is_a_sentence(tmp_path, capsys):
     text = printed(tmp_path, capsys, ROWS[:0], ON_VAL, quarantined=["c1", "c1", "c7"])
     assert text.startswith("The corpus has no labelled validation clips")
     assert "2 clips could not be used" in text
+
+
+def test_what_makes_results_doubtful_is_repeated_at_the_end(tmp_path, capsys):
+    printed(tmp_path, capsys, ROWS, ON_VAL)
+    write_clips(tmp_path / "clips.parquet", made_up_clips(6, 3, subjects=2))
+    files = [tmp_path / name for name in ("summary.csv", "fusion.json", "submission.csv", "quarantine.csv")]
+    print_summary(*files, [], clips=tmp_path / "clips.parquet")
+    text = " ".join(capsys.readouterr().out.split())
+    assert text.count("Warning: Subject s0 is in test and in train or val (2 of 2 people)") == 1
+    assert text.count("Warning: Subject s0 is in train and in val (2 of 2 people)") == 1

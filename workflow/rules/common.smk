@@ -8,9 +8,15 @@ from snakemake.exceptions import WorkflowError
 
 sys.path.insert(0, f"{workflow.basedir}/src")
 
+from microgesture.machine.search_path import leave_out_current_folder
+
+leave_out_current_folder()  # also in the commands of the rules
+
 from microgesture.config.modalities import MODALITIES
 from microgesture.errors import InputError
+from microgesture.storage.strict import read_strict_yaml
 from microgesture.config.streams import is_published_name
+from microgesture.terminal import visible
 from microgesture.workflow.claims import (
     largest_shard,
     shard_memory,
@@ -24,15 +30,17 @@ from microgesture.workflow.listings import refresh_listings
 from microgesture.workflow.plan import Plan
 
 try:
+    for file in workflow.configfiles:
+        read_strict_yaml(Path(file))  # Snakemake accepts repeated keys
     # A job on another machine uses the listing with which the run was planned.
     if workflow.is_main_process:
         for changed in refresh_listings(load_config(config)):
-            logger.info(changed)
+            logger.info(visible(changed))
     plan = Plan(config)
+    prepare(plan.config)
+    largest_shard(plan.config)  # a damaged listing is named here, without a traceback
 except InputError as error:
-    raise WorkflowError(str(error))
-
-prepare(plan.config)
+    raise WorkflowError(visible(str(error)))
 
 
 def settings(stage, of):
@@ -105,11 +113,8 @@ def modality_inputs(modality):
 
 def modality_options(wildcards, input):
     """The options with the inputs of a modality."""
-    options = (
-        [f"--clips {input.clips} --shard {wildcards.shard}"] if input.clips else []
-    )
-    options += [f"--weights {input.weights}"] if input.weights else []
-    return " ".join(options)
+    clips = ["--clips", input.clips, "--shard", wildcards.shard] if input.clips else []
+    return clips + (["--weights", input.weights] if input.weights else [])
 
 
 def is_learned(modality):
@@ -192,12 +197,12 @@ def stream_pseudo_labels(wildcards):
 
 def start_options(wildcards, input):
     """The options with the weights that a training starts from, and with its pseudo-labels."""
-    options = [f"--init {path}" for path in input.init]
+    options = [part for path in input.init for part in ("--init", path)]
     if input.weights:
-        options.append(f"--weights {input.weights}")
+        options += ["--weights", input.weights]
     if input.get("pseudo_labels"):
-        options.append(f"--pseudo-labels {input.pseudo_labels}")
-    return " ".join(options)
+        options += ["--pseudo-labels", input.pseudo_labels]
+    return options
 
 
 def ensemble_clips(ensemble):

@@ -35,9 +35,9 @@ if demos:
         message:
             "Generating the demo corpus {wildcards.corpus}"
         shell:
-            "microgesture --log {log:q} demo --settings {params.settings:q} --root results/demo/{wildcards.corpus}"
-            " --truth {output.truth} --emotion-truth results/demo/{wildcards.corpus}_test_emotions.csv"
-            " --output {output.files} --workers {threads}"
+            "microgesture --log {log:q} demo --settings {params.settings:q} --root results/demo/{wildcards.corpus:q}"
+            " --truth {output.truth:q} --emotion-truth results/demo/{wildcards.corpus:q}_test_emotions.csv"
+            " --output {output.files:q} --workers {threads}"
 
     rule list_clips:
         input:
@@ -58,7 +58,7 @@ if demos:
             "Listing the clips of {wildcards.corpus}"
         shell:
             "microgesture --log {log:q} list-clips --settings {params.settings:q}"
-            " --output results/listed/{wildcards.corpus}"
+            " --output results/listed/{wildcards.corpus:q}"
 
 
 # The priorities make sure that unusable clips are known before the first long job.
@@ -79,8 +79,8 @@ rule measure_clips:
     message:
         "Opening the files of {wildcards.corpus}, shard {wildcards.shard}"
     shell:
-        "microgesture --log {log:q} measure-clips --settings {params.settings:q} --listed {input}"
-        " --shard {wildcards.shard} --output {output}"
+        "microgesture --log {log:q} measure-clips --settings {params.settings:q} --listed {input:q}"
+        " --shard {wildcards.shard:q} --output {output:q}"
 
 
 # The limit comes from the environment (see commands.prepare), so a higher limit reruns no other job.
@@ -107,8 +107,8 @@ rule check_clips:
     message:
         "Checking the clips of {wildcards.corpus} for {wildcards.part}"
     shell:
-        "microgesture --log {log:q} check-clips --corpus {wildcards.corpus} --labels {input.labels}"
-        " --declared {input.declared} --output {output} {input.measured}"
+        "microgesture --log {log:q} check-clips --corpus {wildcards.corpus:q} --labels {input.labels:q}"
+        " --declared {input.declared:q} --output {output:q} {input.measured:q}"
 
 
 rule join_clips:
@@ -125,7 +125,7 @@ rule join_clips:
     message:
         "Joining the clips of {wildcards.corpus}"
     shell:
-        "microgesture --log {log:q} join-clips --declared {input.declared} --output {output} {input.parts}"
+        "microgesture --log {log:q} join-clips --declared {input.declared:q} --output {output:q} {input.parts:q}"
 
 
 rule list_quarantine:
@@ -143,4 +143,4 @@ rule list_quarantine:
     message:
         "Listing the unusable clips"
     shell:
-        "microgesture --log {log:q} quarantine --output {output} {input.clips} {input.shards}"
+        "microgesture --log {log:q} quarantine --output {output:q} {input.clips:q} {input.shards:q}"

@@ -3,8 +3,15 @@
 # results/emotion/<row>/{model.safetensors,card.json,held_out.csv,test.csv}; results/emotion/ablation.{csv,md};
 # results/emotion/cross_subject.{csv,md} where ground truth is given; results/emotion/submission.csv.
 
+from microgesture.workflow.emotion_stages import label_files
+
 emotion = plan.config.emotion
 emotion_clips = f"results/clips/{emotion.corpus}.parquet"
+
+try:
+    emotion_labels = label_files(plan.config, plan.root(emotion.corpus))
+except InputError as error:
+    raise WorkflowError(f"emotion: {error}")
 
 
 localrules:
@@ -30,11 +37,12 @@ def row_embeddings(source):
 
 def row_options(wildcards, input):
     """The options with the embeddings."""
-    return " ".join(
-        f"--{source} {input[source]}"
+    return [
+        part
         for source in ("context", "gestures")
         if input[source]
-    )
+        for part in (f"--{source}", input[source])
+    ]
 
 
 rule emotion:
@@ -45,7 +53,7 @@ rule emotion:
 rule list_videos:
     input:
         clips=emotion_clips,
-        labels=emotion.labels,
+        labels=emotion_labels,
     output:
         "results/emotion/videos.csv",
     log:
@@ -56,7 +64,7 @@ rule list_videos:
     message:
         "Listing the videos of {emotion.corpus} with their emotions"
     shell:
-        "microgesture --log {log:q} videos --settings {params.settings:q} --clips {input.clips} --output {output}"
+        "microgesture --log {log:q} videos --settings {params.settings:q} --clips {input.clips:q} --output {output:q}"
 
 
 rule embed_stream:
@@ -79,8 +87,8 @@ rule embed_stream:
     message:
         "Computing features of every clip with the stream {wildcards.stream}"
     shell:
-        "microgesture --log {log:q} embed --settings {params.settings:q} --clips {input.clips}"
-        " --model {input.model} --output {output} {input.shards}"
+        "microgesture --log {log:q} embed --settings {params.settings:q} --clips {input.clips:q}"
+        " --model {input.model:q} --output {output:q} {input.shards:q}"
 
 
 rule train_emotion:
@@ -110,8 +118,8 @@ rule train_emotion:
     message:
         "Training emotion recognition from {wildcards.row}"
     shell:
-        "microgesture --log {log:q} train-emotion --settings {params.settings:q} --videos {input.videos}"
-        " --clips {input.clips} {params.embeddings} --model {output.model} --card {output.card} {input.faces}"
+        "microgesture --log {log:q} train-emotion --settings {params.settings:q} --videos {input.videos:q}"
+        " --clips {input.clips:q} {params.embeddings:q} --model {output.model:q} --card {output.card:q} {input.faces:q}"
 
 
 rule predict_emotion:
@@ -139,9 +147,9 @@ rule predict_emotion:
     message:
         "Predicting emotions from {wildcards.row}"
     shell:
-        "microgesture --log {log:q} predict-emotion --settings {params.settings:q} --videos {input.videos}"
-        " --clips {input.clips} {params.embeddings} --model {input.model} --held-out {output.held_out}"
-        " --test {output.test} {input.faces}"
+        "microgesture --log {log:q} predict-emotion --settings {params.settings:q} --videos {input.videos:q}"
+        " --clips {input.clips:q} {params.embeddings:q} --model {input.model:q} --held-out {output.held_out:q}"
+        " --test {output.test:q} {input.faces:q}"
 
 
 rule compare_emotion:
@@ -159,8 +167,8 @@ rule compare_emotion:
     message:
         "Comparing the sources of emotion"
     shell:
-        "microgesture --log {log:q} compare-emotion --settings {params.settings:q} --videos {input.videos}"
-        " --csv {output.csv} --markdown {output.markdown} {input.predictions}"
+        "microgesture --log {log:q} compare-emotion --settings {params.settings:q} --videos {input.videos:q}"
+        " --csv {output.csv:q} --markdown {output.markdown:q} {input.predictions:q}"
 
 
 if emotion.ground_truth:
@@ -186,8 +194,8 @@ if emotion.ground_truth:
         message:
             "Comparing the sources of emotion on the test split"
         shell:
-            "microgesture --log {log:q} compare-emotion --settings {params.settings:q} --videos {input.videos}"
-            " --csv {output.csv} --markdown {output.markdown} {input.predictions}"
+            "microgesture --log {log:q} compare-emotion --settings {params.settings:q} --videos {input.videos:q}"
+            " --csv {output.csv:q} --markdown {output.markdown:q} {input.predictions:q}"
 
 
 rule submit_emotion:
@@ -205,5 +213,5 @@ rule submit_emotion:
     message:
         "Writing the submission of emotions"
     shell:
-        "microgesture --log {log:q} submit-emotion --settings {params.settings:q} --videos {input.videos}"
-        " --predictions {input.test} --output {output}"
+        "microgesture --log {log:q} submit-emotion --settings {params.settings:q} --videos {input.videos:q}"
+        " --predictions {input.test:q} --output {output:q}"

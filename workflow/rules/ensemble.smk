@@ -32,16 +32,16 @@ rule fuse_streams:
         settings=settings("ensemble", "ensemble"),
         stamp=stamp("ensemble", "ensemble"),
         calibration_from=lambda wildcards, input: (
-            f"--calibration-from {input.calibration_from}"
+            ["--calibration-from", input.calibration_from]
             if input.calibration_from
-            else ""
+            else []
         ),
     message:
         "Calibrating and fusing the streams of {wildcards.ensemble}"
     shell:
-        "microgesture --log {log:q} ensemble --settings {params.settings:q} --name {wildcards.ensemble}"
-        " --clips {input.clips} --fusion {output.fusion} --summary {output.summary} --held-out {output.held_out}"
-        " --val-output {output.val} --test-output {output.test} {params.calibration_from} {input.val} {input.test} {input.folds}"
+        "microgesture --log {log:q} ensemble --settings {params.settings:q} --name {wildcards.ensemble:q}"
+        " --clips {input.clips:q} --fusion {output.fusion:q} --summary {output.summary:q} --held-out {output.held_out:q}"
+        " --val-output {output.val:q} --test-output {output.test:q} {params.calibration_from:q} {input.val:q} {input.test:q} {input.folds:q}"
 
 
 rule label_clips:
@@ -59,8 +59,8 @@ rule label_clips:
     message:
         "Writing pseudo-labels of {wildcards.ensemble} for test clips"
     shell:
-        "microgesture --log {log:q} pseudo-labels --settings {params.settings:q} --clips {input.clips}"
-        " --predictions {input.predictions} --output {output} {input.scores}"
+        "microgesture --log {log:q} pseudo-labels --settings {params.settings:q} --clips {input.clips:q}"
+        " --predictions {input.predictions:q} --output {output:q} {input.scores:q}"
 
 
 rule compare_rows:
@@ -78,8 +78,8 @@ rule compare_rows:
     message:
         "Comparing streams and ensembles"
     shell:
-        "microgesture --log {log:q} ablation --settings {params.settings:q} --clips {input.clips} --csv {output.csv}"
-        " --markdown {output.markdown} {input.predictions}"
+        "microgesture --log {log:q} ablation --settings {params.settings:q} --clips {input.clips:q} --csv {output.csv:q}"
+        " --markdown {output.markdown:q} {input.predictions:q}"
 
 
 if plan.config.ground_truth:
@@ -100,8 +100,8 @@ if plan.config.ground_truth:
         message:
             "Comparing streams and ensembles on the test split"
         shell:
-            "microgesture --log {log:q} cross-subject --settings {params.settings:q} --clips {input.clips}"
-            " --csv {output.csv} --markdown {output.markdown} {input.predictions}"
+            "microgesture --log {log:q} cross-subject --settings {params.settings:q} --clips {input.clips:q}"
+            " --csv {output.csv:q} --markdown {output.markdown:q} {input.predictions:q}"
 
 
 rule write_submission:
@@ -109,6 +109,7 @@ rule write_submission:
         clips=ensemble_clips(plan.config.submission.ensemble),
         test=f"results/ensembles/{plan.config.submission.ensemble}/test.parquet",
         quarantine="results/quarantine.csv",
+        sample=plan.config.submission.sample or [],
     output:
         "results/submission.csv",
     log:
@@ -119,5 +120,5 @@ rule write_submission:
     message:
         "Writing the submission"
     shell:
-        "microgesture --log {log:q} submission --settings {params.settings:q} --clips {input.clips}"
-        " --predictions {input.test} --output {output}"
+        "microgesture --log {log:q} submission --settings {params.settings:q} --clips {input.clips:q}"
+        " --predictions {input.test:q} --output {output:q}"

@@ -33,5 +33,5 @@ for modality in MODALITIES.values():
         message:
             f"Making {modality.label} of {{wildcards.corpus}}, shard {{wildcards.shard}}"
         shell:
-            "microgesture --log {log:q} {params.stage} --settings {params.settings:q} {params.options}"
-            " --output {output} --stamp {params.stamp} {input.shards}"
+            "microgesture --log {log:q} {params.stage:q} --settings {params.settings:q} {params.options:q}"
+            " --output {output:q} --stamp {params.stamp:q} {input.shards:q}"

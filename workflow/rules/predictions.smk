@@ -4,26 +4,32 @@
 
 import re
 
-from microgesture.recogniser.recordings import keypoints_beside, recordings_in
+from snakemake.logging import logger
+
+from microgesture.recogniser.recordings import keypoints_beside
+from microgesture.workflow.prediction_stages import recordings_to_predict
 
 try:
-    recordings = recordings_in(Path(plan.config.predictions.folder))
+    recordings, left_out = recordings_to_predict(plan.config.predictions)
 except InputError as error:
-    raise WorkflowError(f"predictions.folder: {error}")
+    raise WorkflowError(visible(f"predictions.folder: {error}"))
+
+if workflow.is_main_process:
+    for message in left_out:
+        logger.warning(visible(f"predictions.folder: {message}"))
 
 
 def finding_options(wildcards):
     """The options for finding gestures."""
     finding = plan.config.predictions
-    options = [
-        f"--fps {finding.fps} --threshold {finding.threshold} --stillness {finding.stillness}"
-    ]
-    options += [] if finding.join is None else [f"--join {finding.join}"]
+    options = ["--fps", finding.fps, "--threshold", finding.threshold]
+    options += ["--stillness", finding.stillness]
+    options += [] if finding.join is None else ["--join", finding.join]
     options += [] if finding.pictures else ["--no-pictures"]
     options += (
         [] if finding.pose is None else ["--pose" if finding.pose else "--no-pose"]
     )
-    return " ".join(options)
+    return options
 
 
 def timelines(wildcards):
@@ -62,8 +68,8 @@ if plan.config.predictions.recogniser is None:
         message:
             "Exporting the ensemble"
         shell:
-            "microgesture --log {log:q} recogniser --settings {params.settings:q} --clips {input.clips}"
-            " --fusion {input.fusion} --summary {input.summary} --output {output} {input.models}"
+            "microgesture --log {log:q} recogniser --settings {params.settings:q} --clips {input.clips:q}"
+            " --fusion {input.fusion:q} --summary {input.summary:q} --output {output:q} {input.models:q}"
 
 
 rule find_gestures:
@@ -92,5 +98,5 @@ rule find_gestures:
     message:
         "Finding gestures in {wildcards.recording}"
     shell:
-        "microgesture --log {log:q} predict-videos {input.recogniser:q} {input.recording:q}"
-        " --output results/predictions {params.options}"
+        "microgesture --log {log:q} predict-videos --output results/predictions {params.options:q}"
+        " -- {input.recogniser:q} {input.recording:q}"

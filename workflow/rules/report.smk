@@ -51,15 +51,16 @@ rule write_report:
     params:
         settings=plan.step("report", "report").settings,
         stamp=plan.step("report", "report").stamp,
-        tables=lambda wildcards, input: " ".join(
-            f"--{name.replace('_', '-')} {input[name]}"
+        tables=lambda wildcards, input: [
+            part
             for name in ("cross_subject", "emotion", "emotion_on_test")
             if input[name]
-        ),
+            for part in (f"--{name.replace('_', '-')}", input[name])
+        ],
     message:
         "Writing the report"
     shell:
-        "microgesture --log {log:q} report --settings {params.settings:q} --clips {input.clips}"
-        " --fusion {input.fusion} --ablation {input.ablation} --quarantine {input.quarantine}"
-        " --submission {input.submission} --benchmarks results/benchmarks {params.tables} --output {output}"
-        " {input.scores} {input.cards} {input.labels} {input.rgb}"
+        "microgesture --log {log:q} report --settings {params.settings:q} --clips {input.clips:q}"
+        " --fusion {input.fusion:q} --ablation {input.ablation:q} --quarantine {input.quarantine:q}"
+        " --submission {input.submission:q} --benchmarks results/benchmarks {params.tables:q} --output {output:q}"
+        " {input.scores:q} {input.cards:q} {input.labels:q} {input.rgb:q}"

@@ -20,8 +20,8 @@ rule read_skeletons:
     message:
         "Reading the skeleton files of {wildcards.corpus}, shard {wildcards.shard}"
     shell:
-        "microgesture --log {log:q} skeletons --settings {params.settings:q} --clips {input} --shard {wildcards.shard}"
-        " --output {output} --stamp {params.stamp}"
+        "microgesture --log {log:q} skeletons --settings {params.settings:q} --clips {input:q} --shard {wildcards.shard:q}"
+        " --output {output:q} --stamp {params.stamp:q}"
 
 
 if plan.posed:
@@ -48,5 +48,5 @@ if plan.posed:
         message:
             "Finding keypoints in the videos of {wildcards.corpus}, shard {wildcards.shard}"
         shell:
-            "microgesture --log {log:q} pose --settings {params.settings:q} --clips {input} --shard {wildcards.shard}"
-            " --output {output} --stamp {params.stamp}"
+            "microgesture --log {log:q} pose --settings {params.settings:q} --clips {input:q} --shard {wildcards.shard:q}"
+            " --output {output:q} --stamp {params.stamp:q}"

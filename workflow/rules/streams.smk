@@ -25,7 +25,7 @@ rule fetch_weights:
     message:
         "Fetching the published weights {wildcards.published}"
     shell:
-        "microgesture --log {log:q} weights --name {wildcards.published} --output {output}"
+        "microgesture --log {log:q} weights --name {wildcards.published:q} --output {output:q}"
 
 
 rule train_stream:
@@ -55,8 +55,8 @@ rule train_stream:
         "Training the stream {wildcards.stream}"
     shell:
         # exec: without a shell in between, signals reach the training, which then saves its state.
-        "exec microgesture --log {log:q} train --settings {params.settings:q} --clips {input.clips} {params.start}"
-        " --model {output.model} --card {output.card} --stamp {params.stamp} {input.shards}"
+        "exec microgesture --log {log:q} train --settings {params.settings:q} --clips {input.clips:q} {params.start:q}"
+        " --model {output.model:q} --card {output.card:q} --stamp {params.stamp:q} {input.shards:q}"
 
 
 use rule train_stream as train_fold with:
@@ -75,9 +75,11 @@ use rule train_stream as train_fold with:
     params:
         settings=settings("train_fold", "stream"),
         stamp=stamp("train_fold", "stream"),
-        start=lambda wildcards, input: (
-            f"{start_options(wildcards, input)} --fold {wildcards.fold}"
-        ),
+        start=lambda wildcards, input: [
+            *start_options(wildcards, input),
+            "--fold",
+            wildcards.fold,
+        ],
     message:
         "Training the stream {wildcards.stream} without the subjects of fold {wildcards.fold}"
 
@@ -105,8 +107,8 @@ rule predict_stream:
     message:
         "Predicting with the stream {wildcards.stream}"
     shell:
-        "microgesture --log {log:q} predict --settings {params.settings:q} --clips {input.clips}"
-        " --model {input.model} --val {output.val} --test {output.test} {input.shards}"
+        "microgesture --log {log:q} predict --settings {params.settings:q} --clips {input.clips:q}"
+        " --model {input.model:q} --val {output.val:q} --test {output.test:q} {input.shards:q}"
 
 
 rule predict_fold:
@@ -131,5 +133,5 @@ rule predict_fold:
     message:
         "Predicting the subjects of fold {wildcards.fold} with the stream {wildcards.stream}"
     shell:
-        "microgesture --log {log:q} predict-fold --settings {params.settings:q} --clips {input.clips}"
-        " --model {input.model} --fold {wildcards.fold} --output {output} {input.shards}"
+        "microgesture --log {log:q} predict-fold --settings {params.settings:q} --clips {input.clips:q}"
+        " --model {input.model:q} --fold {wildcards.fold:q} --output {output:q} {input.shards:q}"

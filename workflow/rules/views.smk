@@ -32,5 +32,5 @@ rule view_clips:
     message:
         "Drawing the network inputs of clips of {wildcards.corpus}"
     shell:
-        "microgesture --log {log:q} views --settings {params.settings:q} --clips {input.clips} --output {output}"
-        " {input.shards} {input.predictions}"
+        "microgesture --log {log:q} views --settings {params.settings:q} --clips {input.clips:q} --output {output:q}"
+        " {input.shards:q} {input.predictions:q}"

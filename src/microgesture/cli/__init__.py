@@ -3,6 +3,7 @@
 import logging
 
 from ..errors import InputError
+from ..machine.search_path import leave_out_current_folder
 from ..storage.disk import DiskFull
 from ..streams.preemption import EXIT_STATUS, Stopped
 from . import data, emotion, foreign, recogniser, results, streams, study, upkeep, view  # noqa: F401 (they add subcommands)
@@ -16,6 +17,7 @@ def main(arguments: list[str] | None = None) -> int:
     one message and returns 75. Any other exception is an error of the program or of an extension: its traceback is
     printed and written to the file of ``--log``, and 1 is returned.
     """
+    leave_out_current_folder()
     log = logging.getLogger(__name__)
     try:
         app(arguments, prog_name="microgesture")

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from .options import File, Output, stage
+from .options import File, Output, say, stage
 
 
 @stage("import-scores")
@@ -32,6 +32,4 @@ def import_scores(
 
     done = take_over(scores, read_clips(clips), read_ids(ids), output, part)
     checked = f"the labels of {done.labels} agree" if done.labels else "there are no labels to check the order"
-    typer.echo(
-        f"{done.clips} clips, read as {done.kind}; {checked}; {done.missing} clips of these splits have no scores"
-    )
+    say(f"{done.clips} clips, read as {done.kind}; {checked}; {done.missing} clips of these splits have no scores")

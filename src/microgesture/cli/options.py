@@ -11,6 +11,7 @@ import typer
 from rich.markup import escape
 
 from ..config.base import Settings
+from ..terminal import VisibleFormatter, visible
 
 app = typer.Typer(
     help="Micro-gesture recognition, stage by stage. The workflow calls these commands; you can call them too.",
@@ -64,6 +65,11 @@ def scratch_folder(output: Path, stamp: str) -> Iterator[Path]:
     shutil.rmtree(folder, ignore_errors=True)
 
 
+def say(text: str) -> None:
+    """Print a sentence."""
+    typer.echo(visible(text))
+
+
 def by_kind(shards: list[Path]) -> dict[str, list[Path]]:
     """Group shard files by their kind; their folders are <kind>/<corpus>."""
     kinds: dict[str, list[Path]] = {}
@@ -82,4 +88,6 @@ def _log_to(
     if log is not None:
         log.parent.mkdir(parents=True, exist_ok=True)
         handlers.append(logging.FileHandler(log, mode="w", encoding="utf-8"))
-    logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=handlers, force=True)
+    for handler in handlers:
+        handler.setFormatter(VisibleFormatter("%(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=handlers, force=True)

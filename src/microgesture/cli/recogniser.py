@@ -5,10 +5,10 @@ from typing import Annotated
 
 import typer
 
-from ..config.base import parse_step
+from ..config.base import checked_options, parse_step
 from ..config.predictions import STILLNESS, THRESHOLD, FindingSettings
 from ..config.recogniser import RecogniserStep
-from .options import Device, File, Files, Memory, Output, SettingsText, Threads, Workers, stage
+from .options import Device, File, Files, Memory, Output, SettingsText, Threads, Workers, say, stage
 from .upkeep import ConfigChanges, ConfigFile
 
 
@@ -29,7 +29,7 @@ def export(
     step = recogniser_step(plan, ensemble or plan.submission.ensemble)
     written = export_recogniser(step, results_of(results, step, plan.ensembles[step.ensemble].streams), output)
     streams = "1 stream" if len(written.members) == 1 else f"{len(written.members)} streams"
-    typer.echo(f"{output}: {streams}, {len(written.classes)} classes")
+    say(f"{output}: {streams}, {len(written.classes)} classes")
 
 
 @stage("recogniser", RecogniserStep)
@@ -80,9 +80,12 @@ def predict_videos(
     from ..machine.gpus import held_gpus
     from ..machine.resources import Resources
     from ..recogniser.finding import find_gestures
+    from ..storage.reservations import reserved
 
-    how = FindingSettings(fps=fps, threshold=threshold, stillness=stillness, join=join, pictures=pictures, pose=pose)
-    with held_gpus(device) as gpus:
+    how = checked_options(
+        FindingSettings, fps=fps, threshold=threshold, stillness=stillness, join=join, pictures=pictures, pose=pose
+    )
+    with reserved(output, [video.stem for video in videos]), held_gpus(device) as gpus:
         resources = Resources(device, threads, workers, memory, gpus=gpus)
         for sentence in find_gestures(folder, videos, output, keypoints, how, resources):
-            typer.echo(sentence)
+            say(sentence)

@@ -10,7 +10,7 @@ from ..config.ensembles import EnsembleStep, PseudoLabelStep, Submission
 from ..config.measures import AblationStep, CrossSubjectStep
 from ..config.report import ReportStep
 from ..config.whole import schema_json
-from .options import File, Files, OptionalFile, Output, SettingsText, stage
+from .options import File, Files, OptionalFile, Output, SettingsText, say, stage
 
 
 @stage("ensemble", EnsembleStep)
@@ -126,12 +126,13 @@ def summary(
         Path | None, typer.Option(exists=True, help="its predictions for test videos")
     ] = None,
     report: Annotated[Path | None, typer.Option(exists=True, help="path of the report, to print")] = None,
+    clips: OptionalFile = None,
 ) -> None:
     """Print the table of streams and ensemble."""
     from ..workflow.summary import print_summary
 
     emotion = (emotion_card, emotion_submission) if emotion_card and emotion_submission else None
-    print_summary(summary, fusion, submission, quarantine, cards or [], emotion, report)
+    print_summary(summary, fusion, submission, quarantine, cards or [], emotion, report, clips)
 
 
 @stage("report", ReportStep)
@@ -173,10 +174,16 @@ def evaluate(
         str | None, typer.Option(help="compare also for each value of this column, such as the subject")
     ] = None,
 ) -> None:
-    """Compare a submission with the ground truth, which no stage of the workflow uses for training."""
-    from ..measures.evaluate import evaluate as compare
+    """Compare a submission with the ground truth, which no stage of the workflow uses for training.
 
-    typer.echo(compare(submission, ground_truth, id_column, label_column, by).to_string(index=False))
+    The clips tables in the folder clips beside the submission tell whether its people are also in train or val.
+    """
+    from ..measures.evaluate import evaluate as compare
+    from ..measures.evaluate import known_people
+
+    say(compare(submission, ground_truth, id_column, label_column, by).to_string(index=False))
+    if known := known_people(submission, sorted((submission.parent / "clips").glob("*.parquet"))):
+        say(known)
 
 
 @stage("schema")

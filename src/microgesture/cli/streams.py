@@ -1,9 +1,11 @@
 """Subcommands that train networks and predict with them."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from platformdirs import user_cache_path
 
 from ..config.base import parse_step
 from ..config.streams import TrainStep
@@ -69,9 +71,12 @@ def train(
     from ..machine.resources import Resources
     from ..networks import build
     from ..storage.clips import read_clips
+    from ..streams.crash import crash_reported
     from ..streams.preemption import stop_on_signals
     from ..streams.train import train as train_stream
 
+    if compile:  # torch would use a folder that anybody could have made among the temporary files
+        os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(user_cache_path("microgesture") / "torch"))
     step = parse_step(TrainStep, settings).model_copy(update={"max_quarantined": max_quarantined})
     known = read_clips(clips)
     if pseudo_labels:
@@ -80,7 +85,8 @@ def train(
     with held_gpus(device, devices) as gpus, stop_on_signals() as stop, scratch_folder(model, stamp) as scratch:
         resources = Resources(device, threads, workers, memory, devices, compile, gpus)
         files = model, card, scratch
-        train_stream(known, by_kind(shards), step, build, *files, resources, init or (), weights, fold, stop=stop)
+        with crash_reported(step):
+            train_stream(known, by_kind(shards), step, build, *files, resources, init or (), weights, fold, stop=stop)
 
 
 @stage("predict", TrainStep)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from .options import stage
+from .options import say, stage
 
 
 @stage("init")
@@ -13,6 +13,9 @@ def init(
     study: Annotated[Path, typer.Argument(help="folder to write clips.csv and config.yaml into")],
     folder: Annotated[Path, typer.Option("--from", help="folder with your clips, in any layout")],
     pose: Annotated[bool, typer.Option(help="find keypoints in the videos (extra pose)")] = False,
+    tier: Annotated[
+        list[str] | None, typer.Option(help="the tier of annotations that has your classes (may be repeated)")
+    ] = None,
 ) -> None:
     """Start a study of your own clips: find them, write clips.csv and config.yaml, and list what is missing.
 
@@ -22,17 +25,15 @@ def init(
 
     from ..study.start import next_commands, start_study
 
-    started = start_study(study, folder, gpu=torch.cuda.is_available(), pose=pose)
+    started = start_study(study, folder, gpu=torch.cuda.is_available(), pose=pose, tiers=tier or ())
     for line in started.found:
-        typer.echo(line)
+        say(line)
     if started.missing:
-        typer.echo("\nPlease note, or fill in:")
+        say("\nPlease note, or fill in:")
     for line in started.missing:
-        typer.echo(f"- {line}")
+        say(f"- {line}")
     when = "Next" if started.can_start else "When the labels are filled in"
-    typer.echo(
-        f"\n{study / 'clips.csv'} and {study / 'config.yaml'} are written. {when}, in the folder of the Snakefile:\n"
-    )
+    say(f"\n{study / 'clips.csv'} and {study / 'config.yaml'} are written. {when}, in the folder of the Snakefile:\n")
     for command in next_commands(study):
-        typer.echo(f"    {command}")
-    typer.echo(f"\nThen open {study / 'results/report.html'} in a browser.")
+        say(f"    {command}")
+    say(f"\nThen open {study / 'results/report.html'} in a browser.")

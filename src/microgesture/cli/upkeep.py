@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from .options import stage
+from .options import say, stage
 
 Results = Annotated[Path, typer.Argument(exists=True, file_okay=False, help="folder of results")]
 ConfigFile = Annotated[Path, typer.Option(help="configuration of the run")]
@@ -53,9 +53,9 @@ def doctor(
 
     stopped = False
     for line, stops in lines(examine(configfile, config or (), results)):
-        typer.echo(line)
+        say(line)
         stopped |= stops
     if stopped:
-        typer.echo("The lines marked with ! would stop a run.")
+        say("The lines marked with ! would stop a run.")
         raise typer.Exit(1)
-    typer.echo("Nothing would stop a run.")
+    say("Nothing would stop a run.")

@@ -8,7 +8,7 @@ import typer
 from ..config.base import parse_step
 from ..config.view import ViewStep
 from ..errors import InputError
-from .options import File, Output, SettingsText, by_kind, stage
+from .options import File, Output, SettingsText, by_kind, say, stage
 from .upkeep import ConfigChanges, ConfigFile
 
 
@@ -52,7 +52,7 @@ def view(
     predictions = read_all_predictions(prediction_files(results, step.ensemble))
     output = output or Path(f"{file_name(clip_id)}.png")
     write_view(Source(clips, opened, predictions), clip_id, step, output, video)
-    typer.echo(" and ".join(str(path) for path in (output, video) if path))
+    say(" and ".join(str(path) for path in (output, video) if path))
 
 
 @stage("views", ViewStep)

@@ -1,14 +1,31 @@
 """The base class of all settings: frozen, without unknown keys, with suggestions for misspelt keys."""
 
 import json
+import re
 from difflib import get_close_matches
 from typing import Annotated, Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ..errors import InputError
 
+LONGEST = 200  # characters of a wrong value in a message
+
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$", description="letters, digits and underscores")]
+PLACEHOLDERS = re.compile(r"[{}<>\x00-\x1f\x7f]")  # Snakemake reads {name} and <name> as placeholders
+
+
+def _without_placeholders(path: str) -> str:
+    if mark := PLACEHOLDERS.search(path):
+        raise ValueError(
+            f"the path {path!r} contains {mark[0]!r}; paths in a configuration must not contain braces, angle brackets "
+            "or control characters: rename the file or folder"
+        )
+    return path
+
+
+FilePath = Annotated[str, AfterValidator(_without_placeholders)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
 
 
 class Settings(BaseModel):
@@ -17,7 +34,7 @@ class Settings(BaseModel):
     ``renamed`` maps old names of keys to their new names.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
     renamed: ClassVar[dict[str, str]] = {}
 
     @model_validator(mode="before")
@@ -66,12 +83,24 @@ def _sentence(problem: dict[str, Any]) -> str:
         hint = f"did you mean '{near[0]}'?" if near else f"choose one of {', '.join(known)}"
         return f"there is no {kind} '{value}'; {hint}"
     message = problem["msg"].removeprefix("Value error, ")
-    return message if problem["type"] in ("value_error", "missing") else f"{message}, not {problem['input']!r}"
+    return (
+        message
+        if problem["type"] in ("value_error", "missing")
+        else f"{message}, not {repr(problem['input'])[:LONGEST]}"
+    )
 
 
 def _kind(loc: tuple[int | str, ...]) -> str:
     """What has the name at a place: ``network``, or ``loss`` in the list ``losses``."""
     return next(part for part in reversed(loc) if isinstance(part, str)).removesuffix("es")
+
+
+def checked_options(kind: type[Settings], **options: Any) -> Any:
+    """Settings from options of a command; raises ``InputError`` that names each wrong option."""
+    try:
+        return kind(**options)
+    except ValidationError as error:
+        raise InputError(f"the options cannot be used:\n{listed_problems(error, options)}") from None
 
 
 def parse_step(step: type[Settings], text: str) -> Any:

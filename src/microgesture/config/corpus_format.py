@@ -5,13 +5,13 @@ from typing import Any, ClassVar, Literal, get_args
 
 from pydantic import Field, model_validator
 
-from .base import Settings
+from .base import FilePath, Seed, Settings
 
 
 class DemoSettings(Settings):
     """A synthetic corpus that the workflow generates, in the file layout of the release that ``format`` names."""
 
-    seed: int = Field(0, description="random seed of the corpus")
+    seed: Seed = Field(0, description="random seed of the corpus")
     subjects: dict[Literal["train", "val", "test"], int] = Field(
         description="number of subjects in each split; no subject is in two splits"
     )
@@ -56,15 +56,26 @@ class CorpusFormat(Settings):
     synthetic_sources: ClassVar[frozenset[str]] = frozenset()
     synthetic_emotions: ClassVar[bool] = False
 
-    root: str | None = Field(None, description="folder of the corpus; null only with demo")
+    root: FilePath | None = Field(None, description="folder of the corpus; null only with demo")
     demo: DemoSettings | None = Field(
         None, description="generate a synthetic corpus instead of reading one from a folder"
     )
     allow_shared_subjects: bool = Field(
         False,
-        description="accept subjects that are in test and in train or val; results then do not apply to new subjects",
+        description="accept people who are in test and in train or val; results then do not apply to new people",
     )
-
+    normalized: bool = Field(
+        False,
+        description="x and y in the files of keypoints are fractions (0 to 1) of the video's width and height; they "
+        "are converted to pixels. false: they are pixels",
+    )
+    row_tolerance: float = Field(
+        0.01,
+        ge=0,
+        le=1,
+        description="fraction by which the rows of a file of keypoints and the frames of its video may differ; up to 5 "
+        "rows always may. Otherwise the file is not used, because later rows would belong to other frames",
+    )
     watch_files: bool = Field(
         True,
         description="look up size and time of every file before a run, so that a replaced file is used; false saves "
@@ -74,6 +85,13 @@ class CorpusFormat(Settings):
         None,
         description="method that finds keypoints in the videos of a corpus without any: mediapipe (extra pose); "
         "null: none",
+    )
+    fps: float | None = Field(
+        None,
+        ge=1,
+        le=1000,
+        description="frames per second to which clips of another rate are resampled: of a video and its keypoints, the "
+        "frames nearest in time; null: clips keep their frames",
     )
     end_tolerance: int = Field(
         5,
@@ -90,6 +108,8 @@ class CorpusFormat(Settings):
             raise ValueError(f"format {self.format} has no synthetic version; replace demo by root")
         if self.demo is not None and self.demo.emotion and not self.synthetic_emotions:
             raise ValueError(f"a synthetic corpus of format {self.format} has no emotions; remove demo.emotion")
+        if self.normalized and (self.demo is not None or self.pose is not None):
+            raise ValueError("normalized is for files of keypoints, which this corpus does not have; remove it")
         return self
 
     def reader_options(self) -> dict[str, Any]:

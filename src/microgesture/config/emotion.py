@@ -4,7 +4,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from .base import Name, Settings
+from .base import FilePath, Name, Settings
 from .measures import AblationRow
 from .networks import SwinFaceSettings
 
@@ -20,7 +20,7 @@ class FaceTokenSettings(Settings):
         4, ge=1, description="number of faces per clip, evenly spaced over the frames with a visible face"
     )
     size: int = Field(112, ge=16, description="side of the encoder's input in pixels; 112 as stored")
-    weights: str | None = Field(
+    weights: FilePath | None = Field(
         None, description="file with published weights of the encoder, which is then not trained; null: train it"
     )
 
@@ -60,7 +60,7 @@ class EmotionSettings(Settings):
     renamed: ClassVar[dict[str, str]] = {"truth": "ground_truth"}
 
     corpus: Name = Field(description="a key of corpora")
-    labels: tuple[str, ...] = Field(
+    labels: tuple[FilePath, ...] = Field(
         (),
         description="CSV files with the columns video_id and label (or win_or_lose); none: the files labels*.csv, "
         "train_label.csv and validation_label.csv in the folder of the corpus",
@@ -80,10 +80,12 @@ class EmotionSettings(Settings):
         5, ge=2, description="folds of the subjects with a label; each network is trained without one fold"
     )
     members: int = Field(1, ge=1, description="networks per fold, whose probabilities are averaged")
-    ground_truth: str | None = Field(
+    ground_truth: FilePath | None = Field(
         None, description="CSV with labels of test videos, only for results/emotion/cross_subject.csv; null: none"
     )
-    sample: str | None = Field(None, description="sample submission of the challenge, with the ids and their order")
+    sample: FilePath | None = Field(
+        None, description="sample submission of the challenge, with the ids and their order"
+    )
     targets: tuple[str, str] = Field(("0", "1"), description="values of lose and win in the submission")
 
     @property

@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, StrictBool, model_validator
 
-from .base import Name, Settings
+from .base import FilePath, Name, Settings
 from .extensions import by_name
 from .fusion_rule import FusionRule
 
@@ -79,7 +79,9 @@ class Submission(Settings):
     """The submission file."""
 
     ensemble: Name = Field(description="a key of ensembles")
-    sample: str | None = Field(None, description="sample_submission.csv of the challenge, with the ids and their order")
+    sample: FilePath | None = Field(
+        None, description="sample_submission.csv of the challenge, with the ids and their order"
+    )
 
 
 class EnsembleStep(Ensemble):

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from .base import Name, Settings
+from .base import FilePath, Name, Settings
 
 
 class AblationRow(Settings):
@@ -15,7 +15,7 @@ class AblationRow(Settings):
 class GroundTruth(Settings):
     """Labels of test clips. Only the table in ``results/cross_subject`` is computed from them."""
 
-    file: str = Field(description="CSV file with a row for each clip")
+    file: FilePath = Field(description="CSV file with a row for each clip")
     id_column: str = Field("clip_id", description="column with the ids of the clips")
     label_column: str = Field("label", description="column with the classes, written as in a submission")
 

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field, create_model, model_validator
 
-from .base import Settings
+from .base import FilePath, Settings
 from .declarations import Modality, ModalitySettings
 from .extensions import by_name
 
@@ -36,8 +36,10 @@ class KeypointSettings(ModalitySettings):
 class RgbSettings(ModalitySettings):
     """Video frames cropped to the person, from which taylor and flow are computed too."""
 
-    size: int = Field(256, ge=16, description="side in pixels of a stored frame, cropped to the person")
-    margin: float = Field(0.2, ge=0, description="margin on each side of the person's box, as a fraction of its size")
+    size: int = Field(256, ge=16, le=4096, description="side in pixels of a stored frame, cropped to the person")
+    margin: float = Field(
+        0.2, ge=0, le=10, description="margin on each side of the person's box, as a fraction of its size"
+    )
 
     @property
     def made_from(self) -> tuple[str, ...]:
@@ -53,9 +55,14 @@ class RgbSettings(ModalitySettings):
 class FaceSettings(ModalitySettings):
     """Faces of 112 x 112 pixels, aligned to ArcFace's five points."""
 
-    margin: float = Field(0.0, ge=0, description="margin on each side of ArcFace's square, as a fraction of its side")
+    margin: float = Field(
+        0.0, ge=0, le=10, description="margin on each side of ArcFace's square, as a fraction of its side"
+    )
     smallest: int = Field(
-        24, ge=1, description="smallest side of the square, in pixels of the video; a smaller face is stored as black"
+        24,
+        ge=1,
+        le=4096,
+        description="smallest side of the square, in pixels of the video; a smaller face is stored as black",
     )
     confidence: float = Field(
         0.4,
@@ -81,7 +88,7 @@ class TaylorSettings(ModalitySettings):
     terms: int = Field(
         3, ge=1, description="K, the number of terms; with more terms, more of a moving background remains"
     )
-    window: int = Field(6, ge=4, description="T, frames per window; at least terms + 3")
+    window: int = Field(6, ge=4, le=1000, description="T, frames per window; at least terms + 3")
     signed: bool = Field(False, description="keep the sign of changes, with 128 for none, instead of clipping at 0")
     scaling: Literal["joint", "channel"] = Field(
         "joint", description="one maximum per frame for all three channels, as in MM-Gesture, or one per channel"
@@ -110,7 +117,7 @@ class FlowSettings(ModalitySettings):
         "ptlflow: a network of that package (extra flow), such as MemFlow",
     )
     model: str | None = Field(None, description="for ptlflow: name of the network, such as memflow or sea_raft_s")
-    weights: str | None = Field(
+    weights: FilePath | None = Field(
         None,
         description="for all but dis: a file, or a name of weights of torchvision or ptlflow, which are fetched once",
     )
@@ -165,10 +172,10 @@ class DepthSettings(ModalitySettings):
         description="skeleton: from foreshortened limbs, without weights; folder: your own depth videos; "
         "transformers: a network of that package (extra depth), such as Depth Anything V2, stabilised over time",
     )
-    folder: str | None = Field(
+    folder: FilePath | None = Field(
         None, description="for folder: path of the videos <clip_id>.mp4, each as long as its clip"
     )
-    model: str | None = Field(
+    model: FilePath | None = Field(
         None, description="for transformers: a folder with the network, or its name on the Hugging Face hub"
     )
     precision: Literal["fp32", "bf16", "fp16"] = Field(

@@ -11,6 +11,8 @@ from .modalities import HEATMAPS, SCENES, SKELETONS, VIDEOS
 if TYPE_CHECKING:
     from .recipes import Recipe
 
+WIDEST = 4096  # channels of a first layer or a stage
+Depths = Annotated[tuple[Annotated[int, Field(le=100)], ...], Field(min_length=1, max_length=8)]
 _HEAD_DROPOUT = "fraction of the features dropped before the classifier in training"
 
 
@@ -28,7 +30,10 @@ class SlowOnlySettings(NetworkSettings):
     name: Literal["slowonly"]
     layouts: ClassVar = ("resnet",)
     width: int = Field(
-        64, ge=1, description="channels of the first layer, to which all others are proportional; 64 as published"
+        64,
+        ge=1,
+        le=WIDEST,
+        description="channels of the first layer, to which all others are proportional; 64 as published",
     )
     dropout: float = Field(0.5, ge=0, lt=1, description=_HEAD_DROPOUT)
 
@@ -41,7 +46,10 @@ class PoseConv3DSettings(NetworkSettings):
     name: Literal["poseconv3d"]
     layouts: ClassVar = ("resnet",)
     width: int = Field(
-        32, ge=1, description="channels of the first layer, to which all others are proportional; 32 as published"
+        32,
+        ge=1,
+        le=WIDEST,
+        description="channels of the first layer, to which all others are proportional; 32 as published",
     )
     dropout: float = Field(0.5, ge=0, lt=1, description=_HEAD_DROPOUT)
 
@@ -53,11 +61,13 @@ class RGBPoseConv3DSettings(NetworkSettings):
     sees: ClassVar = (SCENES, HEATMAPS)
     name: Literal["rgbposeconv3d"]
     layouts: ClassVar = ("resnet",)
-    video_width: int = Field(64, ge=1, description="channels of the first layer of the SlowOnly path; 64 as published")
-    heatmap_width: int = Field(
-        32, ge=1, description="channels of the first layer of the PoseConv3D path; 32 as published"
+    video_width: int = Field(
+        64, ge=1, le=WIDEST, description="channels of the first layer of the SlowOnly path; 64 as published"
     )
-    frame_ratio: int = Field(4, ge=1, description="number of heatmaps per frame of the video; 4 as published")
+    heatmap_width: int = Field(
+        32, ge=1, le=WIDEST, description="channels of the first layer of the PoseConv3D path; 32 as published"
+    )
+    frame_ratio: int = Field(4, ge=1, le=100, description="number of heatmaps per frame of the video; 4 as published")
     dropout: float = Field(0.5, ge=0, lt=1, description=_HEAD_DROPOUT)
 
     def check_recipe(self, recipe: "Recipe", inputs: tuple[str, ...], name: str) -> None:
@@ -84,10 +94,11 @@ class VideoSwinSettings(NetworkSettings):
     size: Literal["tiny", "small", "base"] = Field(
         "tiny", description="published size: 28, 50 or 88 million parameters"
     )
-    width: int | None = Field(None, ge=8, multiple_of=8, description="channels of the first stage; null: as published")
-    depths: tuple[int, ...] | None = Field(
+    width: int | None = Field(
+        None, ge=8, le=WIDEST, multiple_of=8, description="channels of the first stage; null: as published"
+    )
+    depths: Depths | None = Field(
         None,
-        min_length=1,
         description="number of blocks per stage; the width doubles between stages; null: as published",
     )
     drop_path: float | None = Field(
@@ -113,16 +124,23 @@ class MViTSettings(NetworkSettings):
     name: Literal["mvit"]
     layouts: ClassVar = ("mvit",)
     size: Literal["small", "base"] = Field("small", description="published size: 34 or 51 million parameters")
-    width: int | None = Field(None, ge=8, multiple_of=8, description="channels of the first stage; null: as published")
-    depths: tuple[int, ...] | None = Field(
+    width: int | None = Field(
+        None, ge=8, le=WIDEST, multiple_of=8, description="channels of the first stage; null: as published"
+    )
+    depths: Depths | None = Field(
         None,
-        min_length=1,
         description="number of blocks per stage; the width doubles between stages; null: as published",
     )
     frames: int = Field(
-        16, ge=2, multiple_of=2, description="frames of its input, as in the recipe; published: 16 (small), 32 (base)"
+        16,
+        ge=2,
+        le=1024,
+        multiple_of=2,
+        description="frames of its input, as in the recipe; published: 16 (small), 32 (base)",
     )
-    side: int = Field(224, ge=8, multiple_of=4, description="side of its input in pixels, as size in the recipe")
+    side: int = Field(
+        224, ge=8, le=4096, multiple_of=4, description="side of its input in pixels, as size in the recipe"
+    )
     drop_path: float | None = Field(
         None,
         ge=0,
@@ -170,12 +188,10 @@ class SwinFaceSettings(NetworkSettings):
     sees: ClassVar = (("face",),)
     name: Literal["swinface"]
     layouts: ClassVar = ("swinface",)
-    width: int = Field(96, ge=8, multiple_of=8, description="channels of the first stage; 96 as published")
-    depths: tuple[int, ...] = Field(
-        (2, 2, 6, 2), min_length=1, description="number of blocks per stage; the width doubles between stages"
-    )
-    patch: int = Field(2, ge=1, description="side of a patch in pixels; 2 as published")
-    embedding: int = Field(512, ge=16, description="number of features of a face; 512 as published")
+    width: int = Field(96, ge=8, le=WIDEST, multiple_of=8, description="channels of the first stage; 96 as published")
+    depths: Depths = Field((2, 2, 6, 2), description="number of blocks per stage; the width doubles between stages")
+    patch: int = Field(2, ge=1, le=112, description="side of a patch in pixels; 2 as published")
+    embedding: int = Field(512, ge=16, le=WIDEST, description="number of features of a face; 512 as published")
     drop_path: float = Field(0.1, ge=0, lt=1, description="fraction of residual branches skipped in training")
     dropout: float = Field(
         0.5, ge=0, lt=1, description="fraction of the features dropped in the last layers in training"
@@ -193,8 +209,10 @@ class DecoupledSTCNNSettings(NetworkSettings):
     module: ClassVar = "microgesture.networks.stcnn"
     sees: ClassVar = (SKELETONS,)
     name: Literal["stcnn"]
-    widths: tuple[int, ...] = Field((32, 64, 128), min_length=1, description="channels of each block")
-    strides: tuple[int, ...] = Field((2, 2, 2), min_length=1, description="temporal stride of each block")
+    widths: tuple[int, ...] = Field((32, 64, 128), min_length=1, max_length=50, description="channels of each block")
+    strides: tuple[int, ...] = Field(
+        (2, 2, 2), min_length=1, max_length=50, description="temporal stride of each block"
+    )
     joints_apart: bool = Field(
         True, description="classify the averages over time of all joints; false: average over the joints too"
     )
@@ -206,8 +224,8 @@ class DecoupledSTCNNSettings(NetworkSettings):
             raise ValueError(
                 f"stcnn has {len(self.widths)} widths and {len(self.strides)} strides; give each block one of both"
             )
-        if min(*self.widths, *self.strides) < 1:
-            raise ValueError("widths and strides of stcnn must be at least 1")
+        if min(*self.widths, *self.strides) < 1 or max(*self.widths, *self.strides) > WIDEST:
+            raise ValueError(f"widths and strides of stcnn must be 1 to {WIDEST}")
         return self
 
 
@@ -217,7 +235,7 @@ class AGCNSettings(NetworkSettings):
     module: ClassVar = "microgesture.networks.agcn"
     sees: ClassVar = (SKELETONS,)
     name: Literal["agcn"]
-    width: int = Field(64, ge=4, multiple_of=4, description="channels of the first units; 64 as published")
+    width: int = Field(64, ge=4, le=WIDEST, multiple_of=4, description="channels of the first units; 64 as published")
     dropout: float = Field(0.0, ge=0, lt=1, description=_HEAD_DROPOUT)
 
 
@@ -228,9 +246,9 @@ class TokenFusionSettings(NetworkSettings):
     sees: ClassVar = ()  # the inputs of its two networks
     name: Literal["token_fusion"] = "token_fusion"
     layouts: ClassVar = ()
-    width: int = Field(256, ge=1, description="channels of the tokens; a multiple of heads")
-    layers: int = Field(2, ge=1, description="number of blocks of cross-attention")
-    heads: int = Field(4, ge=1, description="number of attention heads")
+    width: int = Field(256, ge=1, le=WIDEST, description="channels of the tokens; a multiple of heads")
+    layers: int = Field(2, ge=1, le=100, description="number of blocks of cross-attention")
+    heads: int = Field(4, ge=1, le=WIDEST, description="number of attention heads")
     dropout: float = Field(0.1, ge=0, lt=1, description="fraction dropped in and after the attention in training")
 
     @model_validator(mode="after")

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from .base import Settings
+from .base import FilePath, Settings
 
 # Chosen on recordings of the demo's validation subjects: five of the corpus, and two synthetic ones with long rests.
 THRESHOLD, STILLNESS = 0.5, 0.25
@@ -39,7 +39,9 @@ class FindingSettings(Settings):
 class PredictionSettings(FindingSettings):
     """Recordings in which to find gestures, for the target ``predictions``."""
 
-    folder: str = Field(description="folder with videos or files of keypoints; each gets results/predictions/NAME.csv")
-    recogniser: str | None = Field(
+    folder: FilePath = Field(
+        description="folder with videos or files of keypoints; each gets results/predictions/NAME.csv"
+    )
+    recogniser: FilePath | None = Field(
         None, description="folder written by `microgesture export`; null: the ensemble of this run"
     )

@@ -31,7 +31,7 @@ class Testing(Settings):
 
     test_flip: bool | None = Field(None, description="average with the mirrored clip in testing; null: as flip")
     num_clips: int = Field(
-        10, ge=1, description="samplings of a clip in testing, averaged; equal ones are computed once"
+        10, ge=1, le=1000, description="samplings of a clip in testing, averaged; equal ones are computed once"
     )
     num_crops: Literal[1, 3] = Field(
         1,
@@ -57,20 +57,23 @@ class Recipe(Testing):
     }
 
     # input of the network
-    frames: int = Field(48, ge=1, description="frames sampled from a clip")
+    frames: int = Field(48, ge=1, le=10_000, description="frames sampled from a clip")
     interval: int | None = Field(
         None,
         ge=1,
+        le=10_000,
         description="distance between frames, repeating a short clip; null: spread over the whole clip (PoseConv3D)",
     )
-    size: int = Field(56, ge=8, description="side of the network's input in pixels")
+    size: int = Field(56, ge=8, le=4096, description="side of the network's input in pixels")
     heatmap_frames: int | None = Field(
-        None, ge=1, description="number of heatmaps beside a video, a multiple of frames; null: frames"
+        None, ge=1, le=10_000, description="number of heatmaps beside a video, a multiple of frames; null: frames"
     )
     heatmap_size: int | None = Field(
-        None, ge=8, description="side in pixels of the heatmaps beside a video; null: size"
+        None, ge=8, le=4096, description="side in pixels of the heatmaps beside a video; null: size"
     )
-    sigma: float = Field(0.6, gt=0, description="radius of a joint or limb in a heatmap, in pixels of the input")
+    sigma: float = Field(
+        0.6, gt=0, le=1000, description="radius of a joint or limb in a heatmap, in pixels of the input"
+    )
     flow_bound: float = Field(
         0.04,
         gt=0,
@@ -169,6 +172,7 @@ class Recipe(Testing):
     test_size: int | None = Field(
         None,
         ge=8,
+        le=4096,
         description="side of the input in testing; heatmaps beside a video change in proportion; null: size. Random "
         "crops in training enlarge a person: with a size of 56, 64 gives about the same scale in testing",
     )

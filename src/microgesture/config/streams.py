@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from .base import Name, Settings
+from .base import FilePath, Name, Settings
 from .modalities import Input, SelectionName
 from .networks import Network, TokenFusionSettings
 from .recipes import Recipe
@@ -52,7 +52,7 @@ class Stream(Settings):
         None,
         description="an ensemble on the same corpus; train on train, val and the test clips with its pseudo-labels",
     )
-    weights: str | None = Field(
+    weights: FilePath | None = Field(
         None,
         description="published weights from which training starts: a file (safetensors or a state dict of torchvision, "
         "mmaction2 or pyskl), or a name of torchvision's weights, which are downloaded once",

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field, ValidationError, create_model, field_validator, model_validator
 
 from ..errors import InputError
-from .base import Name, Settings, listed_problems
+from .base import Name, Seed, Settings, listed_problems
 from .corpora import Corpus
 from .declarations import ModalitySettings
 from .emotion import EmotionSettings
@@ -25,7 +25,7 @@ class _Config(Settings):
 
     renamed: ClassVar[dict[str, str]] = {"truth": "ground_truth"}
 
-    seed: int = Field(0, description="random seed of training")
+    seed: Seed = Field(0, description="random seed of training")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto: a GPU if there is one")
     devices: int = Field(1, ge=1, description="number of devices for one training")
     threads: int = Field(1, ge=1, description="CPU threads of one training job, per device")
@@ -34,7 +34,9 @@ class _Config(Settings):
     memory: float = Field(
         1.0, ge=0, description="GiB; without workers, the clips of a stream are kept in memory if they need less"
     )
-    shards: int = Field(4, ge=1, description="number of shards per corpus; 64 suits iMiGUE and MA-52, 4 the demo")
+    shards: int = Field(
+        4, ge=1, le=10_000, description="number of shards per corpus; 64 suits iMiGUE and MA-52, 4 the demo"
+    )
     max_quarantined: float = Field(0.02, ge=0, le=1, description="fraction of unusable clips above which a run fails")
     folds: int = Field(
         0,

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ..errors import InputError
 from ..storage.csv_files import csv_rows
+from ..terminal import visible
 from .listing import Row, check_frames, split_of, whole
 
 Files = dict[str, dict[str, list[Path]]]  # kind -> recording (or clip) -> the files of that name
@@ -87,4 +88,5 @@ def tell_unlabelled(files: Files, kinds: Iterable[str]) -> None:
     """Print to standard error the recordings that have files of these kinds but no label file."""
     found = {recording for kind in kinds for recording in files[kind]}
     if unlabelled := sorted(found - set(files[LABEL])):
-        print(f"recordings without a label file, and so without clips: {', '.join(unlabelled)}", file=sys.stderr)
+        listed = visible(", ".join(unlabelled))
+        print(f"recordings without a label file, and so without clips: {listed}", file=sys.stderr)

@@ -32,12 +32,16 @@ _FILES = pa.schema(
         ("skeleton_start", pa.int64()),
         ("skeleton_version", pa.string()),
         ("fps", pa.float64()),
+        ("declared_fps", pa.float64()),
+        ("declared_frames", pa.int64()),
         ("reason", pa.string()),
     ]
 )
 _LABELS = pa.schema([("clip_id", pa.string()), ("split", pa.string()), ("subject", pa.string()), ("label", pa.int32())])
 _DECLARED = pa.schema([("clip_id", pa.string()), ("declared", pa.string())])
 _SOURCES = ("video", "skeleton")
+_OTHERS = ("clip_id", "recording", "video_version", "skeleton_version", "reason")
+_PLACES = [name for name in _FILES.names if name not in _OTHERS]
 
 Tables = dict[str, pa.Table]  # by the name of the file, without its suffix
 
@@ -51,11 +55,12 @@ def refresh_listing(
     every file is looked up, but only those with a new time and the same size are read. ``measured`` has the digests of
     files that jobs have read.
     """
-    before, after = stored_listing(folder), _with_versions(folder, measured, listing, root, shards, watch_files)
+    before = stored_listing(folder)
+    after = _with_versions(folder, before, measured, listing, root, shards, watch_files)
     for name in set(before) - set(after):
         (folder / f"{name}.parquet").unlink()
     for name, table in after.items():
-        if name not in before or not before[name].equals(table, check_metadata=True):
+        if not _same(before.get(name), table):
             write_parquet(folder / f"{name}.parquet", table, _text(table.schema.metadata))
     return changes(before, after)
 
@@ -64,8 +69,8 @@ def listing_changes(
     folder: Path, measured: Path, listing: Listing, root: Path, shards: int, watch_files: bool
 ) -> list[str]:
     """Return sentences about what has changed since ``refresh_listing`` last wrote ``folder``, without writing."""
-    after = _with_versions(folder, measured, listing, root, shards, watch_files, remember=False)
-    return changes(stored_listing(folder), after)
+    before = stored_listing(folder)
+    return changes(before, _with_versions(folder, before, measured, listing, root, shards, watch_files, remember=False))
 
 
 def stored_listing(folder: Path) -> Tables:
@@ -119,7 +124,7 @@ def read_declared(path: Path) -> dict[str, str]:
 
 def changes(before: Tables, after: Tables) -> list[str]:
     """Describe how two listings differ; nothing if there was none before."""
-    if not before:
+    if not before or all(_same(before.get(name), table) for name, table in after.items()):
         return []
     old, new = _by_clip(before), _by_clip(after)
     both = old.keys() & new.keys()
@@ -139,10 +144,21 @@ def changes(before: Tables, after: Tables) -> list[str]:
     return sentences
 
 
+def _same(before: pa.Table | None, after: pa.Table) -> bool:
+    return before is not None and before.equals(after, check_metadata=True)
+
+
 def _with_versions(
-    folder: Path, measured: Path, listing: Listing, root: Path, shards: int, watch_files: bool, remember: bool = True
+    folder: Path,
+    before: Tables,
+    measured: Path,
+    listing: Listing,
+    root: Path,
+    shards: int,
+    watch_files: bool,
+    remember: bool = True,
 ) -> Tables:
-    known = _file_versions(stored_listing(folder))
+    known = _file_versions(before)
     paths = {path for row in listing.rows for path in (row.video, row.skeleton) if path}
     if not watch_files:
         return _tables(listing, shards, {path: known.get(path, "") for path in paths})
@@ -206,7 +222,7 @@ def _by_clip(tables: Tables) -> dict[str, dict]:
 
 
 def _places(row: Mapping) -> tuple:
-    return tuple(row.get(key) for key in ("start", "end", "video", "video_start", "skeleton", "skeleton_start", "fps"))
+    return tuple(row.get(name) for name in _PLACES)
 
 
 def _text(metadata: Mapping[bytes, bytes] | None) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """The result of every reader of a release, its clips as rows, and functions to find files and parse numbers."""
 
 import json
+import logging
 import os
 import re
 from collections.abc import Iterable, Iterator
@@ -9,8 +10,12 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from ..errors import InputError
-from ..storage.clips import SPLITS
+from ..storage.clips import SPLITS, Clips
+
+log = logging.getLogger(__name__)
 
 _SPLIT_NAMES = {
     "train": "train",
@@ -34,6 +39,9 @@ class Row:
     an index into the classes. ``expected`` names, for each kind of source ("video", "keypoints"), the file that was
     searched for.
 
+    ``declared_fps`` and ``declared_frames`` are the rate and the number of frames of the file, to be compared with it;
+    None if the release does not declare them for each file. ``fps`` is used if the clip has no video.
+
     ``video_start`` and ``skeleton_start`` are the first frame of the clip in those files. None means that the file has
     the whole recording, so that the clip begins there at ``start``. Set them to 0 for a file with this clip alone.
     """
@@ -51,6 +59,8 @@ class Row:
     skeleton: str | None = None
     skeleton_start: int | None = None
     fps: float | None = None
+    declared_fps: float | None = None
+    declared_frames: int | None = None
     reason: str | None = None
     expected: dict[str, str] = field(default_factory=dict)
 
@@ -66,6 +76,15 @@ class Listing:
     rows: list[Row]
     classes: tuple[str, ...]
     targets: tuple[str, ...]
+
+
+def declared_clips(listing: Listing) -> Clips:
+    """Return the clips of a listing before their files are opened, with the columns that tell people and classes."""
+    columns = ("clip_id", "recording", "subject", "split", "label")
+    table = pd.DataFrame({name: [getattr(row, name) for row in listing.rows] for name in columns}, dtype=object)
+    status = ["quarantined" if row.reason else "ok" for row in listing.rows]
+    table = table.assign(label=table.label.astype("Int32"), status=status)
+    return Clips(table, listing.classes, listing.targets)
 
 
 def kinds_in_every_split(rows: Iterable[Row]) -> frozenset[str]:
@@ -84,17 +103,27 @@ def table(name: str) -> dict[str, Any]:
 
 
 def walk(root: Path) -> Iterator[Path]:
-    """Yield all files under ``root`` in a fixed order, relative to it; linked folders are followed, but none twice."""
-    visited = set()
+    """Yield all files under ``root`` in a fixed order, relative to it.
+
+    Linked folders under ``root`` are followed, but none twice. Links to folders elsewhere are not followed: a warning
+    names them at the end.
+    """
+    visited, outside, top = set(), [], Path(root).resolve()
     for folder, folders, files in os.walk(root, followlinks=True):
-        real = os.path.realpath(folder)
-        if real in visited:
+        real = Path(folder).resolve()
+        if real in visited or not real.is_relative_to(top):
+            outside += [] if real in visited else [folder]
             folders.clear()
             continue
         visited.add(real)
         folders.sort()
         for name in sorted(files):
             yield Path(folder, name).relative_to(root)
+    if outside:
+        more = f" (and {len(outside) - 1} more)" if len(outside) > 1 else ""
+        log.warning(
+            "%s%s is a link out of %s and is not followed; move or mount its folder there", outside[0], more, root
+        )
 
 
 def split_named(name: str) -> str | None:

@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from ..errors import InputError
 from ..storage.csv_files import text_of
+from ..storage.names import composed
 from .listing import Listing, Row, one_of, split_named, table, walk, whole
 
 _TABLE = table("ma52.json")
@@ -38,9 +39,9 @@ def read(root: Path, keypoints: str | None = None) -> Listing:
     videos, skeletons = defaultdict(list), defaultdict(list)
     for path in paths:
         if path.suffix.lower() in _VIDEO_SUFFIXES:
-            videos[path.stem].append(path)
+            videos[composed(path.stem)].append(path)
         elif path.suffix == ".npz" and keypoints is not None and path.is_relative_to(keypoints):
-            skeletons[path.stem].append(path)
+            skeletons[composed(path.stem)].append(path)
     rows = []
     for split, path in lists.items():
         for row in _read_list(root / path, split):

@@ -2,18 +2,20 @@
 
 Columns: ``clip_id``, ``split`` (train, val, test), ``subject``, ``label`` (a name), ``fps``, ``n_frames``, and
 ``video``, ``keypoints`` or both (paths relative to ``clips.csv``). ``start`` and ``end`` (frames from 0, end included)
-define a part of that file. Only ``clip_id``, ``split``, ``label`` and one of the paths are required; other columns are
+define a part of that file. ``fps`` is the rate of the file, and ``n_frames`` the number of frames of the clip; both are
+compared with the file. Only ``clip_id``, ``split``, ``label`` and one of the paths are required; other columns are
 ignored.
 """
 
-import os
 from collections.abc import Mapping
 from itertools import zip_longest
 from pathlib import Path
 
-from ..errors import InputError
+from ..errors import InputError, UnusableClip
 from ..storage.csv_files import csv_rows, refuse_repeated
+from ..storage.names import Folders
 from .listing import Listing, Row, check_frames, decimal, known_split, whole
+from .recordings import recording_named
 
 _REQUIRED = ("clip_id", "split", "label")
 _SOURCES = {"video": "video", "keypoints": "skeleton"}  # column -> field of a row
@@ -29,10 +31,11 @@ def read(root: Path) -> Listing:
     columns = _columns(path)
     lines = csv_rows(path)
     next(lines)
+    folders = Folders(path.parent)
     rows, labels = [], []
     for line, cells in lines:
         named = dict(zip_longest(columns, cells[: len(columns)], fillvalue=""))
-        row = _row(path, line, named)
+        row = _row(path, line, named, folders)
         if len(cells) > len(columns):
             row.refuse(f"{len(cells)} cells in {len(columns)} columns")
         rows.append(row)
@@ -75,7 +78,7 @@ def _columns(path: Path) -> list[str]:
     return columns
 
 
-def _row(path: Path, line: int, cells: Mapping[str, str]) -> Row:
+def _row(path: Path, line: int, cells: Mapping[str, str], folders: Folders) -> Row:
     declared = f"{path.name}, row {line}"
     clip_id, split = cells["clip_id"], known_split(cells["split"])
     if not clip_id:
@@ -87,12 +90,18 @@ def _row(path: Path, line: int, cells: Mapping[str, str]) -> Row:
     row = Row(clip_id, declared, clip_id, split, subject=cells.get("subject") or None)
     for column, target in _SOURCES.items():
         if source := cells.get(column):
-            setattr(row, target, source)
             row.expected[column] = source
-            if not os.path.isfile(path.parent / source):  # False also for a name that is too long
-                row.refuse(f"column {column}: no such file {path.parent / source}")
-    row.recording = row.video or row.skeleton or clip_id
-    if not (row.video or row.skeleton):
+            try:
+                found = folders.find(source)
+                if found is None:
+                    row.refuse(f"column {column}: no such file {path.parent / source}")
+            except UnusableClip as error:
+                found = None
+                row.refuse(f"column {column}: {error}")
+            setattr(row, target, found or source)
+    if source := row.video or row.skeleton:
+        row.recording = recording_named(source)
+    else:
         row.refuse("the clip has neither a video nor keypoints")
     _set_frames(row, cells)
     _set_rate(row, cells.get("fps", ""))
@@ -108,14 +117,15 @@ def _set_frames(row: Row, cells: Mapping[str, str]) -> None:
     elif count and (whole(count) or 0) < 1:
         row.refuse(f"column n_frames: {count!r} is not a number of frames")
     elif count:
-        row.end = whole(count) - 1
+        row.declared_frames = whole(count)
     row.video_start = row.skeleton_start = row.start
 
 
 def _set_rate(row: Row, text: str) -> None:
     if not text:
         return
-    row.fps = decimal(text)
-    if row.fps is None or not 0.001 <= row.fps <= 1e6:
+    rate = decimal(text)
+    if rate is None or not 0.001 <= rate <= 1e6:
         row.refuse(f"column fps: {text!r} is not a number of frames a second")
-        row.fps = None
+    else:
+        row.fps = row.declared_fps = rate

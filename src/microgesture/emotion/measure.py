@@ -9,12 +9,12 @@ import pandas as pd
 from ..errors import InputError
 from ..measures.ablation import DRAWS, FEW_PEOPLE, everybody_and_draws, table_of_rows
 from ..measures.metrics import count
-from ..measures.people import person_of
+from ..measures.people import TRAINED, person_of, shared_in_words, shared_people
 from ..storage.files import write_csv, write_text
 from ..storage.markdown import compared_rows
 from .predict import read_probabilities
 from .train import learnt_from
-from .videos import LABELS, read_labels, video_key
+from .videos import LABELS, with_ground_truth
 
 MEASURED = {"balanced_accuracy": "balanced", "auc": "AUC", "accuracy": "accuracy"}
 
@@ -66,19 +66,24 @@ def compare_rows(
     It covers the labelled videos of train and val, or, with ``ground_truth``, a file of labels, the test videos in that
     file. Raises ``InputError`` if the file has no test video, or if a row lacks the prediction for a video.
     """
-    known = learnt_from(videos) if ground_truth is None else _with_ground_truth(videos, ground_truth)
+    known = learnt_from(videos) if ground_truth is None else with_ground_truth(videos, ground_truth)
     said = {row: read_probabilities(path) for row, path in files.items()}
     for row, says in said.items():
         if missing := [video_id for video_id in known.video_id if video_id not in says]:
             raise InputError(f"{files[row]} has no row for video {missing[0]}; delete it and run again")
+    person = person_of(videos).set_axis(videos.video_id)[known.video_id]
     found = measure_rows(
         {row: np.array([says[video_id] for video_id in known.video_id]) for row, says in said.items()},
         versus,
         (known.label == "win").to_numpy(),
-        person_of(known).to_numpy(str),
+        person.to_numpy(str),
     )
+    shared = 0
+    if ground_truth is not None:
+        shared = len(set(person) & set(shared_people(videos, ["test"], TRAINED)))
+        found = found.assign(people_in_training=shared)
     write_csv(csv, found.round(4))
-    write_text(markdown, _report(found, known, of_test=ground_truth is not None))
+    write_text(markdown, _report(found, known, person.nunique(), shared, of_test=ground_truth is not None))
 
 
 def _metrics(says_N: np.ndarray, win_N: np.ndarray, group_N: np.ndarray, times_DG: np.ndarray) -> dict[str, np.ndarray]:
@@ -92,18 +97,8 @@ def _metrics(says_N: np.ndarray, win_N: np.ndarray, group_N: np.ndarray, times_D
     }
 
 
-def _with_ground_truth(videos: pd.DataFrame, ground_truth: Path) -> pd.DataFrame:
-    tested = videos[videos.split == "test"]
-    labels = read_labels([ground_truth], set(tested.video_id.map(video_key)))
-    known = tested.assign(label=tested.video_id.map(video_key).map(labels)).dropna(subset="label")
-    if not len(known):
-        raise InputError(f"{ground_truth} has no label of a test video; check its video_id")
-    return known.reset_index(drop=True)
-
-
-def _report(found: pd.DataFrame, known: pd.DataFrame, *, of_test: bool) -> str:
+def _report(found: pd.DataFrame, known: pd.DataFrame, people: int, shared: int, *, of_test: bool) -> str:
     counts = known.label.value_counts().reindex(LABELS, fill_value=0)
-    people = person_of(known).nunique()
     described = (
         "Test videos, whose labels no other step reads"
         if of_test
@@ -112,10 +107,11 @@ def _report(found: pd.DataFrame, known: pd.DataFrame, *, of_test: bool) -> str:
     )
     if known.subject.isna().any():
         described += "; some videos have no known subject"
+    also = f" {shared_in_words(shared, people)}" if shared else ""
     few = " With so few people the intervals are too narrow." if people < FEW_PEOPLE else ""
     table = compared_rows(found, "sources", MEASURED, "balanced accuracy")
     return (
         f"# Emotion\n\n{described}: {len(known)} videos ({counts['win']} wins, {counts['lose']} losses) of {people} "
-        f"people. Chance is 0.5 for balanced accuracy and AUC.\n\n{table}\nIn brackets: the middle 95 % of "
+        f"people.{also} Chance is 0.5 for balanced accuracy and AUC.\n\n{table}\nIn brackets: the middle 95 % of "
         f"{DRAWS} draws of the {people} people, with replacement; one seed of training.{few}\n"
     )

@@ -15,6 +15,7 @@ import pandas as pd
 from ..corpora.listing import table as facts
 from ..corpora.listing import walk, whole
 from ..errors import InputError
+from ..measures.people import shared_people
 from ..storage.clips import Clips, natural_key
 from ..storage.csv_files import csv_rows, csv_table
 
@@ -105,6 +106,16 @@ def list_videos(clips: Clips, root: Path, labels: Sequence[Path], split: str) ->
     return videos.sort_values("recording", key=lambda ids: ids.map(natural_key))[COLUMNS].reset_index(drop=True)
 
 
+def with_ground_truth(videos: pd.DataFrame, ground_truth: Path) -> pd.DataFrame:
+    """Return the test videos with their labels in a file; raises ``InputError`` if the file is wrong or has none."""
+    tested = videos[videos.split == "test"]
+    labels = read_labels([ground_truth], set(tested.video_id.map(video_key)))
+    known = tested.assign(label=tested.video_id.map(video_key).map(labels)).dropna(subset="label")
+    if not len(known):
+        raise InputError(f"{ground_truth} has no label of a test video; check its video_id")
+    return known.reset_index(drop=True)
+
+
 def read_videos(path: Path) -> pd.DataFrame:
     """Read the table of videos: strings, None for empty cells; raises ``InputError`` if it is not such a table."""
     table = csv_table(path)
@@ -126,7 +137,6 @@ def _as_published(videos: pd.DataFrame) -> pd.DataFrame:
     for part in ("train", "test"):
         if part not in set(videos.split):
             raise InputError(f"no recording of the corpus is in the published list for {part}; set split: corpus")
-    people = [set(videos.subject[videos.split == part].dropna()) for part in ("train", "test")]
-    if shared := len(set.intersection(*people)):
+    if shared := len(shared_people(videos, ["train"], ["test"])):
         log.warning("%d people are in both published lists, so the result is too optimistic for new people", shared)
     return videos

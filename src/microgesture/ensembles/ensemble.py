@@ -11,7 +11,7 @@ from scipy.special import softmax
 
 from ..errors import InputError
 from ..measures.metrics import expected_calibration_error, measure
-from ..measures.people import count_people
+from ..measures.people import count_people, people_by_clip
 from ..storage.clips import Clips, class_counts, natural_key
 from ..storage.files import read_json, write_csv, write_json
 from ..storage.scores import Scores, read_folds, read_scores, write_predictions
@@ -229,7 +229,7 @@ def _fitted_on_folds(held_out: HeldOut, clips: Clips) -> dict[str, Any]:
     return {
         "splits": ["train", "val"],
         "folds": len(held_out.fusions),
-        "people": count_people(clips.table[clips.table.clip_id.isin(held_out.clip_ids)]),
+        "people": count_people(people_by_clip(clips)[list(held_out.clip_ids)]),
         "clips": len(held_out.clip_ids),
         "clips_by_fold": np.bincount(held_out.fold_N, minlength=len(held_out.fusions)).tolist(),
     }

@@ -16,6 +16,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..storage.clips import Clips
+from ..storage.names import composed
 from ..storage.pickles import Numbers, read_numbers
 from ..storage.scores import Scores, write_scores
 
@@ -48,7 +49,7 @@ def read_ids(path: Path | str) -> list[str]:
         raise InputError(f"{path} is not a list of clips ({error})") from None
     if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
         raise InputError(f"{path} is not a list of clips; write one name per line, or a JSON list of names")
-    ids = [PurePosixPath(name).stem for name in names]
+    ids = [composed(PurePosixPath(name).stem) for name in names]
     seen: dict[str, int] = {}
     for number, clip_id in enumerate(ids, 1):
         if clip_id in seen:

@@ -49,13 +49,19 @@ class Fusion:
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any], streams: Sequence[str]) -> "Fusion":
-        """Create a fusion from the output of ``to_json``; raises ``InputError`` if its rule is unknown."""
-        name = stored["rule"]
-        if name not in FUSION_RULES:
+        """Create a fusion from the output of ``to_json``; raises ``InputError`` if it is unknown or incomplete."""
+        name = stored.get("rule")
+        if not isinstance(name, str) or name not in FUSION_RULES:
             known = ", ".join(FUSION_RULES)
             raise InputError(f"the fusion rule '{name}' is not one of {known}; install the package that declares it")
-        temperatures_S = np.array([stored["temperatures"][stream] for stream in streams])
-        return cls(temperatures_S, import_module(FUSION_RULES[name].module).from_json(stored, streams), name)
+        try:
+            temperatures_S = np.array([stored["temperatures"][stream] for stream in streams], float)
+            rule = import_module(FUSION_RULES[name].module).from_json(stored, streams)
+        except (LookupError, TypeError, ValueError, OverflowError) as error:
+            raise InputError(f"the fusion lacks numbers of its streams, or they are wrong ({error!r})") from None
+        if not (np.isfinite(temperatures_S) & (temperatures_S > 0)).all():
+            raise InputError(f"the temperatures of the fusion are {temperatures_S.tolist()}; all must be above 0")
+        return cls(temperatures_S, rule, name)
 
 
 def stack(scores: Mapping[str, Scores], clip_ids: Sequence[str], classes: int) -> np.ndarray:

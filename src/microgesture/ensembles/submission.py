@@ -1,6 +1,6 @@
 """The submission file: one row for each test clip."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -41,6 +41,11 @@ def follow_sample(
     if wanted.duplicated().any():
         raise InputError(f"{path}: {written[wanted.duplicated()].iloc[0]} occurs twice; keep one row")
     return pd.DataFrame({sample.columns[0]: written, sample.columns[1]: wanted.map(label)})
+
+
+def check_sample(ids: Sequence[str], sample: Path, key: Callable[[str], str] = str) -> None:
+    """Raise ``InputError`` as ``follow_sample`` does, if a sample submission does not have these ids."""
+    follow_sample(pd.DataFrame({"Id": ids, "Target": ""}, dtype=object), csv_table(sample), sample, key)
 
 
 def write_submission(predictions: Path, clips: Clips, output: Path, sample: Path | None) -> None:

@@ -1,13 +1,17 @@
 """Exclusive use of devices by one job at a time: file locks, which are released whenever the job ends."""
 
 import logging
-import tempfile
+import os
+import stat
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
+from platformdirs import user_cache_path
+
+from ..errors import InputError
 
 log = logging.getLogger(__name__)
 
@@ -15,8 +19,11 @@ PAUSE = 2.0  # seconds between two attempts while all devices are in use
 
 
 def locks_folder() -> Path:
-    """The folder of the locks for the jobs of all users of this machine."""
-    return Path(tempfile.gettempdir()) / "microgesture-devices"
+    """The folder of the locks for all jobs of this user.
+
+    It is in the user's own cache folder (``XDG_CACHE_HOME``, by default ~/.cache), where nobody else can put files.
+    """
+    return user_cache_path("microgesture") / "devices"
 
 
 @contextmanager
@@ -25,11 +32,9 @@ def held(names: Sequence[str], count: int, folder: Path, pause: float = PAUSE) -
 
     Names are used in file names. If too few devices are free, none is locked, and the attempt is repeated every
     ``pause`` seconds, so there is no deadlock. ``count`` must not be larger than the number of names. Raises
-    ``PermissionError`` if this user must not write in ``folder``.
+    ``InputError`` if ``folder`` cannot be made or is not this user's own.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    with suppress(PermissionError):  # another user has created it and made it writable for all
-        folder.chmod(0o777)
+    _make_own(folder)
     waits = False
     while not (locks := _free_ones(names, count, folder)):
         if not waits:
@@ -41,6 +46,17 @@ def held(names: Sequence[str], count: int, folder: Path, pause: float = PAUSE) -
     finally:
         for lock in locks.values():
             lock.release()
+
+
+def _make_own(folder: Path) -> None:
+    way_out = "set XDG_CACHE_HOME to a folder of your own"
+    try:
+        folder.mkdir(0o700, parents=True, exist_ok=True)
+        found = folder.lstat()
+    except OSError as error:
+        raise InputError(f"{folder}, for the locks of GPUs, cannot be made ({error.strerror}); {way_out}") from None
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
+        raise InputError(f"{folder}, for the locks of GPUs, is not a folder of this user; remove it, or {way_out}")
 
 
 def _free_ones(names: Sequence[str], count: int, folder: Path) -> dict[int, FileLock]:
@@ -60,4 +76,4 @@ def _free_ones(names: Sequence[str], count: int, folder: Path) -> dict[int, File
 
 
 def _lock(folder: Path, name: str) -> FileLock:
-    return FileLock(folder / f"{name}.lock", mode=0o666)
+    return FileLock(folder / f"{name}.lock")

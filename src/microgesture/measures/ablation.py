@@ -11,7 +11,7 @@ from ..storage.files import write_csv, write_text
 from ..storage.markdown import compared_rows
 from ..storage.scores import read_said
 from .metrics import count
-from .people import caveat, count_people, describe_clips, people_in_words, person_of
+from .people import caveat, count_people, describe_clips, people_by_clip, people_in_words
 
 MEASURED = {"accuracy": "accuracy", "balanced_accuracy": "balanced", "macro_f1": "macro F1", "top5": "top 5"}
 DRAWS = 1000  # resamples of the bootstrap
@@ -115,16 +115,17 @@ def run_ablation(
     by_row = [set(known.index) & set(says) for says in said.values()]
     by_all = set.intersection(*by_row)
     table = known.loc[sorted(by_all, key=natural_key)]
+    person_N = people_by_clip(clips)[table.clip_id].to_numpy()
     found = make_ablation(
         rows,
         {name: np.array([says[clip_id] for clip_id in table.clip_id]) for name, says in said.items()},
         table.label.to_numpy(int),
-        person_of(table).to_numpy(),
+        person_N,
     )
     write_csv(csv, found.round(4))
     if len(table):
         left_out = len(set.union(*by_row)) - len(by_all)
-        text = "\n".join(_report(found, count_people(table), folds, left_out))
+        text = "\n".join(_report(found, count_people(person_N), folds, left_out))
     else:
         text = "No labelled clip has predictions of every row, so there are no results.\n"
     write_text(markdown, f"# Ablation\n\n{text}")

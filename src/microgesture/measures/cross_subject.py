@@ -8,33 +8,12 @@ import pandas as pd
 
 from ..errors import InputError
 from ..storage.clips import Clips, natural_key
-from ..storage.csv_files import csv_table
 from ..storage.files import write_csv, write_text
 from ..storage.markdown import markdown_table
 from ..storage.scores import read_said
 from .ablation import DRAWS, ablation_table, make_ablation
-from .people import count_people, people_in_words, person_of
-
-
-def read_ground_truth(path: Path, id_column: str, label_column: str, clips: Clips) -> dict[str, int]:
-    """The class index of each test clip in a CSV file, which contains the classes as a submission does.
-
-    Raises ``InputError`` if a column is missing, if a test clip occurs twice, or if a label is not a class.
-    """
-    known = csv_table(path)
-    for column in (id_column, label_column):
-        if column not in known:
-            raise InputError(
-                f"{path} has no column '{column}', only {', '.join(known.columns)}; set the column under ground_truth"
-            )
-    test = known[known[id_column].isin(clips.table.clip_id[clips.table.split == "test"]) & known[label_column].notna()]
-    if test[id_column].duplicated().any():
-        twice = test[id_column][test[id_column].duplicated()].iloc[0]
-        raise InputError(f"{path}, column {id_column}: clip {twice} occurs twice; keep the right row")
-    index = {target: label for label, target in enumerate(clips.targets)}
-    if strange := sorted(set(test[label_column]) - set(index)):
-        raise InputError(f"{path}, column {label_column}: '{strange[0]}' is not a class of the clips; correct it")
-    return {row[id_column]: index[row[label_column]] for row in test.to_dict("records")}
+from .ground_truth import read_ground_truth
+from .people import TRAINED, count_people, people_by_clip, people_in_words, shared_in_words, shared_people
 
 
 def make_cross_subject(
@@ -64,8 +43,9 @@ def run_cross_subject(
 ) -> None:
     """Write the table as CSV and as Markdown; ``files[name]`` are the predictions of a row for the test clips.
 
-    All rows are evaluated on the usable clips that have a label in ``ground_truth`` and predictions of every row.
-    Raises ``InputError`` if there are none.
+    All rows are evaluated on the usable clips that have a label in ``ground_truth`` and predictions of every row. The
+    column ``people_in_training`` is the number of their people who are also in train or val. Raises ``InputError`` if
+    there are no such clips.
     """
     labels = read_ground_truth(ground_truth, id_column, label_column, clips)
     said = {name: read_said(files[name]) for name in rows}
@@ -75,18 +55,21 @@ def run_cross_subject(
         raise InputError(
             f"{ground_truth} has no label for any test clip that has predictions of every row of the ablation"
         )
-    table = table.loc[ids]
+    person = people_by_clip(clips)[ids]
+    shared = set(person) & set(shared_people(clips.table, ["test"], TRAINED))
+    short = person.str.partition(" ")[2]
     found = make_cross_subject(
         rows,
         {name: np.array([says[clip_id] for clip_id in ids]) for name, says in said.items()},
         np.array([labels[clip_id] for clip_id in ids]),
-        person_of(table).str.partition(" ")[2].to_numpy(str),
-    )
+        (short if short.nunique() == person.nunique() else person).to_numpy(str),
+    ).assign(people_in_training=len(shared))
     write_csv(csv, found.round(4))
-    people = people_in_words(count_people(table))
+    people = people_in_words(count_people(person))
+    known = shared_in_words(len(shared), person.nunique()) or "None of them is in another split."
     text = (
-        f"# Cross-subject ablation\n\nTest split, {len(ids)} clips of {people} who are in no other split. In brackets: "
-        f"95 % bootstrap intervals from {DRAWS} resamples of the {people}. One training seed.\n\n"
+        f"# Cross-subject ablation\n\nTest split, {len(ids)} clips of {people}. {known} In brackets: 95 % bootstrap "
+        f"intervals from {DRAWS} resamples of the {people}. One training seed.\n\n"
         f"{ablation_table(found)}\n{_by_person(found)}"
     )
     write_text(markdown, text)

@@ -1,11 +1,14 @@
 """Evaluation of a submission against true labels, which no stage of the workflow reads."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
 
 from ..errors import InputError
+from ..storage.clips import read_clips
 from ..storage.csv_files import csv_table
+from .people import TRAINED, people_by_clip, shared_in_words, shared_people
 
 
 def evaluate(
@@ -39,6 +42,20 @@ def evaluate(
     table["correct"] = table.predicted == table[label_column]
     groups = [("all", table), *(table.groupby(by) if by else ())]
     return pd.DataFrame([{"clips of": name, **_measure(group, label_column)} for name, group in groups])
+
+
+def known_people(submission: Path, tables: Iterable[Path]) -> str:
+    """Return a sentence if people of the submitted clips are also in train or val, else "".
+
+    The clips table among ``tables`` that has all submitted clips tells this; without one, nothing is known.
+    """
+    ids = csv_table(submission).iloc[:, 0]
+    for path in tables:
+        clips = read_clips(path)
+        if set(ids) <= set(clips.table.clip_id):
+            people = set(people_by_clip(clips)[ids])
+            return shared_in_words(len(people & set(shared_people(clips.table, ["test"], TRAINED))), len(people))
+    return ""
 
 
 def _measure(table: pd.DataFrame, label_column: str) -> dict[str, float | int]:

@@ -1,32 +1,79 @@
 """The people in the clips, and what a result on them means for other people."""
 
-import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
-import numpy as np
 import pandas as pd
-from sklearn.model_selection import StratifiedGroupKFold
+
+from ..errors import InputError
+from ..storage.clips import Clips
+from ..storage.names import normal_name, same_names
+
+TRAINED = ("train", "val")  # the splits on which networks are trained, and their epochs and weights chosen
 
 
 def person_of(table: pd.DataFrame) -> pd.Series:
-    """The person in each clip: its subject, or its recording if no clip of the recording has a subject."""
-    subject = table.subject.fillna(table.groupby("recording").subject.transform("first"))
-    return ("subject " + subject).fillna("recording " + table.recording)
+    """The person in each clip: its subject, or its recording if no clip of the recording has a subject.
+
+    Subjects are equal if ``normal_name`` is; the first spelling in alphabetical order is shown. A clip without a
+    subject may show any subject of its recording; if there are several, they count as one person. Give all clips of a
+    corpus, because the subject of a clip may be known from another one.
+    """
+    subjects = ["" if pd.isna(subject) else normal_name(subject) for subject in table.subject]
+    of_recording: dict[str, set[str]] = {}
+    spelled: dict[str, str] = {}
+    for written, subject, recording in zip(table.subject, subjects, table.recording, strict=True):
+        if subject:
+            of_recording.setdefault(recording, set()).add(subject)
+            spelled[subject] = min(written, spelled.get(subject, written))
+    unsure = {recording for recording, subject in zip(table.recording, subjects, strict=True) if not subject}
+    alone = ({subject} for subject in spelled)
+    same = same_names([*alone, *(own for recording, own in of_recording.items() if recording in unsure)])
+    shown: dict[str, list[str]] = {}
+    for subject in sorted(spelled):
+        shown.setdefault(same[subject], []).append(spelled[subject])
+
+    def person(subject: str, recording: str) -> str:
+        subject = subject or min(of_recording.get(recording, ()), default="")
+        return f"subject {' or '.join(shown[same[subject]])}" if subject else f"recording {recording}"
+
+    return pd.Series(list(map(person, subjects, table.recording)), table.index, dtype=object)
 
 
-def count_people(table: pd.DataFrame) -> dict[str, int]:
-    """The number of subjects, and of recordings whose subject is unknown."""
-    people = person_of(table).drop_duplicates()
-    subjects = int(people.str.startswith("subject ").sum())
-    return {"subjects": subjects, "recordings": len(people) - subjects}
+def people_by_clip(clips: Clips) -> pd.Series:
+    """The person in each clip of a corpus (see ``person_of``), by the clip's id."""
+    return person_of(clips.table).set_axis(clips.table.clip_id)
 
 
-def people_folds(labels: Sequence, people: Sequence, folds: int, seed: int) -> list[np.ndarray]:
-    """The rows of each fold: each person is in one fold only, with classes distributed as evenly as possible."""
-    split = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # some classes are too rare to be in every fold
-        return [rows for _, rows in split.split(labels, labels, people)]
+def count_people(people: Iterable[str]) -> dict[str, int]:
+    """The number of subjects among people, and of recordings whose subject is unknown."""
+    distinct = set(people)
+    subjects = sum(person.startswith("subject ") for person in distinct)
+    return {"subjects": subjects, "recordings": len(distinct) - subjects}
+
+
+def shared_people(table: pd.DataFrame, some: Iterable[str], others: Iterable[str]) -> list[str]:
+    """The people of a corpus who are in ``some`` splits and also in ``others``, sorted."""
+    person = person_of(table)
+    return sorted(set(person[table.split.isin(list(some))]) & set(person[table.split.isin(list(others))]))
+
+
+def shared_in_words(shared: int, people: int) -> str:
+    """The number of people of a test who are also in train or val, as a sentence; empty if there are none."""
+    if not shared:
+        return ""
+    return f"Also in train or val: {shared} of {people} people, so the results do not apply to new people."
+
+
+def refuse_shared_people(table: pd.DataFrame, corpus: str) -> None:
+    """Raise ``InputError`` if a person is in test and also in train or val, since test results are for new people."""
+    if shared := shared_people(table, ["test"], TRAINED):
+        written = sorted(set(table.subject[person_of(table) == shared[0]].dropna()))
+        one_name = len(written) > 1 and len(set(map(normal_name, written))) == 1
+        also = f" (written {' and '.join(map(repr, written))})" if one_name else ""
+        raise InputError(
+            f"corpus '{corpus}': {shared[0]}{also} is in test and in train or val ({len(shared)} such people). Move "
+            f"all its clips to one of them, or set corpora.{corpus}.allow_shared_subjects: true"
+        )
 
 
 def people_in_words(people: Mapping[str, int]) -> str:

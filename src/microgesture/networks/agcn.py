@@ -13,6 +13,7 @@ from torch import nn
 from ..config.networks import AGCNSettings
 from ..skeletons.graph import adjacency
 from ..skeletons.keypoints import Selection
+from .shortcut import Shortcut
 from .tokens import Features
 
 UNITS = ((1, 1), (1, 1), (1, 1), (1, 1), (2, 2), (2, 1), (2, 1), (4, 2), (4, 1), (4, 1))  # times the width, stride
@@ -35,9 +36,7 @@ class AdaptiveGraphConvolution(nn.Module):
         self.phi = nn.ModuleList(nn.Conv2d(channels, inner, 1) for _ in range(graphs))
         self.out = nn.ModuleList(nn.Conv2d(channels, width, 1) for _ in range(graphs))
         self.norm = nn.BatchNorm2d(width)
-        self.shortcut = (
-            nn.Identity() if channels == width else nn.Sequential(nn.Conv2d(channels, width, 1), nn.BatchNorm2d(width))
-        )
+        self.shortcut = nn.Identity() if channels == width else Shortcut(channels, width, 1)
         for convolution in self.out:
             nn.init.normal_(convolution.weight, std=math.sqrt(2 / (width * channels * graphs)))
             nn.init.zeros_(convolution.bias)
@@ -65,10 +64,12 @@ class Unit(nn.Module):
     def __init__(self, channels: int, width: int, stride: int, fixed_KVV: np.ndarray, residual: bool = True) -> None:
         super().__init__()
         self.graph = AdaptiveGraphConvolution(channels, width, fixed_KVV)
-        self.time = _over_time(width, width, KERNEL, stride)
+        self.time = nn.Sequential(
+            nn.Conv2d(width, width, (KERNEL, 1), (stride, 1), padding=(KERNEL // 2, 0)), nn.BatchNorm2d(width)
+        )
         self.residual = residual
         self.shortcut = (
-            _over_time(channels, width, 1, stride) if residual and (channels != width or stride != 1) else nn.Identity()
+            Shortcut(channels, width, stride) if residual and (channels != width or stride != 1) else nn.Identity()
         )
 
     def forward(self, x_BCTV: torch.Tensor) -> torch.Tensor:
@@ -122,12 +123,6 @@ class AGCN(nn.Module):
         tokens_BDTV = self._tokens(x_BCTV)
         features_BD = tokens_BDTV.mean((2, 3))
         return Features(tokens_BDTV, features_BD, self.head(features_BD))
-
-
-def _over_time(channels: int, width: int, kernel: int, stride: int) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(channels, width, (kernel, 1), (stride, 1), padding=(kernel // 2, 0)), nn.BatchNorm2d(width)
-    )
 
 
 def build(settings: AGCNSettings, channels: Sequence[int], classes: int, selection: Selection) -> AGCN:

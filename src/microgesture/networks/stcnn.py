@@ -14,22 +14,8 @@ from torch.nn import functional
 from ..config.networks import DecoupledSTCNNSettings
 from ..skeletons.graph import walk
 from ..skeletons.keypoints import Selection
+from .shortcut import Shortcut
 from .tokens import Features
-
-
-class Shortcut(nn.Sequential):
-    """A 1 x 1 convolution of every ``stride``-th frame.
-
-    The frames are selected before the convolution. With a strided convolution instead, oneDNN 3.12 (torch 2.13) writes
-    out of bounds in the backward pass if there are fewer than 16 channels in ``channels_last``.
-    """
-
-    def __init__(self, channels: int, width: int, stride: int) -> None:
-        super().__init__(nn.Conv2d(channels, width, 1, bias=False), nn.BatchNorm2d(width))
-        self.stride = stride
-
-    def forward(self, x_BCTV: torch.Tensor) -> torch.Tensor:
-        return super().forward(x_BCTV[:, :, :: self.stride])
 
 
 class Block(nn.Module):
@@ -46,7 +32,9 @@ class Block(nn.Module):
         self.time = nn.Sequential(
             nn.Conv2d(width, width, (5, 1), (stride, 1), padding=(2, 0), bias=False), nn.BatchNorm2d(width)
         )
-        self.shortcut = nn.Identity() if channels == width and stride == 1 else Shortcut(channels, width, stride)
+        self.shortcut = (
+            nn.Identity() if channels == width and stride == 1 else Shortcut(channels, width, stride, bias=False)
+        )
 
     def forward(self, x_BCTV: torch.Tensor) -> torch.Tensor:
         return torch.relu(self.shortcut(x_BCTV) + self.time(self.joints(x_BCTV)))

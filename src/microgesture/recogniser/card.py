@@ -7,6 +7,7 @@ import pandas as pd
 
 from .. import __version__
 from ..config.recogniser import SUMS, Recogniser
+from ..measures.people import people_by_clip
 from ..storage.clips import Clips, class_counts
 from ..storage.markdown import markdown_table
 from ..streams.card import git_revision
@@ -33,7 +34,7 @@ def card_text(recogniser: Recogniser, clips: Clips, fitted_on: Mapping[str, Any]
     return f"""# Micro-gesture recogniser: {recogniser.ensemble}
 
 Trained by microgesture {__version__} (revision {git_revision() or "unknown"}) on corpus `{recogniser.corpus}`:
-{len(train):,} clips of {train.subject.nunique()} people. Use it with
+{len(train):,} clips of {people_by_clip(clips)[train.clip_id].nunique()} people. Use it with
 
     microgesture predict-videos FOLDER VIDEO... --output RESULTS
 

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from pydantic import ValidationError
 
+from ..config.base import listed_problems
 from ..config.recogniser import CARD, FORMAT, MANIFEST, SUMS, Lengths, Member, Recogniser, RecogniserStep
 from ..config.streams import TrainStep
 from ..ensembles.fusion import Fusion
@@ -49,14 +51,18 @@ def export_recogniser(step: RecogniserStep, sources: Sources, output: Path) -> R
     clips = read_clips(_found(sources.clips))
     fusion = read_json(_found(sources.fusion))
     members = tuple(_member(stream, sources.streams[stream], step) for stream in fusion["streams"])
-    recogniser = Recogniser(
+    content = {
         **step.model_dump(exclude={"testing"}),
-        format=FORMAT,
-        classes=clips.classes,
-        members=members,
-        fusion=Fusion.from_json(fusion, fusion["streams"]).to_json(fusion["streams"]),
-        lengths=_lengths(clips.usable),
-    )
+        "format": FORMAT,
+        "classes": clips.classes,
+        "members": members,
+        "fusion": Fusion.from_json(fusion, fusion["streams"]).to_json(fusion["streams"]),
+        "lengths": _lengths(clips.usable),
+    }
+    try:
+        recogniser = Recogniser(**content)
+    except ValidationError as error:
+        raise InputError(f"ensemble '{step.ensemble}' cannot be exported:\n{listed_problems(error, content)}") from None
     summary = pd.read_csv(_found(sources.summary))
     _prepare(output)
     for member in members:
@@ -88,9 +94,12 @@ def _member(stream: str, folder: Path, exported: RecogniserStep) -> Member:
 
 def _lengths(table: pd.DataFrame) -> Lengths:
     train = table[table.split == "train"]
-    frames = np.unique(np.rint(train.n_frames.quantile(list(QUANTILES)))).astype(int)
-    fps = float(train.fps.median())
-    return Lengths(frames=tuple(frames.tolist()), fps=fps if fps > 0 else USUAL_FPS)
+    median = float(train.fps.median())
+    fps = median if median > 0 else USUAL_FPS
+    # In frames of the median rate, as the rates of clips may differ.
+    length = (train.n_frames * (fps / train.fps.fillna(fps).astype(float))).quantile(list(QUANTILES))
+    frames = np.unique(np.rint(length.round(6))).astype(int)
+    return Lengths(frames=tuple(frames.tolist()), fps=fps)
 
 
 def _found(path: Path) -> Path:

@@ -3,22 +3,31 @@
 import re
 from pathlib import Path
 
+import torch
 from pydantic import ValidationError
 from torch import nn
 
 from ..config.base import listed_problems
 from ..config.recogniser import FORMAT, MANIFEST, SUMS, Member, Recogniser
+from ..ensembles.fusion import Fusion
 from ..errors import InputError
 from ..networks import build
-from ..storage.files import read_json
-from ..streams.predict import trained
+from ..storage.strict import read_strict_json
+from ..streams.predict import network_of, trained
+from ..streams.weights import read_header
 from .export import sha256
 
 _LINE = re.compile(r"([0-9a-f]{64})  ([\w.-]+)")
+_LONGEST_LIST = 1 << 20  # bytes of the list of files
 
 
 def open_recogniser(folder: Path) -> Recogniser:
-    """Read an exported folder; raises ``InputError`` if it is not one, or if a file has changed or is not listed."""
+    """Read an exported folder, which may come from anybody.
+
+    Raises ``InputError`` if it is not one, if a file has changed or is not listed, or if anything in it could not have
+    been exported: an input that needs a network, a path or a name of weights, a number out of its range, a repeated or
+    unknown key.
+    """
     listed = _listed(folder)
     for file, checksum in listed.items():
         if not (folder / file).is_file():
@@ -28,10 +37,7 @@ def open_recogniser(folder: Path) -> Recogniser:
     if MANIFEST not in listed:
         raise InputError(f"{folder / SUMS} does not list {MANIFEST}; copy the folder again")
     manifest = folder / MANIFEST
-    try:
-        content = read_json(manifest)
-    except ValueError as error:
-        raise InputError(f"{manifest} is not JSON ({error}); copy the folder again") from None
+    content = read_strict_json(manifest)
     found = content.get("format") if isinstance(content, dict) else None
     if isinstance(found, int) and found != FORMAT:
         remedy = "use the version that wrote it, or a newer one" if found > FORMAT else "export the ensemble again"
@@ -44,20 +50,41 @@ def open_recogniser(folder: Path) -> Recogniser:
         raise InputError(f"{manifest} cannot be used by this version:\n{listed_problems(error, content)}") from None
     if unlisted := [member.file for member in recogniser.members if member.file not in listed]:
         raise InputError(f"{folder / SUMS} does not list {unlisted[0]}; copy the folder again")
+    try:
+        Fusion.from_json(recogniser.fusion, [member.step.stream for member in recogniser.members])
+    except InputError as error:
+        raise InputError(f"{manifest}: {error}; export the ensemble again") from None
     return recogniser
 
 
 def open_network(folder: Path, recogniser: Recogniser, member: Member) -> nn.Module:
-    """Build the network of a stream and load its weights; raises ``InputError`` if they do not fit."""
+    """Build the network of a stream and load its weights; raises ``InputError`` if they do not fit.
+
+    The shapes are compared before any memory is allocated for the network.
+    """
+    try:
+        with torch.device("meta"):
+            shapes = {name: tuple(tensor.shape) for name, tensor in _empty(recogniser, member).items()}
+    except InputError:
+        raise
+    except Exception as error:  # a network may raise anything for settings with which it was never built
+        raise InputError(f"the network of stream '{member.step.stream}' cannot be built ({error})") from None
+    if shapes != read_header(folder / member.file).shapes:
+        raise InputError(f"the weights in {folder / member.file} do not fit its network; export the ensemble again")
     try:
         return trained(folder / member.file, member.step, build, recogniser.classes)
     except RuntimeError as error:
         raise InputError(f"the weights in {folder / member.file} do not fit its network ({error})") from None
 
 
+def _empty(recogniser: Recogniser, member: Member) -> dict[str, torch.Tensor]:
+    return network_of(member.step, build, len(recogniser.classes)).state_dict()
+
+
 def _listed(folder: Path) -> dict[str, str]:
     try:
-        lines = (folder / SUMS).read_text(encoding="utf-8").splitlines()
+        with open(folder / SUMS, encoding="utf-8") as file:
+            lines = file.read(_LONGEST_LIST).splitlines()
     except (OSError, UnicodeDecodeError):
         raise InputError(f"{folder} has no {SUMS}; name a folder written by `microgesture export`") from None
     matches = [_LINE.fullmatch(line) for line in lines]

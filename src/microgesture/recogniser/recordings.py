@@ -3,20 +3,33 @@
 No file is opened.
 """
 
+import os
 from pathlib import Path
 
-from ..errors import InputError
+from ..errors import InputError, UnusableClip
 from ..skeletons.files import SUFFIXES
 from ..videos import VIDEOS
 
 SKELETONS = SUFFIXES  # the first of these is used if a video has several
+LONGEST_NAME = 240  # bytes; file systems allow 255, and the names of results are longer than those of recordings
+
+
+def refuse_name(recording: Path) -> None:
+    """Raise ``UnusableClip`` if a recording's name cannot be part of the names of its results."""
+    name = os.fsencode(recording.stem)
+    if len(name) > LONGEST_NAME:
+        raise UnusableClip(f"{recording}: its name has {len(name)} bytes, more than {LONGEST_NAME}; rename it")
+    try:
+        name.decode("utf-8")
+    except UnicodeDecodeError:
+        raise UnusableClip(f"{recording}: its name is not UTF-8; rename it") from None
 
 
 def keypoints_beside(video: Path) -> list[Path]:
     """Return a video's files of keypoints, best first: files with its name, or ``<name>_openpose.xlsx``."""
     names = [video.with_suffix(suffix) for suffix in SKELETONS]
     names += [video.with_name(f"{video.stem}_openpose.xlsx")]
-    return [name for name in names if name.is_file()]
+    return [name for name in names if os.path.isfile(name)]  # unlike Path.is_file, False also for a name too long
 
 
 def recordings_in(folder: Path) -> dict[str, Path]:

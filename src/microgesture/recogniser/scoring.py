@@ -17,6 +17,7 @@ from ..modalities.work import Work, make_modality
 from ..pose.holistic import require_mediapipe
 from ..progress import progress
 from ..storage.clips import Clips
+from ..storage.scratch import temporary_folder
 from ..streams.fused_samples import open_dataset
 from ..streams.predict import log_probabilities
 from .loading import open_network, open_recogniser
@@ -73,12 +74,12 @@ class Scorer:
 
         A stream without an input for a window is left out there, and its weight is divided among the others.
         """
-        clips = window_table(recording, self.recogniser.lengths, self.recogniser.classes)
+        clips = window_table(recording, self.recogniser.lengths, self.recogniser.classes, self.recogniser.fps)
         table, said, reasons = clips.table, [], {}
         wanted = self._pose and self._reads_keypoints
-        with tempfile.TemporaryDirectory(prefix="microgesture") as scratch:
-            keypoints = read_keypoints(clips, recording, wanted, Path(scratch))
-            pieces, total = each_piece(clips, self._opens_videos, Path(scratch)), table.shard.nunique()
+        with temporary_folder() as scratch:
+            keypoints = read_keypoints(clips, recording, wanted, scratch)
+            pieces, total = each_piece(clips, self._opens_videos, scratch), table.shard.nunique()
             for piece in progress(pieces, f"windows of {recording.name}", total, "piece"):
                 with tempfile.TemporaryDirectory(dir=scratch) as folder:
                     shards = self._make(piece, keypoints, Path(folder))

@@ -7,6 +7,7 @@ from pathlib import Path
 import av
 import numpy as np
 
+from ..storage.disk import disk_room
 from ..videos.isolation import Isolated
 from ..videos.reading import DECODER_MEMORY, decode, decoding_seconds
 
@@ -28,7 +29,13 @@ def each_stretch(video: Path, spans: Sequence[Span], folder: Path) -> Iterator[P
 
 
 def _cutter(video: Path, spans: Sequence[Span], folder: Path) -> Callable[[], Path]:
-    return partial(next, _stretches(video, spans, folder))
+    stretches = _stretches(video, spans, folder)
+
+    def cut() -> Path:
+        with disk_room(folder):
+            return next(stretches)
+
+    return cut
 
 
 def _stretches(video: Path, spans: Sequence[Span], folder: Path) -> Iterator[Path]:

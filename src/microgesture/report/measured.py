@@ -10,7 +10,7 @@ from scipy.special import softmax
 from ..config.report import ReportStep
 from ..ensembles.fusion import usable
 from ..measures.ablation import make_ablation
-from ..measures.people import person_of
+from ..measures.people import people_by_clip
 from .measures import count_confusion
 from .results import Results
 
@@ -45,11 +45,11 @@ class Measured:
 
 def measure_held_out(step: ReportStep, results: Results) -> Measured:
     """Measure the streams and the ensemble of a report on its held-out clips."""
-    held_out, clips = results.held_out, results.clips.table
+    held_out = results.held_out
     common_N = usable(held_out.logits_SNK).all(0)
     clip_ids = np.array(held_out.clip_ids, object)[common_N]
     labels_N = held_out.labels_N[common_N]
-    person_N = person_of(clips).set_axis(clips.clip_id)[clip_ids].to_numpy()
+    person_N = people_by_clip(results.clips)[clip_ids].to_numpy()
     plain_SNK = softmax(held_out.logits_SNK[:, common_N], axis=2)
     fused_NK = held_out.fused()[common_N]
     streams = range(len(step.streams))

@@ -7,7 +7,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from ..config.report import ReportStep
-from ..measures.people import caveat, count_people, describe_clips, people_in_words
+from ..measures.people import caveat, count_people, describe_clips, people_in_words, person_of
+from ..measures.warnings import corpus_warnings
 from ..storage.files import write_text
 from . import held_out, run
 from .measured import Measured, measure_held_out
@@ -36,6 +37,7 @@ def render(step: ReportStep, results: Results) -> str:
         script=Markup((HERE / "page.js").read_text(encoding="utf-8")),
         what_ran=_what_ran(step, results),
         figures=_figures(measured),
+        warnings=corpus_warnings(results.clips),
         told=_told(step, results, measured),
         submission=results.submission,
         submitted_clips=f"{results.submitted_clips:,}",
@@ -69,7 +71,7 @@ def _what_ran(step: ReportStep, results: Results) -> str:
     splits = ", ".join(f"{(table.split == split).sum():,} {split}" for split in ("train", "val", "test"))
     return (
         f"{len(step.streams)} {'stream' if len(step.streams) == 1 else 'streams'} ({streams}); {len(table):,} clips of "
-        f"{people_in_words(count_people(table))} ({splits}). Labelled clips cover "
+        f"{people_in_words(count_people(person_of(table)))} ({splits}). Labelled clips cover "
         f"{table.label.dropna().nunique()} of {len(results.clips.classes)} classes."
     )
 
@@ -96,8 +98,7 @@ def _told(step: ReportStep, results: Results, measured: Measured) -> list[str]:
         )
     if measured.table.empty:
         return [*said, "There are no held-out clips with labels, so there is no accuracy."]
-    table = results.clips.table
-    people = count_people(table[table.clip_id.isin(measured.clip_ids)])
+    people = count_people(measured.person_N)
     shown = f"{describe_clips(step.folds, people)}, {len(measured.labels_N):,} clips of {people_in_words(people)}."
     said.append(f"{shown} {caveat(step.folds, people)}")
     if sum(people.values()) > 1:
@@ -115,5 +116,6 @@ def _told_of_test(step: ReportStep, results: Results) -> list[str]:
     return [
         f"Top-1 accuracy on {row['clips']:,} test clips, whose labels were not used in training: {row['accuracy']:.1%}"
         + ("." if np.isnan(row["accuracy_low"]) else f" ({row['accuracy_low']:.1%} to {row['accuracy_high']:.1%}).")
+        + (" Some of their people are also in train or val." if row["people_in_training"] else "")
         for row in rows
     ]

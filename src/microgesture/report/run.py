@@ -21,17 +21,23 @@ def ablation(measured: Measured, results: Results) -> Section | None:
     tables = []
     for heading, table in (("Held-out clips", results.ablation), ("Test clips", results.cross_subject)):
         if table is not None and len(table):
-            heading += f" ({table.clips.iloc[0]:,})"
+            heading += f" ({table.clips.iloc[0]:,}){_shared(table)}"
             tables.append((heading, compared(table, [Column("name", "row"), *MEASURES], "accuracy")))
             if single := [column for column in table if column.startswith("accuracy of ")]:
                 each = [Column("name", "row"), *(Column(c, c.removeprefix("accuracy of "), SCORE) for c in single)]
-                tables.append(("Accuracy by person of the test split", make_table(table, each)))
+                tables.append((f"Accuracy by person of the test split{_shared(table)}", make_table(table, each)))
     rows = results.ablation
     if len(tables) == 1 and rows.versus.isna().all() and list(rows.name) == list(measured.table.name):
         return None
     said = "The comparisons of the configuration. All rows of a table are measured on the same clips. "
     said += "Bold: the 95% interval of the difference in accuracy excludes 0."
     return Section("ablation", "Ablation", [said] if tables else [NOTHING], tables)
+
+
+def _shared(table: pd.DataFrame) -> str:
+    """The part of a heading that says how many people of a table of test results are also in train or val."""
+    shared = table.people_in_training.iloc[0] if "people_in_training" in table else 0
+    return f"; people who are also in train or val: {shared:,}" if shared else ""
 
 
 def compared(table: pd.DataFrame, columns: Sequence[Column], metric: str) -> Table:
@@ -118,7 +124,7 @@ def emotion(results: Results) -> Section | None:
     tables = []
     for heading, table in (("Held-out videos", results.emotion), ("Test videos", results.emotion_on_test)):
         if table is not None and len(table):
-            heading += f" ({table.videos.iloc[0]:,})"
+            heading += f" ({table.videos.iloc[0]:,}){_shared(table)}"
             tables.append((heading, compared(table, columns, "balanced accuracy")))
     said = (
         "Predictions of whether the person in a video has won or lost, from the face, from a stream's features of the "

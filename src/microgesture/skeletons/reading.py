@@ -1,20 +1,28 @@
 """Read skeleton files: one array for each recording, (frames, points, 3), or (frames, points, 6) with metres."""
 
-from collections.abc import Callable, Iterable
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from ..errors import UnusableClip
 from ..progress import progress
 from ..storage.clips import Clips
 from ..storage.shards import build_shard
 from ..videos.isolation import each_clip_isolated
+from ..videos.reading import probe
 from .files import format_of
+from .plausibility import DEFAULTS, Doubt, Picture, Rules, doubts, in_pixels, rows_differ
+
+log = logging.getLogger(__name__)
 
 SECONDS = 900  # limit for reading one recording
 MEMORY = 4 << 30  # limit in bytes for reading one recording; a table of an hour of frames fits
+SPREAD, SAMPLE = 25, 5  # files of which a sample is taken, and files in it
 
 
 def read_skeleton(path: Path | str) -> np.ndarray:
@@ -42,21 +50,97 @@ def _there(path: Path | str) -> Path:
     return Path(path)
 
 
-def read_skeletons(clips: Clips, shard: int, root: Path, output: Path, scratch: Path) -> None:
+def read_skeletons(clips: Clips, shard: int, root: Path, output: Path, scratch: Path, rules: Rules = DEFAULTS) -> None:
     """Store the skeletons of a shard's recordings, keyed by their path relative to ``root``, each read once.
 
-    ``root`` is the corpus's folder, or a file in it such as ``clips.csv``. A recording that cannot be read, or that
-    takes more than 15 minutes or 4 GiB, is stored without frames, with the reason; the others are not affected.
+    ``root`` is the corpus's folder, or a file in it such as ``clips.csv``. A recording that cannot be read, that takes
+    more than 15 minutes or 4 GiB, or that does not belong to its video (see ``plausibility``) is stored without frames,
+    with the reason; the others are not affected. With ``rules.normalized``, x and y are converted from fractions of the
+    video's width and height to pixels.
     """
     mine = clips.usable[clips.usable.shard == shard]
     paths = sorted(set(mine.skeleton.dropna()))
     folder = root.parent if root.is_file() else root
+    doubted: dict[str, list[str]] = {}
 
-    def produce(todo: list[str]) -> Iterable[tuple[str, np.ndarray | UnusableClip]]:
-        each = each_clip_isolated(todo, partial(_reader, folder), SECONDS, MEMORY)
-        return progress(each, f"skeletons {output.parent.name}/{output.stem}", len(todo), "recording")
+    def produce(todo: list[str]) -> Iterator[tuple[str, np.ndarray | UnusableClip]]:
+        each = each_compared(todo, clips.table, folder, rules)
+        for path, found, of_file in progress(
+            each, f"skeletons {output.parent.name}/{output.stem}", len(todo), "recording"
+        ):
+            for doubt in (doubt for doubt in of_file if not doubt.refused):
+                doubted.setdefault(doubt.kind, []).append(f"{path}: {doubt.text}")
+            yield path, found
 
     build_shard(output, scratch, paths, produce, "zstd")
+    for texts in doubted.values():
+        others = f" (and {len(texts) - 1} more files)" if len(texts) > 1 else ""
+        log.warning("%s%s", texts[0], others)
+
+
+def each_compared(
+    paths: Sequence[str], table: pd.DataFrame, folder: Path, rules: Rules = DEFAULTS
+) -> Iterator[tuple[str, np.ndarray | UnusableClip, list[Doubt]]]:
+    """Yield each skeleton file with its array in pixels, or why it cannot be used, and the doubts about it.
+
+    ``table`` is a clips table with the videos of the skeletons, and ``folder`` that to which all paths are relative. A
+    file for which a doubt says so is refused, and then has no other doubts.
+    """
+    pictures = pictures_of(table, set(paths))
+    for path, found in each_clip_isolated(paths, partial(_reader, folder), SECONDS, MEMORY):
+        if isinstance(found, UnusableClip):
+            yield path, found, [Doubt("unreadable", str(found), True)]
+            continue
+        picture, video = pictures[path]
+        if video is not None and rows_differ(len(found), picture.frames):
+            picture = replace(picture, frames=_counted(folder / video))
+        of_file = doubts(found, picture, rules)
+        if of_file and of_file[0].refused:
+            yield path, UnusableClip(f"{folder / path}: {of_file[0].text}"), of_file[:1]
+        else:
+            yield path, in_pixels(found, picture) if rules.normalized else found, of_file
+
+
+def sample(paths: Iterable[str], folder: Path) -> list[str]:
+    """Choose a few skeleton files that are quickly read, always the same: of 25 spread over all, the 5 smallest."""
+    every = sorted(set(paths))
+    spread = every[:: max(1, len(every) // SPREAD)]
+    return sorted(sorted(spread, key=lambda path: _size(folder / path))[:SAMPLE])
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+def pictures_of(table: pd.DataFrame, skeletons: set[str]) -> dict[str, tuple[Picture, str | None]]:
+    """Return the picture of each skeleton file, and its video if each row belongs to one frame of that video.
+
+    It does not if several videos, such as clips that were cut before, have one file of keypoints, or if video and
+    keypoints begin at different frames of the recording.
+    """
+    rows: dict[str, list] = {path: [] for path in skeletons}
+    for row in table.itertuples():
+        if row.skeleton in rows and isinstance(row.video, str):
+            rows[row.skeleton].append(row)
+    found = {}
+    for path, filmed in rows.items():
+        sizes = {(int(row.width), int(row.height)) for row in filmed if not pd.isna(row.width)}
+        videos = {row.video for row in filmed}
+        together = len(videos) == 1 and all(row.video_start == row.skeleton_start for row in filmed)
+        width, height = sizes.pop() if len(sizes) == 1 else (None, None)
+        frames = {int(row.video_frames) for row in filmed if not pd.isna(row.video_frames)} if together else set()
+        found[path] = Picture(width, height, max(frames, default=None)), videos.pop() if together else None
+    return found
+
+
+def _counted(video: Path) -> int | None:
+    """Count the frames of a video, whose header may be wrong; None if it cannot be read."""
+    [(_, found)] = each_clip_isolated([str(video)], partial(partial, _count), SECONDS, MEMORY)
+    return None if isinstance(found, UnusableClip) else found
+
+
+def _count(video: str) -> int | None:
+    return probe(video, count=True).n_frames
 
 
 def _reader(folder: Path) -> Callable[[str], np.ndarray]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 
@@ -24,15 +25,17 @@ SCHEMA = pa.schema(
         ("recording", pa.string()),  # the source recording; its clips of one part always share a shard
         ("start", pa.int32()),  # first frame in the recording, from 0
         ("end", pa.int32()),  # last frame in the recording, included
-        ("n_frames", pa.int32()),  # end - start + 1
+        ("n_frames", pa.int32()),  # end - start + 1, or the number of frames of a resampled clip
+        ("frames", pa.list_(pa.int32())),  # of a resampled clip, counted from start; null: all frames to end
         ("subject", pa.string()),  # null if the release does not contain it
         ("split", pa.string()),  # train, val or test
         ("label", pa.int32()),  # class index; null if unknown, always null in test
         ("video", pa.string()),  # path relative to the corpus root; null if there is none
         ("video_start", pa.int32()),  # the clip's first frame in that file: 0 in a pre-cut clip
+        ("video_frames", pa.int32()),  # frames of that file, counted or as its header says; null if unknown
         ("skeleton", pa.string()),  # path relative to the corpus root; null if there is none
         ("skeleton_start", pa.int32()),  # the clip's first row in that file
-        ("fps", pa.float32()),
+        ("fps", pa.float32()),  # of the clip, the mean if it varies; null if unknown
         ("width", pa.int32()),  # of the video in pixels; null if unknown
         ("height", pa.int32()),
         ("shard", pa.int32()),
@@ -40,6 +43,7 @@ SCHEMA = pa.schema(
         ("reason", pa.string()),  # why it is quarantined; null if it is not
     ]
 )
+NULLABLE = ("label", "video_frames", "width", "height")  # integers that may be null
 
 
 @dataclass(frozen=True)
@@ -47,18 +51,28 @@ class Clips:
     """The clips of one corpus (columns as in ``SCHEMA``, one row a clip) and the names of its classes.
 
     ``classes[label]`` is the name of a class, ``targets[label]`` is its value in a submission. ``digests`` has the
-    content of the files of measured clips, by path.
+    content of the files of measured clips, by path. ``doubts`` are sentences for the user about clips that were just
+    measured; they are not stored.
     """
 
     table: pd.DataFrame
     classes: tuple[str, ...]
     targets: tuple[str, ...]
     digests: Mapping[str, str] = field(default_factory=dict)
+    doubts: tuple[str, ...] = ()
 
     @property
     def usable(self) -> pd.DataFrame:
         """The rows that are not quarantined."""
         return self.table[self.table.status == "ok"]
+
+
+def frames_of(clip: tuple, start: int) -> Sequence[int]:
+    """The frames of a clip (a row of the table) in a file in which its first frame is ``start``, in order.
+
+    They are all frames up to its last one, unless the clip is resampled; then frames are left out or repeated.
+    """
+    return start + clip.frames if isinstance(clip.frames, np.ndarray) else range(start, start + clip.n_frames)
 
 
 def shards_of(part: str, shards: int) -> range:
@@ -90,7 +104,8 @@ def natural_key(clip_id: str) -> tuple:
 
 def write_clips(path: Path | str, clips: Clips) -> None:
     """Write a clips table as Parquet, with the class names and the digests in its metadata."""
-    table = pa.Table.from_pandas(clips.table[SCHEMA.names], schema=SCHEMA, preserve_index=False)
+    table = clips.table[SCHEMA.names].astype({"frames": object})
+    table = pa.Table.from_pandas(table, schema=SCHEMA, preserve_index=False)
     names = {"classes": clips.classes, "targets": clips.targets}
     names |= {"digests": dict(clips.digests)} if clips.digests else {}
     write_parquet(path, table, {"microgesture": json.dumps(names, ensure_ascii=False)})
@@ -107,20 +122,9 @@ def read_clips(path: Path | str) -> Clips:
     except (TypeError, KeyError, ValueError) as error:
         raise InputError(f"{path} lacks the names of its classes ({error!r}); delete it and run again") from None
     table = stored.to_pandas(integer_object_nulls=False)
-    for column in ("label", "width", "height"):
+    for column in NULLABLE:
         table[column] = table[column].astype("Int32")
     return Clips(table, classes, targets, names.get("digests", {}))
-
-
-def refuse_shared_subjects(table: pd.DataFrame, corpus: str) -> None:
-    """Raise ``InputError`` if a subject is in test and also in train or val, since test results are for new people."""
-    test = set(table.subject[table.split == "test"].dropna())
-    seen = set(table.subject[table.split != "test"].dropna())
-    if shared := sorted(test & seen):
-        raise InputError(
-            f"corpus '{corpus}': subject {shared[0]} is in test and in train or val ({len(shared)} such subjects). "
-            f"Move the subject to one of them, or set corpora.{corpus}.allow_shared_subjects: true"
-        )
 
 
 def refuse_many_quarantined(table: pd.DataFrame, corpus: str, limit: float) -> None:

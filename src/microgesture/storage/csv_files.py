@@ -8,12 +8,18 @@ from pathlib import Path
 import pandas as pd
 
 from ..errors import InputError
+from .names import composed
+
+FORMULA = ("=", "+", "-", "@", "\t", "\r")  # beginnings of cells that a spreadsheet computes
 
 
 def text_of(path: Path) -> str:
-    """The text of a UTF-8 file with its line ends unchanged; raises ``InputError`` if it is not UTF-8."""
+    """The text of a UTF-8 file in Unicode's form NFC, with its line ends unchanged.
+
+    Raises ``InputError`` if it is not UTF-8.
+    """
     try:
-        return path.read_bytes().decode("utf-8-sig")
+        return composed(path.read_bytes().decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: not a text file in UTF-8 ({error}); save it in UTF-8") from None
 
@@ -59,6 +65,11 @@ def csv_table(path: Path) -> pd.DataFrame:
             raise InputError(f"{path}, row {line}: {len(cells)} cells in {len(columns)} columns; correct the row")
         records.append([cell or None for cell in cells])
     return pd.DataFrame(records, columns=columns, dtype=object)
+
+
+def without_formulas(table: pd.DataFrame) -> pd.DataFrame:
+    """A table for people: an apostrophe precedes texts that a spreadsheet would compute (OWASP, CSV injection)."""
+    return table.map(lambda cell: f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA) else cell)
 
 
 def refuse_repeated(path: Path, columns: list[str]) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from ..errors import InputError
 from .disk import disk_room
 
 
@@ -19,8 +20,9 @@ def replacing(path: Path | str, size: int = 0) -> Iterator[Path]:
     """Yield a temporary path; rename the file to ``path`` if the block succeeds, and remove it if not.
 
     The temporary file is in a separate folder beside ``path``. The next job that writes ``path`` removes files that a
-    killed job has left there. If two jobs write the same file at the same time, the first fails, and the file is
-    complete. Raises ``DiskFull`` if the disk is full; ``size`` is the approximate size in bytes, 0 if unknown.
+    killed job has left there. If two jobs write the same file at the same time, the first fails with ``InputError``,
+    and the file is complete. Raises ``DiskFull`` if the disk is full; ``size`` is the approximate size in bytes, 0 if
+    unknown.
     """
     path = Path(path)
     folder = path.parent / f".{path.name}.tmp"
@@ -30,9 +32,14 @@ def replacing(path: Path | str, size: int = 0) -> Iterator[Path]:
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(parents=True, exist_ok=True)
             yield temporary
-            with open(temporary, "rb") as written:
-                os.fsync(written.fileno())
-            os.replace(temporary, path)
+            try:
+                with open(temporary, "rb") as written:
+                    os.fsync(written.fileno())
+                os.replace(temporary, path)
+            except FileNotFoundError:
+                raise InputError(
+                    f"{path}: another process writes this file too; let one finish, then run again"
+                ) from None
         finally:
             temporary.unlink(missing_ok=True)
             with suppress(OSError):  # another job uses the folder, or has removed it

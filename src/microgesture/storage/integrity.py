@@ -1,24 +1,31 @@
 """Verification of results: finding files that have changed since they were written, and making them again."""
 
 import csv
+import hashlib
 import os
 import shlex
-from collections.abc import Sequence
+import shutil
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import av
+import pyarrow as pa
+import pyarrow.parquet as pq
+from PIL import Image
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.filesize import decimal
 from rich.table import Table
+from safetensors import SafetensorError, safe_open
 
+from ..config.recogniser import SUMS
 from ..errors import InputError
 from ..progress import progress
+from ..terminal import PlainConsole
 from .checksums import is_whole, sealed_checksum
 from .files import read_json, write_text
 from .shards import Shard
 
-SEALED = (".arrow", ".parquet", ".safetensors")  # these have checksums; other files are only checked to be readable
 NOT_RESULTS = ("benchmarks", "demo", "logs")
 SHOWN = 3  # clips of a damaged file that the table names
 
@@ -43,7 +50,7 @@ def result_files(results: Path) -> list[Path]:
         inside = Path(folder).relative_to(results)
         folders[:] = sorted(f for f in folders if not f.startswith(".") and str(inside / f) not in NOT_RESULTS)
         paths = [Path(folder, name) for name in sorted(names) if not name.startswith(".")]
-        found += [path for path in paths if path.suffix in (*SEALED, ".json", ".csv")]
+        found += [path for path in paths if _kind(path) in (*SEALED, *OTHERS)]
     if not found:
         raise InputError(f"there are no results in {results}; name the results folder of a run")
     return found
@@ -51,28 +58,82 @@ def result_files(results: Path) -> list[Path]:
 
 def find_damage(path: Path) -> Damage | None:
     """The damage of a result file, None if it is intact; the whole file is read."""
-    if path.suffix not in SEALED:
-        return _unreadable(path)
+    if _kind(path) in OTHERS:
+        fault = _fault(path, OTHERS[_kind(path)])
+        return Damage(path, fault) if fault else None
     whole = is_whole(path)
     if whole is None:
-        return Damage(path, "has no checksum: it is damaged, or older than checksums", certain=False)
+        fault = _fault(path, SEALED[path.suffix])
+        why = f"has no checksum and {fault}" if fault else "has no checksum: it is damaged, or older than checksums"
+        return Damage(path, why, certain=fault is not None)
     if whole:
         return None
     return _damaged_clips(path) if path.suffix == ".arrow" else Damage(path, "has changed since it was written")
 
 
-def _unreadable(path: Path) -> Damage | None:
+def _kind(path: Path) -> str:
+    return path.suffix or path.name
+
+
+def _fault(path: Path, read: Callable[[Path], object]) -> str | None:
+    """Why a file cannot be read, or None."""
     try:
-        if path.suffix == ".json":
-            read_json(path)
-        else:
-            with open(path, encoding="utf-8", newline="") as file:
-                rows = list(csv.reader(file, strict=True))
-            if len({len(row) for row in rows}) > 1:
-                return Damage(path, "has rows of different lengths")
-    except (ValueError, csv.Error) as error:
-        return Damage(path, f"cannot be read ({error})")
+        read(path)
+    except (ValueError, SyntaxError, OSError, csv.Error, pa.ArrowException, SafetensorError, av.FFmpegError) as error:
+        return f"cannot be read ({error})"
     return None
+
+
+def _read_rows(path: Path) -> None:
+    with open(path, encoding="utf-8", newline="") as file:
+        rows = list(csv.reader(file, strict=True))
+    if len({len(row) for row in rows}) != 1:
+        raise ValueError("it has rows of different lengths, or none")
+
+
+def _read_text(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    whole = text.rstrip().endswith("</html>") if path.suffix == ".html" else text.endswith("\n")
+    if not whole:
+        raise ValueError("it is cut off")
+
+
+def _compare_checksums(path: Path) -> None:
+    for line in path.read_text(encoding="utf-8").splitlines():
+        checksum, _, name = line.partition("  ")
+        with open(path.parent / name, "rb") as file:
+            if hashlib.file_digest(file, "sha256").hexdigest() != checksum:
+                raise ValueError(f"{name} has changed")
+
+
+def _read_picture(path: Path) -> None:
+    with Image.open(path) as picture:
+        picture.verify()
+
+
+def _read_video(path: Path) -> None:
+    with av.open(f"file:{path.absolute()}") as video:
+        stream = video.streams.video[0]
+        frames = sum(packet.size > 0 for packet in video.demux(stream))
+        if frames < stream.frames:
+            raise ValueError(f"it is cut off after {frames} frames")
+
+
+# Files with checksums, and how those without one are opened; files that have none are only checked to be readable.
+SEALED: dict[str, Callable[[Path], object]] = {
+    ".arrow": lambda path: pa.ipc.open_file(pa.memory_map(str(path))),
+    ".parquet": lambda path: pq.ParquetFile(path).close(),
+    ".safetensors": lambda path: safe_open(path, framework="numpy").keys(),
+}
+OTHERS: dict[str, Callable[[Path], object]] = {
+    SUMS: _compare_checksums,
+    ".json": read_json,
+    ".csv": _read_rows,
+    ".md": _read_text,
+    ".html": _read_text,
+    ".png": _read_picture,
+    ".mp4": _read_video,
+}
 
 
 def _damaged_clips(path: Path) -> Damage:
@@ -87,14 +148,15 @@ def _damaged_clips(path: Path) -> Damage:
     return Damage(path, f"{frames} have changed since they were written", tuple(reasons))
 
 
-def verify(results: Path, *, remove: bool = False, console: Console | None = None) -> list[Damage]:
+def verify(results: Path, *, remove: bool = False, console: PlainConsole | None = None) -> list[Damage]:
     """Read every result file; print and return the damage.
 
-    With ``remove``, files that have certainly changed are removed, and the command that makes them again is printed. If
-    a removed file was made again with the same bytes, it gets the modification time of the removed file. The files that
-    were made from it are then still up to date, because no stage accepts a damaged file.
+    With ``remove``, files that have certainly changed are removed, and the command that makes them again is printed. A
+    folder that one job makes is removed as a whole. If a removed file was made again with the same bytes, it gets the
+    modification time of the removed file. The files that were made from it are then still up to date, because no stage
+    accepts a damaged file.
     """
-    console, files = console or Console(soft_wrap=True), result_files(results)
+    console, files = console or PlainConsole(), result_files(results)
     damaged = [found for path in progress(files, "verify", len(files), "file") if (found := find_damage(path))]
     lost = {damage.path for damage in damaged}
     for path in files:
@@ -109,10 +171,20 @@ def verify(results: Path, *, remove: bool = False, console: Console | None = Non
         console.print(_table(damaged))
     if remove:
         for path in removable:
-            _remove(path)
+            _remove(path, _target(results, path))
     if removable:
         console.print(_way_back(results, removable, remove))
     return damaged
+
+
+def _target(results: Path, path: Path) -> Path:
+    """The file or folder that a job makes together with a file."""
+    kind, *below = path.relative_to(results).parts
+    if kind == "recogniser":
+        return results / kind
+    if kind == "views" and len(below) > 1:
+        return results / kind / below[0]
+    return path.with_suffix(".csv") if kind == "predictions" else path
 
 
 def _note(path: Path) -> Path:
@@ -120,7 +192,13 @@ def _note(path: Path) -> Path:
     return path.parent / f".{path.name}.removed"
 
 
-def _remove(path: Path) -> None:
+def _remove(path: Path, target: Path) -> None:
+    if target.is_dir():
+        shutil.rmtree(target)
+    elif target != path:
+        target.unlink(missing_ok=True)
+    if not path.exists():
+        return
     times = path.stat()
     write_text(_note(path), sealed_checksum(path) or "" if path.suffix in SEALED else "")
     os.utime(_note(path), ns=(times.st_atime_ns, times.st_mtime_ns))
@@ -151,7 +229,8 @@ def _table(damaged: Sequence[Damage]) -> Table:
 
 def _way_back(results: Path, paths: Sequence[Path], removed: bool) -> str:
     folder = results.resolve().parent
-    targets = [str(Path(results.resolve().name, path.relative_to(results))) for path in paths]
+    made = dict.fromkeys(_target(results, path).relative_to(results) for path in paths)
+    targets = [str(Path(results.resolve().name, target)) for target in made]
     where = [] if folder == Path.cwd() else ["--directory", str(folder)]
     again = shlex.join(["snakemake", "--cores", "8", *targets, *where])
     first = "They are removed." if removed else "Remove them with `microgesture verify --remove`."

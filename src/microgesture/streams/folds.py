@@ -1,7 +1,8 @@
 """Folds: parts of a corpus with disjoint people, for predictions of every clip by a network without that person."""
 
 from ..errors import InputError
-from ..measures.people import people_folds, person_of
+from ..measures.people import people_by_clip
+from ..measures.people_folds import people_folds
 from ..storage.clips import Clips
 
 
@@ -13,7 +14,7 @@ def assign_folds(clips: Clips, folds: int, seed: int = 0) -> dict[str, int]:
     """
     table = clips.usable
     table = table[table.split.isin(["train", "val"]) & table.label.notna()].sort_values("clip_id")
-    person = person_of(table)
+    person = people_by_clip(clips)[table.clip_id]
     if person.nunique() < folds:
         raise InputError(
             f"the labelled clips of train and val have {person.nunique()} people (subjects, or recordings where the "

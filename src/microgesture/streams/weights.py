@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,9 @@ from ..checkpoints.reading import read_state_dict
 from ..errors import InputError
 from ..storage.checksums import OPEN, refuse_damaged, seal
 from ..storage.files import replacing
+from ..storage.strict import strict_json
+
+LONGEST_HEADER = 16 << 20  # bytes; that of a network of 1000 tensors takes 0.1 MB
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,14 @@ class About:
     stream: str
     inputs: tuple[str, ...]
     classes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Header:
+    """The shape of each tensor of a file, and what the tensors were trained for (None for another program's file)."""
+
+    shapes: dict[str, tuple[int, ...]]
+    about: About | None
 
 
 @dataclass(frozen=True)
@@ -80,15 +91,46 @@ def load_weights(path: Path | str) -> tuple[dict[str, torch.Tensor], About | Non
     Raises ``InputError`` if it is not a safetensors file, or if it has changed since ``save_weights`` wrote it.
     """
     refuse_damaged(path)
+    header = read_header(path)
     try:
         with safe_open(path, framework="pt") as stored:
-            metadata: dict[str, Any] = json.loads((stored.metadata() or {}).get("microgesture", "{}"))
-            state = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118 (not a dict)
+            return {name: stored.get_tensor(name) for name in header.shapes}, header.about
     except SafetensorError as error:
         raise InputError(f"{path} is not a safetensors file, or it is damaged ({error}); get it again") from None
-    if not metadata:
-        return state, None
-    return state, About(metadata["stream"], tuple(metadata["inputs"]), tuple(metadata["classes"]))
+
+
+def read_header(path: Path | str) -> Header:
+    """Read the header of a safetensors file (https://github.com/huggingface/safetensors#format), not its tensors.
+
+    Raises ``InputError`` if it is damaged or too long, or if a name in it is repeated or unknown.
+    """
+    with open(path, "rb") as file:
+        size = int.from_bytes(file.read(8), "little")
+        if size > LONGEST_HEADER:
+            raise InputError(f"{path} is not a safetensors file: its header would have {size} bytes; get it again")
+        text = file.read(size).decode(errors="replace")
+    header = strict_json(text, f"the header of {path}")
+    if not isinstance(header, dict):
+        raise InputError(f"{path} is not a safetensors file: its header is no object; get it again")
+    metadata = header.pop("__metadata__", {})
+    try:
+        shapes = {name: tuple(map(int, entry["shape"])) for name, entry in header.items()}
+        own = metadata.get("microgesture")
+    except (LookupError, TypeError, ValueError, AttributeError):
+        raise InputError(f"{path} is not a safetensors file, or its header is damaged; get it again") from None
+    return Header(shapes, None if own is None else _about(own, f"the header of {path}"))
+
+
+def _about(text: Any, where: str) -> About:
+    stored = strict_json(text, where) if isinstance(text, str) else None
+    known = {field.name for field in fields(About)}
+    if not isinstance(stored, dict) or set(stored) - {"file"} != known:
+        found = ", ".join(stored) if isinstance(stored, dict) else repr(text)[:40]
+        raise InputError(f"{where} has {found} for {', '.join(sorted(known))}; get it again")
+    names = [stored["inputs"], stored["classes"], [stored["stream"]]]
+    if not all(isinstance(every, list) and all(isinstance(name, str) for name in every) for every in names):
+        raise InputError(f"{where} has inputs, classes or a stream that are no names; get it again")
+    return About(stored["stream"], tuple(stored["inputs"]), tuple(stored["classes"]))
 
 
 def start_from(network: nn.Module, parents: Sequence[Path], classes: Sequence[str]) -> Start:

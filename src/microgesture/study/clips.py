@@ -5,8 +5,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
+import pandas as pd
+
 from ..corpora.listing import walk
+from ..corpora.recordings import join_recordings, recording_named
 from ..skeletons.files import SKELETON_FILES
+from ..storage.names import composed
 from ..videos import VIDEOS
 
 KEYPOINTS = tuple(entry.suffix for entry in SKELETON_FILES.values() if entry.known_by_suffix)
@@ -102,6 +106,14 @@ def cut(clips: Sequence[FoundClip]) -> list[FoundClip]:
     return found
 
 
+def people_table(clips: Sequence[FoundClip], folder: Path) -> pd.DataFrame:
+    """The subject, recording and split of each clip in ``folder``, as ``measures.people`` needs them."""
+    files = [[str(path) for path in clip.files] for clip in clips]
+    recordings = join_recordings([recording_named(paths[0]) for paths in files], files, folder)
+    rows = [(clip.subject, recording, clip.split) for clip, recording in zip(clips, recordings, strict=True)]
+    return pd.DataFrame(rows, columns=["subject", "recording", "split"], dtype=object)
+
+
 def _kind(path: PurePosixPath) -> str | None:
     if path.suffix.lower() in VIDEOS:
         return "video"
@@ -114,7 +126,7 @@ def _key(path: PurePosixPath) -> tuple[str, ...]:
         if name.lower().endswith(ending):
             name = name[: -len(ending)] or name
             break
-    return (*(part for part in path.parts[:-1] if part.lower() not in _KIND_FOLDERS), name)
+    return (*(composed(part) for part in path.parts[:-1] if part.lower() not in _KIND_FOLDERS), composed(name))
 
 
 def clip_ids(clips: list[FoundClip]) -> list[str]:

@@ -32,11 +32,11 @@ def read_folders(clips: Sequence[FoundClip], known: Set[str] = frozenset()) -> t
         if None not in splits and "train" in splits:
             if "split" not in known:
                 clips = _taken(clips, "split", level, split_named)
-                notes.append(f"Splits are the folders {_listed(names)}.")
+                notes.append(f"Splits are the folders {listed(names)}.")
         elif all(_SUBJECT.fullmatch(name) for name in names):
             if "subject" not in known:
                 clips = _taken(clips, "subject", level, str)
-                notes.append(f"Subjects are the folders {_listed(names)}.")
+                notes.append(f"Subjects are the folders {listed(names)}.")
         elif len(names) > 1 and not all(_TAKE.fullmatch(name) for name in names):
             classes.append((level, names))
         elif len(names) > 1:
@@ -44,7 +44,7 @@ def read_folders(clips: Sequence[FoundClip], known: Set[str] = frozenset()) -> t
     if classes and "label" not in known:
         level, names = classes.pop()
         clips = _taken(clips, "label", level, str)
-        notes.append(f"Labels are the folders {_listed(names)}.")
+        notes.append(f"Labels are the folders {listed(names)}.")
         notes += [_unknown(other) for _, other in classes]
     return clips, notes
 
@@ -63,7 +63,7 @@ def read_file_names(clips: Sequence[FoundClip]) -> tuple[list[FoundClip], list[s
         if (key == "split" and "train" not in distinct) or (key == "label" and len(distinct) < 2):
             continue
         clips = [replace(clip, **{key: value}) for clip, value in zip(clips, values, strict=True)]
-        notes.append(f"{key.capitalize()}s are from the names of the files: {_listed(sorted(distinct))}.")
+        notes.append(f"{key.capitalize()}s are from the names of the files: {listed(sorted(distinct))}.")
     return clips, notes
 
 
@@ -93,13 +93,14 @@ def _words(name: str) -> list[str]:
     return [word for word in re.split(r"[_\-. ()]+", name) if word]
 
 
-def _listed(names: Sequence[str]) -> str:
-    shown = names if len(names) <= MOST_LISTED else names[: MOST_LISTED - 1]
+def listed(names: Sequence[str], most: int = MOST_LISTED) -> str:
+    """The names with commas; if there are more than ``most``, some of them and the number of others."""
+    shown = names if len(names) <= most else names[: most - 1]
     return ", ".join(shown) + (f" and {len(names) - len(shown)} more" if len(shown) < len(names) else "")
 
 
 def _unknown(names: Sequence[str]) -> str:
     return (
-        f"The meaning of the folders {_listed(names)} is unknown, so they are ignored; if they are subjects or "
+        f"The meaning of the folders {listed(names)} is unknown, so they are ignored; if they are subjects or "
         "classes, write them into the column subject or label of clips.csv."
     )

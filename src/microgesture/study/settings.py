@@ -33,7 +33,7 @@ def settings_text(
     clips: int,
     training: int,
     labels: Collection[str],
-    shared: str | None,
+    shared: bool,
     ground_truth: bool,
     gpu: bool,
     pose: bool,
@@ -41,7 +41,7 @@ def settings_text(
     """The text of a ``config.yaml`` for the manifest in ``root`` (an absolute path).
 
     ``points`` is the number of keypoints in a file, None without keypoints. ``clips`` and ``training`` are the numbers
-    of all clips and of those in train. ``shared`` is a subject who is in test and also in train or val. With
+    of all clips and of those in train. With ``shared``, a person is in test and also in train or val. With
     ``ground_truth``, the labels of test clips are known; with ``gpu``, networks and frames are larger; with ``pose``,
     keypoints are found in the videos.
     """
@@ -70,7 +70,7 @@ def settings_text(
         selection=SELECTIONS.get(points),
         videos=videos,
         streams=[*(() if points is None else ("joint", "limb", "skeleton")), *videos],
-        shared=shared is not None,
+        shared=shared,
         pose=pose,
         ground_truth=_quoted(root / "clips.csv") if ground_truth else None,
     )

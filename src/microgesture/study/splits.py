@@ -2,20 +2,22 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
-from ..measures.people import people_folds
-from .clips import FoundClip
+from ..measures.people import person_of
+from ..measures.people_folds import people_folds
+from .clips import FoundClip, people_table
 
 PARTS = 5  # one for testing, one for validation, the others for training
 NAMES = ("test", "val")
 
 
-def propose_splits(clips: Sequence[FoundClip]) -> tuple[list[FoundClip], list[str]]:
-    """Give a split to all clips without one; also return messages about it.
+def propose_splits(clips: Sequence[FoundClip], folder: Path) -> tuple[list[FoundClip], list[str]]:
+    """Give a split to all clips in ``folder`` without one; also return messages about it.
 
-    Clips without a label go into test. Of the others, one fifth goes into test and one into val. If all subjects are
-    known, no subject is in two splits; else no file is in two splits. The fractions of the classes are as similar as
-    possible. If some clips have a split already, the others go into train.
+    Clips without a label go into test. Of the others, one fifth goes into test and one into val. No person
+    (see ``person_of``) is in two of these splits; if all clips are of one person, no recording is. The fractions of the
+    classes are as similar as possible. If some clips have a split already, the others go into train.
     """
     clips = list(clips)
     open_ones = [number for number, clip in enumerate(clips) if clip.split is None]
@@ -30,14 +32,15 @@ def propose_splits(clips: Sequence[FoundClip]) -> tuple[list[FoundClip], list[st
     if predicted := len(open_ones) - len(labelled):
         notes.append(f"{predicted} clips have no label; they are in test, to be predicted.")
     chosen = [clips[number] for number in labelled]
-    people = [clip.subject for clip in chosen]
-    by_subject = None not in people and len(set(people)) > 1
-    groups = people if by_subject else [str(clip.files[0]) for clip in chosen]
+    table = people_table(clips, folder)
+    people = person_of(table)[labelled]
+    alone = people.nunique() == 1
+    groups = (table.recording[labelled] if alone else people).tolist()
     splits = _dealt([clip.label for clip in chosen], groups)
     for number, split in zip(labelled, splits, strict=True):
         clips[number] = replace(clips[number], split=split)
     clips = [replace(clip, split=clip.split or "test") for clip in clips]
-    notes.append(_described(by_subject, people, groups, splits))
+    notes.append(_described(alone, all(people.str.startswith("subject ")), groups, splits))
     return clips, notes
 
 
@@ -56,11 +59,11 @@ def _dealt(labels: Sequence[str], groups: Sequence[str]) -> list[str]:
     return splits
 
 
-def _described(by_subject: bool, people: Sequence[str | None], groups: Sequence[str], splits: Sequence[str]) -> str:
+def _described(alone: bool, known: bool, groups: Sequence[str], splits: Sequence[str]) -> str:
     counts = ", ".join(f"{splits.count(name)} clips for {name}" for name in ("train", "val", "test"))
-    if by_subject:
-        return f"Splits are proposed by subject, each in one split: {counts}, of {len(set(people))} subjects."
-    reason = "all clips are of one subject" if len(set(people)) == 1 and people[0] else "not every subject is known"
+    if known and not alone:
+        return f"Splits are proposed by subject, each in one split: {counts}, of {len(set(groups))} subjects."
+    reason = "all clips are of one subject" if known else "not every subject is known"
     each = "clip" if len(set(groups)) == len(groups) else "file"
     return (
         f"Splits can only be proposed by {each}, because {reason}: {counts}. A subject may be in train and in test, "

@@ -10,17 +10,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
+import pandas as pd
+
 from ..errors import InputError, UnusableClip
 from ..machine.extras import install_hint
+from ..measures.people import TRAINED, count_people, person_of, shared_people
+from ..measures.warnings import people_warnings, warn_of_alike
 from ..skeletons.reading import skeleton_points
 from ..storage.files import write_text
 from ..videos import VIDEOS
-from .clips import KEYPOINTS, FoundClip, clip_ids, cut, find_clips, visible_files
-from .names import read_file_names, read_folders
+from .clips import KEYPOINTS, FoundClip, clip_ids, cut, find_clips, people_table, visible_files
+from .names import listed, read_file_names, read_folders
+from .opinions import apply_tables
 from .releases import release_of
 from .settings import settings_text
 from .splits import propose_splits
-from .tables import clip_names, is_table, read_table
+from .tables import UNREAD, clip_names, has_annotations, read_tables
 
 ENOUGH = 0.98  # fraction of clips that must have a kind of file so that streams use it, as max_quarantined
 POSED = 137  # points per frame of keypoints found in videos
@@ -41,12 +46,12 @@ class Study:
     can_start: bool
 
 
-def start_study(study: Path, folder: Path, gpu: bool, pose: bool = False) -> Study:
+def start_study(study: Path, folder: Path, gpu: bool, pose: bool = False, tiers: Sequence[str] = ()) -> Study:
     """Write ``clips.csv`` and ``config.yaml`` into the folder ``study`` for the clips in ``folder``.
 
-    With ``gpu``, networks and frames are larger; with ``pose``, keypoints are found in the videos. Raises
-    ``InputError`` if there are no clips, if they are a published release, or if the folder of the study has other
-    files than clips.
+    With ``gpu``, networks and frames are larger; with ``pose``, keypoints are found in the videos. ``tiers`` are those
+    of the annotations whose labels are classes. Raises ``InputError`` if there are no clips, if they are a published
+    release, if the folder of the study has other files than clips, or if a tier has to be chosen.
     """
     targets = [study / "clips.csv", study / "config.yaml"]
     if there := [path for path in targets if os.path.lexists(path)]:
@@ -59,29 +64,34 @@ def start_study(study: Path, folder: Path, gpu: bool, pose: bool = False) -> Stu
         raise InputError(f"{str(study)!r} has a character that cannot be printed; name another folder")
     if study.is_dir() and any(study.iterdir()) and study.resolve() not in (real := folder.resolve(), *real.parents):
         raise InputError(f"{study} exists already and is not empty; name a new folder for the study")
-    started = plan_study(study, folder, gpu, pose)
+    started = plan_study(study, folder, gpu, pose, tiers)
     for path, text in zip(targets, (started.manifest, started.settings), strict=True):
         write_text(path, text)
     return started
 
 
-def plan_study(study: Path, folder: Path, gpu: bool, pose: bool = False) -> Study:
+def plan_study(study: Path, folder: Path, gpu: bool, pose: bool = False, tiers: Sequence[str] = ()) -> Study:
     """Return what ``start_study`` writes and reports, without writing."""
     files = list(visible_files(folder, but=study))
     _refuse_release(folder, files)
-    tables = {path: None for path in files if is_table(folder / path)}  # in their order
+    tables = {path: None for path in files if has_annotations(folder / path)}  # in their order
     clips, notes = find_clips(path for path in files if path not in tables)
     if not clips:
         kinds = ", ".join((*VIDEOS, *KEYPOINTS))
         raise InputError(f"{folder}: there are no clips in it or its subfolders; looked for {kinds}")
     clips, points, kinds = _usable_kinds(folder, clips)
-    clips, told = _read(folder, list(tables), clips)
-    clips, proposed = propose_splits(clips)
+    clips, told = _read(folder, list(tables), clips, tiers)
+    if unread := [str(path) for path in files if path.suffix.lower() in UNREAD]:
+        told.append(
+            f"Not used, because their format is not read (save them as csv or xlsx): {listed(unread, len(unread))}."
+        )
+    clips, proposed = propose_splits(clips, folder)
     video, keypoints = any(clip.video for clip in clips), any(clip.keypoints for clip in clips)
     training = [clip for clip in clips if clip.split == "train"]
     labels = {clip.label for clip in clips if clip.label}
-    shared = _shared_subject(clips)
-    found = [f"{len(clips)} clips: {_counted(clips)}.", *told, *notes]
+    people = people_table(clips, folder)
+    shared = bool(shared_people(people, ["test"], TRAINED))
+    found = [f"{len(clips)} clips: {_counted(clips, people)}.", *told, *notes]
     if pose and (keypoints or not video):
         raise InputError(
             f"{folder}: --pose is only for videos without keypoints; leave it out, because there are {found[0]}"
@@ -105,7 +115,7 @@ def plan_study(study: Path, folder: Path, gpu: bool, pose: bool = False) -> Stud
         _manifest(clips, study, folder, video, keypoints),
         text,
         tuple(found),
-        (*kinds, *proposed, *_missing(clips, shared, pose)),
+        (*kinds, *proposed, *_missing(clips, people, pose)),
         can_start=len(set(learnt)) > 1 and len(learnt) >= ENOUGH * len(training),
     )
 
@@ -132,12 +142,12 @@ def _refuse_release(folder: Path, files: Sequence[PurePosixPath]) -> None:
         )
 
 
-def _read(folder: Path, tables: Sequence[PurePosixPath], clips: list[FoundClip]) -> tuple[list[FoundClip], list[str]]:
-    notes, known, names = [], set(), clip_names(clips)
-    for path in tables:
-        clips, told, keys = read_table(folder, path, clips, names)
-        notes += told
-        known |= keys
+def _read(
+    folder: Path, paths: Sequence[PurePosixPath], clips: list[FoundClip], tiers: Sequence[str]
+) -> tuple[list[FoundClip], list[str]]:
+    names = clip_names(clips)
+    tables = [table for path in paths for table in read_tables(folder, path, names)]
+    clips, notes, known = apply_tables(folder, clips, tables, tiers)
     clips = cut(clips)
     clips, told = read_folders(clips, known)
     notes += told
@@ -178,21 +188,15 @@ def _points(folder: Path, clips: Sequence[FoundClip]) -> tuple[int | None, list[
     return None, notes
 
 
-def _counted(clips: Sequence[FoundClip]) -> str:
+def _counted(clips: Sequence[FoundClip], people: pd.DataFrame) -> str:
     video = sum(clip.video is not None for clip in clips)
     keypoints = sum(clip.keypoints is not None for clip in clips)
     labels = len({clip.label for clip in clips if clip.label})
-    people = len({clip.subject for clip in clips if clip.subject})
-    return f"{video} with video, {keypoints} with keypoints, {labels} classes, {people} subjects"
+    subjects = count_people(person_of(people))["subjects"]
+    return f"{video} with video, {keypoints} with keypoints, {labels} classes, {subjects} subjects"
 
 
-def _shared_subject(clips: Sequence[FoundClip]) -> str | None:
-    people = {split: {clip.subject for clip in clips if clip.split == split} - {None} for split in ("train", "val")}
-    test = {clip.subject for clip in clips if clip.split == "test"} - {None}
-    return min(test & (people["train"] | people["val"]), default=None)
-
-
-def _missing(clips: Sequence[FoundClip], shared: str | None, pose: bool) -> list[str]:
+def _missing(clips: Sequence[FoundClip], people: pd.DataFrame, pose: bool) -> list[str]:
     """Messages about what is missing in clips.csv."""
     by_split = {split: [clip for clip in clips if clip.split == split] for split in ("train", "val", "test")}
     notes = []
@@ -213,6 +217,7 @@ def _missing(clips: Sequence[FoundClip], shared: str | None, pose: bool) -> list
     unseen = sorted({clip.label for clip in clips if clip.label} - set(trained))
     if trained and unseen:
         notes.append(f"No clip of train has the class {', '.join(unseen[:5])}, so it will never be predicted.")
+    notes += warn_of_alike(clip.label for clip in clips if clip.label)
     if not pose and not any(clip.keypoints for clip in clips):
         notes.append(
             "Keypoints: there are none, so the streams of joints and depth are left out. init with --pose finds "
@@ -223,8 +228,9 @@ def _missing(clips: Sequence[FoundClip], shared: str | None, pose: bool) -> list
     if any(clip.subject is None for clip in clips):
         unknown = sum(clip.subject is None for clip in clips)
         notes.append(f"Subjects: the subject of {unknown} clips is unknown; fill in the column subject if you can.")
-    if shared is not None:
-        notes.append(f"Subject {shared} is in test and also in train or val; see allow_shared_subjects in config.yaml.")
+    notes += people_warnings(people)
+    if shared_people(people, ["test"], TRAINED):
+        notes.append("So config.yaml has allow_shared_subjects: true; remove it when each person is in one split.")
     for split, what in (
         ("train", "for training, so no run can start; write train into the column split of some clips"),
         ("val", "for validation, so the last epoch is kept and all streams have equal weights"),

@@ -18,6 +18,7 @@ from typing import Any, Self
 import numpy as np
 
 from ..errors import InputError, UnusableClip
+from ..storage.disk import DiskFull
 
 log = logging.getLogger(__name__)
 
@@ -60,9 +61,9 @@ class Isolated:
     ``start`` is called once in each process and returns the function; it must be a function of a module, or a
     ``functools.partial`` of one. ``memory`` is the number of bytes that the process may allocate beyond those it starts
     with; the limit holds for this process alone. Log messages of the process are logged here, and its errors are raised
-    here: ``UnusableClip`` and ``InputError`` unchanged, a lack of memory as ``UnusableClip``, ``ProcessEnded`` if the
-    process ends, ``InputError`` if it ends before it has started, and others as ``RuntimeError`` with their traceback.
-    Use it in a ``with`` block, which stops the process at its end.
+    here: ``UnusableClip``, ``InputError`` and ``DiskFull`` unchanged, a lack of memory as ``UnusableClip``,
+    ``ProcessEnded`` if the process ends, ``InputError`` if it ends before it has started, and others as
+    ``RuntimeError`` with their traceback. Use it in a ``with`` block, which stops the process at its end.
     """
 
     def __init__(self, start: Callable[[], Work], memory: int | None = None) -> None:
@@ -234,7 +235,7 @@ def _attempt(work: Callable, *arguments: Any) -> Any:
     """Return the result of ``work``, or its error in a form that another process can read."""
     try:
         return work(*arguments)
-    except (InputError, UnusableClip) as error:
+    except (InputError, UnusableClip, DiskFull) as error:
         return error
     except MemoryError as error:
         return UnusableClip(f"memory ran out: {error}")

@@ -1,5 +1,7 @@
 """The clips that get a contact sheet, and the result files that it is made from."""
 
+import hashlib
+import re
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
@@ -8,14 +10,16 @@ import pandas as pd
 
 from ..config.view import ViewStep
 from ..errors import InputError
-from ..measures.people import person_of
+from ..measures.people import people_by_clip
 from ..progress import progress
 from ..storage.clips import Clips, natural_key, read_clips
+from ..storage.csv_files import without_formulas
 from ..storage.files import write_csv
 from ..storage.scores import Prediction, read_predictions
 from ..storage.shards import Shard
 from .clip import Source, write_view
 
+LONGEST_NAME = 200  # bytes; file systems allow 255
 PREDICTED = ("held_out.parquet", "val.parquet", "test.parquet")  # of an ensemble, in order of precedence
 
 
@@ -77,7 +81,8 @@ def chosen_clips(clips: Clips, count: int) -> list[str]:
     Clips of different people are preferred, then clips of val over those of train, on which the networks were trained.
     """
     known = clips.usable[clips.usable.label.notna()]
-    known = known.assign(person=person_of(known), later=known.split != "val", order=known.clip_id.map(natural_key))
+    person = people_by_clip(clips)[known.clip_id].to_numpy()
+    known = known.assign(person=person, later=known.split != "val", order=known.clip_id.map(natural_key))
     known = known.sort_values(["later", "order"])
     # The second clip of a person comes after the first clips of all people.
     known["turn"] = known.groupby(["label", "person"]).cumcount()
@@ -99,9 +104,17 @@ def write_views(
         write_view(Source(clips, held, said), clip_id, step, sheet, video)
         named = {"clip_id": clip_id, "class": clips.classes[int(clip.label)], "split": clip.split}
         written.append({**named, "sheet": sheet.name, "video": video.name})
-    write_csv(folder / "views.csv", pd.DataFrame(written, columns=["clip_id", "class", "split", "sheet", "video"]))
+    listed = pd.DataFrame(written, columns=["clip_id", "class", "split", "sheet", "video"])
+    write_csv(folder / "views.csv", without_formulas(listed))
 
 
 def file_name(clip_id: str) -> str:
-    """A clip's id as part of a file name: each slash or backslash becomes a plus sign."""
-    return clip_id.replace("/", "+").replace("\\", "+")
+    """A clip's id as part of a file name: each slash or backslash becomes a plus sign.
+
+    If another id could have the same name, or if the name would be too long, it ends in a digest of the id.
+    """
+    name = re.sub(r"[/\\]", "+", clip_id)
+    if len(name.encode()) <= LONGEST_NAME and not re.search(r"[+\\~]", clip_id):
+        return name
+    short = name.encode()[: LONGEST_NAME // 2].decode(errors="ignore")
+    return f"{short}~{hashlib.sha256(clip_id.encode()).hexdigest()[:16]}"

@@ -4,9 +4,12 @@ import math
 from functools import lru_cache
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ..config.whole import Config
+from ..errors import InputError
+from ..storage.checksums import damaged
 
 # Two Snakemakes (that of the SLURM step and that of the job), Python, and the frames of a long clip.
 PROCESS_MB = 2000
@@ -18,7 +21,7 @@ def largest_shard(config: Config, results: Path = Path("results")) -> int | None
 
     The largest shard counts, because SLURM gives all tasks of an array the resources that the first one requests. The
     number comes from the listing in ``results``, or for a synthetic corpus that does not exist yet, from its settings,
-    as an average.
+    as an average. Raises ``InputError`` if a listing is damaged.
     """
     sizes = []
     for name, corpus in config.corpora.items():
@@ -31,7 +34,10 @@ def largest_shard(config: Config, results: Path = Path("results")) -> int | None
 
 @lru_cache(maxsize=4096)
 def _clips(listed: Path, _changed: int) -> int:
-    return pq.read_metadata(listed).num_rows
+    try:
+        return pq.read_metadata(listed).num_rows
+    except (pa.ArrowException, OSError):
+        raise InputError(damaged(listed)) from None
 
 
 def shard_minutes(clips: int, seconds: float, attempt: int) -> int:

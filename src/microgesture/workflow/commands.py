@@ -6,6 +6,9 @@ import sys
 from pathlib import Path
 
 from ..config.whole import Config
+from ..errors import InputError
+
+PLUGINS = Path(".snakemake/pip-deployments")  # Snakemake loads plugins from there, but this workflow puts none there
 
 
 def prepare(config: Config) -> None:
@@ -13,8 +16,11 @@ def prepare(config: Config) -> None:
 
     The installation that runs Snakemake comes first on PATH, even if it was not activated. The resources of a training
     are not parameters of a rule, because they do not change its result. Limits that stop a run are not parameters
-    either, because results within a limit stay the same.
+    either, because results within a limit stay the same. Raises ``InputError`` if the folder of the run has plugins for
+    Snakemake, because a cluster job would run them.
     """
+    if PLUGINS.exists():
+        raise InputError(f"{PLUGINS.absolute()} has plugins that Snakemake would run, and none are needed: remove it")
     os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
     os.environ["MICROGESTURE_DEVICE"] = config.device
     os.environ["MICROGESTURE_DEVICES"] = str(config.devices)
@@ -49,6 +55,9 @@ def show_summary(config: Config, results: Path = Path("results")) -> None:
             card, told = emotion / config.emotion.submitted / "card.json", emotion / "submission.csv"
             if card.exists() and told.exists():
                 files += ["--emotion-card", card, "--emotion-submission", told]
+        corpus = config.streams[config.ensembles[ensemble].streams[0]].corpus
+        if (clips := results / "clips" / f"{corpus}.parquet").exists():
+            files += ["--clips", clips]
         # An older report does not show this submission.
         if report.exists() and report.stat().st_mtime >= submission.stat().st_mtime:
             files += ["--report", report]

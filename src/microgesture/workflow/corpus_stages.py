@@ -12,6 +12,8 @@ POSE_TABLE = "microgesture/tables/mediapipe.json"
 
 # The parts of a declaration that a stage uses are in its step, so the stage does not depend on the whole registry.
 REGISTRY = "microgesture.config.modalities:MODALITIES"
+# People are compared only to refuse a corpus, not to list it.
+PEOPLE = "microgesture.measures.people"
 
 
 def corpus_stages(
@@ -30,9 +32,9 @@ def corpus_stages(
         listing = ListStep(corpus=name, format=corpus.format, root=root, shards=config.shards, options=options)
         tables = [corpus.facts] if corpus.facts else []
         readers = ["microgesture.corpora:declare", "microgesture.corpora.listed", corpus.module]
-        yield Planned("listed", name, listing, readers, [("demo", name)], tables=tables)
+        yield Planned("listed", name, listing, readers, [("demo", name)], [PEOPLE], tables=tables)
         listed = [("listed", name)]
-    measuring = MeasureStep(corpus=name, root=root, end_tolerance=corpus.end_tolerance)
+    measuring = MeasureStep(corpus=name, root=root, end_tolerance=corpus.end_tolerance, fps=corpus.fps)
     yield Planned("measured", name, measuring, ["microgesture.corpora:measure", *MODULES], listed)
     for stage, digest in digests.items():
         step = ClipsStep(corpus=name, listing=digest)
@@ -48,7 +50,9 @@ def _modalities(config: Config, name: str, root: str, provides: Collection[str])
             ["microgesture.pose.making"] if config.corpora[name].pose else ["microgesture.skeletons.reading", *MODULES]
         )
         tables = [POSE_TABLE] if config.corpora[name].pose else []
-        yield Planned("skeletons", name, SkeletonStep(root=root), makers, clips, tables=tables)
+        corpus = config.corpora[name]
+        reading = SkeletonStep(root=root, normalized=corpus.normalized, row_tolerance=corpus.row_tolerance)
+        yield Planned("skeletons", name, reading, makers, clips, tables=tables)
     for modality in MODALITIES.values():
         own = config.modality(modality.name)
         if not own.needs <= set(provides):

@@ -1,11 +1,14 @@
 """The stages of emotion recognition, in the order in which they are planned."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from ..config.declarations import LAYOUTS
 from ..config.emotion import EmotionSettings, EmotionStep, EmotionSubmissionStep, EmotionTableStep, VideosStep
 from ..config.measures import AblationRow
 from ..config.networks import SwinFaceSettings
+from ..config.whole import Config
+from ..emotion.videos import find_label_files
 from .stages import Planned
 
 
@@ -31,6 +34,17 @@ def emotion_stages(emotion: EmotionSettings, root: str, seed: int) -> Iterator[P
         yield Planned(stage, "emotion", table, ["microgesture.emotion.measure"], rows)
     handed_in = EmotionSubmissionStep(sample=emotion.sample, targets=emotion.targets)
     yield Planned("emotion_submission", "emotion", handed_in, ["microgesture.emotion.submission"], rows[-1:])
+
+
+def label_files(config: Config, root: str) -> list[str]:
+    """The files with labels of emotion of the corpus in ``root``; none if it is synthetic and made with its clips.
+
+    Raises ``InputError`` if there are none.
+    """
+    emotion = config.emotion
+    if config.corpora[emotion.corpus].demo is not None:
+        return []
+    return [*emotion.labels] or [str(path) for path in find_label_files(Path(root))]
 
 
 def _step_of_row(row: str, emotion: EmotionSettings, seed: int) -> EmotionStep:

@@ -19,13 +19,19 @@ from ..config.modalities import MODALITIES
 from ..config.streams import is_published_name
 from ..config.whole import Config
 from ..corpora import folder_of, list_clips
+from ..corpora.fitting import SAME_RATE
 from ..errors import InputError
 from ..machine.extras import install_hint
-from ..skeletons.reading import skeleton_points
+from ..measures.warnings import corpus_warnings
+from ..skeletons.plausibility import Doubt, Rules
+from ..skeletons.reading import each_compared, sample, skeleton_points
 from ..storage.clips import SPLITS, Clips
 from ..storage.disk import free_bytes, nearest
+from .claims import largest_shard
+from .given_files import check_given_files
 from .listings import listing_changed
 from .modules import described, fault, functions
+from .prediction_stages import recordings_to_predict
 from .read_plan import read_plan
 
 LIBRARIES = (
@@ -62,6 +68,8 @@ def examine(configfile: Path, changes: Sequence[str], results: Path) -> Iterator
     yield from modules(plan.config)
     yield from devices(plan.config)
     yield from needed_files(plan.config)
+    yield from recordings(plan.config)
+    yield from stored_listings(plan.config, results)
     for name in plan.config.corpora:
         yield from corpus_health(name, plan.config, results, faces="face" in plan.kinds(name))
 
@@ -130,7 +138,6 @@ def needed_files(config: Config) -> Iterator[Finding]:
     named = {f"streams.{name}.weights": stream.weights for name, stream in config.streams.items()}
     modalities = {name: config.modality(name) for name in MODALITIES}
     named |= {f"{name}.{key}": path for name, own in modalities.items() for key, path in own.files.items()}
-    named |= {"submission.sample": config.submission.sample}
     for key, path in named.items():
         if path and not is_published_name(path) and not Path(path).exists():
             yield Finding(key, f"{path}: no such file or folder", stops=True)
@@ -144,18 +151,39 @@ def needed_files(config: Config) -> Iterator[Finding]:
             yield Finding(f"corpora.{name}.pose", missing, stops=True)
 
 
+def recordings(config: Config) -> Iterator[Finding]:
+    """The recordings in which gestures are to be found, and those whose names cannot be used."""
+    if config.predictions is None:
+        return
+    try:
+        found, left_out = recordings_to_predict(config.predictions)
+    except InputError as error:
+        yield Finding("predictions.folder", str(error), stops=True)
+        return
+    yield Finding("predictions.folder", f"has {len(found)} recordings")
+    yield from (Finding("predictions.folder", text) for text in left_out)
+
+
+def stored_listings(config: Config, results: Path) -> Iterator[Finding]:
+    """Damaged listings of an earlier run."""
+    try:
+        largest_shard(config, results)
+    except InputError as error:
+        yield Finding("results", str(error), stops=True)
+
+
 def corpus_health(name: str, config: Config, results: Path, faces: bool = False) -> Iterator[Finding]:
     """Read a corpus and count its usable clips; a synthetic corpus is made by the run and is not read.
 
-    Also tell what has changed since the run with these ``results``. With ``faces``, count the clips whose skeletons
-    have no face landmarks.
+    Also tell what has changed since the run with these ``results``, and check the files about its test clips. With
+    ``faces``, count the clips whose skeletons have no face landmarks.
     """
     corpus = config.corpora[name]
     if corpus.demo is not None:
         clips = ", ".join(f"{count} {split}" for split, count in corpus.demo.clips.items())
         yield Finding(f"corpus {name}", f"is synthetic and made by the run, about {clips} clips")
         return
-    options = corpus.reader_options() | {"end_tolerance": corpus.end_tolerance}
+    options = corpus.reader_options() | {"end_tolerance": corpus.end_tolerance, "fps": corpus.fps}
     try:
         listed = list_clips(name, corpus.format, Path(corpus.root), config.shards, **options)
         changed = listing_changed(config, name, results)
@@ -167,8 +195,20 @@ def corpus_health(name: str, config: Config, results: Path, faces: bool = False)
         return
     yield from [Finding(f"corpus {name}", changed.partition(": ")[2])] if changed else []
     yield from _clips_found(name, listed, config.max_quarantined)
-    if faces and not corpus.pose:
-        yield from _faces_found(name, listed, folder_of(corpus.root), config.max_quarantined)
+    yield from (Finding(f"corpus {name}", f"warning: {doubt}") for doubt in listed.doubts)
+    yield from _rates_found(name, listed)
+    yield from (Finding(f"corpus {name}", f"warning: {warning}") for warning in corpus_warnings(listed))
+    try:
+        for warning in check_given_files(config, name, listed):
+            yield Finding("test clips", f"warning: {warning}")
+    except InputError as error:
+        yield Finding("test clips", str(error), stops=True)
+    if corpus.pose:
+        return
+    folder = folder_of(corpus.root)
+    yield from _keypoints_compared(name, listed, folder, Rules(corpus.normalized, corpus.row_tolerance))
+    if faces:
+        yield from _faces_found(name, listed, folder, config.max_quarantined)
 
 
 def _clips_found(name: str, listed: Clips, limit: float) -> Iterator[Finding]:
@@ -191,6 +231,38 @@ def _clips_found(name: str, listed: Clips, limit: float) -> Iterator[Finding]:
         )
         for row in bad.head(FIRST).itertuples():
             yield Finding(f"corpus {name}", f"{row.clip_id}: {row.reason}")
+
+
+def _rates_found(name: str, listed: Clips) -> Iterator[Finding]:
+    """Whether the frame rates of clips differ: optical flow, and the steps between frames, depend on the rate."""
+    rates = listed.usable.fps.dropna().round(2)
+    if len(rates) and rates.max() > (1 + SAME_RATE) * rates.min():
+        counts = rates.value_counts()
+        most = ", ".join(f"{count} at {rate:g}" for rate, count in counts.head(FIRST).items())
+        others = f" and {int(counts.iloc[FIRST:].sum())} at others" if len(counts) > FIRST else ""
+        yield Finding(
+            f"corpus {name}",
+            f"warning: clips have from {rates.min():g} to {rates.max():g} frames per second ({most}{others}), so the "
+            f"same motion looks faster in some; corpora.{name}.fps: {counts.index[0]:g} resamples them to one rate",
+        )
+
+
+def _keypoints_compared(name: str, listed: Clips, folder: Path, rules: Rules) -> Iterator[Finding]:
+    """Compare a few files of keypoints with their videos; one finding for each kind of doubt."""
+    files = sample(listed.usable.skeleton.dropna(), folder)
+    found: dict[str, list[Doubt]] = {}
+    for path, read, doubts in each_compared(files, listed.table, folder, rules):
+        for doubt in doubts:
+            text = str(read) if doubt.refused else f"{path}: {doubt.text}"
+            found.setdefault(doubt.kind, []).append(doubt._replace(text=text))
+    for doubts in found.values():
+        refused = sum(doubt.refused for doubt in doubts)
+        verdict = "cannot be used" if refused else "are doubtful"
+        yield Finding(
+            f"corpus {name}",
+            f"{len(doubts)} of {len(files)} files of keypoints that were looked at {verdict}: {doubts[0].text}",
+            stops=2 * refused > len(files),
+        )
 
 
 def _faces_found(name: str, listed: Clips, folder: Path, limit: float) -> Iterator[Finding]:

@@ -6,23 +6,30 @@ from pathlib import Path
 from ..config.whole import Config
 from ..corpora import declare, folder_of
 from ..corpora.listed import listing_changes, listing_digest, refresh_listing
+from ..corpora.listing import Listing, declared_clips
+from ..measures.warnings import corpus_warnings
 from ..storage.clips import PARTS
+from .given_files import check_given_files
 
 
 def refresh_listings(config: Config, results: Path | str = "results") -> Iterator[str]:
-    """Write what has changed in the listing of each corpus, and yield a sentence about each that has changed.
+    """Write what has changed in the listing of each corpus; yield sentences about that, and about what is doubtful.
 
     The lists of a corpus are read and its files are looked up, but not opened. A synthetic corpus is listed by the run.
-    Raises ``InputError`` as ``corpora.declare`` does.
+    Raises ``InputError`` as ``corpora.declare`` does, and if a file about test clips could not be used.
     """
-    for corpus in config.corpora:
-        if changed := _compare(config, corpus, Path(results), refresh_listing):
-            yield changed
+    for name in config.corpora:
+        if listing := _declared(config, name):
+            yield from _changed(config, name, listing, Path(results), refresh_listing)
+            clips = declared_clips(listing)
+            yield from (f"Warning: corpus {name}: {warning}" for warning in corpus_warnings(clips))
+            yield from (f"Warning: {warning}" for warning in check_given_files(config, name, clips))
 
 
 def listing_changed(config: Config, corpus: str, results: Path | str = "results") -> str | None:
     """The sentence of ``refresh_listings`` about a corpus, without writing anything; None if nothing has changed."""
-    return _compare(config, corpus, Path(results), listing_changes)
+    listing = _declared(config, corpus)
+    return next(_changed(config, corpus, listing, Path(results), listing_changes), None) if listing else None
 
 
 def listing_digests(config: Config, corpus: str, results: Path | str = "results") -> dict[str, str]:
@@ -34,11 +41,15 @@ def listing_digests(config: Config, corpus: str, results: Path | str = "results"
     return parts | {"clips": listing_digest(folder, None, config.shards)}
 
 
-def _compare(config: Config, name: str, results: Path, compare: Callable[..., list[str]]) -> str | None:
+def _declared(config: Config, name: str) -> Listing | None:
     corpus = config.corpora[name]
-    if corpus.demo is not None:
-        return None
-    listing = declare(name, corpus.format, corpus.root, **corpus.reader_options())
+    return None if corpus.demo else declare(name, corpus.format, corpus.root, **corpus.reader_options())
+
+
+def _changed(
+    config: Config, name: str, listing: Listing, results: Path, compare: Callable[..., list[str]]
+) -> Iterator[str]:
+    corpus = config.corpora[name]
     folders = results / "listed" / name, results / "measured" / name
-    changes = compare(*folders, listing, folder_of(corpus.root), config.shards, corpus.watch_files)
-    return f"corpus {name}: since the last run, {', '.join(changes)}" if changes else None
+    if changes := compare(*folders, listing, folder_of(corpus.root), config.shards, corpus.watch_files):
+        yield f"corpus {name}: since the last run, {', '.join(changes)}"

@@ -1,16 +1,47 @@
 """The stages that export an ensemble and use it on your own videos."""
 
+import re
 from collections.abc import Iterator
+from pathlib import Path
 
+from ..config.base import PLACEHOLDERS
 from ..config.modalities import MODALITIES, store, with_sources
 from ..config.predictions import FindingSettings, PredictionSettings
-from ..config.recogniser import RecogniserStep
+from ..config.recogniser import RecogniserStep, unportable
 from ..config.whole import Config
-from ..errors import InputError
+from ..errors import InputError, UnusableClip
+from ..recogniser.recordings import recordings_in, refuse_name
 from ..skeletons.files import MODULES
 from .stages import Planned
 
 PAGE = ("microgesture/recogniser/page.html",)
+PERIODIC = re.compile(r"(.+?)\1{19,}$")  # Snakemake takes such a name for an endless recursion
+
+
+def recordings_to_predict(predictions: PredictionSettings) -> tuple[dict[str, Path], list[str]]:
+    """The recordings that the target ``predictions`` can name, and a message about each of the others.
+
+    Raises ``InputError`` as ``recordings_in`` does, and if no recording is left.
+    """
+    found = recordings_in(Path(predictions.folder))
+    messages = {name: message for name, path in found.items() if (message := _unusable_name(path)) is not None}
+    usable = {name: path for name, path in found.items() if name not in messages}
+    if not usable:
+        raise InputError("no recording has a name that can be used:\n" + "\n".join(messages.values()))
+    return usable, list(messages.values())
+
+
+def _unusable_name(recording: Path) -> str | None:
+    try:
+        refuse_name(recording)
+    except UnusableClip as reason:
+        return str(reason)
+    way_out = "rename it, or use `microgesture predict-videos` for it"
+    if mark := PLACEHOLDERS.search(recording.stem):
+        return f"{recording} is left out, because its name contains {mark[0]!r}; {way_out}"
+    if PERIODIC.search(recording.stem):
+        return f"{recording} is left out, because its name ends in a long repetition; {way_out}"
+    return None
 
 
 def recogniser_step(config: Config, ensemble: str) -> RecogniserStep:
@@ -22,20 +53,20 @@ def recogniser_step(config: Config, ensemble: str) -> RecogniserStep:
         raise InputError(f"there is no ensemble '{ensemble}'; choose one of {', '.join(config.ensembles)}")
     streams = config.ensembles[ensemble].streams
     for name in streams:
-        for modality in map(store, config.streams[name].inputs):
-            own = config.modality(modality)
-            if other := own.portable_backend:
-                raise InputError(
-                    f"ensemble '{ensemble}' cannot be exported: stream {name} has the input {modality}, made with "
-                    f"{modality}.backend: {own.backend}, which an exported folder does not contain. Export an ensemble "
-                    "without that stream (--ensemble, or submission.ensemble), or train with "
-                    f"{modality}.backend: {other}"
-                )
+        if found := unportable(config.streams[name].inputs, config.modality):
+            modality, reason = found
+            other = config.modality(modality).portable_backend
+            raise InputError(
+                f"ensemble '{ensemble}' cannot be exported: {modality}, which stream {name} needs, {reason}, which an "
+                "exported folder does not contain. Export an ensemble without that stream (--ensemble, or "
+                "submission.ensemble)" + (f", or train with {modality}.backend: {other}" if other else "")
+            )
     corpus = config.streams[streams[0]].corpus
     return RecogniserStep(
         ensemble=ensemble,
         corpus=corpus,
         pose=config.corpora[corpus].pose,
+        fps=config.corpora[corpus].fps,
         testing={name: config.recipes[config.streams[name].recipe].testing for name in streams},
         **{name: config.modality(name) for name in MODALITIES},
     )

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pandas as pd
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.filesize import decimal
 from rich.table import Table
 
@@ -14,6 +13,7 @@ from ..errors import InputError
 from ..storage.clips import read_clips
 from ..storage.disk import free_bytes
 from ..storage.files import read_json
+from ..terminal import PlainConsole
 from .plan import Plan
 
 UNKNOWN = "?"
@@ -135,13 +135,13 @@ def first_shards(plan: Plan, estimates: Sequence[Estimate]) -> list[str]:
     return first
 
 
-def preflight(plan: Plan, workers: int = 1, console: Console | None = None) -> bool:
+def preflight(plan: Plan, workers: int = 1, console: PlainConsole | None = None) -> bool:
     """Print the estimate of a run; returns whether it fits on the disk.
 
     While a job makes a shard, its clips are also on the disk, so each of ``workers`` parallel jobs needs the space of
     one more shard.
     """
-    console = console or Console(soft_wrap=True)
+    console = console or PlainConsole()
     estimates = estimate_run(plan)
     console.print(_table(estimates))
     if first := first_shards(plan, estimates):

@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from ..errors import InputError
+from ..storage.strict import read_strict_yaml, strict_yaml
 from .plan import Plan
 
 
@@ -16,18 +15,16 @@ def read_plan(file: Path, changes: Sequence[str] = (), results: Path | str = "re
     Raises ``InputError`` if the file does not exist or is not valid.
     """
     try:
-        raw = yaml.safe_load(file.read_text(encoding="utf-8"))
+        raw = read_strict_yaml(file)
     except OSError as error:
         raise InputError(f"{file}: {error.strerror}; name your configuration with --configfile") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"{file} is not YAML: {error}") from None
     if not isinstance(raw, dict):
         raise InputError(f"{file} has no keys, so it is not a configuration; name another file with --configfile")
     for change in changes:
         key, equals, value = change.partition("=")
         if not equals:
             raise InputError(f"--config {change} is not of the form key=value")
-        _update(raw, {key: yaml.safe_load(value)})
+        _update(raw, {key: strict_yaml(value, f"--config {key}")})
     return Plan(raw, str(results))
 
 

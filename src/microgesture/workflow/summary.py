@@ -6,11 +6,14 @@ from typing import Any
 
 import pandas as pd
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from ..measures.people import caveat, describe_clips
+from ..measures.warnings import corpus_warnings
+from ..storage.clips import read_clips
 from ..storage.files import read_json
+from ..terminal import PlainConsole
 
 COLUMNS = ("accuracy", "balanced_accuracy", "macro_f1", "top5", "weight", "without")
 HEADINGS = ("accuracy", "balanced", "macro F1", "top 5", "weight", "without")
@@ -25,14 +28,15 @@ def print_summary(
     cards: Sequence[Path],
     emotion: tuple[Path, Path] | None = None,
     report: Path | None = None,
+    clips: Path | None = None,
 ) -> None:
     """Print the measures of the streams and of the ensemble on held-out clips, and the paths of the outputs.
 
     ``summary`` and ``fusion`` are the ensemble's files. ``cards`` are those of streams outside the ensemble, such as
     pretraining on another corpus. ``emotion`` are the card and the submission of emotion recognition. ``report`` is the
-    path of the HTML report, if it shows this submission.
+    path of the HTML report, if it shows this submission. ``clips`` is the clips table, whose warnings are repeated.
     """
-    console = Console()
+    console = PlainConsole()
     rows = pd.read_csv(summary)
     if len(rows):
         console.print(_table(rows, read_json(fusion)["fitted_on"], [read_json(card) for card in cards]))
@@ -49,6 +53,8 @@ def print_summary(
         console.print(
             "The corpus has no labelled validation clips: the streams have equal weights, and there is no accuracy."
         )
+    for warning in corpus_warnings(read_clips(clips)) if clips else ():
+        console.print(Text(f"Warning: {warning}", "bold red"))
     unusable = pd.read_csv(quarantine)
     if len(unusable):
         console.print(f"{unusable.clip_id.nunique()} clips could not be used in some stage: see {quarantine}")

@@ -34,5 +34,8 @@ class WeightedMean:
 
 
 def from_json(stored: Mapping[str, Any], streams: Sequence[str]) -> WeightedMean:
-    """Create the mean from the output of ``to_json``."""
-    return WeightedMean(np.array([stored["weights"][stream] for stream in streams]))
+    """Create the mean from the output of ``to_json``; raises ``ValueError`` if weights are negative or all 0."""
+    weights_S = np.array([stored["weights"][stream] for stream in streams], float)
+    if not np.isfinite(weights_S).all() or weights_S.min() < 0 or weights_S.sum() <= 0:
+        raise ValueError(f"the weights are {weights_S.tolist()}")
+    return WeightedMean(weights_S)

@@ -1,0 +1,89 @@
+"""Names from tables and folders: their Unicode form, when two of them mean the same, and the files that they name."""
+
+import os
+import re
+import unicodedata
+from collections.abc import Hashable, Iterable
+from functools import lru_cache
+from pathlib import Path
+from typing import TypeVar
+
+from ..errors import UnusableClip
+
+_ZEROS = re.compile(r"(?<![0-9])0+(?=[0-9])")
+
+Name = TypeVar("Name", bound=Hashable)
+
+
+def composed(text: str) -> str:
+    """The text in Unicode's form NFC, in which all names are compared and stored."""
+    return unicodedata.normalize("NFC", text)
+
+
+@lru_cache(1 << 16)
+def normal_name(text: str) -> str:
+    """The form in which two spellings of one name are equal: ``S01``, ``s1`` and `` s001`` are the same.
+
+    Case, Unicode form, blanks at the ends, repeated blanks, invisible characters and leading zeros of numbers are
+    removed. Use it to compare, not to show.
+    """
+    visible = "".join(char for char in text if unicodedata.category(char) != "Cf")
+    folded = composed(composed(visible).casefold())
+    return _ZEROS.sub("", " ".join(folded.split()))
+
+
+def same_names(groups: Iterable[Iterable[Name]]) -> dict[Name, Name]:
+    """Join groups that have a name in common; maps each name to the smallest one of its joined groups."""
+    above: dict[Name, Name] = {}
+
+    def top(name: Name) -> Name:
+        while above[name] != name:
+            above[name] = name = above[above[name]]
+        return name
+
+    for group in groups:
+        names = list(group)
+        for name in names:
+            above.setdefault(name, name)
+        least = min(map(top, names), default=None)
+        for name in names:
+            above[top(name)] = least
+    return {name: top(name) for name in above}
+
+
+class Folders:
+    """Finds files whose names on the disk may have another Unicode form than in a table; each folder is read once."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._names: dict[str, dict[str, list[str]]] = {}
+
+    def find(self, path: str) -> str | None:
+        """The path of a file relative to the root, spelled as on the disk; None if there is no such file.
+
+        Raises ``UnusableClip`` if two names in one folder differ only in their Unicode form.
+        """
+        if not path.isascii():
+            found = ""
+            for part in Path(path).parts:
+                found = os.path.join(found, self._spelled(found, part))
+            path = found
+        return path if os.path.isfile(self._root / path) else None  # False also for a name that is too long
+
+    def _spelled(self, folder: str, name: str) -> str:
+        if name.isascii():
+            return name
+        if folder not in self._names:
+            names = self._names[folder] = {}
+            try:
+                for there in os.listdir(self._root / folder):
+                    names.setdefault(composed(there), []).append(there)
+            except (OSError, ValueError):  # no such folder, or no possible name
+                names.clear()
+        spellings = self._names[folder].get(composed(name), [name])
+        if len(spellings) > 1:
+            raise UnusableClip(
+                f"{self._root / folder} has {len(spellings)} files whose name prints as {name}, in different Unicode "
+                "forms; rename them"
+            )
+        return spellings[0]

@@ -1,0 +1,145 @@
+"""Modules in the current folder, which came with somebody's videos, are never imported, whatever starts there."""
+
+import json
+import os
+import subprocess
+import sys
+from multiprocessing import process
+from pathlib import Path
+
+import pytest
+import yaml
+
+from fixtures.exported import recorded
+from fixtures.project import ROOT, TINY
+from microgesture.machine.search_path import leave_out_current_folder
+
+PROGRAMS = Path(sys.executable).parent
+# Each starts another kind of process; the module of the functions is imported in all of them.
+CHILDREN = """\
+import multiprocessing
+import sys
+from functools import partial
+from multiprocessing import resource_tracker
+
+from microgesture.machine.search_path import leave_out_current_folder
+
+
+def work(number=0):
+    import numpy, random, types
+    return [module.__file__ for module in (numpy, random, types)]
+
+
+def open_work():
+    return partial(work, 0)
+
+
+def devices(rank):
+    work()
+
+
+if __name__ == "__main__":
+    leave_out_current_folder()
+    kind = sys.argv[1]
+    if kind == "isolated":
+        from microgesture.videos.isolation import Isolated
+
+        with Isolated(open_work) as isolated:
+            isolated.do()
+    elif kind == "resource tracker":
+        from multiprocessing.shared_memory import SharedMemory
+
+        memory = SharedMemory(create=True, size=8)
+        memory.unlink()
+    elif kind == "devices":
+        from torch.multiprocessing import start_processes
+
+        start_processes(devices, nprocs=1, start_method="spawn")
+    else:
+        with multiprocessing.get_context(kind).Pool(1) as pool:
+            pool.map(work, [1])
+"""
+
+
+@pytest.fixture
+def donated(tmp_path):
+    """A folder with modules of well-known names, and a small corpus."""
+    folder = tmp_path / "donated"
+    folder.mkdir()
+    for name in ("numpy", "random", "types", "pickle", "torch"):
+        (folder / f"{name}.py").write_text(f"open({str(folder)!r} + '/ran_' + {name!r}, 'w').close()\n")
+    for name in ("a", "b"):
+        recorded(folder / name, 12)
+    (folder / "clips.csv").write_text("clip_id,split,label,video\na,train,wave,a.mp4\nb,test,,b.mp4\n")
+    config = TINY | {"corpora": {"imigue": {"format": "manifest", "root": str(folder)}}}
+    config["streams"] = {
+        "joint": TINY["streams"]["joint"] | {"input": "rgb", "network": TINY["streams"]["flow"]["network"]}
+    }
+    config["ensembles"] = {"final": {"streams": ["joint"]}}
+    (folder / "config.yaml").write_text(yaml.safe_dump(config))
+    return folder
+
+
+def start(donated: Path, *command: object, folder: Path | None = None) -> None:
+    """Run a command in the donated folder, or in another; it succeeds and runs nothing of what was donated."""
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONSAFEPATH"}
+    environment["PYTHONPATH"] = str(ROOT / "src")
+    limited = ["timeout", "100", *map(str, command)]  # a pool whose processes cannot start would try again for ever
+    done = subprocess.run(limited, cwd=folder or donated, env=environment, capture_output=True, text=True, check=False)
+    assert not list(donated.rglob("ran_*")), done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("kind", ["isolated", "resource tracker", "devices", "spawn", "forkserver"])
+def test_no_kind_of_child_process_imports_from_the_current_folder(donated, tmp_path, kind):
+    (tmp_path / "program.py").write_text(CHILDREN)
+    start(donated, sys.executable, tmp_path / "program.py", kind)
+
+
+def test_the_command_runs_nothing_from_the_current_folder(donated):
+    start(donated, PROGRAMS / "microgesture", "doctor")
+
+
+def test_nor_does_its_module_but_what_python_imports_first(donated):
+    for name in ("types", "pickle"):
+        (donated / f"{name}.py").unlink()
+    start(donated, sys.executable, "-m", "microgesture", "demo", *demo(donated))
+
+
+def demo(folder: Path) -> list[object]:
+    settings = {**TINY["corpora"]["imigue"]["demo"], "layout": "miga"}
+    settings["clips"] = {"train": 4, "val": 4, "test": 4}
+    files = {"root": "corpus", "truth": "truth.csv", "emotion-truth": "emotions.csv", "output": "files.json"}
+    paths = [part for name, path in files.items() for part in (f"--{name}", folder / path)]
+    return ["--settings", json.dumps(settings), "--workers", 2, *paths]
+
+
+@pytest.mark.slow
+def test_nor_do_the_rules(donated):
+    start(
+        donated,
+        PROGRAMS / "snakemake",
+        "--directory",
+        donated,
+        "--cores",
+        1,
+        "results/rgb/imigue/0000.arrow",
+        folder=ROOT,
+    )
+
+
+def test_an_empty_entry_of_pythonpath_is_left_out_and_named(monkeypatch, caplog, tmp_path):
+    monkeypatch.setattr(sys, "path", ["/usr/bin", process.ORIGINAL_DIR, "/opt/lib"])
+    monkeypatch.setenv("PYTHONPATH", ":/opt/lib")
+    leave_out_current_folder()
+    assert sys.path == ["/usr/bin", "/opt/lib"]
+    assert os.environ["PYTHONPATH"] == "/opt/lib"
+    assert "PYTHONPATH" in caplog.text
+
+
+def test_relative_folders_are_left_out(monkeypatch):
+    monkeypatch.setattr(sys, "path", ["", "/usr/lib/python", ".snakemake/pip-deployments"])
+    monkeypatch.delenv("PYTHONSAFEPATH", raising=False)
+    leave_out_current_folder()
+    assert sys.path == ["/usr/lib/python"]
+    assert os.environ["PYTHONSAFEPATH"] == "1"
