@@ -1,4 +1,4 @@
-"""What all tests share: each process computes on one core. Threads that wait for each other cost more than they save."""
+"""What all tests share: each process computes on one core, since threads that wait cost more than they save."""
 
 import os
 
