@@ -69,6 +69,7 @@ def compare(folder, shards, recipe, paths=1):
     ]
     expected = train_plainly(network, steps, step.recipe, [5, 2, 1])
     each = len(steps[0])
+    assert [done["epoch"] for done in card["history"]] == list(range(step.recipe.epochs))
     for epoch, done in enumerate(card["history"]):
         own = slice(epoch * each, (epoch + 1) * each)
         assert done["train_loss"] == pytest.approx(np.mean(expected.losses[own]), rel=1e-5)

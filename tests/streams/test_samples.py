@@ -6,7 +6,7 @@ import torch
 
 from fixtures.training_clips import make_clips, make_step, write_shards
 from microgesture.errors import InputError, UnusableClip
-from microgesture.storage.shards import write_shard
+from microgesture.storage.shards import Shard, write_shard
 from microgesture.streams.batches import load_batches
 from microgesture.streams.frames import interval_views, uniform_views
 from microgesture.streams.order import in_batches
@@ -94,6 +94,18 @@ def test_samples_do_not_depend_on_workers_or_memory(tmp_path):
     for others in loaded[1:]:
         for batch, other in zip(loaded[0], others, strict=True):
             torch.testing.assert_close(batch, other, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize(("spare", "reads"), [(0, 6), (-1, 12)])
+def test_clips_stay_in_memory_if_all_of_them_need_no_more_than_it(tmp_path, monkeypatch, spare, reads):
+    read, done = Shard.read, []
+    monkeypatch.setattr(Shard, "read", lambda *arguments: done.append(1) or read(*arguments))
+    needed = 6 * 12 * 36 * 3 * 4  # clips, frames, joints, numbers, bytes
+    data = dataset(tmp_path, "joint", machine={"memory": (needed + spare) / 2**30})
+    for _ in range(2):
+        for row in range(6):
+            data[row, 0]
+    assert len(done) == reads
 
 
 def test_flow_is_in_shares_of_the_crop(tmp_path):
