@@ -3,8 +3,8 @@
     pip install "mutmut>=3.8,<4"
     python benchmarks/mutants.py measures segments [--draws 40] [--seed 0]
 
-``benchmarks/mutants.yaml`` has the modules and the tests of each package. The tracked files are copied to a folder
-(``--work``), where mutmut changes them; the checkout stays as it is. On an idle processor a package takes minutes.
+``benchmarks/mutants.yaml`` has the modules and the tests of each package. The tracked files are copied to ``mutants/``,
+where mutmut changes them; the checkout stays as it is. On an idle processor a package takes minutes.
 
 mutmut changes numbers, strings, operators, arguments, keywords and assignments inside functions, but nothing in a
 function with a decorator, such as a property. Lines that only raise, log or show progress are left out, because tests
@@ -27,6 +27,7 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIGURED = ROOT / "benchmarks" / "mutants.yaml"
+WORK = ROOT / "mutants"
 RESULT = re.compile(r"^(\S+) (microgesture\.\S+__mutmut_\d+)$", re.MULTILINE)
 NOTICED = ("🎉", "⏰")  # by a failing test, or because the tests do not end
 SETTINGS = {
@@ -92,9 +93,9 @@ def changed_lines(work: Path, name: str) -> tuple[str, str]:
     return removed, added
 
 
-def measure(package: str, configured: dict[str, Any], work: Path, draws: int, seed: int) -> str:
+def measure(package: str, configured: dict[str, Any], draws: int, seed: int) -> str:
     """The score of a package and its survivors, as text."""
-    settings = configured["packages"][package]
+    settings, work = configured["packages"][package], WORK / package
     modules = settings["modules"]
     copied(work, **settings)
     names = names_of(work, modules)
@@ -117,11 +118,9 @@ def main() -> None:
     parser.add_argument("packages", nargs="+", choices=configured["packages"])
     parser.add_argument("--draws", type=int, default=40, help="mutants of each package, drawn at random; 0: all")
     parser.add_argument("--seed", type=int, default=0, help="seed of the random draw")
-    parser.add_argument("--work", type=Path, default=ROOT / "mutants", help="folder for the copies, which are replaced")
     options = parser.parse_args()
     for package in options.packages:
-        work = options.work.resolve() / package
-        print(measure(package, configured, work, options.draws, options.seed), flush=True)
+        print(measure(package, configured, options.draws, options.seed), flush=True)
 
 
 if __name__ == "__main__":
