@@ -46,6 +46,8 @@ def test_evaluation_against_true_labels(tmp_path):
     table = evaluate(tmp_path / "submission.csv", tmp_path / "truth.csv", "clip_id", "label", "subject")
     table = table.set_index("clips of")
     assert table.accuracy.to_dict() == {"all": 0.5, "s1": 1.0, "s2": 0.0}
+    assert table.clips.to_dict() == {"all": 4, "s1": 2, "s2": 2}
+    assert table.classes.to_dict() == {"all": 2, "s1": 1, "s2": 2}
     assert table.balanced_accuracy["all"] == round((2 / 3 + 0) / 2, 4)
     (tmp_path / "short.csv").write_text("clip_id,label\na,x\n")
     with pytest.raises(InputError, match="3 submitted clips, the first is b"):

@@ -182,7 +182,7 @@ def test_labels_are_checked_without_predictions(tmp_path, compared):
     table = clips.table[:1].assign(clip_id="t0", split="train", subject="t", recording="t", label=0)
     clips = Clips(pd.concat([clips.table, table], ignore_index=True), CLASSES, TARGETS)
     (unseen,) = check_ground_truth(tmp_path / "truth.csv", "Id", "Target", clips)
-    assert "never predicted: nod, point, shrug" in unseen
+    assert "classes of test, so they are never predicted: nod, point, shrug" in unseen
     truth = pd.read_csv(tmp_path / "truth.csv", dtype=str)
     truth[:5].to_csv(tmp_path / "truth.csv", index=False)
     assert "7 of the 12 test clips" in check_ground_truth(tmp_path / "truth.csv", "Id", "Target", clips)[0]
