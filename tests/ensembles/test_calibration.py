@@ -52,6 +52,15 @@ def test_a_stream_scaled_by_ten_changes_nothing_after_calibration():
     np.testing.assert_allclose(fuse(scales_S11 * logits_SNK, scaled), fuse(logits_SNK, plain), atol=2e-3)
 
 
+@pytest.mark.parametrize(("streams", "steps"), [(2, 20), (4, 20), (6, 10), (7, 5)])
+def test_the_grid_is_as_fine_as_its_number_of_points_allows(streams, steps):
+    made = [[made_up_stream(seed + 100 * s, clips=40, skill=0.8)[0] for s in range(streams)] for seed in range(6)]
+    found = [grid_weights(softmax(logits_SNK, 2), made_up_stream(0, clips=40)[1]) for logits_SNK in made]
+    places = steps * np.array(found)
+    np.testing.assert_allclose(places, places.round(), atol=1e-9)
+    assert (places.round() % 2 == 1).any()  # no coarser grid has them all
+
+
 @given(st.integers(0, 10_000), st.lists(st.floats(-0.5, 3), min_size=1, max_size=9))
 @settings(max_examples=15, deadline=None)
 def test_a_grid_s_weights_are_on_the_simplex_and_no_corner_beats_them(seed, skills):

@@ -95,6 +95,17 @@ def test_a_clip_that_one_stream_could_not_use_is_left_to_the_others():
     np.testing.assert_allclose(fused_NK[1], 0.1 * softmax([0.0, 3.0]) + 0.9 * 0.5)
 
 
+@pytest.mark.parametrize("weights", [[-0.5, 1.5], [0.0, 0.0], [np.nan, 1.0]])
+def test_weights_that_cannot_be_are_refused(weights):
+    stored = {
+        "rule": "equal",
+        "temperatures": {"one": 1, "two": 1},
+        "weights": dict(zip(("one", "two"), weights, strict=True)),
+    }
+    with pytest.raises(InputError, match="weights"):
+        Fusion.from_json(stored, ["one", "two"])
+
+
 def test_numbers_of_other_streams_are_not_stored():
     for temperatures, weights in (([1, 1], [1.0]), ([1], [0.5, 0.5])):
         with pytest.raises(ValueError, match="zip"):

@@ -221,6 +221,7 @@ def test_an_ensemble_whose_streams_know_val_takes_over_what_another_fitted(tmp_p
         for stream, said in again.items()
     )
     np.testing.assert_allclose(read_said(folder / "test.parquet")["c70"], expected, rtol=1e-6)
+    assert fusion["fitted_on"] == {"split": None, "clips": 0}
     assert pd.read_csv(folder / "summary.csv").empty  # nobody in val is new to these streams
     assert read_said(folder / "held_out.parquet") == {}
 

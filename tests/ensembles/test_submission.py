@@ -1,10 +1,12 @@
+import numpy as np
 import pandas as pd
 import pytest
 
-from microgesture.ensembles.submission import follow_sample, submission_table
+from microgesture.ensembles.submission import follow_sample, submission_table, write_submission
 from microgesture.errors import InputError
 from microgesture.measures.evaluate import evaluate
 from microgesture.storage.clips import Clips
+from microgesture.storage.scores import write_predictions
 
 
 def clips_named(ids):
@@ -18,6 +20,17 @@ def test_every_test_clip_once_by_video_then_number():
     assert list(table.columns) == ["Id", "Target"]
     assert list(table.Id) == ["0054_0", "0054_2", "0054_10", "0453_2"]
     assert list(table.Target) == ["0", "1", "0", "1"]
+
+
+def test_the_file_has_the_most_probable_class_and_follows_the_sample(tmp_path):
+    said_NK = np.array([[0.9, 0.1], [0.2, 0.8]])
+    write_predictions(tmp_path / "test.parquet", ["0054_1", "0054_0"], said_NK, np.ones(2, int))
+    clips = clips_named(["0054_0", "0054_1"])
+    write_submission(tmp_path / "test.parquet", clips, tmp_path / "submission.csv", None)
+    assert (tmp_path / "submission.csv").read_text() == "Id,Target\n0054_0,1\n0054_1,0\n"
+    (tmp_path / "sample.csv").write_text("clip,class\n0054_1,7\n0054_0,7\n")
+    write_submission(tmp_path / "test.parquet", clips, tmp_path / "submission.csv", tmp_path / "sample.csv")
+    assert (tmp_path / "submission.csv").read_text() == "clip,class\n0054_1,0\n0054_0,1\n"
 
 
 def test_a_clip_without_prediction_is_named():
