@@ -1,5 +1,6 @@
 """Subcommands that make the shards of a corpus."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,6 +28,8 @@ from .options import (
     scratch_folder,
     stage,
 )
+
+log = logging.getLogger(__name__)
 
 
 @stage("demo", DemoStep)
@@ -75,7 +78,9 @@ def measure_clips(
     step, rows = parse_step(MeasureStep, settings), read_rows(listed)
     folder = folder_of(step.root)
     digests = digests_of([path for row in rows for path in (row.video, row.skeleton) if path], folder)
-    table = measure(rows, folder, step.corpus, step.end_tolerance)
+    table, doubts = measure(rows, folder, step.corpus, step.end_tolerance, step.fps)
+    for doubt in doubts:
+        log.warning("%s: %s", step.corpus, doubt)
     write_clips(output, Clips(table.assign(shard=shard), (), (), digests))
 
 

@@ -94,6 +94,7 @@ class MeasureStep(Settings):
     corpus: str
     root: str = Field(description="folder of the corpus")
     end_tolerance: int = Field(ge=0, description="frames by which a clip may end after its video")
+    fps: float | None = Field(None, description="frames per second to which clips are resampled; null: they are not")
 
 
 class ClipsStep(Settings):

@@ -86,6 +86,13 @@ class CorpusFormat(Settings):
         description="method that finds keypoints in the videos of a corpus without any: mediapipe (extra pose); "
         "null: none",
     )
+    fps: float | None = Field(
+        None,
+        ge=1,
+        le=1000,
+        description="frames per second to which clips of another rate are resampled: of a video and its keypoints, the "
+        "frames nearest in time; null: clips keep their frames",
+    )
     end_tolerance: int = Field(
         5,
         ge=0,

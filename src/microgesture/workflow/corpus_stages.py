@@ -34,7 +34,7 @@ def corpus_stages(
         readers = ["microgesture.corpora:declare", "microgesture.corpora.listed", corpus.module]
         yield Planned("listed", name, listing, readers, [("demo", name)], [PEOPLE], tables=tables)
         listed = [("listed", name)]
-    measuring = MeasureStep(corpus=name, root=root, end_tolerance=corpus.end_tolerance)
+    measuring = MeasureStep(corpus=name, root=root, end_tolerance=corpus.end_tolerance, fps=corpus.fps)
     yield Planned("measured", name, measuring, ["microgesture.corpora:measure", *MODULES], listed)
     for stage, digest in digests.items():
         step = ClipsStep(corpus=name, listing=digest)

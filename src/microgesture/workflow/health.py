@@ -19,6 +19,7 @@ from ..config.modalities import MODALITIES
 from ..config.streams import is_published_name
 from ..config.whole import Config
 from ..corpora import folder_of, list_clips
+from ..corpora.fitting import SAME_RATE
 from ..errors import InputError
 from ..machine.extras import install_hint
 from ..measures.warnings import corpus_warnings
@@ -182,7 +183,7 @@ def corpus_health(name: str, config: Config, results: Path, faces: bool = False)
         clips = ", ".join(f"{count} {split}" for split, count in corpus.demo.clips.items())
         yield Finding(f"corpus {name}", f"is synthetic and made by the run, about {clips} clips")
         return
-    options = corpus.reader_options() | {"end_tolerance": corpus.end_tolerance}
+    options = corpus.reader_options() | {"end_tolerance": corpus.end_tolerance, "fps": corpus.fps}
     try:
         listed = list_clips(name, corpus.format, Path(corpus.root), config.shards, **options)
         changed = listing_changed(config, name, results)
@@ -194,6 +195,8 @@ def corpus_health(name: str, config: Config, results: Path, faces: bool = False)
         return
     yield from [Finding(f"corpus {name}", changed.partition(": ")[2])] if changed else []
     yield from _clips_found(name, listed, config.max_quarantined)
+    yield from (Finding(f"corpus {name}", f"warning: {doubt}") for doubt in listed.doubts)
+    yield from _rates_found(name, listed)
     yield from (Finding(f"corpus {name}", f"warning: {warning}") for warning in corpus_warnings(listed))
     try:
         for warning in check_given_files(config, name, listed):
@@ -228,6 +231,20 @@ def _clips_found(name: str, listed: Clips, limit: float) -> Iterator[Finding]:
         )
         for row in bad.head(FIRST).itertuples():
             yield Finding(f"corpus {name}", f"{row.clip_id}: {row.reason}")
+
+
+def _rates_found(name: str, listed: Clips) -> Iterator[Finding]:
+    """Whether the frame rates of clips differ: optical flow, and the steps between frames, depend on the rate."""
+    rates = listed.usable.fps.dropna().round(2)
+    if len(rates) and rates.max() > (1 + SAME_RATE) * rates.min():
+        counts = rates.value_counts()
+        most = ", ".join(f"{count} at {rate:g}" for rate, count in counts.head(FIRST).items())
+        others = f" and {int(counts.iloc[FIRST:].sum())} at others" if len(counts) > FIRST else ""
+        yield Finding(
+            f"corpus {name}",
+            f"warning: clips have from {rates.min():g} to {rates.max():g} frames per second ({most}{others}), so the "
+            f"same motion looks faster in some; corpora.{name}.fps: {counts.index[0]:g} resamples them to one rate",
+        )
 
 
 def _keypoints_compared(name: str, listed: Clips, folder: Path, rules: Rules) -> Iterator[Finding]:
