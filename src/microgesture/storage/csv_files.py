@@ -30,15 +30,16 @@ def text_of(path: Path) -> str:
         raise InputError(f"{path}: not a text file in UTF-8 ({error}); save it in UTF-8") from None
 
 
-def csv_rows(path: Path, delimiter: str = ",") -> Iterator[tuple[int, list[str]]]:
+def csv_rows(path: Path, delimiter: str | None = None) -> Iterator[tuple[int, list[str]]]:
     """The rows of a CSV file as (line number from 1, stripped cells), without blank lines.
 
-    Rows of separators only are removed at the end of the file and kept elsewhere, since callers may count rows. A first
+    Without a ``delimiter`` it is the comma, or if the first row has none, a semicolon or tab in it, as spreadsheets
+    write where commas are decimal points. Rows of separators only are removed at the end of the file and kept elsewhere, since callers may count rows. A first
     row such as ``sep=;`` is skipped. Raises ``InputError`` for invalid quotes, and for a cell that spans several lines,
     because a stray quote would hide the rows that follow it.
     """
     text = _SEPARATOR.sub("", text_of(path))
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter or _delimiter(text), strict=True)
     line, empty = 1, []
     try:
         for cells in reader:
@@ -54,6 +55,11 @@ def csv_rows(path: Path, delimiter: str = ",") -> Iterator[tuple[int, list[str]]
             line = reader.line_num + 1
     except csv.Error as error:
         raise InputError(f"{path}, row {line}: not readable as CSV ({error}); correct the quotes") from None
+
+
+def _delimiter(text: str) -> str:
+    first_row = re.split(r"[\r\n]", text.lstrip("\r\n"), maxsplit=1)[0]
+    return next((mark for mark in ",;\t" if mark in first_row), ",")
 
 
 def csv_table(path: Path) -> pd.DataFrame:
