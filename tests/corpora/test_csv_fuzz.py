@@ -30,8 +30,8 @@ def plain_encoding(data):
 def plain_rows(data, *, keep_bare=False):
     """What stands in a csv, read in the plainest way: cells by line and comma.
 
-    Rows of empty cells at the end are left out unless ``keep_bare``. None if it is no text in UTF-8, or in UTF-16 with its mark. Quotes belong to a
-    cell unless they stand around it.
+    Rows of empty cells at the end are left out unless ``keep_bare``. None if it is no text in UTF-8, or in UTF-16 with
+    its mark. Quotes belong to a cell unless they stand around it.
     """
     try:
         text = data.decode(plain_encoding(data))

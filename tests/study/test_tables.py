@@ -160,3 +160,12 @@ def test_formats_that_are_not_read_are_named_and_not_a_file_for_each_frame(folde
     assert all(name in line for name in ("aDLC.h5", "annotations.xml", "a.srt", "train.pkl", "a.npy", "45 more"))
     assert len(line) < 500
     assert "~$" not in told
+
+
+@pytest.mark.parametrize(("end", "doubted"), [("8.0", False), ("8.9", False), ("00:09.5", True), ("11.0", True)])
+def test_annotations_that_end_after_their_video_are_doubted(folder, end, doubted):
+    root = folder("a.mp4")
+    write_lines(root / "list.csv", ["file,start_s,end_s,label", f"a,6.0,{end},wave"])
+    told, parts = planned(root)
+    assert parts == [("a.mp4", "wave", "", 150, 199)]
+    assert ("a lasts 8.0 s" in told) == doubted

@@ -34,9 +34,9 @@ def csv_rows(path: Path, delimiter: str | None = None) -> Iterator[tuple[int, li
     """The rows of a CSV file as (line number from 1, stripped cells), without blank lines.
 
     Without a ``delimiter`` it is the comma, or if the first row has none, a semicolon or tab in it, as spreadsheets
-    write where commas are decimal points. Rows of separators only are removed at the end of the file and kept elsewhere, since callers may count rows. A first
-    row such as ``sep=;`` is skipped. Raises ``InputError`` for invalid quotes, and for a cell that spans several lines,
-    because a stray quote would hide the rows that follow it.
+    write where commas are decimal points. A first row such as ``sep=;`` is skipped. Rows of separators only are removed
+    at the end of the file and kept elsewhere, since callers may count rows. Raises ``InputError`` for invalid quotes,
+    and for a cell that spans several lines, because a stray quote would hide the rows that follow it.
     """
     text = _SEPARATOR.sub("", text_of(path))
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter or _delimiter(text), strict=True)
