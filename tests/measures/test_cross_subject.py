@@ -68,7 +68,7 @@ def test_labels_that_cannot_be_are_refused(tmp_path, compared):
         run(tmp_path, clips, files, id_column="clip_id")
     ground_truth = pd.read_csv(tmp_path / "truth.csv", dtype=str)
     ground_truth.assign(Target="15").to_csv(tmp_path / "truth.csv", index=False)
-    with pytest.raises(InputError, match="column Target: '15' is not a class"):
+    with pytest.raises(InputError, match=r"column Target: '15' of the clip \w+ is not one of"):
         run(tmp_path, clips, files)
     pd.concat([ground_truth, ground_truth[:1]]).to_csv(tmp_path / "truth.csv", index=False)
     with pytest.raises(InputError, match=f"column Id: clip {ground_truth.Id[0]} occurs twice"):
