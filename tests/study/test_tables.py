@@ -169,3 +169,10 @@ def test_annotations_that_end_after_their_video_are_doubted(folder, end, doubted
     told, parts = planned(root)
     assert parts == [("a.mp4", "wave", "", 150, 199)]
     assert ("a lasts 8.0 s" in told) == doubted
+
+
+def test_a_table_with_the_name_of_a_clip_and_no_times_is_not_said_to_name_none(folder):
+    root = folder("a.mp4")
+    write_lines(root / "a.csv", ["scorer,DLC,DLC,DLC", "bodyparts,nose,nose,nose", "coords,x,y,likelihood", "0,1,2,1"])
+    told, _ = planned(root)
+    assert "a.csv: not used, because it has the name of a clip, but no start and end" in told

@@ -133,7 +133,8 @@ def _table(sheet: Sheet, find: Find, split: str | None) -> Table:
     if named is None and own is not None:
         named = next((_Named(lines, []) for lines in sheet.readings if find_borders([lines[0][1]])), None)
     if named is None:
-        return Table(sheet.name, find, unused=sheet.refused or "it names no clip")
+        why = "it names no clip" if own is None else "it has the name of a clip, but no start and end are recognised"
+        return Table(sheet.name, find, unused=sheet.refused or why)
     return _read_rows(sheet.name, named, find, own, split)
 
 

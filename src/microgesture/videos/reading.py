@@ -184,7 +184,7 @@ def _frames(container: InputContainer, path: Path | str) -> Iterator[av.VideoFra
 
 
 def _upright(frame: av.VideoFrame, converter: VideoReformatter) -> np.ndarray:
-    """Return the picture as a player shows it, (H, W, 3), rotated as the file specifies, as in videos of telephones."""
+    """Return the picture (H, W, 3) in its pixels, rotated as the file specifies, as in videos of telephones."""
     rgb_HWC = converter.reformat(frame, format="rgb24", threads=1).to_ndarray()
     return np.ascontiguousarray(np.rot90(rgb_HWC, round(frame.rotation / 90)))
 
