@@ -125,10 +125,12 @@ def test_the_published_settings():
     heatmaps, base = PUBLISHED.recipes["heatmaps"], PUBLISHED.ensembles["base"]
     assert PUBLISHED.keypoints.selection == "68"
     assert (heatmaps.frames, heatmaps.size) == (48, 56)
+    assert (heatmaps.optimizer, heatmaps.epochs * heatmaps.repeats, heatmaps.batch_size) == ("sgd", 100, 64)
     assert (base.calibrate, base.weights) == (2.5, "grid")
     for stream in PUBLISHED.streams.values():
         recipe = PUBLISHED.recipes[stream.recipe]
         assert recipe.in_testing().flip  # both sides are averaged
+        assert recipe.view_average == "logits"
         assert (recipe.focal_gamma, recipe.class_weights) == (2, "sqrt")
         assert stream.input not in ("skeleton", "bone") or recipe.frames == 64
         assert stream.input != "rgb" or (24 <= recipe.frames <= 32 and recipe.size == 224)
