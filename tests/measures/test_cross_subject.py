@@ -127,6 +127,9 @@ def test_the_published_settings():
     assert (heatmaps.frames, heatmaps.size) == (48, 56)
     assert (heatmaps.optimizer, heatmaps.epochs * heatmaps.repeats, heatmaps.batch_size) == ("sgd", 100, 64)
     assert (base.calibrate, base.weights) == (2.5, "grid")
+    semantic, plain = (PUBLISHED.recipes[PUBLISHED.streams[name].recipe] for name in ("skeleton", "skeleton_plain"))
+    assert semantic.semantic_weight
+    assert plain == semantic.model_copy(update={"semantic_weight": 0})
     for stream in PUBLISHED.streams.values():
         recipe = PUBLISHED.recipes[stream.recipe]
         assert recipe.in_testing().flip  # both sides are averaged
