@@ -105,6 +105,7 @@ def test_the_small_one_has_the_same_streams_ensembles_and_rows():
     fitted = PUBLISHED.ensembles["base"].model_copy(update={"calibrate": True})
     assert PUBLISHED.ensembles | {"base": fitted} == SMALL.ensembles
     assert PUBLISHED.ablation == SMALL.ablation
+    assert {row.name for row in PUBLISHED.ablation} >= {"skeleton_plain", "skeleton", "skeleton_again", "final"}
 
 
 def test_each_part_is_switched_on_alone():

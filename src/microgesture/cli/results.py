@@ -75,7 +75,7 @@ def ablation(settings: SettingsText, clips: File, predictions: Files, csv: Outpu
     step = parse_step(AblationStep, settings)
     files = {row.name: [path for path in predictions if path.parent.name == row.name] for row in step.rows}
     rows = {row.name: row.versus for row in step.rows}
-    run_ablation(read_clips(clips), rows, files, step.folds, csv, markdown)
+    run_ablation(read_clips(clips), rows, files, step.folds, csv, markdown, step.left_out)
 
 
 @stage("cross-subject", CrossSubjectStep)
