@@ -120,3 +120,12 @@ def test_an_ensemble_without_its_own_temperature_is_the_published_mean():
     assert Ensemble(streams=["a"]).recalibrated
     assert not any(Ensemble(streams=["a"], calibrate=given).recalibrated for given in (False, 2.5))
     assert Ensemble(streams=["a"], calibrate=2.5, recalibrate=True).recalibrated
+
+
+def test_the_log_pool_predicts_what_the_sum_of_raw_scores_predicts():
+    """As 2s-AGCN sums them."""
+    logits_SNK = np.random.default_rng(6).normal(size=(2, 200, 7)) * np.array([1, 4])[:, None, None] + 3
+    fusion = fit_fusion(
+        logits_SNK, np.zeros(200, int), Fitting("equal", calibrate=False, recalibrate=False, pool="log")
+    )
+    np.testing.assert_array_equal(fuse(logits_SNK, fusion).argmax(1), logits_SNK.sum(0).argmax(1))
