@@ -255,6 +255,7 @@ def test_the_tables_are_of_held_out_videos_and_with_a_truth_of_test_videos(tmp_p
     compare_rows(table, {"all": tmp_path / "held_out.csv"}, {"all": None}, None, *outputs)
     assert pd.read_csv(outputs[0]).loc[0, ["videos", "balanced_accuracy", "auc"]].tolist() == [12, 1, 1]
     assert "12 videos (6 wins, 6 losses) of 6 people" in outputs[1].read_text()
+    assert "| all | 1.000 [1.000, 1.000] |" in outputs[1].read_text()
 
     wrong = {v: 0.2 if has_won(v) else 0.9 for v in tested.video_id}
     write_probabilities(tmp_path / "test.csv", wrong)

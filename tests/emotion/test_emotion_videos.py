@@ -134,3 +134,7 @@ def test_the_table_of_videos_survives_its_file(tmp_path):
     assert list(again.columns) == COLUMNS
     with pytest.raises(InputError, match="is not a table of videos"):
         read_videos(path)
+
+
+def test_ids_are_the_same_if_their_numbers_are_and_others_stay_as_they_are():
+    assert [video_key(text) for text in ("7", "0007", "take one")] == ["7", "7", "take one"]

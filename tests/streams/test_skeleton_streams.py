@@ -67,6 +67,11 @@ def test_training_varies_a_clip_by_its_draw_and_nothing_else(tmp_path):
     np.testing.assert_array_equal(first.data[0], again.data[0])
     assert np.abs(first.data[0] - other.data[0]).max() > 0.01
     assert len({dataset[0, draw].mirror for draw in range(20)}) == 2
+    hiding = skeleton_step(augmentation={"joint_dropout": 0.5})
+    for training, least in ((True, 6), (False, 0)):
+        (points_TVC,) = data_set(tmp_path, hiding, training)[0, 0].data
+        assert (points_TVC[..., 2] == 0).all(0).sum() >= least  # of 36 joints
+    assert (points_TVC[..., 2] > 0).all()
     plain = data_set(tmp_path, skeleton_step(), training=True)
     assert not any(plain[0, draw].mirror for draw in range(20))
 
