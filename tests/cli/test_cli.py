@@ -3,6 +3,8 @@ import re
 import pytest
 
 from microgesture.cli import app, main
+from microgesture.cli.options import scratch_folder
+from microgesture.errors import InputError
 
 STAGES = (
     "demo",
@@ -83,3 +85,16 @@ def test_an_infinite_number_is_a_sentence(tmp_path, capsys, option):
 
 def test_every_command_is_documented():
     assert all(command.callback.__doc__ for command in app.registered_commands)
+
+
+@pytest.mark.parametrize("place", [".scratch/0000", ".scratch"])
+def test_a_link_in_the_place_of_unfinished_work_costs_no_file(tmp_path, place):
+    thesis = tmp_path / "home/0000/thesis"
+    thesis.mkdir(parents=True)
+    output = tmp_path / "results/rgb/mine/0000.arrow"
+    link = output.parent / place
+    link.parent.mkdir(parents=True)
+    link.symlink_to(tmp_path / "home/0000" if link.name == "0000" else tmp_path / "home")
+    with pytest.raises(InputError, match="remove the link"), scratch_folder(output, "stamp"):
+        pass
+    assert thesis.is_dir()
