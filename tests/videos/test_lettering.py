@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from itertools import pairwise
 
 import numpy as np
@@ -70,3 +72,9 @@ def test_a_long_text_is_cut_where_it_would_be_too_wide_and_not_before(text):
     assert short.endswith("…")
     assert text.startswith(short[:-1])
     assert 150 - 20 < width_of(short, 14) <= 150
+
+
+def test_settings_of_matplotlib_in_the_current_folder_are_not_read(tmp_path):
+    (tmp_path / "matplotlibrc").write_bytes(b"text.usetex: Tr\xe9")  # reading it would raise UnicodeDecodeError
+    program = "from microgesture.videos.lettering import can_write; assert can_write('a')"
+    subprocess.run([sys.executable, "-c", program], cwd=tmp_path, check=True)

@@ -3,7 +3,7 @@
 import logging
 
 from ..errors import InputError
-from ..machine.search_path import leave_out_current_folder
+from ..machine.search_path import leave_out_current_folder, refuse_settings_here
 from ..storage.disk import DiskFull
 from ..streams.preemption import EXIT_STATUS, Stopped
 from . import data, emotion, foreign, recogniser, results, streams, study, upkeep, view  # noqa: F401 (they add subcommands)
@@ -20,6 +20,7 @@ def main(arguments: list[str] | None = None) -> int:
     leave_out_current_folder()
     log = logging.getLogger(__name__)
     try:
+        refuse_settings_here()
         app(arguments, prog_name="microgesture")
     except (InputError, DiskFull) as error:
         log.error("microgesture: %s", error)

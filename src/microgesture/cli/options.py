@@ -64,7 +64,9 @@ def scratch_folder(output: Path, stamp: str) -> Iterator[Path]:
     folder = output.parent / ".scratch" / output.stem
     for path in (folder.parent, folder):
         if path.is_symlink():
-            raise InputError(f"{path} is a link, but this folder is for unfinished work and is emptied; remove the link")
+            raise InputError(
+                f"{path} is a link, but this folder is for unfinished work and is emptied; remove the link"
+            )
     for other in folder.glob("*"):
         if other.name != stamp:
             shutil.rmtree(other)

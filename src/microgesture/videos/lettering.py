@@ -2,13 +2,14 @@
 
 import unicodedata
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 
-import matplotlib
-from matplotlib.ft2font import FT2Font
+from fontTools.ttLib import TTFont
 from PIL import ImageDraw, ImageFont, features
 
-_FONTS = Path(matplotlib.get_data_path()) / "fonts/ttf"
+# Matplotlib is not imported, because it reads settings from the current folder, whose files may be somebody else's.
+_FONTS = Path(find_spec("matplotlib").origin).parent / "mpl-data/fonts/ttf"
 REGULAR, BOLD = _FONTS / "DejaVuSans.ttf", _FONTS / "DejaVuSans-Bold.ttf"
 ELLIPSIS = "\N{HORIZONTAL ELLIPSIS}"
 
@@ -65,4 +66,4 @@ def font(size: int, bold: bool = False) -> ImageFont.FreeTypeFont:
 
 @cache
 def _characters() -> frozenset[int]:
-    return frozenset(FT2Font(str(REGULAR)).get_charmap())
+    return frozenset(TTFont(REGULAR, lazy=True).getBestCmap())
