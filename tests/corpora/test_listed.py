@@ -4,6 +4,8 @@ import os
 import shutil
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from fixtures.own_clips import write_own_clips
 from microgesture.corpora import declare, folder_of, list_clips, measure, versions
@@ -104,6 +106,18 @@ def test_a_replaced_file_changes_the_shards_of_its_clips_alone(corpus):
     }
     assert changed == holders
     assert told == [f"1 replaced file, first {path.relative_to(corpus.root)}"]
+
+
+@given(place=st.integers(0, 2 * versions.BLOCK * versions.BLOCKS - 1))
+@settings(max_examples=20, deadline=None)
+def test_one_number_that_is_edited_in_a_large_table_of_keypoints_is_noticed(tmp_path_factory, place):
+    path = tmp_path_factory.mktemp("keypoints") / "long.csv"
+    content = bytearray(b"0" * 2 * versions.BLOCK * versions.BLOCKS)
+    path.write_bytes(content)
+    before = versions.file_digest(path)
+    content[place] = ord("1")
+    path.write_bytes(content)
+    assert versions.file_digest(path) != before
 
 
 def test_files_that_are_not_watched_keep_their_versions(corpus):

@@ -82,7 +82,9 @@ def donated(tmp_path):
 
 def start(donated: Path, *command: object, folder: Path | None = None) -> None:
     """Run a command in the donated folder, or in another; it succeeds and runs nothing of what was donated."""
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONSAFEPATH"}
+    environment = {
+        name: value for name, value in os.environ.items() if name not in ("PYTHONSAFEPATH", "LD_LIBRARY_PATH")
+    }
     environment["PYTHONPATH"] = str(ROOT / "src")
     limited = ["timeout", "100", *map(str, command)]  # a pool whose processes cannot start would try again for ever
     done = subprocess.run(limited, cwd=folder or donated, env=environment, capture_output=True, text=True, check=False)
@@ -139,6 +141,15 @@ def test_an_entry_for_the_current_folder_is_left_out_and_named(monkeypatch, capl
     assert (process.ORIGINAL_DIR in sys.path) == (variable != "PYTHONPATH")
     assert os.environ[variable] == "/opt/lib:/usr/bin"
     assert caplog.text.count(variable) == 1
+
+
+def test_no_process_loads_libraries_from_the_current_folder(donated, tmp_path):
+    for name in ("libm.so.6", "libc.so.6", "libz.so.1"):
+        (donated / name).write_text("no library")
+    (tmp_path / "program.py").write_text(
+        CHILDREN.replace("    kind = sys", "    import cv2  # it sets LD_LIBRARY_PATH\n    kind = sys")
+    )
+    start(donated, sys.executable, tmp_path / "program.py", "isolated")
 
 
 @pytest.mark.parametrize("program", [["microgesture", "doctor"], ["snakemake", "-n", "--directory"]])

@@ -1,4 +1,4 @@
-"""Where modules, programs and settings are searched for: not in the current folder, whose files may be somebody else's."""
+"""Where modules and programs are searched for: not in the current folder, whose files may be somebody else's."""
 
 import logging
 import os
@@ -34,6 +34,10 @@ def leave_out_current_folder() -> None:
             log.warning("%s has an entry for the current folder (empty or .); it is left out: remove it", variable)
             os.environ[variable] = os.pathsep.join(kept)
             added |= variable == "PYTHONPATH"
+    # OpenCV puts its own entry before this variable; if that is empty, it would be an entry for the current folder, and
+    # processes that start later would load libraries from there. This folder has none.
+    if not os.environ.get("LD_LIBRARY_PATH"):
+        os.environ["LD_LIBRARY_PATH"] = str(Path(__file__).parent)
     if added and process.ORIGINAL_DIR in sys.path:
         sys.path.remove(process.ORIGINAL_DIR)
     sys.path[:] = filter(os.path.isabs, sys.path)

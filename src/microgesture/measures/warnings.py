@@ -68,7 +68,7 @@ def unseen_in_words(split: str, classes: Collection[str]) -> str:
     return f"No training clip has these classes of {split}, so they are never predicted: {', '.join(shown)}{more}"
 
 
-_DIFFERENCE = "they differ only in case, blanks, Unicode form or leading zeros"
+_DIFFERENCE = "they differ only in case, blanks, width, Unicode form or zeros"
 
 
 def _first(people: Collection[str]) -> str:

@@ -29,8 +29,8 @@ def find_gestures(
     ``folder`` is an exported recogniser, ``keypoints`` is the file of keypoints for a single video. With
     ``how.pictures``, ``<name>.mp4`` is the annotated video and ``<name>.html`` the timeline next to it. A file that
     cannot be used is reported and skipped. Raises ``InputError`` if the folder is not a recogniser, if two files have
-    the same name, if a file or a link to it is in ``output``, if another table there has the name of a timeline, or if no
-    file can be used.
+    the same name, if a file or a link to it is in ``output``, if another table there has the name of a timeline, or if
+    no file can be used.
     """
     names = [video.stem for video in videos]
     if twice := sorted({name for name in names if names.count(name) > 1}):
