@@ -1,4 +1,7 @@
+import os
 import re
+import subprocess
+import sys
 
 import pytest
 
@@ -98,3 +101,22 @@ def test_a_link_in_the_place_of_unfinished_work_costs_no_file(tmp_path, place):
     with pytest.raises(InputError, match="remove the link"), scratch_folder(output, "stamp"):
         pass
     assert thesis.is_dir()
+
+
+def test_a_folder_that_cannot_be_made_is_a_sentence(tmp_path, capsys):
+    (tmp_path / "file").touch()
+    log = tmp_path / "command.log"
+    paths = [str(tmp_path), str(tmp_path / "a.mp4"), "--output", str(tmp_path / "file/out")]
+    assert main(["--log", str(log), "predict-videos", *paths]) == 1
+    assert "Traceback" in log.read_text()
+    printed = capsys.readouterr().err
+    assert f"{tmp_path / 'file/out'}: Not a directory" in printed
+    assert "Traceback" not in printed
+
+
+def test_another_encoding_of_file_names_is_a_sentence(tmp_path):
+    environment = {**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    command = [sys.executable, "-m", "microgesture", "doctor"]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert "PYTHONUTF8=1" in done.stderr
