@@ -147,6 +147,12 @@ def test_a_network_that_would_fill_the_memory_is_never_built(folder):
         use(folder)
 
 
+@pytest.mark.parametrize("name", ["two\nlines", "\x1b[2J", "\ud800", "\u2028", "", "x" * 1001])
+def test_classes_that_cannot_be_written_are_refused(folder, name):
+    with pytest.raises(InputError, match="classes: "):
+        open_recogniser(changed(folder, "classes", value=[name, *manifest_of(folder)["classes"][1:]]))
+
+
 def test_repeated_keys_are_named(folder):
     manifest = folder / "recogniser.json"
     manifest.write_text(manifest.read_text().replace('"ensemble":', '"corpus": "mine", "ensemble":', 1))

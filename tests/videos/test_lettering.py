@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, features
 
+from microgesture.videos import lettering
 from microgesture.videos.lettering import can_write, shortened, width_of, wrapped, write
 
 LACKING = "挥"  # a character that DejaVu Sans lacks
@@ -78,3 +79,11 @@ def test_settings_of_matplotlib_in_the_current_folder_are_not_read(tmp_path):
     (tmp_path / "matplotlibrc").write_bytes(b"text.usetex: Tr\xe9")  # reading it would raise UnicodeDecodeError
     program = "from microgesture.videos.lettering import can_write; assert can_write('a')"
     subprocess.run([sys.executable, "-c", program], cwd=tmp_path, check=True)
+
+
+def test_a_long_text_is_shortened_at_once(monkeypatch):
+    measured = []
+    width = lettering.width_of
+    monkeypatch.setattr(lettering, "width_of", lambda *text: measured.append(text) or width(*text))
+    assert len(shortened("w" * 1000, 14, 300)) < 40
+    assert len(measured) < 20

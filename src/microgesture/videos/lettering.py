@@ -1,6 +1,7 @@
 """Write text on pictures in DejaVu Sans, which comes with Matplotlib, so that every machine draws the same letters."""
 
 import unicodedata
+from bisect import bisect_right
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -53,9 +54,8 @@ def shortened(text: str, size: int, width: float) -> str:
     """Shorten a text to at most ``width`` pixels; a shortened text ends in an ellipsis."""
     if width_of(text, size) <= width:
         return text
-    while text and width_of(text + ELLIPSIS, size) > width:
-        text = text[:-1].rstrip()
-    return text + ELLIPSIS
+    most = bisect_right(range(len(text)), width, key=lambda length: width_of(text[:length].rstrip() + ELLIPSIS, size))
+    return text[: max(most - 1, 0)].rstrip() + ELLIPSIS
 
 
 @cache
