@@ -41,7 +41,7 @@ class Corpus:
             rows = read_rows(self.listed / f"{shard:04d}.parquet")
             paths = [path for row in rows for path in (row.video, row.skeleton) if path]
             digests = versions.digests_of(paths, folder_of(self.root))
-            table = measure(rows, folder_of(self.root), "mine").assign(shard=shard)
+            table = measure(rows, folder_of(self.root), "mine")[0].assign(shard=shard)
             write_clips(self.measured / f"{shard:04d}.parquet", Clips(table, (), (), digests))
 
     def files(self):

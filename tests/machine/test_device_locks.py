@@ -57,7 +57,7 @@ def hold(folder: Path, count: int, ready) -> None:
         time.sleep(600)
 
 
-def test_a_job_waits_with_one_line_until_a_killed_one_has_let_go(tmp_path, caplog):
+def test_a_job_waits_with_one_line_until_a_killed_one_has_let_go(tmp_path, caplog, monkeypatch):
     context = get_context("fork")
     ready = context.Event()
     job = context.Process(target=hold, args=(tmp_path, 3, ready))
@@ -66,14 +66,12 @@ def test_a_job_waits_with_one_line_until_a_killed_one_has_let_go(tmp_path, caplo
     with held(FOUR, 1, tmp_path):
         pass
     assert not caplog.records
-    killer = context.Process(target=lambda: (time.sleep(0.3), os.kill(job.pid, signal.SIGKILL)))
-    killer.start()
+    monkeypatch.setattr(time, "sleep", lambda seconds: os.kill(job.pid, signal.SIGKILL))  # once it waits
     with caplog.at_level(logging.WARNING), held(FOUR, 2, tmp_path, pause=0.01) as places:
         assert places == (0, 1)
     assert [record.getMessage() for record in caplog.records] == [
         "waiting for 2 of the devices a, b, c, d: other jobs use them"
     ]
-    killer.join()
     job.join()
 
 

@@ -143,7 +143,8 @@ def a_shard(tmp_path: Path, **columns) -> tuple[Clips, Path]:
     clip_TVC = seated(SELECTIONS["36"], 6)
     keypoints = [("seen", clip_TVC), ("unseen", UnusableClip("unseen has no keypoints"))]
     write_shard(tmp_path / "keypoints", keypoints, "zstd")
-    rows = pd.DataFrame({"clip_id": ["seen", "unseen"], "shard": 0, "status": "ok", "n_frames": 6, **columns})
+    frames = {"n_frames": 6, "start": 0, "end": 5}
+    rows = pd.DataFrame({"clip_id": ["seen", "unseen"], "shard": 0, "status": "ok", **frames, **columns})
     return Clips(rows.reindex(columns=SCHEMA.names), ("x",), ("1",)), tmp_path / "keypoints"
 
 

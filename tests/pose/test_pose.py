@@ -190,7 +190,8 @@ def test_a_mediapipe_that_cannot_do_it_is_told_apart(monkeypatch):
 
 def table(*rows: tuple[str, str, int, int]) -> Clips:
     columns = ("clip_id", "video", "video_start", "n_frames")
-    listed = pd.DataFrame(rows, columns=columns).assign(shard=0, status="ok")
+    listed = pd.DataFrame(rows, columns=columns).assign(shard=0, status="ok", start=0)
+    listed["end"] = listed.n_frames - 1
     listed["skeleton"], listed["skeleton_start"] = listed.video, listed.video_start
     return Clips(listed.reindex(columns=SCHEMA.names), ("x",), ("1",))
 

@@ -16,10 +16,12 @@ from microgesture.recogniser.annotation import annotate, bands, colour_of, pictu
 from microgesture.recogniser.page import write_page
 from microgesture.recogniser.segments import Segment
 from microgesture.recogniser.windows import Recording, find_recording
+from microgesture.videos.timestamps import FrameTimes
 
 SEGMENTS = [Segment(2, 5, 0, 0.9), Segment(8, 11, 1, 0.6)]
 CLASSES = ("Folding <arms>", "Ärmel zupfen")
 N_FRAMES = 15
+TIMES = FrameTimes.constant(25, N_FRAMES)
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +29,7 @@ def shown(tmp_path_factory):
     folder = tmp_path_factory.mktemp("shown")
     write_video(folder / "source" / "talk.mkv", [4 * frame_HWC for frame_HWC in numbered_frames(N_FRAMES, 638, 360)])
     annotate(find_recording(folder / "source" / "talk.mkv", None, 25), SEGMENTS, CLASSES, folder / "talk.mp4")
-    write_page(folder / "talk.html", "talk & more", SEGMENTS, CLASSES, N_FRAMES, 25, "talk.mp4", ["left out is joint"])
+    write_page(folder / "talk.html", "talk & more", SEGMENTS, CLASSES, TIMES, "talk.mp4", ["left out is joint"])
     return folder
 
 
@@ -45,7 +47,7 @@ def test_every_frame_is_in_the_annotated_video_for_browsers(shown):
 
 
 def test_the_band_names_the_gesture_of_its_frame_alone():
-    band = bands(SEGMENTS, CLASSES, N_FRAMES, 300)
+    band = bands(SEGMENTS, CLASSES, TIMES, 300)
     rest, first, second = band(0), band(3), band(9)
     assert not rest[2:20].std()
     assert first[2:20].std() > 0
@@ -56,7 +58,7 @@ def test_the_band_names_the_gesture_of_its_frame_alone():
 
 
 def test_the_strip_shows_where_the_gestures_are():
-    band_HWC = bands(SEGMENTS, CLASSES, N_FRAMES, 300)(14)
+    band_HWC = bands(SEGMENTS, CLASSES, TIMES, 300)(14)
     row_WC = band_HWC[-6]
     colours = {label: np.array([int(colour_of(label)[i : i + 2], 16) for i in (1, 3, 5)]) for label in (0, 1)}
     for label, (start, end) in {0: (2, 5), 1: (8, 11)}.items():
@@ -67,16 +69,16 @@ def test_the_strip_shows_where_the_gestures_are():
 
 def test_a_class_that_no_font_has_is_called_by_its_number(monkeypatch):
     monkeypatch.setattr(annotation, "can_write", lambda text: text != "挥手")
-    unknown, numbered = (bands(SEGMENTS, ("Wave", name), N_FRAMES, 300) for name in ("挥手", "class 1"))
+    unknown, numbered = (bands(SEGMENTS, ("Wave", name), TIMES, 300) for name in ("挥手", "class 1"))
     assert (unknown(9) == numbered(9)).all()
     assert (unknown(9) != unknown(3)).any()
 
 
 def test_a_long_name_leaves_room_for_the_probability():
-    longer = bands(SEGMENTS, ("Wave", "Touching or scratching facial parts (other)"), N_FRAMES, 320)(9)
+    longer = bands(SEGMENTS, ("Wave", "Touching or scratching facial parts (other)"), TIMES, 320)(9)
     assert (longer[:20, -5:] == longer[0, 0]).all()
-    sure = bands([Segment(8, 11, 1, 0.6)], ("Wave", "Touching " * 20), N_FRAMES, 320)(9)
-    unsure = bands([Segment(8, 11, 1, 0.1)], ("Wave", "Touching " * 20), N_FRAMES, 320)(9)
+    sure = bands([Segment(8, 11, 1, 0.6)], ("Wave", "Touching " * 20), TIMES, 320)(9)
+    unsure = bands([Segment(8, 11, 1, 0.1)], ("Wave", "Touching " * 20), TIMES, 320)(9)
     assert (sure[:20] != unsure[:20]).any()
 
 
@@ -87,7 +89,7 @@ def test_the_picture_has_even_sides(size):
 
 def test_keypoints_alone_have_no_video(tmp_path):
     with pytest.raises(UnusableClip, match="no video"):
-        annotate(Recording("talk", None, None, 5, 25, None, None), [], CLASSES, tmp_path / "talk.mp4")
+        annotate(Recording("talk", None, None, TIMES, None, None), [], CLASSES, tmp_path / "talk.mp4")
 
 
 def test_the_page_asks_for_nothing_but_its_video(shown):
@@ -101,7 +103,7 @@ def test_the_page_asks_for_nothing_but_its_video(shown):
 
 
 def test_a_page_without_video_has_no_player(tmp_path):
-    write_page(tmp_path / "talk.html", "talk", [], CLASSES, N_FRAMES, 25, None)
+    write_page(tmp_path / "talk.html", "talk", [], CLASSES, TIMES, None)
     assert "<video" not in (tmp_path / "talk.html").read_text(encoding="utf-8")
 
 
@@ -109,7 +111,7 @@ def test_a_page_without_video_has_no_player(tmp_path):
     ("seconds", "last"), [(0.5, "0:00.5"), (62.54, "1:02.5"), (59.97, "1:00.0"), (3602, "1:00:02.0")]
 )
 def test_moments_stand_under_the_timeline(tmp_path, seconds, last):
-    write_page(tmp_path / "talk.html", "talk", [], CLASSES, round(seconds * 100), 100, None)
+    write_page(tmp_path / "talk.html", "talk", [], CLASSES, FrameTimes.constant(100, round(seconds * 100)), None)
     ticks = re.findall(r"<span>([\d:.]+)</span>", (tmp_path / "talk.html").read_text(encoding="utf-8"))
     assert len(ticks) == 5
     assert (ticks[0], ticks[-1]) == ("0:00.0", last)

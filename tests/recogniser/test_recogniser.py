@@ -4,6 +4,7 @@ import csv
 import json
 import re
 import subprocess
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 from safetensors.torch import load_file
 
 from fixtures.exported import STREAMS, finished_run, recorded
+from fixtures.timed_videos import of_a_browser, rate_halved, without_rate, write_timed
 from microgesture.config.predictions import FindingSettings
 from microgesture.config.recogniser import Lengths
 from microgesture.errors import InputError, UnusableClip
@@ -22,6 +24,8 @@ from microgesture.recogniser.loading import open_recogniser
 from microgesture.recogniser.scoring import Scorer
 from microgesture.recogniser.timeline import may_replace, write_timeline
 from microgesture.recogniser.windows import Recording, find_recording, window_table
+from microgesture.videos.reading import probe
+from microgesture.videos.timestamps import FrameTimes
 from microgesture.workflow.prediction_stages import recogniser_step
 from microgesture.workflow.read_plan import read_plan
 
@@ -66,7 +70,7 @@ def whole(scorer, video):
 
 
 def recording(n_frames, fps=25.0):
-    return Recording("talk", None, None, n_frames, fps, None, None)
+    return Recording("talk", None, None, FrameTimes.constant(fps, n_frames), None, None)
 
 
 @pytest.mark.parametrize("n_frames", [1, 7, 8, 9, 11, 12, 13, 50])
@@ -80,6 +84,58 @@ def test_windows_leave_no_frame_out_and_none_runs_past_the_end(n_frames):
 
 def test_windows_last_as_long_at_any_frame_rate():
     assert set(window_table(recording(200, fps=50), LENGTHS, ("wave",)).table.n_frames) == {16, 24}
+
+
+def test_windows_last_as_long_where_the_rate_varies():
+    times = FrameTimes.of(np.array(rate_halved()), None)
+    uneven = Recording("talk", None, None, times, None, None)
+    table = window_table(uneven, Lengths(frames=(20,), fps=40), ("wave",)).table
+    lasting = [np.subtract(*times.seconds(row.start, row.end)[::-1]) for row in table.itertuples()]
+    np.testing.assert_allclose(lasting, 0.5, atol=1 / 15)
+    assert set(table.n_frames[table.end < 60]) <= {14, 15, 16}
+    assert set(table.n_frames[table.start >= 60]) <= {7, 8}
+    assert {frame for row in table.itertuples() for frame in range(row.start, row.end + 1)} == set(range(90))
+    assert table.clip_id.is_unique
+
+
+def test_windows_for_streams_of_resampled_clips_have_frames_of_that_rate(run):
+    table = window_table(recording(200, fps=50), LENGTHS, ("wave",), resampled=25).table
+    assert set(table.n_frames) == {8, 12}
+    assert table.frames.iloc[0].tolist() == list(range(0, 16, 2))
+    assert set(table.end - table.start + 1) == {16, 24}
+    mine = run.config.corpora["mine"].model_copy(update={"fps": 25.0})
+    config = run.config.model_copy(update={"corpora": run.config.corpora | {"mine": mine}})
+    assert recogniser_step(config, "final").fps == 25
+
+
+def test_windows_are_resampled_as_the_clips_of_the_training(exported, video, whole, tmp_path):
+    """A recording at 25 frames a second gives the same answers at 25, and those of half its frames at 12.5."""
+    answers = {}
+    for fps in (25.0, 12.5):
+        scorer = Scorer(exported, CPU)
+        scorer.recogniser = scorer.recogniser.model_copy(update={"fps": fps})
+        answers[fps] = scorer.score(find_recording(video, None, 25)).probabilities_NK
+    np.testing.assert_array_equal(answers[25.0], whole.probabilities_NK)
+    assert np.isfinite(answers[12.5]).all()
+    assert np.abs(answers[12.5] - answers[25.0]).max() > 1e-4
+
+
+def test_a_timeline_has_the_times_of_a_video_whose_rate_varies(exported, tmp_path):
+    without_rate(write_timed(tmp_path / "web.webm", of_a_browser(), "libvpx", Fraction(1, 1000)))
+    said = list(find_gestures(exported, [tmp_path / "web.webm"], tmp_path / "out", None, EVERYTHING, CPU))
+    assert [line for line in said if "frame rate varies, with 19.3" in line]
+    assert any(re.search(r"web\.csv: \d+ gestures? in 4\.[67] s", line) for line in said)
+    rows = list(csv.DictReader((tmp_path / "out/web.csv").open()))
+    assert len(rows) > 2
+    for row in rows:
+        start, end = int(row["start_frame"]), int(row["end_frame"])
+        assert float(row["start_seconds"]) == of_a_browser()[start]
+        assert float(row["end_seconds"]) == pytest.approx([*of_a_browser(), 4.65][end + 1], abs=0.01)
+    page = (tmp_path / "out/web.html").read_text(encoding="utf-8")
+    assert "in 4.7 seconds" in page or "in 4.6 seconds" in page
+    assert "frame rate varies" in page
+    annotated = probe(tmp_path / "out/web.mp4", count=True)
+    np.testing.assert_allclose(annotated.times.starts_T, of_a_browser(), atol=0.001)
 
 
 def test_pieces_are_of_one_size_whatever_the_length(monkeypatch):

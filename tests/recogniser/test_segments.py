@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from microgesture.recogniser.segments import Segment, find_segments, joined, without_rest
 from microgesture.recogniser.timeline import write_timeline
+from microgesture.videos.timestamps import FrameTimes
 
 SPAN = st.tuples(st.integers(0, 20), st.integers(1, 8), st.integers(1, 99))
 
@@ -59,13 +60,14 @@ def test_what_hardly_moves_is_rest_unless_nothing_is_still():
 
 def test_pieces_of_one_gesture_are_joined_across_short_gaps_alone():
     pieces = [Segment(0, 9, 1, 0.9), Segment(12, 31, 1, 0.6), Segment(40, 49, 1, 0.7), Segment(50, 59, 0, 0.7)]
-    assert joined(pieces, 2) == [Segment(0, 31, 1, pytest.approx(0.7)), *pieces[2:]]
-    assert joined(pieces, 1.9) == pieces
-    assert [segment[:3] for segment in joined(pieces, 8)] == [(0, 49, 1), (50, 59, 0)]
-    assert joined([], 5) == []
+    second = FrameTimes.constant(1, 60)  # a frame a second
+    assert joined(pieces, 2, second) == [Segment(0, 31, 1, pytest.approx(0.7)), *pieces[2:]]
+    assert joined(pieces, 1.9, second) == pieces
+    assert [segment[:3] for segment in joined(pieces, 8, second)] == [(0, 49, 1), (50, 59, 0)]
+    assert joined([], 5, second) == []
 
 
 def test_a_timeline_ends_with_the_last_frame(tmp_path):
-    write_timeline(tmp_path / "talk.csv", [Segment(0, 24, 1, 0.123456)], ("wave", "nod"), 25)
+    write_timeline(tmp_path / "talk.csv", [Segment(0, 24, 1, 0.123456)], ("wave", "nod"), FrameTimes.constant(25, 25))
     table = pd.read_csv(tmp_path / "talk.csv")
     assert table.iloc[0].tolist() == [0.0, 1.0, 0, 24, "nod", 0.1235]

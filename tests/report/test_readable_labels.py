@@ -16,6 +16,7 @@ from microgesture.recogniser.page import write_page
 from microgesture.recogniser.segments import Segment
 from microgesture.report.charts import interval_chart, learning_chart, reliability_chart
 from microgesture.report.page import render
+from microgesture.videos.timestamps import FrameTimes
 
 VALUES = (0.0, 0.02, 0.5, 0.98, 1.0)
 ENOUGH = 4.5  # WCAG 2.2, criterion 1.4.3, for text of normal size
@@ -156,7 +157,8 @@ def pages(tmp_path_factory):
     folder = tmp_path_factory.mktemp("pages")
     (folder / "report.html").write_text(render(*made_up_results(clips=60)), encoding="utf-8")
     segments = [Segment(start, start + 40, label, 0.5) for label, start in enumerate((0, 60, 459))]
-    write_page(folder / "talk.html", "talk", segments, ("wave", "nod", "shrug"), 500, 25.0, None, ["talk: no face"])
+    times = FrameTimes.constant(25, 500)
+    write_page(folder / "talk.html", "talk", segments, ("wave", "nod", "shrug"), times, None, ["talk: no face"])
     with browser(folder / "profile") as page:
         yield page, folder
 

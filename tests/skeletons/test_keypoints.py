@@ -143,7 +143,7 @@ def test_values_are_cleaned():
     recording_TVC[0, 0, 2] = 1.2
     recording_TVC[1, 1, 2] = 0
     recording_TVC[2, 2, :2] = 0
-    clip_TVC = cut_clip(recording_TVC, 0, 3, SELECTIONS["36"], "a.xlsx")
+    clip_TVC = cut_clip(recording_TVC, range(3), SELECTIONS["36"], "a.xlsx")
     assert clip_TVC.dtype == np.float32
     assert clip_TVC[0, 0, 2] == 1
     assert not clip_TVC[1, 1].any()
@@ -154,15 +154,15 @@ def test_values_are_cleaned():
 def test_a_recording_that_ends_a_little_early_repeats_its_last_row(caplog):
     recording_TVC = recording(20)
     with caplog.at_level(logging.WARNING):
-        clip_TVC = cut_clip(recording_TVC, 10, 15, SELECTIONS["36"], "a.xlsx")
+        clip_TVC = cut_clip(recording_TVC, range(10, 25), SELECTIONS["36"], "a.xlsx")
     assert len(clip_TVC) == 15
     for frame in range(10, 15):
         np.testing.assert_array_equal(clip_TVC[frame], clip_TVC[9])
     assert "a.xlsx ends 5 rows" in caplog.text
     with pytest.raises(UnusableClip, match=r"a.xlsx has 20 rows, but the clip needs rows 10 to 25"):
-        cut_clip(recording_TVC, 10, 16, SELECTIONS["36"], "a.xlsx")
+        cut_clip(recording_TVC, range(10, 26), SELECTIONS["36"], "a.xlsx")
     with pytest.raises(UnusableClip, match="has 20 rows"):
-        cut_clip(recording_TVC, 20, 3, SELECTIONS["36"], "a.xlsx")
+        cut_clip(recording_TVC, range(20, 23), SELECTIONS["36"], "a.xlsx")
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
@@ -170,15 +170,15 @@ def test_a_value_that_is_no_number_names_file_row_and_column(value):
     recording_TVC = recording(20)
     recording_TVC[13, 4, 1] = value
     with pytest.raises(UnusableClip, match=r"^a.xlsx, row 13, column 13 \(y of right wrist.* is (nan|-?inf)"):
-        cut_clip(recording_TVC, 10, 5, SELECTIONS["36"], "a.xlsx")
-    cut_clip(recording_TVC, 0, 13, SELECTIONS["36"], "a.xlsx")  # outside of the clip it does no harm
+        cut_clip(recording_TVC, range(10, 15), SELECTIONS["36"], "a.xlsx")
+    cut_clip(recording_TVC, range(13), SELECTIONS["36"], "a.xlsx")  # outside of the clip it does no harm
 
 
 def test_joints_that_a_file_does_not_have_are_refused_with_advice():
     with pytest.raises(UnusableClip, match=r"selection 36 .*light_hand .*use selection 22"):
-        cut_clip(recording(5, 35), 0, 5, SELECTIONS["36"], "a.csv")
+        cut_clip(recording(5, 35), range(5), SELECTIONS["36"], "a.csv")
     with pytest.raises(UnusableClip, match=r"has 40 points .* 137, 35, 28"):
-        cut_clip(np.ones((5, 40, 3)), 0, 5, SELECTIONS["22"], "a.csv")
+        cut_clip(np.ones((5, 40, 3)), range(5), SELECTIONS["22"], "a.csv")
     with pytest.raises(InputError, match=r"no keypoint selection '37'.*21, 22, 36, 42, 68"):
         selection_named("37")
 

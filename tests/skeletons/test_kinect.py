@@ -217,9 +217,9 @@ def test_selections_that_the_sensor_hardly_sees_are_refused():
     joints_TVC = kinect_joints(kinect_columns(METRES))
     for name in ("36", "68", "42", "21"):
         with pytest.raises(UnusableClip, match=rf"selection {name} .*SMG's Kinect files .*use selection 22"):
-            cut_clip(joints_TVC, 0, 3, SELECTIONS[name], "Sample0001_skeleton.csv")
+            cut_clip(joints_TVC, range(3), SELECTIONS[name], "Sample0001_skeleton.csv")
     with pytest.raises(UnusableClip, match=r"selection 25 .*OpenPose-137"):
-        cut_clip(np.ones((5, 137, 3), np.float32), 0, 3, SELECTIONS["25"], "a.xlsx")
+        cut_clip(np.ones((5, 137, 3), np.float32), range(3), SELECTIONS["25"], "a.xlsx")
 
 
 @pytest.mark.parametrize("name", ["22", "25"])

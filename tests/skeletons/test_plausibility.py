@@ -18,7 +18,7 @@ from fixtures.release_files import (
 )
 from microgesture.corpora import list_clips
 from microgesture.skeletons.keypoints import LAYOUTS
-from microgesture.skeletons.plausibility import Picture, doubts, in_pixels
+from microgesture.skeletons.plausibility import Picture, Rules, doubts, in_pixels
 from microgesture.skeletons.reading import each_compared, read_skeletons, sample
 from microgesture.storage.shards import Shard
 
@@ -84,6 +84,12 @@ def test_there_must_be_a_row_for_each_frame(rows, frames, verdict):
     assert verdicts(person(rows), Picture(WIDTH, HEIGHT, frames)) == verdict
 
 
+def test_a_tolerance_accepts_keypoints_that_end_early():
+    picture = Picture(WIDTH, HEIGHT, 1000)
+    assert verdicts(person(950), picture, rules=Rules(row_tolerance=0.05)) == {"rows": False}
+    assert verdicts(person(949), picture, rules=Rules(row_tolerance=0.05)) == {"rows": True}
+
+
 def test_the_numbers_are_told():
     (doubt,) = doubts(person(80), PICTURE)
     assert "80 rows" in doubt.text
@@ -122,16 +128,16 @@ def test_fractions_are_refused_with_the_key_and_converted_with_it():
     (doubt,) = doubts(fractions_TVC, PICTURE)
     assert doubt.refused
     assert "normalized: true" in doubt.text
-    assert verdicts(fractions_TVC, PICTURE, normalized=True) == {}
+    assert verdicts(fractions_TVC, PICTURE, rules=Rules(normalized=True)) == {}
     np.testing.assert_allclose(in_pixels(fractions_TVC, PICTURE), keypoints_TVC, rtol=1e-5)
-    assert verdicts(keypoints_TVC, PICTURE, normalized=True) == {"normalised": True}
-    assert verdicts(fractions_TVC, Picture(), normalized=True) == {"normalised": True}
+    assert verdicts(keypoints_TVC, PICTURE, rules=Rules(normalized=True)) == {"normalised": True}
+    assert verdicts(fractions_TVC, Picture(), rules=Rules(normalized=True)) == {"normalised": True}
     assert verdicts(fractions_TVC, Picture()) == {"normalised": False}
 
 
 def test_fractions_are_judged_like_pixels_after_they_are_converted():
     beyond_TVC = scaled(person(), 1.7 / WIDTH, 1.7 / HEIGHT)
-    assert verdicts(beyond_TVC, PICTURE, normalized=True) == {"outside": True}
+    assert verdicts(beyond_TVC, PICTURE, rules=Rules(normalized=True)) == {"outside": True}
 
 
 def test_files_without_anybody_are_refused():
@@ -179,7 +185,7 @@ def test_fractions_are_stored_in_pixels(tmp_path):
     fractions_TVC = scaled(person(), 1 / WIDTH, 1 / HEIGHT)
     clips = corpus(tmp_path, {"a": fractions_TVC})
     assert "normalized: true" in stored(clips, tmp_path).reason("a.npz")
-    np.testing.assert_allclose(stored(clips, tmp_path, normalized=True).read("a.npz"), person(), rtol=1e-5)
+    np.testing.assert_allclose(stored(clips, tmp_path, rules=Rules(normalized=True)).read("a.npz"), person(), rtol=1e-5)
 
 
 @pytest.mark.parametrize("rows", [40, 80])

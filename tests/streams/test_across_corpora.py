@@ -61,12 +61,13 @@ def openpose(row):
     """22 of OpenPose's points, (T, 22, 3)."""
     recording_TVC = np.random.default_rng(row).uniform(100, 300, (12, 137, 3)).astype(np.float32)
     recording_TVC[..., 2] = 0.9
-    return cut_clip(recording_TVC, 0, 12, SELECTIONS["22"], "a.xlsx")
+    return cut_clip(recording_TVC, range(12), SELECTIONS["22"], "a.xlsx")
 
 
 def kinect(row):
     """22 points of a Kinect, (T, 22, 6), of which it sees 12."""
-    return cut_clip(kinect_joints(kinect_columns(kinect_metres(12, row))), 0, 12, SELECTIONS["22"], "a_skeleton.csv")
+    joints_TVC = kinect_joints(kinect_columns(kinect_metres(12, row)))
+    return cut_clip(joints_TVC, range(12), SELECTIONS["22"], "a_skeleton.csv")
 
 
 def shards_of(folder, modality, keypoints):

@@ -4,6 +4,7 @@ from functools import partial
 import pytest
 
 from fixtures.release_files import numbered_frames, write_clips, write_lines, write_video
+from fixtures.timed_videos import rate_halved, write_timed
 from microgesture.corpora import list_clips
 from microgesture.errors import UnusableClip
 from microgesture.study.annotations.columns import Borders, find_borders
@@ -136,7 +137,9 @@ def test_borders_without_a_unit_are_seconds_if_one_could_be_no_frame():
         ("x", "3", "frames", None),
         ("0", "0.4", "seconds", (0, 9)),
         ("0.04", "0.08", "seconds", (1, 1)),
-        ("0.04", "0.0801", "seconds", (1, 2)),
+        ("0.04", "0.0801", "seconds", (1, 1)),  # a frame belongs to the times that contain its middle
+        ("0.04", "0.1001", "seconds", (1, 2)),
+        ("0.041", "0.05", "seconds", (1, 1)),  # shorter than a frame
         ("0,1", "0,2", "seconds", (2, 4)),
         ("0:00:00.12", "00:00.2", "seconds", (3, 4)),
         ("0", "7", "seconds", (0, 9)),  # no further than the video
@@ -156,3 +159,12 @@ def test_a_damaged_video_is_told_of(tmp_path):
     with pytest.raises(UnusableClip, match="not a readable video"):
         Ruler(path).frames("0", "1", "seconds")
     assert Ruler(path).frames("0", "1", "frames") == (0, 1)
+
+
+def test_times_of_a_video_whose_rate_varies_are_those_of_its_frames(tmp_path):
+    root = tmp_path / "recordings"
+    write_timed(root / "a.mp4", rate_halved(), rate=30)
+    write_lines(root / "list.csv", ["file,label,start_s,end_s", "a,wave,2.0,2.4", "a,nod,3.0,3.4"])
+    said, rows = started(root)
+    assert rows == {"a_1": ("wave", "60", "65"), "a_2": ("nod", "75", "80")}
+    assert sum("The frame rate of 1 video varies (the first is a, with 22.5" in line for line in said.found) == 1

@@ -61,7 +61,9 @@ def cases(folder: Path) -> dict[str, Case]:
         "truncated_matroska_to_its_end": Case(
             matroska[: 2 * len(matroska) // 3], reason=CUT_OFF, stage="clips", end=None, suffix="mkv"
         ),
-        "truncated_stream": Case(transport.read_bytes()[:two_thirds], reason=BROKEN_FRAME, suffix="ts"),
+        "truncated_stream": Case(
+            transport.read_bytes()[:two_thirds], reason=r"which has 3\d$", stage="clips", suffix="ts"
+        ),
         "bit_flips": Case(damage.flipped(front, 60, 0, len(front) // 2), reason=BROKEN_FRAME),
         "hole": Case(damage.with_hole(front, len(front) // 2, 20_000), reason=r"data of frame \d+"),
         "empty": Case(b"", reason=UNREADABLE, stage="clips"),
@@ -70,14 +72,14 @@ def cases(folder: Path) -> dict[str, Case]:
             damage.write_sound(folder / "sound.mp4").read_bytes(), reason="no video stream", stage="clips"
         ),
         "edit_list": Case(damage.later_start(front, 13), frames[13:], end=None),
-        "edit_list_that_is_overlooked": Case(damage.later_start(front, 13), reason="37 frames, .*frame 49 "),
+        "edit_list_that_is_overlooked": Case(damage.later_start(front, 13), reason="which has 37$", stage="clips"),
         "moved_edit_list": Case(damage.later_start(back, 13), frames[13:], end=FRAMES - 14),
         "header_with_too_few": Case(damage.with_avi_length(other, 20), avi_frames, suffix="avi"),
         "header_with_too_many": Case(damage.with_avi_length(other, 5000), avi_frames, suffix="avi"),
         "header_beyond_the_end": Case(
-            damage.with_avi_length(other, 5000), reason="50 frames, .*frame 80 ", end=80, suffix="avi"
+            damage.with_avi_length(other, 5000), reason="which has 50$", stage="clips", end=80, suffix="avi"
         ),
-        "table_with_too_few": Case(damage.with_table_length(front, b"stsz", 30), reason="30 frames, .*frame 49 "),
+        "table_with_too_few": Case(damage.with_table_length(front, b"stsz", 30), reason=CUT_OFF, stage="clips"),
         "table_with_too_few_to_its_end": Case(
             damage.with_table_length(front, b"stsz", 30), reason=CUT_OFF, stage="clips", end=None
         ),

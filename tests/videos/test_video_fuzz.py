@@ -36,7 +36,7 @@ def outcomes(folder, sources, seeds):
         Isolated(partial(cutter, None, 60, 0.2), MEMORY) as cutting,
         Isolated(partial(partial, probe), MEMORY) as probing,
     ):
-        span = {"clip": (0, FRAMES - 1)}
+        span = {"clip": range(FRAMES)}
         whole = [dict(cut_video(source, span, cutting))["clip"] for source in sources]
         for seed in seeds:
             source = sources[seed % len(sources)]

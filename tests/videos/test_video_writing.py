@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from fixtures.release_files import numbered_frames
+from microgesture.videos.reading import probe
 from microgesture.videos.writing import write_video
 
 
@@ -62,3 +63,11 @@ def test_without_a_picture_or_after_an_error_there_is_no_file(tmp_path):
     with pytest.raises(RuntimeError, match="gone"):
         write_video(tmp_path / "clip.mp4", pictures(), 25)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("times", [[1, 1.04, 1.5, 1.51, 3], [0, 0.1, 0.1, 0.1, 0.2]])
+def test_pictures_are_shown_at_their_times_and_the_first_one_from_the_start(tmp_path, times):
+    write_video(tmp_path / "clip.mp4", numbered_frames(5), 25, times=np.array(times))
+    found = probe(tmp_path / "clip.mp4", count=True)
+    assert found.n_frames == 5
+    np.testing.assert_allclose(found.times.starts_T, [0, *times[1:]], atol=0.001)

@@ -44,6 +44,7 @@ def table(clip_ids, splits, labels, subjects=None, **columns):
         "start": 0,
         "end": FRAMES - 1,
         "n_frames": FRAMES,
+        "frames": None,
         "subject": subjects or "s",
         "video": None,
         "video_start": 0,

@@ -6,6 +6,7 @@ import yaml
 
 from fixtures.project import TINY
 from fixtures.release_files import keypoints, numbered_frames, write_lines, write_npz, write_video
+from fixtures.timed_videos import write_timed
 from microgesture.cli import main
 from microgesture.config.corpora import ManifestCorpus
 from microgesture.config.modalities import MODALITIES
@@ -166,6 +167,25 @@ def test_a_folder_that_cannot_be_written_to_is_named(tmp_path):
     assert not health.writable(tmp_path / "new/results").stops
     (tmp_path / "file").touch()
     assert health.writable(tmp_path / "file").stops
+
+
+def test_rates_that_differ_are_named_with_the_key_that_resamples(doctor, config, tmp_path):
+    assert not any("frames per second" in line for line in doctor()[1])
+    write_video(tmp_path / "mine/b.mp4", numbered_frames(4), fps=25)
+    code, lines = doctor()
+    assert code == 0
+    [line] = [line for line in lines if "frames per second" in line]
+    assert "from 25 to 30 frames per second (3 at 30, 1 at 25)" in line
+    assert "corpora.mine.fps: 30 resamples them" in line
+    config["corpora"]["mine"]["fps"] = 30
+    assert not any("frames per second" in line for line in doctor()[1])
+
+
+def test_a_rate_that_varies_is_named_once(doctor, tmp_path):
+    for name in ("a", "b"):
+        write_timed(tmp_path / f"mine/{name}.mp4", [0, 1 / 30, 4 / 30, 5 / 30], rate=30)
+    lines = doctor()[1]
+    assert sum("the frame rate of 2 videos varies (the first is a.mp4" in line for line in lines) == 1
 
 
 def test_keypoints_of_another_video_are_told_of_once_for_each_kind(doctor, config, tmp_path):

@@ -1,5 +1,6 @@
 """Subcommands that make the shards of a corpus."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,6 +28,8 @@ from .options import (
     scratch_folder,
     stage,
 )
+
+log = logging.getLogger(__name__)
 
 
 @stage("demo", DemoStep)
@@ -75,7 +78,9 @@ def measure_clips(
     step, rows = parse_step(MeasureStep, settings), read_rows(listed)
     folder = folder_of(step.root)
     digests = digests_of([path for row in rows for path in (row.video, row.skeleton) if path], folder)
-    table = measure(rows, folder, step.corpus, step.end_tolerance)
+    table, doubts = measure(rows, folder, step.corpus, step.end_tolerance, step.fps)
+    for doubt in doubts:
+        log.warning("%s: %s", step.corpus, doubt)
     write_clips(output, Clips(table.assign(shard=shard), (), (), digests))
 
 
@@ -113,6 +118,7 @@ def join_clips(parts: Files, declared: File, output: Output) -> None:
 def skeletons(settings: SettingsText, clips: File, shard: ShardNumber, output: Output, stamp: Stamp = BY_HAND) -> None:
     """Read the skeleton files of the recordings in a shard."""
     from ..modalities.sources import sources_of_recordings
+    from ..skeletons.plausibility import Rules
     from ..skeletons.reading import read_skeletons
     from ..storage.clips import read_clips
     from ..storage.earlier import reusing
@@ -120,8 +126,9 @@ def skeletons(settings: SettingsText, clips: File, shard: ShardNumber, output: O
     step = parse_step(SkeletonStep, settings)
     table = read_clips(clips)
     sources = sources_of_recordings(table, shard, stamp) if stamp != BY_HAND else {}
+    rules = Rules(step.normalized, step.row_tolerance)
     with scratch_folder(output, stamp) as scratch, reusing(output, scratch, sources):
-        read_skeletons(table, shard, Path(step.root), output, scratch, step.normalized)
+        read_skeletons(table, shard, Path(step.root), output, scratch, rules)
 
 
 @stage("pose", SkeletonStep)

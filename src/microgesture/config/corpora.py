@@ -94,6 +94,7 @@ class MeasureStep(Settings):
     corpus: str
     root: str = Field(description="folder of the corpus")
     end_tolerance: int = Field(ge=0, description="frames by which a clip may end after its video")
+    fps: float | None = Field(None, description="frames per second to which clips are resampled; null: they are not")
 
 
 class ClipsStep(Settings):
@@ -108,3 +109,4 @@ class SkeletonStep(Settings):
 
     root: str = Field(description="folder of the corpus")
     normalized: bool = Field(False, description="x and y in the files are fractions of the video's width and height")
+    row_tolerance: float = Field(0.01, description="fraction by which rows of keypoints and frames may differ")

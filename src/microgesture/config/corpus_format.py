@@ -69,6 +69,13 @@ class CorpusFormat(Settings):
         description="x and y in the files of keypoints are fractions (0 to 1) of the video's width and height; they "
         "are converted to pixels. false: they are pixels",
     )
+    row_tolerance: float = Field(
+        0.01,
+        ge=0,
+        le=1,
+        description="fraction by which the rows of a file of keypoints and the frames of its video may differ; up to 5 "
+        "rows always may. Otherwise the file is not used, because later rows would belong to other frames",
+    )
     watch_files: bool = Field(
         True,
         description="look up size and time of every file before a run, so that a replaced file is used; false saves "
@@ -78,6 +85,13 @@ class CorpusFormat(Settings):
         None,
         description="method that finds keypoints in the videos of a corpus without any: mediapipe (extra pose); "
         "null: none",
+    )
+    fps: float | None = Field(
+        None,
+        ge=1,
+        le=1000,
+        description="frames per second to which clips of another rate are resampled: of a video and its keypoints, the "
+        "frames nearest in time; null: clips keep their frames",
     )
     end_tolerance: int = Field(
         5,

@@ -69,6 +69,9 @@ class _RecogniserStep(Settings):
     pose: Literal["mediapipe"] | None = Field(
         None, description="method that found the keypoints; null: the corpus has files of keypoints"
     )
+    fps: float | None = Field(
+        None, ge=1, le=1000, description="frames per second to which clips were resampled; null: they kept their frames"
+    )
 
 
 RecogniserStep = create_model(

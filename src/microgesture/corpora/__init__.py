@@ -14,10 +14,11 @@ import pandas as pd
 
 from ..config.base import fault_of_class
 from ..config.corpora import FORMATS
-from ..errors import InputError, UnusableClip
+from ..errors import InputError
 from ..measures.people import refuse_shared_people
 from ..storage.clips import NULLABLE, SCHEMA, SPLITS, Clips, part_of, shard_of
 from ..videos.reading import VideoInfo
+from .fitting import fit_rows, rate_of, resample
 from .labelled import with_declared
 from .listing import Listing, Row, declared_clips, kinds_in_every_split
 from .measuring import Measure, measure_files
@@ -31,6 +32,7 @@ def list_clips(
     shards: int,
     *,
     end_tolerance: int = 5,
+    fps: float | None = None,
     allow_shared_subjects: bool = False,
     pose: str | None = None,
     **options: object,
@@ -38,14 +40,15 @@ def list_clips(
     """Build the clips table of a corpus in one of ``FORMATS``; ``root`` is its folder, ``options`` are for its reader.
 
     A clip is quarantined, with the reason, if its declaration is not valid, if it lacks a kind of file that every split
-    has, if its video is not readable, or if it ends more than ``end_tolerance`` frames after its video (up to that, its
-    end is moved). Raises ``InputError`` as ``declare`` does.
+    has, if its video is not readable, or if it does not fit its file (see ``fit_rows`` for ``end_tolerance``). With
+    ``fps``, clips of another rate have the frames that are nearest in time to those of this rate. Raises ``InputError``
+    as ``declare`` does.
     """
     listing = declare(corpus, format, root, allow_shared_subjects=allow_shared_subjects, pose=pose, **options)
-    table = measure(listing.rows, folder_of(root), corpus, end_tolerance)
+    table, doubts = measure(listing.rows, folder_of(root), corpus, end_tolerance, fps)
     table["shard"] = np.int32([shard_of(row.recording, part_of(row.split), shards) for row in listing.rows])
     declared = {row.clip_id: row.declared for row in listing.rows}
-    return Clips(with_declared(table, declared), listing.classes, listing.targets)
+    return Clips(with_declared(table, declared), listing.classes, listing.targets, doubts=doubts)
 
 
 def declare(
@@ -84,12 +87,16 @@ def folder_of(root: Path | str) -> Path:
     return Path(root).parent if Path(root).is_file() else Path(root)
 
 
-def measure(rows: list[Row], folder: Path, corpus: str, end_tolerance: int = 5) -> pd.DataFrame:
-    """Open the files of clips, and return the clips as rows of a clips table, all in shard 0; see ``list_clips``."""
+def measure(
+    rows: list[Row], folder: Path, corpus: str, end_tolerance: int = 5, fps: float | None = None
+) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """Open the files of clips, and return the clips as rows of a clips table, all in shard 0, and doubts about them.
+
+    See ``list_clips``.
+    """
     measured = measure_files(rows, folder, corpus)
-    for row in rows:
-        _fit(row, measured, end_tolerance)
-    return _table(rows, corpus, measured)
+    doubts = fit_rows(rows, measured, end_tolerance)
+    return _table(rows, corpus, fps, measured), doubts
 
 
 def provides(format: str, root: Path | str, **options: object) -> frozenset[str]:
@@ -191,40 +198,21 @@ def _refuse_missing_sources(rows: list[Row], root: Path) -> None:
                 row.refuse(f"no {kind} under {root}: expected {wanted}")
 
 
-def _fit(row: Row, measured: dict[str, Measure], end_tolerance: int) -> None:
-    """Set an open end from the length of the file, and move or refuse an end beyond the end of the file."""
-    path = row.video or row.skeleton
-    measure = measured.get(path)
-    if row.reason or measure is None:
-        return
-    if isinstance(measure, UnusableClip):
-        row.refuse(str(measure))
-        return
-    length = measure.n_frames if isinstance(measure, VideoInfo) else measure
-    first = row.video_start if row.video else row.skeleton_start
-    if row.end is None:
-        row.end = row.start + length - first - 1
-    elif length is not None:
-        beyond = first + row.end - row.start - (length - 1)
-        if 0 < beyond <= end_tolerance and row.end - beyond >= row.start:
-            row.end -= beyond
-        elif beyond > 0:
-            row.refuse(f"end {row.end} is {beyond} frames after the last of {path}, which has {length}")
-
-
-def _table(rows: list[Row], corpus: str, measured: dict[str, Measure]) -> pd.DataFrame:
+def _table(rows: list[Row], corpus: str, fps: float | None, measured: dict[str, Measure]) -> pd.DataFrame:
     records = []
     for row in rows:
         measure = measured.get(row.video) if row.video else None
         info = measure if isinstance(measure, VideoInfo) else None
+        frames_N = resample(row, measure, fps) if fps else None
         end = -1 if row.end is None else row.end
         records.append(
             {
                 **{name: getattr(row, name) for name in SCHEMA.names if hasattr(row, name)},
                 "corpus": corpus,
                 "end": end,
-                "n_frames": max(0, end - row.start + 1),
-                "fps": info.fps if info and info.fps else row.fps,
+                "n_frames": max(0, end - row.start + 1) if frames_N is None else len(frames_N),
+                "frames": frames_N,
+                "fps": fps or rate_of(row, measure),
                 "video_frames": info.n_frames if info and (info.n_frames or 0) < 2**31 else None,
                 "width": info.width if info else None,
                 "height": info.height if info else None,

@@ -32,12 +32,16 @@ _FILES = pa.schema(
         ("skeleton_start", pa.int64()),
         ("skeleton_version", pa.string()),
         ("fps", pa.float64()),
+        ("declared_fps", pa.float64()),
+        ("declared_frames", pa.int64()),
         ("reason", pa.string()),
     ]
 )
 _LABELS = pa.schema([("clip_id", pa.string()), ("split", pa.string()), ("subject", pa.string()), ("label", pa.int32())])
 _DECLARED = pa.schema([("clip_id", pa.string()), ("declared", pa.string())])
 _SOURCES = ("video", "skeleton")
+_OTHERS = ("clip_id", "recording", "video_version", "skeleton_version", "reason")
+_PLACES = [name for name in _FILES.names if name not in _OTHERS]
 
 Tables = dict[str, pa.Table]  # by the name of the file, without its suffix
 
@@ -218,7 +222,7 @@ def _by_clip(tables: Tables) -> dict[str, dict]:
 
 
 def _places(row: Mapping) -> tuple:
-    return tuple(row.get(key) for key in ("start", "end", "video", "video_start", "skeleton", "skeleton_start", "fps"))
+    return tuple(row.get(name) for name in _PLACES)
 
 
 def _text(metadata: Mapping[bytes, bytes] | None) -> dict[str, str]:

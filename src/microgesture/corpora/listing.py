@@ -39,6 +39,9 @@ class Row:
     an index into the classes. ``expected`` names, for each kind of source ("video", "keypoints"), the file that was
     searched for.
 
+    ``declared_fps`` and ``declared_frames`` are the rate and the number of frames of the file, to be compared with it;
+    None if the release does not declare them for each file. ``fps`` is used if the clip has no video.
+
     ``video_start`` and ``skeleton_start`` are the first frame of the clip in those files. None means that the file has
     the whole recording, so that the clip begins there at ``start``. Set them to 0 for a file with this clip alone.
     """
@@ -56,6 +59,8 @@ class Row:
     skeleton: str | None = None
     skeleton_start: int | None = None
     fps: float | None = None
+    declared_fps: float | None = None
+    declared_frames: int | None = None
     reason: str | None = None
     expected: dict[str, str] = field(default_factory=dict)
 

@@ -2,7 +2,8 @@
 
 Columns: ``clip_id``, ``split`` (train, val, test), ``subject``, ``label`` (a name), ``fps``, ``n_frames``, and
 ``video``, ``keypoints`` or both (paths relative to ``clips.csv``). ``start`` and ``end`` (frames from 0, end included)
-define a part of that file. Only ``clip_id``, ``split``, ``label`` and one of the paths are required; other columns are
+define a part of that file. ``fps`` is the rate of the file, and ``n_frames`` the number of frames of the clip; both are
+compared with the file. Only ``clip_id``, ``split``, ``label`` and one of the paths are required; other columns are
 ignored.
 """
 
@@ -116,14 +117,15 @@ def _set_frames(row: Row, cells: Mapping[str, str]) -> None:
     elif count and (whole(count) or 0) < 1:
         row.refuse(f"column n_frames: {count!r} is not a number of frames")
     elif count:
-        row.end = whole(count) - 1
+        row.declared_frames = whole(count)
     row.video_start = row.skeleton_start = row.start
 
 
 def _set_rate(row: Row, text: str) -> None:
     if not text:
         return
-    row.fps = decimal(text)
-    if row.fps is None or not 0.001 <= row.fps <= 1e6:
+    rate = decimal(text)
+    if rate is None or not 0.001 <= rate <= 1e6:
         row.refuse(f"column fps: {text!r} is not a number of frames a second")
-        row.fps = None
+    else:
+        row.fps = row.declared_fps = rate

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
@@ -25,7 +26,8 @@ def measure_files(rows: Sequence[Row], folder: Path, corpus: str) -> dict[str, M
     """Measure each file, keyed by its path in ``folder``: every video, and skeletons of clips without video and end.
 
     Videos are opened in processes with limits of time and memory; a video that ends its process is unusable. The frames
-    of a video are counted if a clip has no end, or ends after the number of frames in the header, which is only a hint.
+    of a video are counted, and their times read, if a clip has no end or ends after the number of frames in the header,
+    which is only a hint, and if the header has no such number. Times at a constant rate are left out.
     """
     last: dict[str, int | None] = {}  # the last frame that is needed; None: all frames
     for row in rows:
@@ -58,9 +60,10 @@ def _video(path: Path, last: int | None, free: SimpleQueue[Isolated]) -> VideoIn
     isolated = free.get()
     try:
         info = isolated.do(path, last is None, seconds=SECONDS)
-        if last is not None and info.n_frames is not None and info.n_frames <= last:
+        if last is not None and (info.n_frames is None or info.n_frames <= last):
             info = isolated.do(path, True, seconds=SECONDS)
-        return info
+        # The times of all videos of a corpus may be larger than the memory.
+        return replace(info, times=None) if info.times is not None and info.times.is_constant else info
     except ProcessEnded as ending:
         raise UnusableClip(f"{path}: {ending}") from None
     finally:

@@ -224,7 +224,8 @@ def _gestures(table: pd.DataFrame, gestures: Mapping[str, Embedding]) -> np.ndar
     fps_N = table.fps.fillna(FPS).to_numpy(float)
     seconds_N = table.n_frames.to_numpy(float) / fps_N
     before_N = np.maximum.accumulate([-1.0, *table.end.to_numpy(float)])[:-1] if len(table) else np.zeros(0)
-    pause_N = (table.start.to_numpy(float) - before_N - 1) / fps_N
+    length_N = (table.end - table.start + 1).to_numpy(float)  # in frames of the recording, even if it is resampled
+    pause_N = (table.start.to_numpy(float) - before_N - 1) * seconds_N / length_N
     rows = []
     for clip_id, seconds, pause in zip(table.clip_id, seconds_N, pause_N, strict=True):
         known = clip_id in gestures

@@ -1,6 +1,7 @@
 """Cut clips out of a video, frame by frame: the part of the rgb and face stages that opens the user's files."""
 
-from collections.abc import Callable, Iterator, Mapping
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -14,7 +15,7 @@ from ..videos.reading import Box, crop, decode_spans, person_box
 LARGEST_CLIP = 4 * 2**30  # bytes of frames, six times the largest clip of iMiGUE at 256 pixels; more is a wrong span
 
 Cut = Iterator[tuple[str, np.ndarray | UnusableClip]]
-Cutter = Callable[[Path, Mapping[str, tuple[int, int]]], Cut]
+Cutter = Callable[[Path, Mapping[str, Sequence[int]]], Cut]
 
 
 class View(NamedTuple):
@@ -32,25 +33,27 @@ def cutter(keypoints: Path | None, size: int, margin: float) -> Cutter:
     return partial(cut, partial(_in_box, Shard(keypoints) if keypoints else None, size, margin))
 
 
-def cut(view_of: ViewOf, video: Path, spans: Mapping[str, tuple[int, int]]) -> Cut:
+def cut(view_of: ViewOf, video: Path, frames: Mapping[str, Sequence[int]]) -> Cut:
     """Yield the frames of all clips in the order of the video, each as (clip id, uint8 (h, w, 3) RGB).
 
-    ``spans`` are the clips' first and last frames (from 0, last included). If ``view_of`` raises ``UnusableClip`` for a
-    clip, or if the clip would take more than ``LARGEST_CLIP`` bytes, the reason is yielded in place of its frames.
-    Raises ``UnusableClip`` at the first damaged or missing frame.
+    ``frames`` are the frames of each clip (from 0, in order; one may be repeated). If ``view_of`` raises
+    ``UnusableClip`` for a clip, or if the clip would take more than ``LARGEST_CLIP`` bytes, the reason is yielded in
+    place of its frames. Raises ``UnusableClip`` at the first damaged or missing frame.
     """
     views: dict[str, View | None] = {}  # None: unusable
+    spans = {clip_id: (int(of_clip[0]), int(of_clip[-1])) for clip_id, of_clip in frames.items()}
     for index, frame_HWC in decode_spans(video, list(spans.values())):
         height, width = frame_HWC.shape[:2]
         for clip_id, (first, last) in spans.items():
             if index == first:
                 try:
-                    views[clip_id] = _fitting(view_of(clip_id, width, height), clip_id, last - first + 1)
+                    views[clip_id] = _fitting(view_of(clip_id, width, height), clip_id, len(frames[clip_id]))
                 except UnusableClip as reason:
                     views[clip_id] = None
                     yield clip_id, reason
             if first <= index <= last and (view := views[clip_id]):
-                yield clip_id, view.show(frame_HWC, index - first)
+                for place in range(bisect_left(frames[clip_id], index), bisect_right(frames[clip_id], index)):
+                    yield clip_id, view.show(frame_HWC, place)
 
 
 def _in_box(poses: Shard | None, size: int, margin: float, clip_id: str, width: int, height: int) -> View:

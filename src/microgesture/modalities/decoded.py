@@ -1,6 +1,6 @@
 """Store frames of videos as clips; each video is decoded once, in another process. The rgb and face stages use it."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -8,14 +8,14 @@ import pandas as pd
 
 from ..errors import UnusableClip
 from ..progress import progress
-from ..storage.clips import Clips
+from ..storage.clips import Clips, frames_of
 from ..storage.shards import build_shard
 from ..videos.isolation import Isolated, ProcessEnded
 from ..videos.reading import DECODER_MEMORY, decoding_seconds
 from .cutting import Cutter
 
 Made = tuple[str, np.ndarray | UnusableClip]
-Spans = Mapping[str, tuple[int, int]]  # by clip id: first and last frame
+Frames = Mapping[str, Sequence[int]]  # by clip id: its frames in the video, in order
 
 
 def store_decoded(
@@ -44,18 +44,18 @@ def cut_clips(rows: pd.DataFrame, folder: Path, isolated: Isolated) -> Iterator[
     for row in rows[rows.video.isna()].itertuples():
         yield row.clip_id, UnusableClip(f"{row.clip_id}: recording {row.recording} has no video under {folder}")
     for video, of_video in rows[rows.video.notna()].groupby("video", sort=False):
-        spans = {row.clip_id: (row.video_start, row.video_start + row.n_frames - 1) for row in of_video.itertuples()}
-        yield from cut_video(folder / video, spans, isolated)
+        frames = {row.clip_id: frames_of(row, row.video_start) for row in of_video.itertuples()}
+        yield from cut_video(folder / video, frames, isolated)
 
 
-def cut_video(video: Path, spans: Spans, isolated: Isolated) -> Iterator[Made]:
+def cut_video(video: Path, frames: Frames, isolated: Isolated) -> Iterator[Made]:
     """Yield the clips of one video, which may overlap, each as soon as its last frame is decoded.
 
     ``isolated`` runs a ``Cutter``. When its process ends, the next expected clip becomes unusable, and the others are
     tried again. If the process then ends before it gives any clip, the video itself is bad, and all its remaining clips
     become unusable.
     """
-    todo = dict(sorted(spans.items(), key=lambda item: item[1][1]))
+    todo = dict(sorted(frames.items(), key=lambda item: item[1][-1]))
     has_ended = False
     while todo:
         before = len(todo)
@@ -75,18 +75,17 @@ def cut_video(video: Path, spans: Spans, isolated: Isolated) -> Iterator[Made]:
             del todo[clip_id]
 
 
-def _whole_clips(video: Path, spans: Spans, isolated: Isolated) -> Iterator[Made]:
+def _whole_clips(video: Path, frames: Frames, isolated: Isolated) -> Iterator[Made]:
     """Collect the frames, which come one by one, into whole clips; whole clips are held in memory only here."""
     parts: dict[str, tuple[np.ndarray, int]] = {}  # frames (T, H, W, 3), and how many of them are filled
-    seconds = decoding_seconds(1 + max(last for _, last in spans.values()))
-    for clip_id, made in isolated.each(video, dict(spans), seconds=seconds):
+    seconds = decoding_seconds(1 + max(int(of_clip[-1]) for of_clip in frames.values()))
+    for clip_id, made in isolated.each(video, dict(frames), seconds=seconds):
         if isinstance(made, UnusableClip):
             yield clip_id, made
             continue
-        first, last = spans[clip_id]
-        frames_THWC, there = parts.get(clip_id) or (np.empty((last - first + 1, *made.shape), made.dtype), 0)
+        frames_THWC, there = parts.get(clip_id) or (np.empty((len(frames[clip_id]), *made.shape), made.dtype), 0)
         frames_THWC[there] = made
-        if first + there == last:
+        if there + 1 == len(frames_THWC):
             parts.pop(clip_id, None)
             yield clip_id, frames_THWC
         else:

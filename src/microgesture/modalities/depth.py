@@ -17,7 +17,7 @@ import pandas as pd
 from ..errors import InputError, UnusableClip
 from ..progress import progress
 from ..skeletons.keypoints import selection_named
-from ..storage.clips import Clips
+from ..storage.clips import Clips, frames_of
 from ..storage.names import Folders
 from ..storage.shards import Shard, build_shard, each_clip
 from ..videos.isolation import each_clip_isolated
@@ -45,7 +45,7 @@ class DepthEstimator(Protocol):
 class DepthFolder:
     """The folder backend: grey (or equal-channel) videos ``<folder>/<clip_id>.mp4``, brighter is nearer.
 
-    Each has as many frames as its clip and shows the whole frame of the source, at any resolution.
+    Each has as many frames as its clip, before resampling, and shows the whole frame of the source, at any resolution.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -55,14 +55,14 @@ class DepthFolder:
     def __call__(self, clip: tuple, keypoints_TVC: np.ndarray | None, box: Box, size: int) -> np.ndarray:
         name = f"{clip.clip_id}.mp4"
         path = self.folder / (self._files.find(name) or name)
-        found = probe(path, count=True)
-        if found.n_frames != clip.n_frames:
-            raise UnusableClip(f"{path} has {found.n_frames} frames, but its clip has {clip.n_frames}")
+        found, n_frames = probe(path, count=True), clip.end - clip.start + 1
+        if found.n_frames != n_frames:
+            raise UnusableClip(f"{path} has {found.n_frames} frames, but its clip has {n_frames}")
         width, height = _frame_size(clip)
         shape = width or found.width, height or found.height
-        frames = decode(path, 0, clip.n_frames - 1)
+        frames = decode(path, 0, n_frames - 1)
         gray = (cv2.resize(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY), shape) for frame in frames)
-        return np.stack([crop(frame, box, size) for frame in gray])
+        return np.stack([crop(frame, box, size) for frame in gray])[frames_of(clip, 0)]
 
 
 def depth_of_clips(

@@ -6,7 +6,7 @@ face_align.py), like the faces that SwinFace was trained on. They are cut from t
 in the stored rgb frames.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache, partial
 from pathlib import Path
 
@@ -15,7 +15,7 @@ import numpy as np
 
 from ..errors import UnusableClip
 from ..skeletons.keypoints import LAYOUT_FILES, LAYOUTS, Selection, cut_clip, present
-from ..storage.clips import Clips
+from ..storage.clips import Clips, frames_of
 from ..storage.shards import Shard
 from .cutting import Cutter, View, cut
 from .decoded import store_decoded
@@ -121,7 +121,7 @@ def aligned(frame_HWC: np.ndarray, matrix_23: np.ndarray) -> np.ndarray:
     return warped if finer == 1 else cv2.resize(warped, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
 
 
-Rows = Mapping[str, tuple[str | None, int, int]]  # by clip id: skeleton file, first row in it, number of rows
+Rows = Mapping[str, tuple[str | None, Sequence[int]]]  # by clip id: skeleton file, and the rows of the clip in it
 
 
 def face_cutter(skeletons: Path, rows: Rows, margin: float, smallest: int, confidence: float) -> Cutter:
@@ -130,23 +130,23 @@ def face_cutter(skeletons: Path, rows: Rows, margin: float, smallest: int, confi
     recording = lru_cache(maxsize=1)(stored.read)  # the clips of a recording are consecutive
 
     def view_of(clip_id: str, _width: int, _height: int) -> View:
-        file, start, n_frames = rows[clip_id]
+        file, rows_T = rows[clip_id]
         if not isinstance(file, str):
             raise UnusableClip(f"{clip_id} has no keypoints")
-        landmarks_TVC = _landmarks(recording(file), start, n_frames, file)
+        landmarks_TVC = _landmarks(recording(file), rows_T, file)
         matrices_T23 = alignment(landmarks_TVC, margin, smallest, confidence)
         return View((SIDE, SIDE), lambda frame_HWC, index: aligned(frame_HWC, matrices_T23[index]))
 
     return partial(cut, view_of)
 
 
-def _landmarks(recording_TVC: np.ndarray, start: int, n_frames: int, file: str) -> np.ndarray:
+def _landmarks(recording_TVC: np.ndarray, rows_T: Sequence[int], file: str) -> np.ndarray:
     points = recording_TVC.shape[1]
     if points in LAYOUTS and points not in LANDMARKS.indices:
         raise UnusableClip(
             f"{file} has no landmarks of the face ({LAYOUT_FILES[points]} have none); the face stage needs OpenPose-137"
         )
-    return cut_clip(recording_TVC, start, n_frames, LANDMARKS, file)
+    return cut_clip(recording_TVC, rows_T, LANDMARKS, file)
 
 
 def make_face(
@@ -168,7 +168,7 @@ def make_face(
     ``clips.csv``.
     """
     mine = clips.usable[clips.usable.shard == shard]
-    rows = {row.clip_id: (row.skeleton, row.skeleton_start, row.n_frames) for row in mine.itertuples()}
+    rows = {row.clip_id: (row.skeleton, frames_of(row, row.skeleton_start)) for row in mine.itertuples()}
     start = partial(face_cutter, skeletons, rows, margin, smallest, confidence)
     store_decoded("face", clips, shard, root, start, output, scratch)
 

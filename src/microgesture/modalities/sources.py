@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from ..config.declarations import Modality
@@ -51,7 +52,9 @@ def sources_of_recordings(clips: Clips, shard: int, stamp: str) -> dict[str, str
 
 def _rows(clips: Clips, shard: int) -> pd.DataFrame:
     usable = clips.usable
-    return usable[usable.shard == shard].drop(columns=_BOOKKEEPING)
+    rows = usable[usable.shard == shard].drop(columns=_BOOKKEEPING)
+    # The text of a long array would leave out its middle.
+    return rows.assign(frames=[of.tolist() if isinstance(of, np.ndarray) else None for of in rows.frames])
 
 
 def _contents(row: Mapping[str, object], digests: Mapping[str, str]) -> list[str] | None:

@@ -25,7 +25,7 @@ def make_pose(clips: Clips, shard: int, root: Path, output: Path, scratch: Path)
     folder = root.parent if root.is_file() else root
     spans: dict[str, Spans] = {}
     for row in mine[mine.video.notna()].itertuples():
-        spans.setdefault(row.video, []).append((row.video_start, row.video_start + row.n_frames - 1))
+        spans.setdefault(row.video, []).append((row.video_start, row.video_start + row.end - row.start))
 
     def produce(todo: list[str]) -> Iterable[tuple[str, np.ndarray | UnusableClip]]:
         of_paths = {folder / video: spans[video] for video in todo}

@@ -12,8 +12,9 @@ from ..errors import UnusableClip
 from ..progress import progress
 from ..videos.lettering import can_write, shortened, width_of, write
 from ..videos.reading import DECODER_MEMORY, decode, decoding_seconds
+from ..videos.timestamps import FrameTimes
 from ..videos.writing import write_video
-from .segments import Segment
+from .segments import ROUNDING, Segment
 from .windows import Recording, isolated
 
 COLOURS = ("#e6194b", "#3cb44b", "#4363d8", "#f58231", "#911eb4", "#008080", "#9a6324", "#808000", "#e377c2", "#17a2c4")
@@ -47,22 +48,23 @@ def picture_size(width: int, height: int) -> tuple[int, int]:
 
 
 def bands(
-    segments: Sequence[Segment], classes: Sequence[str], n_frames: int, width: int
+    segments: Sequence[Segment], classes: Sequence[str], times: FrameTimes, width: int
 ) -> Callable[[int], np.ndarray]:
     """Return a function that draws the band of a frame, uint8 (h, width, 3) RGB, with an even h.
 
-    The band has the class and the probability of the segment at that frame, above a strip of all segments with a mark
-    at the frame.
+    The band has the class and the probability of the segment at that frame, above a strip of all segments, from the
+    start to the end of the file, with a mark at the frame.
     """
     text, strip = 22, 12
     base = Image.new("RGB", (width, text + strip), "#1b1b1b")
     draw = ImageDraw.Draw(base)
 
-    def across(frame: float) -> int:
-        return min(int(frame * width / n_frames), width - 1)
+    def across(second: float) -> int:
+        return min(int(second * width / times.end + ROUNDING), width - 1)
 
     for segment in segments:
-        corners = (across(segment.start), text + 2, across(segment.end + 1), text + strip - 3)
+        start, end = times.seconds(segment.start, segment.end)
+        corners = (across(start), text + 2, across(end), text + strip - 3)
         draw.rectangle(corners, fill=colour_of(segment.label))
     # A class name that the font cannot write is replaced by the number of the class.
     names = [name if can_write(name) else f"class {label}" for label, name in enumerate(classes)]
@@ -75,7 +77,8 @@ def bands(
                 probability = f"  {segment.probability:.2f}"
                 name = shortened(names[segment.label], SIZE, width - 12 - width_of(probability, SIZE))
                 write(draw, 6, 3, name + probability, SIZE, "white")
-        draw.line((across(frame), text, across(frame), text + strip), fill="white")
+        at = across(times.starts_T[frame])
+        draw.line((at, text, at, text + strip), fill="white")
         return np.array(own)
 
     return band
@@ -88,7 +91,7 @@ def _annotator(
 
     def annotated(path: str) -> int:
         size = picture_size(recording.width, recording.height)
-        band = bands(segments, classes, recording.n_frames, size[0])
+        band = bands(segments, classes, recording.times, size[0])
         # The band is above the picture because a player shows its buttons over the lower edge.
         decoded = decode(path, 0, recording.n_frames - 1)
         frames = progress(decoded, f"draw {recording.name}", recording.n_frames, "frame", part=True)
@@ -96,7 +99,9 @@ def _annotator(
             np.concatenate((band(number), cv2.resize(frame_HWC, size, interpolation=cv2.INTER_AREA)))
             for number, frame_HWC in enumerate(frames)
         )
-        write_video(output, pictures, recording.fps)
+        times = recording.times
+        is_regular = times.is_constant and times.starts_T[0] == 0
+        write_video(output, pictures, times.rate, times=None if is_regular else times.starts_T)
         return recording.n_frames
 
     return annotated

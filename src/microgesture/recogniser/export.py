@@ -94,9 +94,12 @@ def _member(stream: str, folder: Path, exported: RecogniserStep) -> Member:
 
 def _lengths(table: pd.DataFrame) -> Lengths:
     train = table[table.split == "train"]
-    frames = np.unique(np.rint(train.n_frames.quantile(list(QUANTILES)))).astype(int)
-    fps = float(train.fps.median())
-    return Lengths(frames=tuple(frames.tolist()), fps=fps if fps > 0 else USUAL_FPS)
+    median = float(train.fps.median())
+    fps = median if median > 0 else USUAL_FPS
+    # In frames of the median rate, as the rates of clips may differ.
+    length = (train.n_frames * (fps / train.fps.fillna(fps).astype(float))).quantile(list(QUANTILES))
+    frames = np.unique(np.rint(length.round(6))).astype(int)
+    return Lengths(frames=tuple(frames.tolist()), fps=fps)
 
 
 def _found(path: Path) -> Path:

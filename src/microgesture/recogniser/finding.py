@@ -55,17 +55,18 @@ def find_gestures(
         except UnusableClip as reason:
             yield str(reason)
             continue
+        yield from recording.doubts
         windows = scorer.score(recording)
         yield from windows.sentences
         if windows.silent:
             yield f"{recording.name}: no stream could use any window of it"
             continue
         found = segments_of(windows, how)
-        write_timeline(output / f"{recording.name}.csv", found, classes, recording.fps)
+        write_timeline(output / f"{recording.name}.csv", found, classes, recording.times)
         if how.pictures:
             yield from _show(output, windows, found, classes)
         counted = f"{len(found)} gesture{'' if len(found) == 1 else 's'}"
-        yield f"{output / recording.name}.csv: {counted} in {recording.n_frames / recording.fps:.1f} s"
+        yield f"{output / recording.name}.csv: {counted} in {recording.times.end:.1f} s"
         if not found:
             yield _likeliest(windows, classes)
         usable += 1
@@ -77,13 +78,13 @@ def segments_of(windows: Windows, how: FindingSettings) -> list[Segment]:
     """Return the gestures in the windows of a recording, in order."""
     probabilities_NK = without_rest(windows.probabilities_NK, windows.motion_N, how.stillness)
     found = find_segments(windows.starts_N, windows.ends_N, probabilities_NK, how.threshold)
-    return found if how.join is None else joined(found, how.join * windows.recording.fps)
+    return found if how.join is None else joined(found, how.join, windows.recording.times)
 
 
 def _likeliest(windows: Windows, classes: Sequence[str]) -> str:
     """Describe the most probable gesture of a recording in which none was found."""
     row, label = np.unravel_index(np.nanargmax(windows.probabilities_NK), windows.probabilities_NK.shape)
-    second = windows.starts_N[row] / windows.recording.fps
+    second = windows.recording.times.starts_T[windows.starts_N[row]]
     return (
         f"{windows.recording.name}: the most probable gesture is {classes[label]} at {second:.1f} s, with probability "
         f"{windows.probabilities_NK[row, label]:.2f}; lower threshold or stillness to find more"
@@ -101,4 +102,5 @@ def _show(output: Path, windows: Windows, found: Sequence[Segment], classes: Seq
         except UnusableClip as reason:
             yield f"{recording.name}: no annotated video: {reason}"
     page = output / f"{recording.name}.html"
-    write_page(page, recording.name, found, classes, recording.n_frames, recording.fps, shown, windows.sentences)
+    sentences = (*recording.doubts, *windows.sentences)
+    write_page(page, recording.name, found, classes, recording.times, shown, sentences)

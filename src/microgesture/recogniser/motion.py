@@ -24,13 +24,17 @@ def motion_of(recording: Recording, starts_N: np.ndarray, ends_N: np.ndarray) ->
         watch = partial(_watcher, recording.n_frames)
         with suppress(UnusableClip):
             changes_T = isolated(recording.video, watch, decoding_seconds(recording.n_frames), DECODER_MEMORY)
-    return mean_change(changes_T, starts_N, ends_N)
+    return mean_change(changes_T, starts_N, ends_N, recording.times.starts_T * recording.times.rate)
 
 
-def mean_change(changes_T: np.ndarray, starts_N: np.ndarray, ends_N: np.ndarray) -> np.ndarray:
-    """Average the change of each frame over a window, without its first frame; NaN if unknown or of a single frame."""
+def mean_change(changes_T: np.ndarray, starts_N: np.ndarray, ends_N: np.ndarray, times_T: np.ndarray) -> np.ndarray:
+    """The change in a window per unit of ``times_T``; NaN if unknown or of a single frame.
+
+    ``changes_T`` are the changes from the frame before, and ``times_T`` the times of the frames, for example in frames
+    of the mean rate: motion has the same strength at any rate.
+    """
     total_T = np.cumsum(np.r_[0.0, changes_T[1:]])
-    steps_N = (ends_N - starts_N).astype(float)
+    steps_N = times_T[ends_N] - times_T[starts_N]
     return np.divide(total_T[ends_N] - total_T[starts_N], steps_N, out=np.full_like(steps_N, np.nan), where=steps_N > 0)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from ..storage.files import write_text
+from ..videos.timestamps import FrameTimes
 from .annotation import colour_of
 from .segments import Segment
 
@@ -17,19 +18,17 @@ def write_page(
     name: str,
     segments: Sequence[Segment],
     classes: Sequence[str],
-    n_frames: int,
-    fps: float,
+    times: FrameTimes,
     video: str | None,
     sentences: Sequence[str] = (),
 ) -> None:
-    """Write the page of a recording of ``n_frames`` at ``fps`` frames per second.
+    """Write the page of a recording whose frames have these times.
 
     ``video`` is the name of the mp4 in the same folder, or None; ``sentences`` are shown at the top.
     """
     rows = [
         {
-            "start": segment.start / fps,
-            "end": (segment.end + 1) / fps,
+            **dict(zip(("start", "end"), times.seconds(segment.start, segment.end), strict=True)),
             "class": classes[segment.label],
             "probability": segment.probability,
             "colour": colour_of(segment.label),
@@ -39,7 +38,7 @@ def write_page(
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
-    seconds = n_frames / fps
+    seconds = times.end
     shown = {
         "name": name,
         "rows": rows,

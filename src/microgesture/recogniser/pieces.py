@@ -11,7 +11,7 @@ from ..errors import UnusableClip
 from ..pose.videos import keypoints_of_videos
 from ..skeletons.keypoints import cut_clip, hands_put_right, selection_named
 from ..skeletons.reading import read_skeletons
-from ..storage.clips import Clips
+from ..storage.clips import Clips, frames_of
 from ..storage.shards import Shard, each_clip, write_shard
 from .stretches import each_stretch
 from .windows import Recording
@@ -81,7 +81,7 @@ def store_keypoints(rows: pd.DataFrame, keypoints: np.ndarray | UnusableClip, se
         if isinstance(keypoints, UnusableClip):
             raise keypoints
         row = row_of[clip_id]
-        return cut_clip(keypoints, row.skeleton_start, row.n_frames, chosen, row.recording)
+        return cut_clip(keypoints, frames_of(row, row.skeleton_start), chosen, row.recording)
 
     write_shard(output, each_clip(row_of, make), "zstd")
 
@@ -94,7 +94,7 @@ def store_part(rows: pd.DataFrame, keypoints: np.ndarray | UnusableClip, output:
     part, first = keypoints, 0
     if isinstance(keypoints, np.ndarray):
         first = min(int(rows.skeleton_start.min()), len(keypoints) - 1)
-        part = keypoints[first : int((rows.skeleton_start + rows.n_frames).max())]
+        part = keypoints[first : int((rows.skeleton_start + rows.end - rows.start).max()) + 1]
     name = rows.recording.iloc[0]
     write_shard(output, [(name, part)], "zstd")
     return rows.assign(skeleton=name, skeleton_start=rows.skeleton_start - first)

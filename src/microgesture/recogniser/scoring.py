@@ -74,7 +74,7 @@ class Scorer:
 
         A stream without an input for a window is left out there, and its weight is divided among the others.
         """
-        clips = window_table(recording, self.recogniser.lengths, self.recogniser.classes)
+        clips = window_table(recording, self.recogniser.lengths, self.recogniser.classes, self.recogniser.fps)
         table, said, reasons = clips.table, [], {}
         wanted = self._pose and self._reads_keypoints
         with temporary_folder() as scratch:

@@ -5,6 +5,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..videos.timestamps import FrameTimes
+
+ROUNDING = 1e-6  # seconds
+
 
 class Segment(NamedTuple):
     """A gesture in a recording: ``start`` and ``end`` are its first and last frame, from 0; ``label`` is its class.
@@ -62,15 +66,16 @@ def without_rest(probabilities_NK: np.ndarray, motion_N: np.ndarray, stillness: 
     return np.where((known_N & (motion_N < least))[:, None], np.nan, probabilities_NK)
 
 
-def joined(segments: Sequence[Segment], gap: float) -> list[Segment]:
-    """Merge consecutive segments of the same class that are at most ``gap`` frames apart.
+def joined(segments: Sequence[Segment], gap: float, times: FrameTimes) -> list[Segment]:
+    """Merge consecutive segments of the same class that are at most ``gap`` seconds apart.
 
     The probability of the result is the mean of theirs, weighted by their lengths.
     """
     whole: list[Segment] = []
     for one in segments:
         last = whole[-1] if whole else None
-        if last is None or last.label != one.label or one.start - last.end - 1 > gap:
+        apart = times.starts_T[one.start] - times.ends_T[last.end] if last else 0.0
+        if last is None or last.label != one.label or apart > gap + ROUNDING:
             whole.append(one)
             continue
         sizes = [segment.end - segment.start + 1 for segment in (last, one)]

@@ -6,19 +6,20 @@ from pathlib import Path
 import pandas as pd
 
 from ..storage.files import write_csv
+from ..videos.timestamps import FrameTimes
 from .segments import Segment
 
 COLUMNS = ("start_seconds", "end_seconds", "start_frame", "end_frame", "class", "probability")
 
 
-def write_timeline(path: Path, segments: Sequence[Segment], classes: Sequence[str], fps: float) -> None:
+def write_timeline(path: Path, segments: Sequence[Segment], classes: Sequence[str], times: FrameTimes) -> None:
     """Write the segments as CSV with the columns ``COLUMNS``; without gestures it has only the header.
 
     Frames are counted from 0 and the last one is included; seconds are from the start of the first frame to the end of
-    the last. ``fps`` is frames per second; ``probability`` is 0 to 1.
+    the last, counted from the start of the file. ``probability`` is 0 to 1.
     """
     rows = [
-        (round(start / fps, 3), round((end + 1) / fps, 3), start, end, classes[label], round(probability, 4))
+        (*(round(time, 3) for time in times.seconds(start, end)), start, end, classes[label], round(probability, 4))
         for start, end, label, probability in segments
     ]
     write_csv(path, pd.DataFrame(rows, columns=list(COLUMNS)))

@@ -14,6 +14,7 @@ from ..skeletons.reading import read_skeleton
 from ..storage.clips import SCHEMA, Clips
 from ..videos.isolation import each_clip_isolated
 from ..videos.reading import VideoInfo, probe
+from ..videos.timestamps import FrameTimes
 from .recordings import SKELETONS, keypoints_beside, refuse_name
 
 STEPS = 3  # windows of each length that start within the duration of the shortest
@@ -23,49 +24,63 @@ SECONDS, MEMORY = 900, 4 << 30  # limits for measuring one file
 
 @dataclass(frozen=True)
 class Recording:
-    """A video, its keypoints, or both: ``n_frames`` frames at ``fps`` frames per second; sizes in pixels or None."""
+    """A video, its keypoints, or both, and the times of its frames; sizes are in pixels, or None.
+
+    ``doubts`` are sentences about its times.
+    """
 
     name: str
     video: Path | None
     skeleton: Path | None
-    n_frames: int
-    fps: float
+    times: FrameTimes
     width: int | None
     height: int | None
+    doubts: tuple[str, ...] = ()
+
+    @property
+    def n_frames(self) -> int:
+        """The number of frames."""
+        return len(self.times)
 
 
 def find_recording(path: Path, keypoints: Path | None, fps: float) -> Recording:
     """Measure a video or a keypoint file; a video's keypoints are ``keypoints`` or a file of its name in its folder.
 
-    ``fps`` is the frame rate of keypoints without a video, and of a video without a known rate. The files are read in
-    separate processes. Raises ``UnusableClip`` if a file cannot be read.
+    ``fps`` is the frame rate of keypoints without a video, and of a video without times. The files are read in separate
+    processes. Raises ``UnusableClip`` if a file cannot be read.
     """
     refuse_name(path)
+    name = path.stem
+    guess = f"{name}: its times are not known, and assume {fps:g} frames per second (option --fps)"
     if path.suffix.lower() in SKELETONS:
-        frames = isolated(path, _count_rows)
-        return Recording(path.stem, None, path.resolve(), frames, fps, None, None)
+        times = FrameTimes.constant(fps, isolated(path, _count_rows))
+        return Recording(name, None, path.resolve(), times, None, None, (guess,))
     info: VideoInfo = isolated(path, _look)
     skeleton = keypoints or next(iter(keypoints_beside(path)), None)
-    name, found = path.stem, skeleton.resolve() if skeleton else None
-    return Recording(name, path.resolve(), found, info.n_frames, info.fps or fps, info.width, info.height)
+    found = skeleton.resolve() if skeleton else None
+    times = info.times or FrameTimes.constant(fps, info.n_frames)
+    varies = f"{name}: its frame rate varies, with {times.rate:.4g} per second on average; times are those in the file"
+    doubts = () if info.times and times.is_constant else (varies if info.times else guess,)
+    return Recording(name, path.resolve(), found, times, info.width, info.height, doubts)
 
 
-def window_table(recording: Recording, lengths: Lengths, classes: Sequence[str]) -> Clips:
+def window_table(
+    recording: Recording, lengths: Lengths, classes: Sequence[str], resampled: float | None = None
+) -> Clips:
     """List all windows of a recording in the order of their starts; the column ``shard`` numbers pieces of ``PIECE``.
 
     Windows have the lengths of the training gestures, in seconds, and start at intervals of a third of the shortest
-    length; the last window of each length ends with the recording. A shorter recording is one window.
+    length; the last window of each length ends with the recording. A shorter recording is one window. With
+    ``resampled``, windows have the frames of this rate, in frames per second.
     """
-    scale = recording.fps / lengths.fps
-    sizes = sorted({min(max(round(frames * scale), 1), recording.n_frames) for frames in lengths.frames})
-    step = max(sizes[0] // STEPS, 1)
-    spans = sorted(
-        (start, start + size - 1)
-        for size in sizes
-        for start in {*range(0, recording.n_frames - size + 1, step), recording.n_frames - size}
-    )
+    times = recording.times
+    spans = _spans(times, lengths)
     starts, ends = np.array(spans).T
     table = pd.DataFrame({"start": starts, "end": ends, "n_frames": ends - starts + 1})
+    table["frames"] = None
+    if resampled:
+        table["frames"] = [times.resampled(start, end, resampled) - start for start, end in spans]
+        table["n_frames"] = table.frames.map(len)
     table["clip_id"] = [f"{recording.name}_{start}_{end}" for start, end in spans]
     table = table.assign(
         corpus="videos",
@@ -78,7 +93,7 @@ def window_table(recording: Recording, lengths: Lengths, classes: Sequence[str])
         video_frames=pd.array([recording.n_frames if recording.video else None] * len(table), "Int32"),
         skeleton=str(recording.skeleton) if recording.skeleton else None,
         skeleton_start=table.start,
-        fps=np.float32(recording.fps),
+        fps=np.float32(resampled or times.rate),
         width=pd.array([recording.width] * len(table), "Int32"),
         height=pd.array([recording.height] * len(table), "Int32"),
         shard=np.arange(len(table)) // PIECE,
@@ -86,6 +101,21 @@ def window_table(recording: Recording, lengths: Lengths, classes: Sequence[str])
         reason=None,
     )
     return Clips(table[SCHEMA.names], tuple(classes), tuple(classes))
+
+
+def _spans(times: FrameTimes, lengths: Lengths) -> list[tuple[int, int]]:
+    """The first and last frames of all windows, in order; they are regular in time, also if frames are not."""
+    n_frames, scale = len(times), times.rate / lengths.fps
+    sizes = sorted({min(max(round(frames * scale), 1), n_frames) for frames in lengths.frames})
+    step = max(sizes[0] // STEPS, 1)
+    # In frames of the mean rate, of which the recording has as many as of its own.
+    spans = {
+        (start, start + size - 1) for size in sizes for start in {*range(0, n_frames - size + 1, step), n_frames - size}
+    }
+    if times.is_constant:
+        return sorted(spans)
+    mean = FrameTimes.constant(times.rate, n_frames, float(times.starts_T[0]))
+    return sorted(span for span in {times.frames(*mean.seconds(*span)) for span in spans} if span)
 
 
 def isolated(

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..errors import InputError, UnusableClip
 from ..progress import progress
-from ..storage.clips import Clips
+from ..storage.clips import Clips, frames_of
 from ..storage.shards import Shard, build_shard, each_clip
 
 log = logging.getLogger(__name__)
@@ -310,8 +310,8 @@ def hands_put_right(recording_TVC: np.ndarray, file: str) -> np.ndarray:
     return recording_TVC
 
 
-def cut_clip(recording_TVC: np.ndarray, start: int, frames: int, selection: Selection, file: str) -> np.ndarray:
-    """Return a selection's joints in rows [start, start + frames) of a recording, cleaned, float32 (frames, V, 3 or 6).
+def cut_clip(recording_TVC: np.ndarray, rows_T: Sequence[int], selection: Selection, file: str) -> np.ndarray:
+    """Return a selection's joints in some rows of a recording, in order, cleaned, float32 (T, V, 3 or 6).
 
     If the recording ends up to 5 rows early, its last row is repeated. Raises ``UnusableClip`` if it ends earlier, has
     a layout without these joints, or has a value that is not a number.
@@ -324,19 +324,21 @@ def cut_clip(recording_TVC: np.ndarray, start: int, frames: int, selection: Sele
         raise UnusableClip(
             f"selection {selection.name} needs points that {LAYOUT_FILES[points]} lack ({file}); use selection 22"
         )
-    if start >= rows or start + frames > rows + LATE_ROWS:
-        raise UnusableClip(f"{file} has {rows} rows, but the clip needs rows {start} to {start + frames - 1}")
-    if start + frames > rows:
-        log.warning("%s ends %d rows before the end of a clip; its last row is repeated", file, start + frames - rows)
-    clip_TVC = recording_TVC[np.minimum(np.arange(start, start + frames), rows - 1)]
+    late = rows_T[-1] + 1 - rows
+    if rows_T[0] >= rows or late > LATE_ROWS:
+        raise UnusableClip(f"{file} has {rows} rows, but the clip needs rows {rows_T[0]} to {rows_T[-1]}")
+    if late > 0:
+        log.warning("%s ends %d rows before the end of a clip; its last row is repeated", file, late)
+    rows_T = np.minimum(rows_T, rows - 1)
+    clip_TVC = recording_TVC[rows_T]
     if not np.isfinite(clip_TVC).all():
         frame, point, axis = np.argwhere(~np.isfinite(clip_TVC))[0]
         column = 3 * point + axis + (points == 35)  # the first column of light_hand files is a row number
         raise UnusableClip(
-            f"{file}, row {min(start + frame, rows - 1)}, column {column} ({('x', 'y', 'confidence')[axis]} of "
+            f"{file}, row {rows_T[frame]}, column {column} ({('x', 'y', 'confidence')[axis]} of "
             f"{LAYOUTS[points][point]}, counted from 0) is {clip_TVC[frame, point, axis]}"
         )
-    chosen_TVC = np.zeros((frames, len(columns), clip_TVC.shape[-1]), clip_TVC.dtype)
+    chosen_TVC = np.zeros((len(rows_T), len(columns), clip_TVC.shape[-1]), clip_TVC.dtype)
     there = [joint for joint, column in enumerate(columns) if column is not None]
     chosen_TVC[:, there] = clip_TVC[:, [columns[joint] for joint in there]]
     return clean(chosen_TVC)
@@ -362,7 +364,7 @@ def select_keypoints(clips: Clips, shard: int, skeletons: Path, output: Path, sc
         row = rows[clip_id]
         if not isinstance(row.skeleton, str):
             raise UnusableClip(f"{clip_id} has no keypoints")
-        return cut_clip(recording(row.skeleton), row.skeleton_start, row.n_frames, chosen, row.skeleton)
+        return cut_clip(recording(row.skeleton), frames_of(row, row.skeleton_start), chosen, row.skeleton)
 
     def produce(clip_ids: list[str]):
         title = f"keypoints {output.parent.name}/{output.stem}"

@@ -8,9 +8,6 @@ import numpy as np
 
 from .keypoints import LATE_ROWS, LAYOUTS, in_picture, present
 
-# Tools that skip or repeat a frame at the ends differ by a few rows, and 29.97 read as 30 frames a second by 0.1 %. The
-# closest rates that are really mixed up, 24 and 25, differ by 4 %.
-ROWS_APART = 0.01
 # Hands and heads leave the picture for moments only. Keypoints of an original of twice the size have most points
 # outside; those of one of 1.3 times the size a tenth.
 OUTSIDE_DOUBTED, OUTSIDE_REFUSED = 0.1, 0.5
@@ -39,6 +36,21 @@ class Picture:
         return self.width is not None and self.height is not None
 
 
+class Rules(NamedTuple):
+    """What the settings of a corpus say about its files of keypoints.
+
+    ``normalized`` is true if x and y are fractions of the picture's width and height. ``row_tolerance`` is the fraction
+    by which rows and frames may differ. Tools that skip or repeat a frame at the ends differ by a few rows, and 29.97
+    read as 30 frames a second by 0.1 %; the closest rates that are really mixed up, 24 and 25, differ by 4 %.
+    """
+
+    normalized: bool = False
+    row_tolerance: float = 0.01
+
+
+DEFAULTS = Rules()
+
+
 class Doubt(NamedTuple):
     """A fault of keypoints: its ``kind``, a ``text`` with the numbers, and whether they are ``refused`` for it."""
 
@@ -47,19 +59,16 @@ class Doubt(NamedTuple):
     refused: bool
 
 
-def doubts(keypoints_TVC: np.ndarray, picture: Picture, normalized: bool = False) -> list[Doubt]:
-    """Compare keypoints (T, V, 3 or 6), as in their file, with their picture; those for which they are refused first.
-
-    ``normalized`` is true if x and y are declared to be fractions of the picture's width and height.
-    """
+def doubts(keypoints_TVC: np.ndarray, picture: Picture, rules: Rules = DEFAULTS) -> list[Doubt]:
+    """Compare keypoints (T, V, 3 or 6), as in their file, with their picture; doubts that refuse them come first."""
     found_TV = present(keypoints_TVC)
     if not found_TV.any():
-        found = [_nobody(keypoints_TVC), *_rows(len(keypoints_TVC), picture.frames)]
+        found = [_nobody(keypoints_TVC), *_rows(len(keypoints_TVC), picture.frames, rules.row_tolerance)]
     else:
         found = [
-            *_rows(len(keypoints_TVC), picture.frames),
+            *_rows(len(keypoints_TVC), picture.frames, rules.row_tolerance),
             *_absence(found_TV),
-            *_places(keypoints_TVC, found_TV, picture, normalized),
+            *_places(keypoints_TVC, found_TV, picture, rules.normalized),
         ]
     return sorted(found, key=lambda doubt: not doubt.refused)
 
@@ -76,10 +85,12 @@ def rows_differ(rows: int, frames: int | None) -> bool:
     return frames is None or abs(rows - frames) > LATE_ROWS
 
 
-def _rows(rows: int, frames: int | None) -> Iterator[Doubt]:
+def _rows(rows: int, frames: int | None, tolerance: float) -> Iterator[Doubt]:
     if frames is not None and rows_differ(rows, frames):
         text = f"{rows} rows for a video of {frames} frames; there must be one for each frame"
-        yield Doubt("rows", text, abs(rows - frames) > ROWS_APART * frames)
+        refused = abs(rows - frames) > tolerance * frames
+        remedy = "; if the file begins with the video and only ends elsewhere, raise row_tolerance of the corpus"
+        yield Doubt("rows", text + (remedy if refused else ""), refused)
 
 
 def _nobody(keypoints_TVC: np.ndarray) -> Doubt:

@@ -16,7 +16,7 @@ from ..storage.shards import build_shard
 from ..videos.isolation import each_clip_isolated
 from ..videos.reading import probe
 from .files import format_of
-from .plausibility import Doubt, Picture, doubts, in_pixels, rows_differ
+from .plausibility import DEFAULTS, Doubt, Picture, Rules, doubts, in_pixels, rows_differ
 
 log = logging.getLogger(__name__)
 
@@ -50,12 +50,12 @@ def _there(path: Path | str) -> Path:
     return Path(path)
 
 
-def read_skeletons(clips: Clips, shard: int, root: Path, output: Path, scratch: Path, normalized: bool = False) -> None:
+def read_skeletons(clips: Clips, shard: int, root: Path, output: Path, scratch: Path, rules: Rules = DEFAULTS) -> None:
     """Store the skeletons of a shard's recordings, keyed by their path relative to ``root``, each read once.
 
     ``root`` is the corpus's folder, or a file in it such as ``clips.csv``. A recording that cannot be read, that takes
     more than 15 minutes or 4 GiB, or that does not belong to its video (see ``plausibility``) is stored without frames,
-    with the reason; the others are not affected. With ``normalized``, x and y are converted from fractions of the
+    with the reason; the others are not affected. With ``rules.normalized``, x and y are converted from fractions of the
     video's width and height to pixels.
     """
     mine = clips.usable[clips.usable.shard == shard]
@@ -64,7 +64,7 @@ def read_skeletons(clips: Clips, shard: int, root: Path, output: Path, scratch: 
     doubted: dict[str, list[str]] = {}
 
     def produce(todo: list[str]) -> Iterator[tuple[str, np.ndarray | UnusableClip]]:
-        each = each_compared(todo, clips.table, folder, normalized)
+        each = each_compared(todo, clips.table, folder, rules)
         for path, found, of_file in progress(
             each, f"skeletons {output.parent.name}/{output.stem}", len(todo), "recording"
         ):
@@ -79,7 +79,7 @@ def read_skeletons(clips: Clips, shard: int, root: Path, output: Path, scratch: 
 
 
 def each_compared(
-    paths: Sequence[str], table: pd.DataFrame, folder: Path, normalized: bool = False
+    paths: Sequence[str], table: pd.DataFrame, folder: Path, rules: Rules = DEFAULTS
 ) -> Iterator[tuple[str, np.ndarray | UnusableClip, list[Doubt]]]:
     """Yield each skeleton file with its array in pixels, or why it cannot be used, and the doubts about it.
 
@@ -94,11 +94,11 @@ def each_compared(
         picture, video = pictures[path]
         if video is not None and rows_differ(len(found), picture.frames):
             picture = replace(picture, frames=_counted(folder / video))
-        of_file = doubts(found, picture, normalized)
+        of_file = doubts(found, picture, rules)
         if of_file and of_file[0].refused:
             yield path, UnusableClip(f"{folder / path}: {of_file[0].text}"), of_file[:1]
         else:
-            yield path, in_pixels(found, picture) if normalized else found, of_file
+            yield path, in_pixels(found, picture) if rules.normalized else found, of_file
 
 
 def sample(paths: Iterable[str], folder: Path) -> list[str]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 
@@ -24,7 +25,8 @@ SCHEMA = pa.schema(
         ("recording", pa.string()),  # the source recording; its clips of one part always share a shard
         ("start", pa.int32()),  # first frame in the recording, from 0
         ("end", pa.int32()),  # last frame in the recording, included
-        ("n_frames", pa.int32()),  # end - start + 1
+        ("n_frames", pa.int32()),  # end - start + 1, or the number of frames of a resampled clip
+        ("frames", pa.list_(pa.int32())),  # of a resampled clip, counted from start; null: all frames to end
         ("subject", pa.string()),  # null if the release does not contain it
         ("split", pa.string()),  # train, val or test
         ("label", pa.int32()),  # class index; null if unknown, always null in test
@@ -33,7 +35,7 @@ SCHEMA = pa.schema(
         ("video_frames", pa.int32()),  # frames of that file, counted or as its header says; null if unknown
         ("skeleton", pa.string()),  # path relative to the corpus root; null if there is none
         ("skeleton_start", pa.int32()),  # the clip's first row in that file
-        ("fps", pa.float32()),
+        ("fps", pa.float32()),  # of the clip, the mean if it varies; null if unknown
         ("width", pa.int32()),  # of the video in pixels; null if unknown
         ("height", pa.int32()),
         ("shard", pa.int32()),
@@ -49,18 +51,28 @@ class Clips:
     """The clips of one corpus (columns as in ``SCHEMA``, one row a clip) and the names of its classes.
 
     ``classes[label]`` is the name of a class, ``targets[label]`` is its value in a submission. ``digests`` has the
-    content of the files of measured clips, by path.
+    content of the files of measured clips, by path. ``doubts`` are sentences for the user about clips that were just
+    measured; they are not stored.
     """
 
     table: pd.DataFrame
     classes: tuple[str, ...]
     targets: tuple[str, ...]
     digests: Mapping[str, str] = field(default_factory=dict)
+    doubts: tuple[str, ...] = ()
 
     @property
     def usable(self) -> pd.DataFrame:
         """The rows that are not quarantined."""
         return self.table[self.table.status == "ok"]
+
+
+def frames_of(clip: tuple, start: int) -> Sequence[int]:
+    """The frames of a clip (a row of the table) in a file in which its first frame is ``start``, in order.
+
+    They are all frames up to its last one, unless the clip is resampled; then frames are left out or repeated.
+    """
+    return start + clip.frames if isinstance(clip.frames, np.ndarray) else range(start, start + clip.n_frames)
 
 
 def shards_of(part: str, shards: int) -> range:
@@ -92,7 +104,8 @@ def natural_key(clip_id: str) -> tuple:
 
 def write_clips(path: Path | str, clips: Clips) -> None:
     """Write a clips table as Parquet, with the class names and the digests in its metadata."""
-    table = pa.Table.from_pandas(clips.table[SCHEMA.names], schema=SCHEMA, preserve_index=False)
+    table = clips.table[SCHEMA.names].astype({"frames": object})
+    table = pa.Table.from_pandas(table, schema=SCHEMA, preserve_index=False)
     names = {"classes": clips.classes, "targets": clips.targets}
     names |= {"digests": dict(clips.digests)} if clips.digests else {}
     write_parquet(path, table, {"microgesture": json.dumps(names, ensure_ascii=False)})

@@ -18,10 +18,10 @@ _HINT = "To be certain, name the columns start_frame and end_frame, start_s and 
 Placed = Sequence[tuple[int, Annotation]]  # the numbers of clips, and annotations of them
 
 
-def video_of(folder: Path, clip: FoundClip, count: bool = False) -> VideoInfo | None:
-    """Rate and length of a clip's video; None if it has none, or if it is not readable."""
+def video_of(folder: Path, clip: FoundClip) -> VideoInfo | None:
+    """Rate, length and times of a clip's video; None if it has none, or if it is not readable."""
     try:
-        return probe(folder / clip.video, count) if clip.video else None
+        return probe(folder / clip.video, count=True) if clip.video else None
     except UnusableClip:
         return None
 
@@ -32,7 +32,7 @@ def told_lengths(folder: Path, entries: Placed, clips: Sequence[FoundClip]) -> l
     differing = []
     for clip, length in lengths.items():
         video = video_of(folder, clips[clip])
-        seconds = video.n_frames / video.fps if video and video.fps and video.n_frames else length
+        seconds = video.times.end if video and video.times else length
         if abs(seconds - length) > max(SLACK, SLACK_SHARE * length):
             differing.append(f"{clips[clip].name} lasts {seconds:.1f} s, but lasted {length:.1f} s for the coder")
     if not differing:
@@ -53,9 +53,9 @@ def settled_unit(folder: Path, entries: Placed, clips: Sequence[FoundClip]) -> t
         ends[clip] = max(end, ends.get(clip, 0))
     lengths = {}
     for clip in sorted(ends, key=ends.__getitem__, reverse=True)[:MOST_VIDEOS]:
-        video = video_of(folder, clips[clip], count=True)
-        if video and video.fps and video.n_frames:
-            lengths[clip] = video.n_frames, video.n_frames / video.fps
+        video = video_of(folder, clips[clip])
+        if video and video.times:
+            lengths[clip] = video.n_frames, video.times.end
     if not lengths:
         return None, []
     beyond = next((clip for clip, (frames, _) in lengths.items() if ends[clip] >= frames), None)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from ..errors import InputError, UnusableClip
 from ..storage.names import composed
+from ..videos.timestamps import told_uneven
 from .annotations.columns import VALUES
 from .annotations.record import Annotation, Note, literal
 from .annotations.timecode import RATES, timecode_seconds
@@ -93,7 +94,9 @@ def apply_tables(
     unused = [(table.name, reason) for table in tables if (reason := _unused(table, placed[table.name]))]
     unused = [(name, Note(f"not used, because {literal(reason)}")) for name, reason in unused]
     keys = {key for clip in told.clips for part in (clip, *clip.parts) for key in VALUES if getattr(part, key)}
-    return told.clips, [*sentences(told.notes), *sentences(unused, most=len(unused))], keys
+    times = {told.clips[clip].name: ruler.times for clip, ruler in told.rulers.items() if ruler.times is not None}
+    uneven = [f"{text[0].upper()}{text[1:]}." for text in told_uneven(times)]
+    return told.clips, [*sentences(told.notes), *uneven, *sentences(unused, most=len(unused))], keys
 
 
 def sentences(notes: Iterable[tuple[str, Note]], most: int = MOST_LISTED) -> list[str]:

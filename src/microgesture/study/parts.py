@@ -1,13 +1,12 @@
 """Parts of recordings: the frames between a start and an end, in frames or in time."""
 
-import math
 import re
-from functools import cached_property
 from pathlib import Path
 
 from ..corpora.listing import whole
 from ..errors import UnusableClip
-from ..videos.reading import VideoInfo, probe
+from ..videos.reading import probe
+from ..videos.timestamps import FrameTimes
 
 _CLOCK = re.compile(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:[.,]\d+)?)")
 
@@ -17,12 +16,13 @@ class Ruler:
 
     def __init__(self, video: Path | None) -> None:
         self._video = video
+        self.times: FrameTimes | None = None  # of the video, once a time was given
 
     def frames(self, start: str, end: str, unit: str) -> tuple[int, int] | None:
         """The first and the last frame (from 0, the last included), or None if the texts are not valid.
 
-        The end of a time range is not included, and the frame rate is the mean of the video. Raises ``UnusableClip``
-        for times if there is no video or if it cannot be read.
+        The end of a time range is not included; for times see ``FrameTimes.frames``. Raises ``UnusableClip`` for times
+        if there is no video or if it cannot be read.
         """
         if unit == "frames":
             borders = whole(start.strip()), whole(end.strip())
@@ -30,22 +30,19 @@ class Ruler:
             borders = _seconds(start, unit), _seconds(end, unit)
         if None in borders:
             return None
-        first, last = borders if unit == "frames" else self._at(*borders)
+        if unit != "frames":
+            return self._read_times().frames(*borders)
+        first, last = borders
         return (first, last) if 0 <= first <= last else None
 
-    def _at(self, start: float, end: float) -> tuple[int, int]:
-        fps, n_frames = self._info.fps, self._info.n_frames
-        first, last = round(start * fps), math.ceil(end * fps - 1e-6) - 1
-        return first, min(last, n_frames - 1) if n_frames else last
-
-    @cached_property
-    def _info(self) -> VideoInfo:
+    def _read_times(self) -> FrameTimes:
         if self._video is None:
             raise UnusableClip("keypoints have no frame rate, so times cannot be used; give frames")
-        info = probe(self._video)
-        if not info.fps:
-            raise UnusableClip(f"{self._video}: the video has no frame rate, so times cannot be used; give frames")
-        return info
+        if self.times is None:
+            self.times = probe(self._video, count=True).times
+        if self.times is None:
+            raise UnusableClip(f"{self._video}: the video has no times of frames; give frames")
+        return self.times
 
 
 def _seconds(text: str, unit: str) -> float | None:

@@ -1,14 +1,10 @@
 """Read videos frame by frame with an error at any damage, and crop frames to the person."""
 
 import os
-import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from fractions import Fraction
-from itertools import pairwise
 from pathlib import Path
-from typing import NamedTuple
 
 import av
 import cv2
@@ -17,6 +13,7 @@ from av.container import InputContainer
 from av.video.reformatter import VideoReformatter
 
 from ..errors import UnusableClip
+from .timestamps import FrameTimes, indexed_times, read_times
 
 # Only containers of video are read, because a playlist or a list of parts could make the decoder open any other file.
 CONTAINERS = "mov,matroska,avi,mpegts,mpeg,asf,flv,ogg"
@@ -34,15 +31,17 @@ HOLE = bytes(64)
 class VideoInfo:
     """Size, rate and length of a video.
 
-    ``n_frames`` is the header's count (a hint: an edit list may show fewer frames), or the exact count if it was
-    requested; None if the header has none. ``fps`` is frames per second, None if unknown; ``width`` and ``height`` are
-    the pixels of a decoded frame, after the rotation that the file specifies.
+    ``n_frames`` is the header's count, which a damaged file may not have, or the exact count if it was requested; None
+    if the header has none, or if it shows that the rate varies. ``fps`` is the mean rate in frames per second, None if
+    unknown; ``width`` and ``height`` are the pixels of a decoded frame, after the rotation that the file specifies.
+    ``times`` are known if the exact count was requested.
     """
 
     n_frames: int | None
     fps: float | None
     width: int
     height: int
+    times: FrameTimes | None = None
 
 
 @dataclass(frozen=True)
@@ -60,14 +59,6 @@ class Box:
         return round(self.width * scale), round(self.height * scale)
 
 
-class _Time(NamedTuple):
-    """Whether a coded frame is shown, and when and for how long, in the time base of its stream."""
-
-    shown: bool
-    pts: int | None
-    duration: int
-
-
 def decoding_seconds(n_frames: int) -> float:
     """Return the time limit for decoding so many frames: a minute plus 0.2 s for each frame, at most 12 hours.
 
@@ -79,22 +70,25 @@ def decoding_seconds(n_frames: int) -> float:
 def probe(path: Path | str, count: bool = False) -> VideoInfo:
     """Return the size, rate and length of a video; its first frame is decoded as a check.
 
-    With ``count`` the length is counted from the packets (the whole file is read, but not decoded) instead of taken
-    from the header. Raises ``UnusableClip`` if the file is missing or not a video, or if the count finds fewer frames
-    than the header declares.
+    With ``count`` the frames are counted and their times read from the packets (the whole file is read, but not
+    decoded) instead of from the header. Raises ``UnusableClip`` if the file is missing or not a video, or if the count
+    finds fewer frames than the header declares.
     """
     with _opened(path) as container:
         stream = container.streams.video[0]
-        rate = stream.average_rate or stream.guessed_rate
-        n_frames = stream.frames or None
+        rate, indexed = stream.average_rate, indexed_times(container)
         first = next(_frames(container, path), None)
         if first is None:
             raise UnusableClip(f"{path}: no frame can be decoded")
         height, width = _upright(first, VideoReformatter()).shape[:2]
     if count:
         with _opened(path) as container:
-            n_frames = _counted(container, path)
-    return VideoInfo(n_frames, float(rate) if rate else None, width, height)
+            n_frames, times = read_times(container, _packets(container, path), first.pts, path)
+    else:
+        times = indexed
+        n_frames = len(indexed) if indexed and indexed.is_constant else None
+    fps = times.rate if times else float(rate) if rate else None
+    return VideoInfo(n_frames, fps, width, height, times if count else None)
 
 
 def decode(path: Path | str, first: int, last: int) -> Iterator[np.ndarray]:
@@ -163,50 +157,6 @@ def _packets(container: InputContainer, path: Path | str) -> Iterator[av.Packet]
         yield from container.demux(container.streams.video[0])
     except av.FFmpegError as error:
         raise UnusableClip(f"{path}: the file cannot be read to its end ({error.strerror})") from None
-
-
-def _counted(container: InputContainer, path: Path | str) -> int:
-    """Return the number of frames; raises ``UnusableClip`` if the header declares more: the file has been cut off."""
-    stream = container.streams.video[0]
-    # Only their times are kept: all packets together are the file, which may be larger than the memory.
-    packets = [
-        _Time(packet.size > 0 and not packet.is_discard, packet.pts, packet.duration or 0)
-        for packet in _packets(container, path)
-        if packet.size > 0 or packet.dts is not None
-    ]
-    shown = [packet for packet in packets if packet.shown]
-    end = _promised_end(container)
-    if end is None:
-        missing = len(packets) < stream.frames
-    else:
-        # In a complete file, an edit list may leave out frames, but the last one still ends at the declared time.
-        left = end - _end(shown, stream.time_base)
-        missing = not 0 < stream.frames <= len(shown) and left > 0.5 / (stream.average_rate or 1)
-    if missing:
-        raise UnusableClip(f"{path}: the file ends after {len(shown)} frames, but its header declares more")
-    return len(shown)
-
-
-def _promised_end(container: InputContainer) -> Fraction | None:
-    """Return the time at which the last frame ends by the header, in seconds; None if the container has none."""
-    stream = container.streams.video[0]
-    if container.format.name.startswith("mov") and stream.duration:
-        return ((stream.start_time or 0) + stream.duration) * stream.time_base
-    written = re.fullmatch(r"(\d+):(\d+):(\d+)(\.\d+)?", stream.metadata.get("DURATION", ""))  # of Matroska
-    if written:
-        hours, minutes, seconds, fraction = written.groups()
-        return int(hours) * 3600 + int(minutes) * 60 + int(seconds) + Fraction(fraction or 0)
-    return None
-
-
-def _end(packets: Sequence[_Time], time_base: Fraction) -> Fraction:
-    """Return the time at which the last frame ends, in seconds; an unknown duration counts as the longest of all."""
-    known = sorted((packet.pts, packet.duration) for packet in packets if packet.pts is not None)
-    if not known:
-        return Fraction(0)
-    longest = max((after[0] - before[0] for before, after in pairwise(known)), default=0)
-    time, duration = known[-1]
-    return (time + (duration or longest)) * time_base
 
 
 def _frames(container: InputContainer, path: Path | str) -> Iterator[av.VideoFrame]:

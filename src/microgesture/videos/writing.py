@@ -10,13 +10,19 @@ import numpy as np
 
 from ..storage.files import replacing
 
+TICKS = 90_000  # a second, as usual for H.264
 
-def write_video(path: Path, pictures: Iterable[np.ndarray], fps: float, quick: bool = False) -> None:
+
+def write_video(
+    path: Path, pictures: Iterable[np.ndarray], fps: float, quick: bool = False, times: np.ndarray | None = None
+) -> None:
     """Write RGB pictures, uint8 (H, W, 3) of one size, as H.264 in an mp4 that a browser can play while loading it.
 
     Only one picture is held in memory, besides those that the encoder keeps. The last line of pixels is repeated along
     an odd side, because yuv420p needs even sides. ``quick`` takes less time but gives a larger file with its index at
-    the end, which is enough for videos that only programs read. Raises ``ValueError`` if there are no pictures.
+    the end, which is enough for videos that only programs read. With ``times``, (T,) in seconds from the start of the
+    video, each picture is shown at its time, and the first one from the start; ``fps`` is then their mean rate. Raises
+    ``ValueError`` if there are no pictures.
     """
     evened = map(_even, pictures)
     first_HWC = next(evened, None)
@@ -30,8 +36,15 @@ def write_video(path: Path, pictures: Iterable[np.ndarray], fps: float, quick: b
         stream = file.add_stream("libx264", rate=Fraction(fps).limit_denominator(1001), options=coding)
         stream.height, stream.width = first_HWC.shape[:2]
         stream.pix_fmt = "yuv420p"
-        for picture_HWC in chain([first_HWC], evened):
-            file.mux(stream.encode(av.VideoFrame.from_ndarray(picture_HWC, format="rgb24")))
+        if times is not None:
+            stream.codec_context.time_base = Fraction(1, TICKS)
+        tick = -1
+        for number, picture_HWC in enumerate(chain([first_HWC], evened)):
+            frame = av.VideoFrame.from_ndarray(picture_HWC, format="rgb24")
+            if times is not None:
+                tick = max(round(times[number] * TICKS), tick + 1) if number else 0
+                frame.pts, frame.time_base = tick, Fraction(1, TICKS)
+            file.mux(stream.encode(frame))
         file.mux(stream.encode())
 
 

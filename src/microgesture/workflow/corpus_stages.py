@@ -34,7 +34,7 @@ def corpus_stages(
         readers = ["microgesture.corpora:declare", "microgesture.corpora.listed", corpus.module]
         yield Planned("listed", name, listing, readers, [("demo", name)], [PEOPLE], tables=tables)
         listed = [("listed", name)]
-    measuring = MeasureStep(corpus=name, root=root, end_tolerance=corpus.end_tolerance)
+    measuring = MeasureStep(corpus=name, root=root, end_tolerance=corpus.end_tolerance, fps=corpus.fps)
     yield Planned("measured", name, measuring, ["microgesture.corpora:measure", *MODULES], listed)
     for stage, digest in digests.items():
         step = ClipsStep(corpus=name, listing=digest)
@@ -50,7 +50,8 @@ def _modalities(config: Config, name: str, root: str, provides: Collection[str])
             ["microgesture.pose.making"] if config.corpora[name].pose else ["microgesture.skeletons.reading", *MODULES]
         )
         tables = [POSE_TABLE] if config.corpora[name].pose else []
-        reading = SkeletonStep(root=root, normalized=config.corpora[name].normalized)
+        corpus = config.corpora[name]
+        reading = SkeletonStep(root=root, normalized=corpus.normalized, row_tolerance=corpus.row_tolerance)
         yield Planned("skeletons", name, reading, makers, clips, tables=tables)
     for modality in MODALITIES.values():
         own = config.modality(modality.name)

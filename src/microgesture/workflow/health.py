@@ -19,10 +19,11 @@ from ..config.modalities import MODALITIES
 from ..config.streams import is_published_name
 from ..config.whole import Config
 from ..corpora import folder_of, list_clips
+from ..corpora.fitting import SAME_RATE
 from ..errors import InputError
 from ..machine.extras import install_hint
 from ..measures.warnings import corpus_warnings
-from ..skeletons.plausibility import Doubt
+from ..skeletons.plausibility import Doubt, Rules
 from ..skeletons.reading import each_compared, sample, skeleton_points
 from ..storage.clips import SPLITS, Clips
 from ..storage.disk import free_bytes, nearest
@@ -187,7 +188,7 @@ def corpus_health(name: str, config: Config, results: Path, faces: bool = False)
         clips = ", ".join(f"{count} {split}" for split, count in corpus.demo.clips.items())
         yield Finding(f"corpus {name}", f"is synthetic and made by the run, about {clips} clips")
         return
-    options = corpus.reader_options() | {"end_tolerance": corpus.end_tolerance}
+    options = corpus.reader_options() | {"end_tolerance": corpus.end_tolerance, "fps": corpus.fps}
     try:
         listed = list_clips(name, corpus.format, Path(corpus.root), config.shards, **options)
         changed = listing_changed(config, name, results)
@@ -199,6 +200,8 @@ def corpus_health(name: str, config: Config, results: Path, faces: bool = False)
         return
     yield from [Finding(f"corpus {name}", changed.partition(": ")[2])] if changed else []
     yield from _clips_found(name, listed, config.max_quarantined)
+    yield from (Finding(f"corpus {name}", f"warning: {doubt}") for doubt in listed.doubts)
+    yield from _rates_found(name, listed)
     yield from (Finding(f"corpus {name}", f"warning: {warning}") for warning in corpus_warnings(listed))
     try:
         for warning in check_given_files(config, name, listed):
@@ -208,7 +211,7 @@ def corpus_health(name: str, config: Config, results: Path, faces: bool = False)
     if corpus.pose:
         return
     folder = folder_of(corpus.root)
-    yield from _keypoints_compared(name, listed, folder, corpus.normalized)
+    yield from _keypoints_compared(name, listed, folder, Rules(corpus.normalized, corpus.row_tolerance))
     if faces:
         yield from _faces_found(name, listed, folder, config.max_quarantined)
 
@@ -244,11 +247,25 @@ def _clips_found(name: str, listed: Clips, limit: float) -> Iterator[Finding]:
             yield Finding(f"corpus {name}", f"{row.clip_id}: {row.reason}")
 
 
-def _keypoints_compared(name: str, listed: Clips, folder: Path, normalized: bool) -> Iterator[Finding]:
+def _rates_found(name: str, listed: Clips) -> Iterator[Finding]:
+    """Whether the frame rates of clips differ: optical flow, and the steps between frames, depend on the rate."""
+    rates = listed.usable.fps.dropna().round(2)
+    if len(rates) and rates.max() > (1 + SAME_RATE) * rates.min():
+        counts = rates.value_counts()
+        most = ", ".join(f"{count} at {rate:g}" for rate, count in counts.head(FIRST).items())
+        others = f" and {int(counts.iloc[FIRST:].sum())} at others" if len(counts) > FIRST else ""
+        yield Finding(
+            f"corpus {name}",
+            f"warning: clips have from {rates.min():g} to {rates.max():g} frames per second ({most}{others}), so the "
+            f"same motion looks faster in some; corpora.{name}.fps: {counts.index[0]:g} resamples them to one rate",
+        )
+
+
+def _keypoints_compared(name: str, listed: Clips, folder: Path, rules: Rules) -> Iterator[Finding]:
     """Compare a few files of keypoints with their videos; one finding for each kind of doubt."""
     files = sample(listed.usable.skeleton.dropna(), folder)
     found: dict[str, list[Doubt]] = {}
-    for path, read, doubts in each_compared(files, listed.table, folder, normalized):
+    for path, read, doubts in each_compared(files, listed.table, folder, rules):
         for doubt in doubts:
             text = str(read) if doubt.refused else f"{path}: {doubt.text}"
             found.setdefault(doubt.kind, []).append(doubt._replace(text=text))

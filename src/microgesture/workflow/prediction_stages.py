@@ -66,6 +66,7 @@ def recogniser_step(config: Config, ensemble: str) -> RecogniserStep:
         ensemble=ensemble,
         corpus=corpus,
         pose=config.corpora[corpus].pose,
+        fps=config.corpora[corpus].fps,
         testing={name: config.recipes[config.streams[name].recipe].testing for name in streams},
         **{name: config.modality(name) for name in MODALITIES},
     )

@@ -56,6 +56,8 @@ def aligned(first, second, text="wave"):
         EAF.format('<TIER TIER_ID="t"><ANNOTATION><ALIGNABLE_ANNOTATION/></ANNOTATION></TIER>'),
         EAF.format(f'<TIME_ORDER><TIME_SLOT TIME_SLOT_ID="ts1" TIME_VALUE="{"9" * 5000}"/></TIME_ORDER>'),
         "<html><body/></html>",
+        '<?xml version="1.0" encoding="U-F-8"?>' + EAF.format(""),
+        '<?xml version="1.0" encoding="shift_jis"?>' + EAF.format(""),
     ],
 )
 def test_damaged_files_of_elan(tmp_path, text):

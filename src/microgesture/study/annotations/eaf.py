@@ -77,7 +77,7 @@ def _check(path: Path) -> None:
     parser.StartElementHandler, parser.EndElementHandler, parser.StartDoctypeDeclHandler = begin, end, refuse
     try:
         parser.Parse(path.read_bytes(), True)
-    except expat.ExpatError as error:
+    except (expat.ExpatError, LookupError, ValueError) as error:  # the last two for unknown encodings
         raise InputError(f"{path}: not readable as XML ({error})") from None
 
 
