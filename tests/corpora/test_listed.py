@@ -147,8 +147,9 @@ def test_the_parts_join_to_the_table_of_all_clips(corpus):
     for part in ("test", "train"):
         told, classes, targets = read_labels_of(corpus.listed / f"{part}.parquet")
         measured = [read_clips(path).table for path in sorted(corpus.measured.glob("*.parquet"))]
-        parts.append(Clips(labelled(told, measured), classes, targets))
+        parts.append(Clips(labelled(told, measured), classes, targets, {f"{part}.mp4": part}))
     together = joined(parts, read_declared(corpus.listed / "declared.parquet"))
     whole = list_clips("mine", corpus.format, corpus.root, SHARDS)
     assert (together.classes, together.targets) == (whole.classes, whole.targets)
+    assert together.digests == {"test.mp4": "test", "train.mp4": "train"}
     assert together.table.astype(object).fillna("").equals(whole.table.astype(object).fillna(""))
