@@ -202,6 +202,7 @@ def test_unfinished_work_logs_and_drawn_corpora_are_no_results(results):
     for name in ("rgb/mine/.scratch/0000/hand/000000.arrow", "demo/mine/a.csv", "logs/a.json"):
         (results / name).parent.mkdir(parents=True, exist_ok=True)
         (results / name).touch()
+    os.mkfifo(results / "pipe.csv")
     assert len(result_files(results)) == 5
     assert all(is_whole(path) for path in result_files(results) if path.suffix == ".arrow")
 

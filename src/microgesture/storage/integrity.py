@@ -57,6 +57,8 @@ def result_files(results: Path) -> list[Path]:
         visited.add(real)
         folders[:] = sorted(f for f in folders if not f.startswith(".") and str(inside / f) not in NOT_RESULTS)
         paths = [Path(folder, name) for name in sorted(names) if not name.startswith(".")]
+        # Opening a pipe would wait for ever; a link to nothing is damage.
+        paths = [path for path in paths if path.is_file() or not path.exists()]
         found += [path for path in paths if _kind(path) in (*SEALED, *OTHERS)]
     if not found:
         raise InputError(f"there are no results in {results}; name the results folder of a run")

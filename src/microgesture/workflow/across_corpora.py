@@ -40,10 +40,10 @@ def check_across_corpora(config: Config, listings: Mapping[str, Listing]) -> Ite
             for splits in (("test",), TRAINED if config.folds else ("val",)):
                 if not (people := learnt(corpus, earlier, splits)):
                     continue
-                where = " and ".join(splits)
+                where, count = " and ".join(splits), "1 person" if len(people) == 1 else f"{len(people)} people"
                 told = (
-                    f"stream {name} starts from {parent}, which is trained on {len(people)} people of corpus {earlier} "
-                    f"who are in {where} of {corpus}, first {min(people)}"
+                    f"stream {name} starts from {parent}, which is trained on {count} of corpus {earlier} "
+                    f"in {where} of {corpus}, first {min(people)}"
                 )
                 if "test" in splits and not config.corpora[corpus].allow_shared_subjects:
                     raise InputError(
