@@ -23,14 +23,18 @@ def mutated(rows):
     return changed_rows(rows) | damaged(plain) | reencoded(plain)
 
 
+def plain_encoding(data):
+    return "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+
+
 def plain_rows(data, *, keep_bare=False):
     """What stands in a csv, read in the plainest way: cells by line and comma.
 
-    Rows of empty cells at the end are left out unless ``keep_bare``. None if it is no text in UTF-8. Quotes belong to a
-    cell unless they stand around it.
+    Rows of empty cells at the end are left out unless ``keep_bare``. None if it is no text in UTF-8, or in UTF-16 with
+    its mark. Quotes belong to a cell unless they stand around it.
     """
     try:
-        text = data.decode("utf-8-sig")
+        text = data.decode(plain_encoding(data))
     except UnicodeDecodeError:
         return None
     rows = []
@@ -211,7 +215,7 @@ def test_each_row_of_a_damaged_list_is_read_as_it_stands_or_quarantined(tmp_path
         if refused:
             assert path.name in refused or "no clip of" in refused or "no keypoints" in refused
             return
-        rows = [line.split() for line in re.split("\r\n|\r|\n", data.decode("utf-8-sig")) if line.split()]
+        rows = [line.split() for line in re.split("\r\n|\r|\n", data.decode(plain_encoding(data))) if line.split()]
         assert len(clips.table) == len(rows)
         for clip, cells in zip(clips.table.itertuples(), rows, strict=True):
             assert clip.clip_id.isprintable()

@@ -52,6 +52,15 @@ def test_a_manifest_becomes_the_clips_table(corpus):
     assert by_id(corpus / "clips.csv").equals(rows)
 
 
+@pytest.mark.parametrize("separator", [";", "\t"])
+def test_a_spreadsheet_may_save_the_list_with_another_separator(corpus, separator):
+    before = by_id(corpus)
+    text = (corpus / "clips.csv").read_text().replace(",30,", ",30.0,")
+    for first in ("", f"sep={separator}\n"):
+        (corpus / "clips.csv").write_text(first + text.replace(",", separator).replace("30.0", "30,0"))
+        assert by_id(corpus).equals(before)
+
+
 def test_labels_of_test_are_not_read_and_those_of_val_may_be_missing(corpus):
     before = list_clips("mine", "manifest", corpus, 4)
     write_lines(corpus / "clips.csv", [HEADER, *ROWS[:3], ROWS[3].replace("wave", "never seen")])

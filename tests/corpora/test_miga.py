@@ -254,7 +254,7 @@ def test_a_corpus_that_makes_no_sense_is_refused_before_any_work(tmp_path, relea
     only_test = write_miga(tmp_path / "only", {f"test/{TEST_RECORDING}": ["1,0,9"]}, videos=False)
     with pytest.raises(InputError, match=r"no clip of .* is in the train split"):
         table(only_test)
-    (release / "imigue_skeleton/imigue_skeleton_train/0012/0012_label.csv").write_bytes(b"\xff\xfe1\x00,\x00")
+    (release / "imigue_skeleton/imigue_skeleton_train/0012/0012_label.csv").write_bytes(b"\xe41,0,9\n")
     with pytest.raises(InputError, match=r"0012_label\.csv: not a text file in UTF-8"):
         table(release)
 

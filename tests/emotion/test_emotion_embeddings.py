@@ -20,9 +20,9 @@ from microgesture.streams.weights import About, save_weights
 SPLITS, LABELS = ["train"] * 4 + ["val"] * 3 + ["test"] * 3, [0, 1] * 5
 
 
-def a_stream(folder, *inputs):
+def a_stream(folder, *inputs, **recipe):
     """Clips of all splits, their shards and the weights of an untrained network."""
-    step = make_step(*inputs, num_clips=3)
+    step = make_step(*inputs, num_clips=3, **recipe)
     torch.manual_seed(0)
     network = build(step.network, input_channels(step.inputs, SELECTIONS["36"]), 2).eval()
     save_weights(folder / "model.safetensors", network.state_dict(), About("s", step.inputs, ("wave", "nod")))
@@ -30,8 +30,9 @@ def a_stream(folder, *inputs):
     return network, clips, write_shards(folder, inputs, LABELS), folder / "model.safetensors", step
 
 
-def test_every_usable_clip_is_seen_and_the_logits_are_those_of_prediction(tmp_path):
-    _, clips, shards, model, step = a_stream(tmp_path, "rgb")
+@pytest.mark.parametrize("view_average", ["probabilities", "logits"])
+def test_every_usable_clip_is_seen_and_the_logits_are_those_of_prediction(tmp_path, view_average):
+    _, clips, shards, model, step = a_stream(tmp_path, "rgb", view_average=view_average)
     clips.table.loc[2, "status"] = "quarantined"
     embed(clips, shards, model, step, build, tmp_path / "seen.parquet", Resources("cpu"))
     seen = read_embeddings(tmp_path / "seen.parquet")

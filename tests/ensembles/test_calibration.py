@@ -10,7 +10,7 @@ from scipy.special import softmax
 
 from fixtures.made_up_scores import as_scores, made_up_stream
 from microgesture.ensembles.calibration import fit_temperature
-from microgesture.ensembles.fusion import fit_fusion, fuse, stack, stacked
+from microgesture.ensembles.fusion import Fitting, fit_fusion, fuse, stack, stacked
 from microgesture.ensembles.rules.grid import grid_weights
 from microgesture.measures.metrics import expected_calibration_error, measure
 
@@ -37,16 +37,16 @@ def test_calibration_halves_the_error_of_an_overconfident_stream(seed):
 def test_a_fixed_temperature_is_the_same_for_all_streams_and_needs_no_labels():
     logits_SNK = np.array([made_up_stream(seed)[0] for seed in (0, 1)])
     labels_N = made_up_stream(0)[1]
-    assert fit_fusion(logits_SNK, labels_N, "search", 2.5).temperatures_S.tolist() == [2.5, 2.5]
-    assert fit_fusion(logits_SNK[:, :0], labels_N[:0], "search", 2.5).temperatures_S.tolist() == [2.5, 2.5]
-    assert fit_fusion(logits_SNK, labels_N, "search", False).temperatures_S.tolist() == [1, 1]
+    assert fit_fusion(logits_SNK, labels_N, Fitting("search", 2.5)).temperatures_S.tolist() == [2.5, 2.5]
+    assert fit_fusion(logits_SNK[:, :0], labels_N[:0], Fitting("search", 2.5)).temperatures_S.tolist() == [2.5, 2.5]
+    assert fit_fusion(logits_SNK, labels_N, Fitting("search", False)).temperatures_S.tolist() == [1, 1]
 
 
 def test_a_stream_scaled_by_ten_changes_nothing_after_calibration():
     logits_SNK = np.array([made_up_stream(seed, skill=1.0)[0] for seed in (0, 1)])
     labels_N, scales_S11 = made_up_stream(0)[1], np.array([10.0, 1.0])[:, None, None]
     plain, scaled = (
-        fit_fusion(log_probabilities, labels_N, "search", True)
+        fit_fusion(log_probabilities, labels_N, Fitting("search"))
         for log_probabilities in (logits_SNK, scales_S11 * logits_SNK)
     )
     np.testing.assert_allclose(fuse(scales_S11 * logits_SNK, scaled), fuse(logits_SNK, plain), atol=2e-3)
@@ -87,7 +87,7 @@ def test_the_order_of_clips_in_a_stream_changes_nothing(seed, weights, random):
     before = stack({"a": as_scores(made_up_stream(seed, clips=20)[0]), "b": given_scores["b"]}, clip_ids, 4)
     given_scores["a"].log_probabilities.update(rows)
     after = stack(given_scores, clip_ids, 4)
-    one, other = (fit_fusion(logits_SNK, labels_N, weights, True) for logits_SNK in (before, after))
+    one, other = (fit_fusion(logits_SNK, labels_N, Fitting(weights)) for logits_SNK in (before, after))
     np.testing.assert_array_equal(fuse(before, one), fuse(after, other))
 
 

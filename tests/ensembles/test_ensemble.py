@@ -8,7 +8,7 @@ from scipy.special import softmax
 from fixtures.made_up_scores import as_scores, made_up_stream
 from microgesture.ensembles.calibration import fit_temperature
 from microgesture.ensembles.ensemble import HeldOut, hold_out, predict_split, run_ensemble, summarise
-from microgesture.ensembles.fusion import Fusion
+from microgesture.ensembles.fusion import Fitting, Fusion
 from microgesture.ensembles.rules.weighted_mean import WeightedMean
 from microgesture.errors import InputError
 from microgesture.storage.clips import Clips
@@ -95,7 +95,7 @@ def test_what_is_said_of_a_fold_does_not_depend_on_its_labels(fold):
     own_N = np.equal(FOLD_N, fold)
     other_N = np.where(own_N, 0, labels_N)
     before, after = (
-        hold_out(clips, scores, FOLD, "search", True)[0].predicted(clips)
+        hold_out(clips, scores, FOLD, Fitting("search"))[0].predicted(clips)
         for clips in (clips_of(known_N, "train") for known_N in (labels_N, other_N))
     )
     np.testing.assert_array_equal(before[own_N], after[own_N])
@@ -105,15 +105,15 @@ def test_what_is_said_of_a_fold_does_not_depend_on_its_labels(fold):
 def test_with_folds_other_clips_are_predicted_with_what_all_of_them_fit():
     scores, labels_N = two_streams()
     clips = clips_of(labels_N, np.where(np.arange(72) % 3, "train", "val"))
-    held_out, fusion = hold_out(clips, scores, FOLD, "search", True)
-    as_val = hold_out(clips_of(labels_N, "val"), scores, None, "search", True)[1]
+    held_out, fusion = hold_out(clips, scores, FOLD, Fitting("search"))
+    as_val = hold_out(clips_of(labels_N, "val"), scores, None, Fitting("search"))[1]
     assert len(held_out.clip_ids) == 72
     np.testing.assert_array_equal(fusion.rule.weights_S, as_val.rule.weights_S)
     np.testing.assert_array_equal(fusion.temperatures_S, as_val.temperatures_S)
     assert all((each.temperatures_S != fusion.temperatures_S).any() for each in held_out.fusions)
 
 
-def run(folder, clips, scores, fold_N=None, weights="search", calibrate=True):
+def run(folder, clips, scores, fold_N=None, fitting=None):
     """Run the stage in a folder; returns what ``fusion.json`` says."""
     for stream, given in scores.items():
         for split in ("val", "test"):
@@ -131,8 +131,7 @@ def run(folder, clips, scores, fold_N=None, weights="search", calibrate=True):
         folder / "held_out.parquet",
         folder / "fusion.json",
         folder / "summary.csv",
-        weights,
-        calibrate,
+        fitting or Fitting("search"),
     )
     return json.loads((folder / "fusion.json").read_text())
 
@@ -179,7 +178,8 @@ def test_with_folds_all_labelled_clips_are_held_out(tmp_path):
         fold["weights"][stream]
         * softmax(scores[stream].log_probabilities["c5"].astype(float) / fold["temperatures"][stream])
         for stream in scores
-    )
+    ) ** (1 / fold["temperature"])
+    expected /= expected.sum()
     np.testing.assert_allclose(held_out["c5"], expected, rtol=1e-6)
     summary = pd.read_csv(tmp_path / "summary.csv")
     right = np.mean([held_out[f"c{n}"].argmax() == labels_N[n] for n in range(60)])
@@ -203,7 +203,7 @@ def test_the_order_of_rows_changes_nothing(tmp_path, fold_N):
 
 def test_the_published_average_is_that_of_probabilities(tmp_path):
     scores, labels_N = two_streams()
-    run(tmp_path, some_clips(labels_N), scores, FOLD_N[:60], {"good": 0.2, "poor": 0.5}, calibrate=False)
+    run(tmp_path, some_clips(labels_N), scores, FOLD_N[:60], Fitting(np.array([0.2, 0.5]), False, recalibrate=False))
     good, poor = (softmax(scores[stream].log_probabilities["c65"].astype(float)) for stream in ("good", "poor"))
     said = read_said(tmp_path / "test.parquet")["c65"]
     np.testing.assert_allclose(said, (0.2 * good + 0.5 * poor) / 0.7, rtol=1e-6)
@@ -226,7 +226,7 @@ def test_streams_of_other_folds_are_refused(tmp_path):
     paths = {stream: {split: tmp_path / stream / f"{split}.parquet" for split in ("val", "test")} for stream in scores}
     outputs = [{}, *(tmp_path / name for name in ("held_out.parquet", "fusion.json", "summary.csv"))]
     with pytest.raises(InputError, match=r"'good' and 'poor' .*folds"):
-        run_ensemble("final", clips, paths, files | {"poor": files["poor"][::-1]}, *outputs, "search", True)
+        run_ensemble("final", clips, paths, files | {"poor": files["poor"][::-1]}, *outputs, Fitting("search"))
     twice = {stream: [*paths, paths[0]] for stream, paths in files.items()}
     with pytest.raises(InputError, match=r"fold0\.parquet has clip c0 of .*fold0\.parquet too"):
-        run_ensemble("final", clips, paths, twice, *outputs, "search", True)
+        run_ensemble("final", clips, paths, twice, *outputs, Fitting("search"))

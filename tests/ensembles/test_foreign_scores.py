@@ -20,6 +20,7 @@ from fixtures.made_up_scores import made_up_stream
 from microgesture.cli import main
 from microgesture.ensembles.ensemble import run_ensemble
 from microgesture.ensembles.foreign_scores import import_scores, read_ids
+from microgesture.ensembles.fusion import Fitting
 from microgesture.errors import InputError
 from microgesture.storage.clips import SCHEMA, Clips, write_clips
 from microgesture.storage.pickles import Numbers, read_numbers
@@ -192,7 +193,7 @@ def test_imported_streams_make_an_ensemble(tmp_path):
             import_scores(their, known, ids[part], files[stream][split])
     outputs = {split: tmp_path / f"{split}.parquet" for split in ("val", "test")}
     others = tmp_path / "held_out.parquet", tmp_path / "fusion.json", tmp_path / "summary.csv"
-    run_ensemble("final", known, files, {"swin": [], "pose": []}, outputs, *others, "search", True)
+    run_ensemble("final", known, files, {"swin": [], "pose": []}, outputs, *others, Fitting("search"))
     predicted = read_predictions(outputs["test"])
     assert [predicted[clip_id].probabilities_K.argmax() for clip_id in ids[40:]] == good_NK[40:].argmax(1).tolist()
 

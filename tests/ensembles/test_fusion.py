@@ -6,7 +6,7 @@ from scipy.special import softmax
 
 from fixtures.made_up_scores import as_scores, made_up_stream
 from microgesture.ensembles.calibration import fit_temperature, negative_log_likelihood
-from microgesture.ensembles.fusion import Fusion, cross_fit, fit_fusion, fuse, stack
+from microgesture.ensembles.fusion import Fitting, Fusion, cross_fit, fit_fusion, fuse, stack
 from microgesture.ensembles.rules.search import search_weights
 from microgesture.ensembles.rules.weighted_mean import WeightedMean
 from microgesture.errors import InputError
@@ -112,7 +112,7 @@ def test_scores_that_are_no_numbers_are_refused():
 
 
 def test_without_labels_the_weights_are_equal_and_nothing_is_calibrated():
-    fusion = fit_fusion(np.zeros((2, 0, 3)), np.zeros(0, int), "search", True)
+    fusion = fit_fusion(np.zeros((2, 0, 3)), np.zeros(0, int), Fitting("search"))
     assert fusion.temperatures_S.tolist() == [1, 1]
     assert fusion.rule.weights_S.tolist() == [0.5, 0.5]
 
@@ -122,8 +122,8 @@ def test_a_clip_that_some_stream_lacks_is_not_fitted_on():
     labels_N = made_up_stream(0)[1]
     lacking_SNK = logits_SNK.copy()
     lacking_SNK[1, 40:] = np.nan
-    fusion = fit_fusion(lacking_SNK, labels_N, "search", True)
-    expected = fit_fusion(logits_SNK[:, :40], labels_N[:40], "search", True)
+    fusion = fit_fusion(lacking_SNK, labels_N, Fitting("search"))
+    expected = fit_fusion(logits_SNK[:, :40], labels_N[:40], Fitting("search"))
     np.testing.assert_array_equal(fusion.temperatures_S, expected.temperatures_S)
     np.testing.assert_array_equal(fusion.rule.weights_S, expected.rule.weights_S)
 
@@ -132,7 +132,7 @@ def test_given_weights_are_kept_and_scaled():
     """0.2 for each of five streams and 0.5 for each of two, as published, sum to 2."""
     logits_NK, labels_N = made_up_stream(0)
     published = np.array([0.2] * 5 + [0.5] * 2)
-    fusion = fit_fusion(np.array([logits_NK] * 7), labels_N, published, False)
+    fusion = fit_fusion(np.array([logits_NK] * 7), labels_N, Fitting(published, False))
     np.testing.assert_allclose(fusion.rule.weights_S, [0.1] * 5 + [0.25] * 2)
     assert fusion.temperatures_S.tolist() == [1] * 7
 
@@ -146,7 +146,7 @@ def test_a_fold_is_predicted_without_its_labels(seed, fold, random):
     its = shuffled_N[fold_N == fold].tolist()
     random.shuffle(its)
     shuffled_N[fold_N == fold] = its
-    before, after = (cross_fit(logits_SNK, known_N, fold_N, "search", True) for known_N in (labels_N, shuffled_N))
+    before, after = (cross_fit(logits_SNK, known_N, fold_N, Fitting("search")) for known_N in (labels_N, shuffled_N))
     np.testing.assert_array_equal(before[fold].rule.weights_S, after[fold].rule.weights_S)
     np.testing.assert_array_equal(before[fold].temperatures_S, after[fold].temperatures_S)
     others = [other for other in range(3) if other != fold]

@@ -19,6 +19,7 @@ from fixtures.training_clips import make_clips, make_step, write_shards
 from microgesture.config.whole import load_config
 from microgesture.corpora import list_clips
 from microgesture.ensembles.ensemble import run_ensemble
+from microgesture.ensembles.fusion import Fitting
 from microgesture.ensembles.pseudo_labels import make_pseudo_labels, read_pseudo_labels, sure_clips, with_pseudo_labels
 from microgesture.errors import InputError
 from microgesture.machine.resources import Resources
@@ -77,7 +78,7 @@ def run_base(folder: Path, clips: Clips, unusable=(), **options) -> Path:
     files = {stream: {split: folder / stream / f"{split}.parquet" for split in ("val", "test")} for stream in STREAMS}
     outputs = {split: folder / f"{split}.parquet" for split in ("val", "test")}
     others = [folder / name for name in ("held_out.parquet", "fusion.json", "summary.csv")]
-    run_ensemble("base", clips, files, {}, outputs, *others, "search", True)
+    run_ensemble("base", clips, files, {}, outputs, *others, Fitting("search"))
     scores = {stream: files[stream]["test"] for stream in STREAMS}
     make_pseudo_labels(clips, outputs["test"], scores, folder / "pseudo_labels.csv", **options)
     return folder / "pseudo_labels.csv"
@@ -182,8 +183,7 @@ def test_an_ensemble_whose_streams_know_val_takes_over_what_another_fitted(tmp_p
         {},
         outputs,
         *others,
-        "search",
-        True,
+        Fitting("search"),
         calibration_from=calibration_from,
         learns_from_val=True,
     )
@@ -195,7 +195,8 @@ def test_an_ensemble_whose_streams_know_val_takes_over_what_another_fitted(tmp_p
         fusion["weights"][stream]
         * softmax(said.log_probabilities["c70"].astype(float) / fusion["temperatures"][stream])
         for stream, said in again.items()
-    )
+    ) ** (1 / base["temperature"])
+    expected /= expected.sum()
     np.testing.assert_allclose(read_said(folder / "test.parquet")["c70"], expected, rtol=1e-6)
     assert pd.read_csv(folder / "summary.csv").empty  # nobody in val is new to these streams
     assert read_said(folder / "held_out.parquet") == {}

@@ -155,11 +155,12 @@ def test_without_folds_the_table_speaks_of_val(tmp_path):
     said, labels_N, _ = two_rows()
     write_scores(tmp_path / "val.parquet", Scores({f"c{n}": said["good"][n] for n in range(60, 90)}, {}))
     outputs = [tmp_path / "ablation.csv", tmp_path / "ablation.md"]
-    run_ablation(corpus(1, labels_N), {"good": None}, {"good": [tmp_path / "val.parquet"]}, 0, *outputs)
+    run_ablation(corpus(1, labels_N), {"good": None}, {"good": [tmp_path / "val.parquet"]}, 0, *outputs, ["again"])
     assert pd.read_csv(outputs[0]).clips.tolist() == [30]
     text = outputs[1].read_text()
     assert text.startswith("# Ablation\n\nValidation split, 30 clips. Temperatures")
     assert "There are no intervals" in text
+    assert "also trained on these clips: again." in text
 
 
 def test_without_labels_the_table_is_empty_and_says_so(tmp_path):

@@ -68,7 +68,7 @@ def test_labels_that_cannot_be_are_refused(tmp_path, compared):
         run(tmp_path, clips, files, id_column="clip_id")
     ground_truth = pd.read_csv(tmp_path / "truth.csv", dtype=str)
     ground_truth.assign(Target="15").to_csv(tmp_path / "truth.csv", index=False)
-    with pytest.raises(InputError, match="column Target: '15' is not a class"):
+    with pytest.raises(InputError, match=r"column Target: '15' of the clip \w+ is not one of"):
         run(tmp_path, clips, files)
     pd.concat([ground_truth, ground_truth[:1]]).to_csv(tmp_path / "truth.csv", index=False)
     with pytest.raises(InputError, match=f"column Id: clip {ground_truth.Id[0]} occurs twice"):
@@ -105,6 +105,7 @@ def test_the_small_one_has_the_same_streams_ensembles_and_rows():
     fitted = PUBLISHED.ensembles["base"].model_copy(update={"calibrate": True})
     assert PUBLISHED.ensembles | {"base": fitted} == SMALL.ensembles
     assert PUBLISHED.ablation == SMALL.ablation
+    assert {row.name for row in PUBLISHED.ablation} >= {"skeleton_plain", "skeleton", "skeleton_again", "final"}
 
 
 def test_each_part_is_switched_on_alone():
@@ -125,10 +126,15 @@ def test_the_published_settings():
     heatmaps, base = PUBLISHED.recipes["heatmaps"], PUBLISHED.ensembles["base"]
     assert PUBLISHED.keypoints.selection == "68"
     assert (heatmaps.frames, heatmaps.size) == (48, 56)
+    assert (heatmaps.optimizer, heatmaps.epochs * heatmaps.repeats, heatmaps.batch_size) == ("sgd", 100, 64)
     assert (base.calibrate, base.weights) == (2.5, "grid")
+    semantic, plain = (PUBLISHED.recipes[PUBLISHED.streams[name].recipe] for name in ("skeleton", "skeleton_plain"))
+    assert semantic.semantic_weight
+    assert plain == semantic.model_copy(update={"semantic_weight": 0})
     for stream in PUBLISHED.streams.values():
         recipe = PUBLISHED.recipes[stream.recipe]
         assert recipe.in_testing().flip  # both sides are averaged
+        assert recipe.view_average == "logits"
         assert (recipe.focal_gamma, recipe.class_weights) == (2, "sqrt")
         assert stream.input not in ("skeleton", "bone") or recipe.frames == 64
         assert stream.input != "rgb" or (24 <= recipe.frames <= 32 and recipe.size == 224)

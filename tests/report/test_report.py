@@ -19,6 +19,7 @@ from fixtures.made_up_run import STREAMS, made_up_results, write_results
 from fixtures.page_reader import read_page, rows, section
 from fixtures.project import ROOT, TINY
 from microgesture.ensembles.ensemble import run_ensemble
+from microgesture.ensembles.fusion import Fitting
 from microgesture.errors import InputError, UnusableClip
 from microgesture.measures.metrics import expected_calibration_error
 from microgesture.report.measures import confused_pairs, missed_by_all, orders, reliability
@@ -369,7 +370,7 @@ def test_folds_are_shown_as_the_ensemble_measured_them(tmp_path):
         splits[stream] = {split: tmp_path / stream / f"{split}.parquet" for split in ("val", "test")}
     outputs = {split: tmp_path / f"{split}.parquet" for split in ("val", "test")}
     written = [tmp_path / name for name in ("held_out.parquet", "fusion.json", "summary.csv")]
-    run_ensemble("final", results.clips, splits, folds, outputs, *written, "search", True)
+    run_ensemble("final", results.clips, splits, folds, outputs, *written, Fitting("search"))
     summary = pd.read_csv(tmp_path / "summary.csv").set_index("name")
     step = step.model_copy(update={"folds": 2})
     files += [path for paths in folds.values() for path in paths]

@@ -227,3 +227,13 @@ def test_the_sample_is_small_and_always_the_same(tmp_path):
     chosen = sample(names, tmp_path)
     assert chosen == sample(sorted(names, reverse=True), tmp_path)
     assert len(set(chosen)) == 5
+
+
+@pytest.mark.parametrize(
+    ("highest", "verdict"),
+    [(1, {}), (1.4, {}), (100, {"confidence": False})],  # most methods; RTMPose and OpenPose; percents
+)
+def test_a_confidence_of_percents_is_doubted(highest, verdict):
+    keypoints_TVC = person()
+    keypoints_TVC[..., 2] *= np.random.default_rng(0).uniform(0, highest, keypoints_TVC.shape[:2])
+    assert verdicts(keypoints_TVC) == verdict

@@ -82,6 +82,24 @@ def test_scores_are_the_log_of_the_mean_probability_over_views_sides_and_paths(t
         np.testing.assert_allclose(scores_NK[row], np.log(np.mean(seen, 0)), rtol=1e-4, atol=1e-5)
 
 
+def test_scores_are_those_of_the_mean_logits_over_views_and_sides(tmp_path):
+    step = make_step("joint", num_clips=3, view_average="logits")
+    network, shards = untrained(step), write_shards(tmp_path, step.inputs, LABELS)
+    data = ClipDataset(make_clips(["val"] * 2, LABELS[:2]).table, shards, step, training=False, num_clips=3)
+    scores_NK = log_probabilities(network, data, step, torch.device("cpu"), both_sides=True)
+    for row in range(2):
+        seen = []
+        for view in range(3):
+            (batch,) = load_batches(data, [[(row, view)]], torch.device("cpu"))
+            for mirror in (False, True):
+                shown = batch._replace(mirror=torch.tensor([mirror]))
+                with torch.no_grad():
+                    seen.append(network(*network_input(shown, step.inputs, step.recipe, SELECTIONS["36"]))[0])
+        mean_K = torch.stack(seen).double().mean(0)
+        assert (torch.stack(seen).softmax(1).mean(0) - mean_K.softmax(0)).abs().max() > 1e-3  # another average
+        np.testing.assert_allclose(scores_NK[row], mean_K.log_softmax(0), rtol=1e-4, atol=1e-5)
+
+
 def test_the_sizes_and_sides_of_testing_may_be_others_than_those_of_training(tmp_path):
     inputs = ("rgb", "joint")
     step = make_step(*inputs)

@@ -356,6 +356,20 @@ def test_the_command_prints_what_to_do_next_and_spares_a_study_that_is_there(fol
     assert main(["init", str(study), "--from", str(root)]) == 1
 
 
+@pytest.mark.parametrize("beside", [True, False])
+def test_the_commands_work_in_the_folder_of_the_snakefile(folder, capsys, monkeypatch, beside):
+    root = folder("wave/a.mp4", "nod/b.mp4")
+    monkeypatch.chdir(root.parent)
+    if beside:
+        (root.parent / "Snakefile").touch()
+    with pytest.raises(SystemExit, match="0"):
+        main(["init", "study", "--from", root.name])
+    commands = [line for line in capsys.readouterr().out.splitlines() if "--configfile" in line]
+    named = "study" if beside else root.parent / "study"
+    assert all(f"--configfile {named}/config.yaml" in command for command in commands)
+    assert len(commands) == 2
+
+
 @pytest.mark.slow
 def test_the_commands_that_it_proposes_lead_from_clips_to_a_report(folder):
     root = folder(*(f"{label}/s{who}_{label}.mp4" for who in range(6) for label in ("wave", "nod")))

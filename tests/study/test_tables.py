@@ -1,6 +1,7 @@
 """Tables that are not used, units that are doubted, and the sheets of workbooks."""
 
 import pytest
+import xlsxwriter
 
 from fixtures.annotation_files import (
     planned,
@@ -94,3 +95,84 @@ def test_a_sheet_for_each_recording(folder):
     header = ["start_s", "end_s", "label"]
     write_sheets(root / "all.xlsx", {"a": [header, [1, 2, "wave"]], "b": [header, [3.0, 4.0, "nod"]]})
     assert planned(root)[1] == [("a.mp4", "wave", "", 25, 49), ("b.mp4", "nod", "", 75, 99)]
+
+
+@pytest.mark.parametrize("first_row", ["sep=;", '"sep=;"', "SEP=;"])
+def test_a_first_row_that_tells_excel_the_separator(folder, first_row):
+    root = folder("a.mp4")
+    write_lines(root / "list.csv", [first_row, "file;start;end;label", "a;0,52;1;wave", "a;?;4;nod"], end="\r\n")
+    told, parts = planned(root)
+    assert parts == [("a.mp4", "wave", "", 13, 24)]
+    assert "the first is row 4" in told
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_unicode_text_of_excel(folder, encoding):
+    root = folder("a.mp4", "b.mp4")
+    mark = "" if encoding == "utf-16" else "\ufeff"
+    (root / "list.txt").write_bytes(f"{mark}file\tlabel\r\na\tLächeln\r\nb\tNicken\r\n".encode(encoding))
+    assert planned(root)[1] == [("a.mp4", "Lächeln", ""), ("b.mp4", "Nicken", "")]
+
+
+def test_formulas_without_a_value_and_errors_are_counted(folder):
+    root = folder("a.mp4", "b.mp4", "c.mp4", "d.mp4")
+    with xlsxwriter.Workbook(root / "list.xlsx") as book:
+        sheet = book.add_worksheet()
+        for row, name in enumerate(["file", "a", "b", "c", "d"]):
+            sheet.write(row, 0, name)
+        sheet.write(0, 1, "label")
+        sheet.write_formula(1, 1, "=D2", None, "wave")
+        sheet.write_formula(2, 1, "=D3", None, "")  # as programs write it that do not compute
+        sheet.write_formula(3, 1, "=NA()", None, "#N/A")
+        sheet.write(4, 1, "nod")
+    told, rows = planned(root)
+    assert [label for _, label, _ in rows] == ["wave", "", "", "nod"]
+    assert "2 cells count as empty" in told
+    assert "the first is B3" in told
+
+
+@pytest.mark.parametrize(
+    ("header", "words"),
+    [
+        ("file,label,label", ("label", "(2)", "(3)")),
+        ("file,class_id,class_name", ("class_id", "class_name")),
+        ("file,gesture,remark", ()),
+    ],
+)
+def test_a_second_column_with_labels_is_named(folder, header, words):
+    root = folder("a.mp4", "b.mp4")
+    write_lines(root / "list.csv", [header, "a,1,wave", "b,2,nod"])
+    told, rows = planned(root)
+    assert [label for _, label, _ in rows] == ["1", "2"]
+    assert ("not from" in told) == bool(words)
+    assert all(word in told for word in words)
+
+
+def test_formats_that_are_not_read_are_named_and_not_a_file_for_each_frame(folder):
+    root = folder("a.mp4")
+    for frame in range(50):
+        (root / f"a_{frame:012}_keypoints.json").write_text('{"people": []}')
+    for name in ("aDLC.h5", "annotations.xml", "a.srt", "train.pkl", "a.npy"):
+        (root / name).write_bytes(b"?")
+    (root / "~$list.xlsx").write_bytes(b"\x05Anna")  # Excel's mark of an open workbook
+    told, _ = planned(root)
+    [line] = [line for line in told.splitlines() if "format is not read" in line]
+    assert all(name in line for name in ("aDLC.h5", "annotations.xml", "a.srt", "train.pkl", "a.npy", "45 more"))
+    assert len(line) < 500
+    assert "~$" not in told
+
+
+@pytest.mark.parametrize(("end", "doubted"), [("8.0", False), ("8.9", False), ("00:09.5", True), ("11.0", True)])
+def test_annotations_that_end_after_their_video_are_doubted(folder, end, doubted):
+    root = folder("a.mp4")
+    write_lines(root / "list.csv", ["file,start_s,end_s,label", f"a,6.0,{end},wave"])
+    told, parts = planned(root)
+    assert parts == [("a.mp4", "wave", "", 150, 199)]
+    assert ("a lasts 8.0 s" in told) == doubted
+
+
+def test_a_table_with_the_name_of_a_clip_and_no_times_is_not_said_to_name_none(folder):
+    root = folder("a.mp4")
+    write_lines(root / "a.csv", ["scorer,DLC,DLC,DLC", "bodyparts,nose,nose,nose", "coords,x,y,likelihood", "0,1,2,1"])
+    told, _ = planned(root)
+    assert "a.csv: not used, because it has the name of a clip, but no start and end" in told

@@ -2,6 +2,7 @@
 
 from fractions import Fraction
 
+import av
 import numpy as np
 import pytest
 from hypothesis import given
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from fixtures.release_files import write_lines
 from fixtures.timed_videos import (
     OPEN_GOP,
+    cover_first,
     cut_copy,
     every_fourth_left_out,
     number_on,
@@ -217,6 +219,16 @@ def test_videos_of_cameras_and_telephones_are_found_and_read(tmp_path, name):
     found, _ = find_clips(visible_files(tmp_path / "clips"))
     assert [str(clip.video) for clip in found] == [name]
     assert recordings_in(tmp_path / "clips") == {path.stem: path}
+
+
+def test_a_cover_picture_is_not_the_video(tmp_path):
+    path = cover_first(write_timed(tmp_path / "plain.mp4", rate_halved(), rate=30), tmp_path / "cover.mp4")
+    with av.open(str(path)) as file:
+        assert [stream.codec_context.name for stream in file.streams.video] == ["mjpeg", "h264"]
+    info = probe(path, count=True)
+    assert (info.n_frames, info.width, info.height) == (90, 80, 48)
+    assert info.times.frames(3, 3.4) == (75, 80)
+    assert shown(path, 0, 89) == list(range(90))
 
 
 def test_the_painter_is_read_back():

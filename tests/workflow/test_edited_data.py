@@ -95,6 +95,11 @@ def test_a_clip_moved_from_val_to_train_remakes_no_shard(project):
     assert would_run(project) == LABELS + TRAINING + RESULTS
 
 
+def test_rows_in_another_order_train_nothing(project):
+    write_rows(project, rows_of(project)[::-1])
+    assert would_run(project) == Counter(join_clips=1) + RESULTS
+
+
 def test_a_new_test_clip_trains_nothing_and_gets_a_prediction(project):
     rows = rows_of(project)
     row = dict(first(rows, "test"), clip_id="late")
@@ -145,7 +150,10 @@ def test_a_file_replaced_by_another_of_the_same_size_is_seen(project):
 
 
 def test_equal_lists_copied_files_and_times_that_nobody_looks_at_run_nothing(project):
-    write_rows(project, rows_of(project))
+    rows, table = rows_of(project), project.folder / "own/clips.csv"
+    table.write_bytes(table.read_text().replace(",", ";").encode("utf-16"))  # as spreadsheets may save it
+    assert would_run(project) == Counter()
+    write_rows(project, rows)
     copied = project.folder / "copied"
     shutil.copytree(project.folder / "own", copied, copy_function=shutil.copyfile)
     shutil.rmtree(project.folder / "own")

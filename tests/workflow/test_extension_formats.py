@@ -141,9 +141,9 @@ def test_a_loss_is_added_to_others_and_to_itself_over_micro_batches():
 
 FUSE = """
 import numpy as np
-from microgesture.ensembles.fusion import Fusion, fit_fusion, fuse
+from microgesture.ensembles.fusion import Fitting, Fusion, fit_fusion, fuse
 logits_SNK = np.array(json.loads(sys.argv[1]))
-fusion = fit_fusion(logits_SNK, np.array([0, 1]), "geometric", 2.0)
+fusion = fit_fusion(logits_SNK, np.array([0, 1]), Fitting("geometric", 2.0))
 stored = json.loads(json.dumps(fusion.to_json(["a", "b"])))
 print(json.dumps([stored, fuse(logits_SNK, Fusion.from_json(stored, ["a", "b"])).tolist()]))
 """

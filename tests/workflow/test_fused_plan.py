@@ -135,7 +135,7 @@ def test_a_stream_has_learnt_from_val_if_one_that_it_fuses_has(raw):
     }
     raw["folds"], raw["ablation"] = 0, []
     config = load_config(raw)
-    assert [config.learns_from_val(name) for name in ("base", "final")] == [False, True]
+    assert [config.learns_from_val(name) for name in ("base", "final", "joint", "fused")] == [False, True, False, True]
     del raw["ensembles"]["final"]["calibration_from"]
     with pytest.raises(InputError, match=r"ensembles.final: .*val.*calibration_from"):
         load_config(raw)

@@ -248,7 +248,7 @@ def test_a_person_of_test_in_train_is_a_warning_only_where_it_is_allowed(doctor,
 @pytest.mark.parametrize(
     ("truth", "sentence"),
     [
-        (["clip_id,label", "d,shrug"], "truth.csv, column label: 'shrug' is not a class"),
+        (["clip_id,label", "d,shrug"], "truth.csv, column label: 'shrug' of the clip"),
         (["clip_id,label", "0d,wave"], "truth.csv, column clip_id: it has no label of a test clip, such as d"),
         (["id,label", "d,wave"], "truth.csv has no column 'clip_id'"),
         (None, "truth.csv: no such file"),

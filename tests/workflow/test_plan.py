@@ -157,6 +157,24 @@ def test_without_rows_the_ablation_table_has_every_stream_and_ensemble_of_the_su
     assert names == ["joint", "limb", "rgb", "taylor", "flow", "depth", "final"]
 
 
+def test_rows_that_were_trained_on_val_are_measured_on_test_clips_alone():
+    raw = copy.deepcopy(DEMO)
+    raw["streams"]["again"] = raw["streams"]["joint"] | {"pseudo_labels": "first"}
+    raw["ensembles"]["first"] = {"streams": ["joint"]}
+    raw["ensembles"]["second"] = {"streams": ["again"], "calibration_from": "first"}
+    raw["ablation"] = [{"name": "again"}, {"name": "joint", "versus": "again"}, {"name": "limb", "versus": "joint"}]
+    raw["ground_truth"] = {"file": "truth.csv"}
+    plan = Plan(raw)
+    step = json.loads(plan.step("ablation", "ablation").settings)
+    assert [(row["name"], row["versus"]) for row in step["rows"]] == [("joint", None), ("limb", "joint")]
+    assert step["left_out"] == ["again"]
+    tested = json.loads(plan.step("cross_subject", "cross_subject").settings)
+    assert [row["name"] for row in tested["rows"]] == ["again", "joint", "limb"]
+    raw["ablation"] = [{"name": "again"}, {"name": "second", "versus": "again"}]
+    with pytest.raises(InputError, match=r"ablation: .* trained on val"):
+        Plan(raw)
+
+
 def test_only_a_learned_depth_is_made_from_the_frames():
     learned = change(DEMO, "depth", {"backend": "transformers", "model": "some/network"})
     assert not Plan(DEMO).config.depth.is_learned

@@ -256,7 +256,7 @@ def ablation_rows():
     splits = [f"fold{fold}" for fold in plan.folds] or ["val"]
     return [
         path
-        for name in (row.name for row in plan.ablation)
+        for name in (row.name for row in plan.held_out)
         for path in (
             [f"results/ensembles/{name}/held_out.parquet"]
             if name in plan.config.ensembles

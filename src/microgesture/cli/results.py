@@ -30,7 +30,10 @@ def ensemble(
 
     The scores of a stream are the files <stream>/val.parquet, test.parquet and, with folds, fold0.parquet and so on.
     """
+    import numpy as np
+
     from ..ensembles.ensemble import run_ensemble
+    from ..ensembles.fusion import Fitting
     from ..storage.clips import read_clips
 
     step = parse_step(EnsembleStep, settings)
@@ -38,8 +41,11 @@ def ensemble(
     files = {stream: {split: found[stream, split] for split in ("val", "test")} for stream in step.streams}
     folds = {stream: [found[stream, f"fold{fold}"] for fold in range(step.folds)] for stream in step.streams}
     outputs = {"val": val_output, "test": test_output}
-    fitting = step.weights, step.calibrate, step.stacking, calibration_from, step.learns_from_val
-    run_ensemble(name, read_clips(clips), files, folds, outputs, held_out, fusion, summary, *fitting)
+    given = isinstance(step.weights, dict)
+    weights = np.array([step.weights[stream] for stream in step.streams]) if given else step.weights
+    how = Fitting(weights, step.calibrate, step.recalibrated, step.pool)
+    options = step.stacking, calibration_from, step.learns_from_val
+    run_ensemble(name, read_clips(clips), files, folds, outputs, held_out, fusion, summary, how, *options)
 
 
 @stage("pseudo-labels", PseudoLabelStep)
@@ -75,7 +81,7 @@ def ablation(settings: SettingsText, clips: File, predictions: Files, csv: Outpu
     step = parse_step(AblationStep, settings)
     files = {row.name: [path for path in predictions if path.parent.name == row.name] for row in step.rows}
     rows = {row.name: row.versus for row in step.rows}
-    run_ablation(read_clips(clips), rows, files, step.folds, csv, markdown)
+    run_ablation(read_clips(clips), rows, files, step.folds, csv, markdown, step.left_out)
 
 
 @stage("cross-subject", CrossSubjectStep)

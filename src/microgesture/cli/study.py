@@ -34,6 +34,6 @@ def init(
         say(f"- {line}")
     when = "Next" if started.can_start else "When the labels are filled in"
     say(f"\n{study / 'clips.csv'} and {study / 'config.yaml'} are written. {when}, in the folder of the Snakefile:\n")
-    for command in next_commands(study):
+    for command in next_commands(study if Path("Snakefile").exists() else study.resolve()):
         say(f"    {command}")
     say(f"\nThen open {study / 'results/report.html'} in a browser.")

@@ -14,12 +14,18 @@ GIVEN = FusionRule(
 )
 EQUAL = FusionRule("equal", description="the plain mean", module=f"{_RULES}.equal", fitted=False)
 _BUILT_IN = (
-    FusionRule("search", description="maximum-likelihood weights", module=f"{_RULES}.search"),
-    FusionRule("grid", description="the most accurate weights on a grid, as often published", module=f"{_RULES}.grid"),
+    FusionRule("search", description="maximum-likelihood weights", module=f"{_RULES}.search", pools=True),
+    FusionRule(
+        "grid",
+        description="the most accurate weights on a grid, as often published",
+        module=f"{_RULES}.grid",
+        pools=True,
+    ),
     EQUAL,
     GIVEN,
 )
 FUSION_RULES: dict[str, FusionRule] = by_name(FusionRule, _BUILT_IN, lambda rule: rule.name)
+POOLS = ("linear", "log")
 _BY_NAME = tuple(name for name in FUSION_RULES if name != GIVEN.name)
 
 
@@ -47,6 +53,16 @@ class Ensemble(Settings):
     calibrate: StrictBool | Annotated[float, Field(gt=0)] = Field(
         True, description="true: fit one temperature per stream before averaging; a number: one temperature for all"
     )
+    pool: Literal[POOLS] = Field(
+        "linear",
+        description="linear: the mean of probabilities; log: of their logarithms (a product of experts), in which one "
+        "stream that is sure can overrule the others",
+    )
+    recalibrate: bool | None = Field(
+        None,
+        description="fit a temperature of the fused probabilities too, because a mean of calibrated probabilities is "
+        "not confident enough; it changes no predicted class. null: only with calibrate: true",
+    )
     calibration_from: Name | None = Field(
         None,
         description="another ensemble with as many streams, whose temperatures and weights are used, in the order of "
@@ -63,6 +79,17 @@ class Ensemble(Settings):
     def rule(self) -> FusionRule:
         """How the streams are fused."""
         return GIVEN if isinstance(self.weights, dict) else FUSION_RULES[self.weights]
+
+    @property
+    def recalibrated(self) -> bool:
+        """Whether the fused probabilities get a temperature."""
+        return self.calibrate is True if self.recalibrate is None else self.recalibrate
+
+    @model_validator(mode="after")
+    def _rule_pools(self) -> "Ensemble":
+        if self.pool == "log" and self.rule.fitted and not self.rule.pools:
+            raise ValueError(f"weights: {self.rule.name} is fitted for the linear pool only; remove pool: log")
+        return self
 
     @model_validator(mode="after")
     def _weights_fit(self) -> "Ensemble":

@@ -21,9 +21,10 @@ class GroundTruth(Settings):
 
 
 class AblationStep(Settings):
-    """Rows of the ablation table."""
+    """Rows of the ablation table on held-out clips."""
 
     rows: tuple[AblationRow, ...] = Field(min_length=1)
+    left_out: tuple[Name, ...] = Field((), description="rows without held-out clips: they were also trained on val")
     folds: int = Field(0, ge=0, description="folds of subjects on which the rows are measured; 0: on val")
 
 

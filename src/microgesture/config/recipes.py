@@ -37,13 +37,17 @@ class Testing(Settings):
         1,
         description="crops of a video in testing, averaged: the centre, or both ends too; equal ones are computed once",
     )
+    view_average: Literal["probabilities", "logits"] = Field(
+        "probabilities",
+        description="what is averaged over samplings, crops and both sides in testing; the average of logits is the "
+        "geometric mean of probabilities",
+    )
 
 
 class Recipe(Testing):
     """Settings of training and testing.
 
-    The defaults are those of PoseConv3D (arXiv 2104.13586) in pyskl; ``config/`` has the published recipes of the video
-    streams.
+    Most defaults are those of PoseConv3D (arXiv 2104.13586) in pyskl; ``config/`` has the published recipes.
     """
 
     renamed: ClassVar[dict[str, str]] = {
@@ -120,9 +124,13 @@ class Recipe(Testing):
     optimizer: Literal["sgd", "adamw"] = Field(
         "sgd", description="sgd with momentum 0.9, or adamw with betas 0.9 and 0.999"
     )
+    nesterov: bool = Field(False, description="for sgd: Nesterov momentum, as for 2s-AGCN")
     learning_rate: float = Field(0.05, gt=0, description="maximum learning rate, reached after the warm-up")
-    schedule: Literal["cosine", "steps"] = Field(
-        "cosine", description="learning rate after the warm-up: a cosine to 0, or a tenth after each of decay_epochs"
+    schedule: Literal["cosine", "cosine_by_epoch", "steps"] = Field(
+        "cosine",
+        description="learning rate. cosine: after the warm-up, a cosine to 0. cosine_by_epoch: a cosine over all "
+        "epochs, constant within each, times the warm-up (Video Swin). steps: after the warm-up, a tenth after each of "
+        "decay_epochs",
     )
     decay_epochs: tuple[int, ...] = Field((), description="for steps: epochs after which the rate falls to a tenth")
     backbone_scale: float = Field(
@@ -131,8 +139,11 @@ class Recipe(Testing):
         description="factor of the learning rate for all layers but the head; 0.1 for pretrained Video Swin; in a "
         "stream with fuses, for both networks with their heads",
     )
-    weight_decay: float = Field(
-        3e-4, ge=0, description="weight decay, not applied to norms, biases and position tables"
+    weight_decay: float = Field(3e-4, ge=0, description="weight decay of the decayed_parameters")
+    decayed_parameters: Literal["matrices", "all_but_norms", "all"] = Field(
+        "matrices",
+        description="parameters with weight decay. matrices: all but norms, biases and position tables (MViT). "
+        "all_but_norms: all but norms and position tables (Video Swin). all: as in pyskl and 2s-AGCN",
     )
     warmup_epochs: float = Field(0.0, ge=0, description="epochs in which the rate rises from a tenth")
     clip_norm: float | None = Field(40.0, gt=0, description="maximum norm of a step's gradient; null: no limit")
@@ -228,6 +239,8 @@ class Recipe(Testing):
             raise ValueError(f"std must be above 0, not {self.std}")
         if self.warmup_epochs >= self.epochs:
             raise ValueError(f"warmup_epochs is {self.warmup_epochs}, but must be less than epochs, {self.epochs}")
+        if self.nesterov and self.optimizer != "sgd":
+            raise ValueError(f"nesterov is for optimizer: sgd, not {self.optimizer}; remove one of them")
         if (self.schedule == "steps") != bool(self.decay_epochs):
             raise ValueError("decay_epochs are required for schedule: steps, and not allowed for any other")
         if self.heatmap_frames is not None and self.heatmap_frames % self.frames:

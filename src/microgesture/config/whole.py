@@ -129,9 +129,9 @@ class _Config(Settings):
                 "subjects would be held out for this stream; set folds: 0"
             )
 
-    def learns_from_val(self, ensemble: str) -> bool:
-        """Whether a stream of the ensemble was trained on the validation clips, which are then not held out."""
-        return any(self._has_seen_val(stream) for stream in self.ensembles[ensemble].streams)
+    def learns_from_val(self, name: str) -> bool:
+        """Whether a stream, or one of an ensemble, was trained on the validation clips, which are then not held out."""
+        return any(map(self._has_seen_val, self.streams_of(name)))
 
     def _has_seen_val(self, name: str) -> bool:
         stream = self.streams[name]
@@ -163,6 +163,10 @@ class _Config(Settings):
             if row.name in above:
                 raise ValueError(f"ablation: '{row.name}' is listed twice; remove one row")
             above.append(row.name)
+        if above and all(map(self.learns_from_val, above)):
+            raise ValueError(
+                "ablation: the streams of all rows were also trained on val; add a row with held-out clips"
+            )
         corpora = {self.streams[stream].corpus for row in self.ablation for stream in self.streams_of(row.name)}
         if len(corpora) > 1:
             raise ValueError(f"ablation has rows on several corpora ({', '.join(sorted(corpora))}); use one")

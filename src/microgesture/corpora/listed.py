@@ -1,7 +1,8 @@
 """The listing of a corpus as files, each written only if its content changes, so that an edit reruns little.
 
 A folder has ``<shard>.parquet``, the clips of a shard and the versions of their files; ``train.parquet`` (of train and
-val) and ``test.parquet``, the labels; and ``declared.parquet``, the place of each clip in the lists of the release.
+val) and ``test.parquet``, the labels; and ``declared.parquet``, the place of each clip in the lists of the release, in
+their order. The others are in the order of the ids, so that a sorted list reruns nothing.
 """
 
 import hashlib
@@ -13,7 +14,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from ..errors import InputError
-from ..storage.clips import PARTS, part_of, read_clips, shard_of, shards_of
+from ..storage.clips import PARTS, natural_key, part_of, read_clips, shard_of, shards_of
 from ..storage.files import read_json, write_json
 from ..storage.parquet import read_parquet, write_parquet
 from .listing import Listing, Row
@@ -183,7 +184,7 @@ def _tables(listing: Listing, shards: int, versions: Mapping[str, str]) -> Table
     metadata = {"microgesture": json.dumps(names, ensure_ascii=False)}
     parts: dict[str, list[Row]] = {part: [] for part in PARTS}
     files: dict[str, list[Row]] = {f"{shard:04d}": [] for shard in range(shards)}
-    for row in listing.rows:
+    for row in sorted(listing.rows, key=lambda row: (natural_key(row.clip_id), row.clip_id)):
         part = part_of(row.split)
         parts[part].append(row)
         files[f"{shard_of(row.recording, part, shards):04d}"].append(row)

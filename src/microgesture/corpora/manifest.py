@@ -124,7 +124,7 @@ def _set_frames(row: Row, cells: Mapping[str, str]) -> None:
 def _set_rate(row: Row, text: str) -> None:
     if not text:
         return
-    rate = decimal(text)
+    rate = decimal(text.replace(",", "."))
     if rate is None or not 0.001 <= rate <= 1e6:
         row.refuse(f"column fps: {text!r} is not a number of frames a second")
     else:

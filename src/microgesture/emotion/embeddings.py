@@ -22,7 +22,7 @@ from ..storage.parquet import read_parquet, write_parquet
 from ..streams.augment import step_input
 from ..streams.batches import load_batches
 from ..streams.fused_samples import open_dataset
-from ..streams.predict import Build, exact_mean, test_batches, trained
+from ..streams.predict import Build, as_log_probability, exact_mean, test_batches, trained, view_score
 
 SCHEMA = pa.schema(
     [
@@ -85,24 +85,23 @@ def embed(
             x = step_input(shown, step, training=False)
             with autocast(recipe.precision, device):
                 _, features_BD, logits_BK = network.forward_features(*x)
-            sides.append((features_BD.float(), logits_BK.float().softmax(-1)))
-        features_BSD, probability_BSK = (torch.stack(parts, 1).cpu().numpy() for parts in zip(*sides, strict=True))
+            sides.append((features_BD.float(), view_score(logits_BK, recipe.view_average)))
+        features_BSD, score_BSK = (torch.stack(parts, 1).cpu().numpy() for parts in zip(*sides, strict=True))
         own = len(keys[number * len(batch.row) : (number + 1) * len(batch.row)])  # the last batch is padded
         for place, (row, times) in enumerate(zip(batch.row.tolist()[:own], batch.times.tolist(), strict=False)):
-            seen.setdefault(row, []).append((features_BSD[place], probability_BSK[place], times))
+            seen.setdefault(row, []).append((features_BSD[place], score_BSK[place], times))
     rows = []
     for row, views in seen.items():
-        features_D, logits_K = _means(views)
+        features_D, logits_K = _means(views, recipe.view_average)
         rows.append({"clip_id": dataset.clip_ids[row], "features": features_D, "logits": logits_K})
     rows += [{"clip_id": clip_id, "reason": reason} for clip_id, reason in dataset.left_out.items()]
     write_parquet(output, pa.Table.from_pylist(rows, SCHEMA))
 
 
-def _means(views: list[tuple[np.ndarray, np.ndarray, int]]) -> tuple[np.ndarray, np.ndarray]:
-    features_VSD, probability_VSK, times_V = (np.array(parts) for parts in zip(*views, strict=True))
-    mean_K = exact_mean(probability_VSK, times_V)
-    logits_K = np.log(np.maximum(mean_K, np.finfo(np.float32).tiny)).astype(np.float32)
-    return exact_mean(features_VSD, times_V).astype(np.float32), logits_K
+def _means(views: list[tuple[np.ndarray, np.ndarray, int]], view_average: str) -> tuple[np.ndarray, np.ndarray]:
+    features_VSD, score_VSK, times_V = (np.array(parts) for parts in zip(*views, strict=True))
+    features_D, mean_K = (exact_mean(values, times_V) for values in (features_VSD, score_VSK))
+    return features_D.astype(np.float32), as_log_probability(mean_K, view_average)
 
 
 def read_embeddings(path: Path) -> dict[str, Embedding]:

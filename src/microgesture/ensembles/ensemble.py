@@ -1,7 +1,7 @@
 """An ensemble of streams: fitting, evaluation on held-out clips, and predictions."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +12,13 @@ from scipy.special import softmax
 from ..errors import InputError
 from ..measures.metrics import expected_calibration_error, measure
 from ..measures.people import count_people, people_by_clip
+from ..measures.people_folds import people_folds
 from ..storage.clips import Clips, class_counts, natural_key
 from ..storage.files import read_json, write_csv, write_json
 from ..storage.scores import Scores, read_folds, read_scores, write_predictions
-from .fusion import Fusion, cross_fit, fit_fusion, fuse, stack, stacked, usable
+from .calibration import negative_log_likelihood
+from .fusion import Fitting, Fusion, cross_fit, fit_fusion, fuse, stack, stacked, usable
 
-Weights = str | Mapping[str, float]  # the name of a fusion rule, or a weight for each stream
 COMPARED_FOLDS = 5  # parts of val for the evaluation of stacking
 
 
@@ -63,8 +64,7 @@ def hold_out(
     clips: Clips,
     scores: Mapping[str, Scores],
     fold: Mapping[str, int] | None,
-    weights: Weights,
-    calibrate: bool | float,
+    how: Fitting,
     taken: Fusion | None = None,
 ) -> tuple[HeldOut, Fusion]:
     """The held-out clips with their fusions, and a fusion that is fitted on all of them, for all other clips.
@@ -80,13 +80,12 @@ def hold_out(
     clip_ids = tuple(sorted(labels, key=natural_key))
     labels_N = np.array([labels[clip_id] for clip_id in clip_ids], int)
     logits_SNK = stack(scores, clip_ids, len(clips.classes))
-    chosen = np.array([weights[stream] for stream in scores]) if isinstance(weights, Mapping) else weights
-    fusion = taken or fit_fusion(logits_SNK, labels_N, chosen, calibrate)
+    fusion = taken or fit_fusion(logits_SNK, labels_N, how)
     if fold is None:
         return HeldOut(clip_ids, labels_N, logits_SNK, np.zeros(len(clip_ids), int), [fusion]), fusion
     fold_N = np.array([fold[clip_id] for clip_id in clip_ids])
     parts = fold_N.max() + 1
-    fusions = [taken] * parts if taken else cross_fit(logits_SNK, labels_N, fold_N, chosen, calibrate)
+    fusions = [taken] * parts if taken else cross_fit(logits_SNK, labels_N, fold_N, how)
     return HeldOut(clip_ids, labels_N, logits_SNK, fold_N, fusions), fusion
 
 
@@ -118,15 +117,37 @@ def _or_prior(fused_NK: np.ndarray, prior_K: np.ndarray) -> np.ndarray:
     return np.where(np.isnan(fused_NK), prior_K, fused_NK)
 
 
+def cross_fitted(held_out: HeldOut, people: Sequence[str], how: Fitting) -> HeldOut:
+    """The same clips, each predicted by a fusion that was fitted on other people: by folds of them, if there are none.
+
+    With too few people or clips for two folds, the clips are returned as they are.
+    """
+    labels_N = held_out.labels_N
+    parts = min(COMPARED_FOLDS, len(set(people)), np.bincount(labels_N, minlength=1).max(initial=0))
+    if len(held_out.fusions) > 1 or parts < 2:
+        return held_out
+    fold_N = np.empty(len(labels_N), int)
+    for fold, rows in enumerate(people_folds(labels_N, people, parts, seed=0)):
+        fold_N[rows] = fold
+    return replace(held_out, fold_N=fold_N, fusions=cross_fit(held_out.logits_SNK, labels_N, fold_N, how))
+
+
 def summarise(
-    name: str, streams: Sequence[str], held_out: HeldOut, fusion: Fusion, stacking: bool = False
+    name: str,
+    streams: Sequence[str],
+    held_out: HeldOut,
+    fusion: Fusion,
+    stacking: bool = False,
+    crossed: HeldOut | None = None,
 ) -> pd.DataFrame:
     """The metrics of each stream and of the ensemble, one row each, on the held-out clips that every stream could use.
 
     ``weight`` is the weight of the stream in ``fusion``, if its rule has weights. ``without`` is the accuracy of the
     ensemble without that stream, with the other weights unchanged. ``ece_before`` and ``ece`` are the expected
-    calibration errors of the stream before and after calibration. With ``stacking`` there is a row for a logistic
-    regression, which is fitted on the other folds, or on other parts of val.
+    calibration errors before and after calibration, ``nll_before`` and ``nll`` the mean negative log-likelihoods. Those
+    of the ensemble are measured without and with its own temperature, on the ``crossed`` clips if they are given (see
+    ``cross_fitted``). With ``stacking`` there is a row for a logistic regression, which is fitted on the other folds,
+    or on other parts of val.
     """
     common_N = usable(held_out.logits_SNK).all(0)
     labels_N = held_out.labels_N[common_N]
@@ -141,23 +162,29 @@ def summarise(
         without = None if np.isnan(rest_NK[common_N]).any() else measured(rest_NK)["accuracy"]
         alone = measured(held_out.logits_SNK[number])
         weight = round(weights[stream], 4) if stream in weights else None
-        before, after = (
-            round(expected_calibration_error(said_SNK[number][common_N], labels_N), 4)
-            for said_SNK in (softmax(held_out.logits_SNK, axis=2), held_out.calibrated())
-        )
-        calibration = {"ece_before": before, "ece": after}
+        said = softmax(held_out.logits_SNK, axis=2)[number], held_out.calibrated()[number]
+        calibration = _calibration(*(said_NK[common_N] for said_NK in said), labels_N)
         rows.append({"name": stream, "kind": "stream", **alone, "weight": weight, "without": without, **calibration})
     if len(labels_N) and stacking:
         fold_N = held_out.fold_N[common_N] if len(held_out.fusions) > 1 else np.arange(len(labels_N)) % COMPARED_FOLDS
         said_NK = stacked(held_out.logits_SNK[:, common_N], labels_N, fold_N)
         rows.append({"name": "stacking", "kind": "comparison", **measure(said_NK, labels_N).rounded()})
     if len(labels_N):
-        fused_NK = held_out.fused()
-        ece = round(expected_calibration_error(fused_NK[common_N], labels_N), 4)
-        rows.append({"name": name, "kind": "ensemble", **measured(fused_NK), "ece": ece})
+        crossed = crossed or held_out
+        plain = replace(crossed, fusions=[replace(each, temperature=1.0) for each in crossed.fusions])
+        calibration = _calibration(plain.fused()[common_N], crossed.fused()[common_N], labels_N)
+        rows.append({"name": name, "kind": "ensemble", **measured(held_out.fused()), **calibration})
     columns = ["name", "kind", "clips", "accuracy", "balanced_accuracy", "macro_f1", "top5", "weight", "without"]
-    columns += ["ece_before", "ece"]
+    columns += ["ece_before", "ece", "nll_before", "nll"]
     return pd.DataFrame(rows, columns=columns)
+
+
+def _calibration(before_NK: np.ndarray, after_NK: np.ndarray, labels_N: np.ndarray) -> dict[str, float]:
+    return {
+        f"{name}{ending}": round(error(said_NK, labels_N), 4)
+        for name, error in (("ece", expected_calibration_error), ("nll", negative_log_likelihood))
+        for ending, said_NK in (("_before", before_NK), ("", after_NK))
+    }
 
 
 def run_ensemble(
@@ -169,8 +196,7 @@ def run_ensemble(
     held_out_path: Path,
     fusion_path: Path,
     summary_path: Path,
-    weights: Weights,
-    calibrate: bool | float,
+    how: Fitting,
     stacking: bool = False,
     calibration_from: Path | None = None,
     learns_from_val: bool = False,
@@ -188,7 +214,7 @@ def run_ensemble(
     folded = {stream: folded[stream] for stream in scores}
     known = clips if not learns_from_val else Clips(clips.table.assign(label=None), clips.classes, clips.targets)
     taken = read_fusion(calibration_from) if calibration_from else None
-    held_out, fusion = hold_out(known, folded, fold, weights, calibrate, taken)
+    held_out, fusion = hold_out(known, folded, fold, how, taken)
     for split, output in outputs.items():
         write_predictions(output, *predict_split(read[split], fusion, clips, split))
     streams_N = usable(held_out.logits_SNK).sum(0)
@@ -204,7 +230,9 @@ def run_ensemble(
         written["fitted_on"] = _fitted_on_folds(held_out, clips)
         written["without_fold"] = [each.to_json(list(scores)) for each in held_out.fusions]
     write_json(fusion_path, written)
-    write_csv(summary_path, summarise(name, list(scores), held_out, fusion, stacking))
+    people = people_by_clip(clips)[list(held_out.clip_ids)].to_list()
+    crossed = held_out if taken else cross_fitted(held_out, people, how)
+    write_csv(summary_path, summarise(name, list(scores), held_out, fusion, stacking, crossed))
 
 
 def _read_folds(folds: Mapping[str, Sequence[Path]]) -> tuple[dict[str, Scores], dict[str, int]]:

@@ -1,9 +1,9 @@
 """Fusion of streams: each stream is calibrated, and a fusion rule combines their probabilities."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from scipy.special import log_softmax, softmax
@@ -11,10 +11,10 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from ..config.ensembles import EQUAL, FUSION_RULES, GIVEN
+from ..config.ensembles import EQUAL, FUSION_RULES, GIVEN, POOLS
 from ..errors import InputError
 from ..storage.scores import Scores
-from .calibration import fit_temperature
+from .calibration import fit_pool_temperature, fit_temperature, sharpened
 from .rules.weighted_mean import WeightedMean
 
 
@@ -34,18 +34,38 @@ class FittedRule(Protocol):
         """
 
 
+class Fitting(NamedTuple):
+    """How a fusion is fitted; see ``config.ensembles.Ensemble`` for the settings of the same names.
+
+    ``weights`` is the name of one of ``FUSION_RULES``, or an array (S,), which is only scaled to the sum 1. If
+    ``calibrate`` is a number, it is the temperature of every stream.
+    """
+
+    weights: str | np.ndarray
+    calibrate: bool | float = True
+    recalibrate: bool = True
+    pool: str = "linear"
+
+
 @dataclass(frozen=True)
 class Fusion:
-    """A fitted fusion: a temperature for each stream, a fitted rule, and the rule's name in ``FUSION_RULES``."""
+    """A fitted fusion: a temperature for each stream, a fitted rule, and the rule's name in ``FUSION_RULES``.
+
+    ``temperature`` calibrates the fused probabilities. ``pool`` is "linear" for the mean of probabilities, or "log" for
+    that of their logarithms.
+    """
 
     temperatures_S: np.ndarray
     rule: FittedRule
     name: str = GIVEN.name
+    temperature: float = 1.0
+    pool: str = "linear"
 
     def to_json(self, streams: Sequence[str]) -> dict[str, Any]:
         """The fusion in the format of ``fusion.json`` and ``recogniser.json``."""
         temperatures = dict(zip(streams, self.temperatures_S.tolist(), strict=True))
-        return {"rule": self.name, "temperatures": temperatures, **self.rule.to_json(streams)}
+        pooled = {"pool": self.pool, "temperature": self.temperature}
+        return {"rule": self.name, "temperatures": temperatures, **pooled, **self.rule.to_json(streams)}
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any], streams: Sequence[str]) -> "Fusion":
@@ -56,12 +76,17 @@ class Fusion:
             raise InputError(f"the fusion rule '{name}' is not one of {known}; install the package that declares it")
         try:
             temperatures_S = np.array([stored["temperatures"][stream] for stream in streams], float)
+            # A recogniser of an older version has none; its probabilities were as fused.
+            temperature, pool = float(stored.get("temperature", 1)), stored.get("pool", POOLS[0])
             rule = import_module(FUSION_RULES[name].module).from_json(stored, streams)
         except (LookupError, TypeError, ValueError, OverflowError) as error:
             raise InputError(f"the fusion lacks numbers of its streams, or they are wrong ({error!r})") from None
-        if not (np.isfinite(temperatures_S) & (temperatures_S > 0)).all():
-            raise InputError(f"the temperatures of the fusion are {temperatures_S.tolist()}; all must be above 0")
-        return cls(temperatures_S, rule, name)
+        every = np.append(temperatures_S, temperature)
+        if not (np.isfinite(every) & (every > 0)).all():
+            raise InputError(f"the temperatures of the fusion are {every.tolist()}; all must be above 0")
+        if pool not in POOLS:
+            raise InputError(f"the pool of the fusion is {pool!r}, not one of {', '.join(POOLS)}")
+        return cls(temperatures_S, rule, name, temperature, pool)
 
 
 def stack(scores: Mapping[str, Scores], clip_ids: Sequence[str], classes: int) -> np.ndarray:
@@ -90,42 +115,43 @@ def usable(logits_SNK: np.ndarray) -> np.ndarray:
 
 def fuse(logits_SNK: np.ndarray, fusion: Fusion) -> np.ndarray:
     """Fuse the logits (S, N, K) of the streams into one distribution (N, K); NaN for a clip that none could use."""
-    return fusion.rule.apply(softmax(logits_SNK / fusion.temperatures_S[:, None, None], axis=2))
+    return sharpened(_pooled(logits_SNK, fusion), fusion.temperature)
 
 
-def fit_fusion(
-    logits_SNK: np.ndarray, labels_N: np.ndarray, weights: str | np.ndarray, calibrate: bool | float
-) -> Fusion:
-    """Fit temperatures and a rule on the clips that every stream could use; without such clips, use equal weights.
+def _pooled(logits_SNK: np.ndarray, fusion: Fusion) -> np.ndarray:
+    logits_SNK = logits_SNK / fusion.temperatures_S[:, None, None]
+    if fusion.pool == "log":
+        return softmax(fusion.rule.apply(log_softmax(logits_SNK, axis=2)), axis=1)
+    return fusion.rule.apply(softmax(logits_SNK, axis=2))
 
-    ``weights`` is the name of one of ``FUSION_RULES``, or an array (S,), which is only scaled to the sum 1. If
-    ``calibrate`` is a number, it is the temperature of every stream.
-    """
+
+def fit_fusion(logits_SNK: np.ndarray, labels_N: np.ndarray, how: Fitting) -> Fusion:
+    """Fit temperatures and a rule on the clips that every stream could use; without such clips, use equal weights."""
     streams = len(logits_SNK)
     common_N = usable(logits_SNK).all(0)
     logits_SNK, labels_N = logits_SNK[:, common_N], labels_N[common_N]
     temperatures_S = np.ones(streams)
-    if not isinstance(calibrate, bool):
-        temperatures_S = np.full(streams, float(calibrate))
-    elif len(labels_N) and calibrate:
+    if not isinstance(how.calibrate, bool):
+        temperatures_S = np.full(streams, float(how.calibrate))
+    elif len(labels_N) and how.calibrate:
         temperatures_S = np.array([fit_temperature(logits_NK, labels_N) for logits_NK in logits_SNK])
-    if isinstance(weights, np.ndarray):
-        return Fusion(temperatures_S, WeightedMean.scaled(weights.astype(float)), GIVEN.name)
-    chosen = FUSION_RULES[weights] if len(labels_N) else EQUAL
-    probabilities_SNK = softmax(logits_SNK / temperatures_S[:, None, None], axis=2)
-    return Fusion(temperatures_S, import_module(chosen.module).fit(probabilities_SNK, labels_N), chosen.name)
+    if isinstance(how.weights, np.ndarray):
+        rule, name = WeightedMean.scaled(how.weights.astype(float)), GIVEN.name
+    else:
+        chosen = FUSION_RULES[how.weights] if len(labels_N) else EQUAL
+        probabilities_SNK = softmax(logits_SNK / temperatures_S[:, None, None], axis=2)
+        options = {"pool": how.pool} if chosen.pools else {}
+        rule, name = import_module(chosen.module).fit(probabilities_SNK, labels_N, **options), chosen.name
+    fusion = Fusion(temperatures_S, rule, name, pool=how.pool)
+    if how.recalibrate and len(labels_N):
+        return replace(fusion, temperature=fit_pool_temperature(_pooled(logits_SNK, fusion), labels_N))
+    return fusion
 
 
-def cross_fit(
-    logits_SNK: np.ndarray,
-    labels_N: np.ndarray,
-    fold_N: np.ndarray,
-    weights: str | np.ndarray,
-    calibrate: bool | float,
-) -> list[Fusion]:
+def cross_fit(logits_SNK: np.ndarray, labels_N: np.ndarray, fold_N: np.ndarray, how: Fitting) -> list[Fusion]:
     """One fusion for each fold, fitted on the clips of all other folds; no label of the fold itself is used."""
     others = [fold_N != fold for fold in range(fold_N.max() + 1)]
-    return [fit_fusion(logits_SNK[:, rest_N], labels_N[rest_N], weights, calibrate) for rest_N in others]
+    return [fit_fusion(logits_SNK[:, rest_N], labels_N[rest_N], how) for rest_N in others]
 
 
 def stacked(logits_SNK: np.ndarray, labels_N: np.ndarray, fold_N: np.ndarray) -> np.ndarray:

@@ -103,12 +103,13 @@ def run_ablation(
     folds: int,
     csv: Path,
     markdown: Path,
+    left_out: Sequence[str] = (),
 ) -> None:
     """Write the ablation table as CSV and as Markdown.
 
     ``rows`` is as in ``make_ablation``. ``files[name]`` are the predictions of a row: the scores of a stream for each
     fold or for val, or the predictions of an ensemble for its held-out clips. All rows are evaluated on the labelled
-    clips for which every row has a prediction.
+    clips for which every row has a prediction. The text names ``left_out``, rows that were also trained on these clips.
     """
     said = {name: _read(files[name]) for name in rows}
     known = clips.usable[clips.usable.label.notna()].set_index("clip_id", drop=False)
@@ -124,10 +125,12 @@ def run_ablation(
     )
     write_csv(csv, found.round(4))
     if len(table):
-        left_out = len(set.union(*by_row)) - len(by_all)
-        text = "\n".join(_report(found, count_people(person_N), folds, left_out))
+        unpredicted = len(set.union(*by_row)) - len(by_all)
+        text = "\n".join(_report(found, count_people(person_N), folds, unpredicted))
     else:
         text = "No labelled clip has predictions of every row, so there are no results.\n"
+    if left_out:
+        text += f"\nNot here, because they were also trained on these clips: {', '.join(left_out)}.\n"
     write_text(markdown, f"# Ablation\n\n{text}")
 
 
@@ -135,11 +138,11 @@ def _read(paths: Sequence[Path]) -> dict[str, np.ndarray]:
     return {clip_id: says_K for path in paths for clip_id, says_K in read_said(path).items()}
 
 
-def _report(found: pd.DataFrame, people: Mapping[str, int], folds: int, left_out: int) -> list[str]:
+def _report(found: pd.DataFrame, people: Mapping[str, int], folds: int, unpredicted: int) -> list[str]:
     """The paragraphs of the Markdown file."""
     measured = f"{describe_clips(folds, people)}, {found.clips.iloc[0]} clips"
-    if left_out:
-        measured += f"; {left_out} clips without a prediction of every row are left out"
+    if unpredicted:
+        measured += f"; {unpredicted} clips without a prediction of every row are left out"
     shown = people_in_words(people)
     if sum(people.values()) == 1:
         intervals = f"There are no intervals, because all clips are of {shown}."

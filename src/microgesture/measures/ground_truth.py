@@ -1,5 +1,6 @@
 """Labels of test clips from a file, which only the table of test results uses."""
 
+import difflib
 from pathlib import Path
 
 from ..errors import InputError
@@ -24,8 +25,14 @@ def read_ground_truth(path: Path, id_column: str, label_column: str, clips: Clip
         twice = test[id_column][test[id_column].duplicated()].iloc[0]
         raise InputError(f"{path}, column {id_column}: clip {twice} occurs twice; keep the right row")
     index = {target: label for label, target in enumerate(clips.targets)}
-    if strange := sorted(set(test[label_column]) - set(index)):
-        raise InputError(f"{path}, column {label_column}: '{strange[0]}' is not a class of the clips; correct it")
+    strange = test[~test[label_column].isin(index)]
+    if len(strange):
+        clip, label = strange[[id_column, label_column]].iloc[0]
+        near = difflib.get_close_matches(label, index, n=3, cutoff=0.4) or list(index)[:3]
+        raise InputError(
+            f"{path}, column {label_column}: '{label}' of the clip {clip} is not one of the {len(index)} classes, such "
+            f"as {', '.join(near)}; correct it"
+        )
     return {row[id_column]: index[row[label_column]] for row in test.to_dict("records")}
 
 

@@ -14,6 +14,8 @@ OUTSIDE_DOUBTED, OUTSIDE_REFUSED = 0.1, 0.5
 OUTSIDE_TURNED = 0.01  # share outside a picture with width and height exchanged if that is the right one
 # Fractions of the picture's size go somewhat below 0 and above 1 for joints outside. Nobody is 2 pixels tall.
 LARGEST_FRACTION, FRACTIONS = 2.0, 0.99
+# Some methods give scores of up to 1.4 (RTMPose, OpenPose), but others percents or logits.
+LARGEST_CONFIDENCE, CONFIDENCES = 2.0, 0.01
 ABSENT = 0.5  # share of frames without anybody
 TURNED = 0.5  # share of the frames with a head that is not above the neck
 SMALLER = 0.5  # of width and height; points of a copy of half the size are within it
@@ -68,6 +70,7 @@ def doubts(keypoints_TVC: np.ndarray, picture: Picture, rules: Rules = DEFAULTS)
         found = [
             *_rows(len(keypoints_TVC), picture.frames, rules.row_tolerance),
             *_absence(found_TV),
+            *_confidences(keypoints_TVC[..., 2][found_TV]),
             *_places(keypoints_TVC, found_TV, picture, rules.normalized),
         ]
     return sorted(found, key=lambda doubt: not doubt.refused)
@@ -105,6 +108,12 @@ def _absence(found_TV: np.ndarray) -> Iterator[Doubt]:
     absent = 1 - found_TV.any(1).mean()
     if absent > ABSENT:
         yield Doubt("nobody", f"nobody was found in {absent:.0%} of the frames", False)
+
+
+def _confidences(confidence_N: np.ndarray) -> Iterator[Doubt]:
+    if (confidence_N > LARGEST_CONFIDENCE).mean() > CONFIDENCES:
+        text = f"the confidence reaches {confidence_N.max():.4g}, but it must be in the range of 0 to 1; scale it"
+        yield Doubt("confidence", text, False)
 
 
 def _places(keypoints_TVC: np.ndarray, found_TV: np.ndarray, picture: Picture, normalized: bool) -> Iterator[Doubt]:

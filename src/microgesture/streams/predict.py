@@ -9,13 +9,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
+from scipy.special import log_softmax
 from torch import nn
 
 from ..config.streams import TrainStep
 from ..errors import InputError
 from ..machine.precision import autocast
 from ..machine.resources import Resources
-from ..networks.paths import mean_probability
+from ..networks.paths import log_mean_probability, mean_probability
 from ..progress import progress
 from ..skeletons.keypoints import selection_named
 from ..storage.clips import Clips
@@ -47,12 +48,13 @@ def log_probabilities(
     title: str | None = None,
     loaded: Iterator[Sample | FusedSample] | None = None,
 ) -> np.ndarray:
-    """The log of the mean probability over the views of a clip and the paths of a network, float32 (N, K).
+    """The log-probabilities of clips, averaged over their views and the paths of the network, float32 (N, K).
 
-    ``only`` are the rows of the clips, in this order (default: all clips). With ``both_sides`` each view is also
-    mirrored. Equal views are computed once and counted as often as they occur. The result is the same to the bit,
-    because all batches have the same size and the sums are exact. ``title`` is that of a progress bar, None shows none.
-    ``loaded`` is an iterator that gives the ``test_batches`` of these clips next; by default they are loaded here.
+    Over the paths, probabilities are averaged; over the views, what the recipe's ``view_average`` names. ``only`` are
+    the rows of the clips, in this order (default: all clips). With ``both_sides`` each view is also mirrored. Equal
+    views are computed once and counted as often as they occur. The result is the same to the bit, because all batches
+    have the same size and the sums are exact. ``title`` is that of a progress bar, None shows none. ``loaded`` is an
+    iterator that gives the ``test_batches`` of these clips next; by default they are loaded here.
     """
     network.eval()
     recipe = step.recipe.in_testing()
@@ -69,14 +71,30 @@ def log_probabilities(
             x = step_input(shown, step, training=False)
             with autocast(recipe.precision, device):
                 logits = network(*x)
-            sides.append(mean_probability(logits))
+            sides.append(view_score(logits, recipe.view_average))
         seen.append(torch.stack(sides, 1))
         times.append(batch.times)
-    probability_MSK, times_M = (torch.cat(parts)[: len(keys)].cpu().numpy() for parts in (seen, times))
+    score_MSK, times_M = (torch.cat(parts)[: len(keys)].cpu().numpy() for parts in (seen, times))
     starts = np.flatnonzero(np.diff([row for row, _ in keys])) + 1
-    views = zip(np.split(probability_MSK, starts), np.split(times_M, starts), strict=True)
-    mean_NK = np.array([exact_mean(probability_VSK, times_V) for probability_VSK, times_V in views])
-    return np.log(np.maximum(mean_NK, np.finfo(np.float32).tiny)).astype(np.float32)
+    views = zip(np.split(score_MSK, starts), np.split(times_M, starts), strict=True)
+    mean_NK = np.array([exact_mean(score_VSK, times_V) for score_VSK, times_V in views])
+    return as_log_probability(mean_NK, recipe.view_average)
+
+
+def view_score(logits: torch.Tensor, view_average: str) -> torch.Tensor:
+    """What is averaged over views, float32 (B, K): the probabilities, or for ``logits`` their logarithms.
+
+    The logarithm of a probability differs from its logit by the same number in all classes, so after
+    ``as_log_probability`` their averages are equal.
+    """
+    return log_mean_probability(logits) if view_average == "logits" else mean_probability(logits)
+
+
+def as_log_probability(mean: np.ndarray, view_average: str) -> np.ndarray:
+    """Log-probabilities, float32 (..., K), of the float64 averages of ``view_score``."""
+    if view_average == "logits":
+        return log_softmax(mean, -1).astype(np.float32)
+    return np.log(np.maximum(mean, np.finfo(np.float32).tiny)).astype(np.float32)
 
 
 def exact_mean(values_VSK: np.ndarray, times_V: np.ndarray) -> np.ndarray:
@@ -100,7 +118,7 @@ def predict(
 ) -> None:
     """Write the log-probabilities of the usable clips of each split in ``outputs``, with the weights in ``model``.
 
-    The probabilities are averaged over views, and over mirrored views if the recipe sets it. A clip that lacks an input
+    They are averaged over views, and over mirrored views if the recipe sets it. A clip that lacks an input
     gets a reason instead. Raises ``InputError`` if the weights belong to other classes or inputs.
     """
     device = resources.prepare()

@@ -17,7 +17,6 @@ import numpy as np
 import torch
 from torch import nn
 
-from ..config.recipes import Recipe
 from ..config.streams import TrainStep
 from ..errors import InputError
 from ..machine.precision import autocast
@@ -33,7 +32,7 @@ from .distributed import Process, on_each_device
 from .folds import assign_folds
 from .fused_samples import Dataset, FusedSample, open_dataset
 from .losses import Loss, make_loss
-from .optimizers import make_optimizer
+from .optimizers import make_optimizer, rate_factor, set_rate
 from .order import epoch_batches, in_parts
 from .predict import Build, Shards, log_probabilities, network_of, test_batches
 from .preemption import Stopped, StopRequest
@@ -43,8 +42,6 @@ from .weights import About, save_weights, start_from, start_from_file
 log = logging.getLogger(__name__)
 
 SAVE_SECONDS = 600.0  # between two saved states: a killed job loses at most this much
-WARMUP_START = 0.1  # of the learning rate
-DECAY = 0.1  # of the learning rate, after each of the recipe's decay_epochs
 
 Epoch = dict[str, float | int | None]
 
@@ -336,25 +333,6 @@ def own_micro_batches(keys: Sequence[Key], size: int | None, rank: int, devices:
 
 def _seed(*numbers: int) -> int:
     return int(np.random.default_rng(numbers).integers(2**63))
-
-
-def rate_factor(epoch: float, recipe: Recipe) -> float:
-    """The factor of the learning rate at a time in epochs: linear warm-up from 0.1, then the recipe's ``schedule``.
-
-    The schedule is a cosine decay to 0, or a factor of 0.1 at each of ``decay_epochs``.
-    """
-    if epoch < recipe.warmup_epochs:
-        return WARMUP_START + (1 - WARMUP_START) * epoch / recipe.warmup_epochs
-    if recipe.schedule == "steps":
-        return DECAY ** sum(epoch >= decay for decay in recipe.decay_epochs)
-    done = (epoch - recipe.warmup_epochs) / (recipe.epochs - recipe.warmup_epochs)
-    return (1 + math.cos(math.pi * done)) / 2
-
-
-def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
-    """Set the learning rate of each parameter group to ``rate`` times the group's ``scale``."""
-    for group in optimizer.param_groups:
-        group["lr"] = rate * group["scale"]
 
 
 def _loss_function(network: nn.Module, step: TrainStep, counts: Sequence[int], device: torch.device) -> Loss:

@@ -49,11 +49,12 @@ class FoundClip:
 def visible_files(folder: Path, but: Path | None = None) -> Iterator[PurePosixPath]:
     """The files in a folder and its subfolders in a fixed order, relative to the folder.
 
-    Hidden files, such as ``._a.mp4`` of macOS, are left out, and also the files in the folder ``but``.
+    Hidden files, such as ``._a.mp4`` of macOS or ``~$a.xlsx`` of Excel, are left out, and also the files in the folder
+    ``but``.
     """
     left_out = but.resolve() if but and folder.resolve() in but.resolve().parents else None
     for path in walk(folder):
-        if any(part.startswith(".") for part in path.parts):
+        if any(part.startswith((".", "~$")) for part in path.parts):
             continue
         if left_out and left_out in (folder / path).resolve().parents:
             continue

@@ -1,13 +1,15 @@
 """Doubts about times of annotations: whole numbers without a unit, and videos of another length than coders saw."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import median
 
 from ..corpora.listing import whole
 from ..errors import UnusableClip
 from ..videos.reading import VideoInfo, probe
+from ..videos.timestamps import FrameTimes
 from .annotations.record import Annotation, Note
+from .annotations.timecode import clock_seconds
 from .clips import FoundClip
 
 MOST_VIDEOS = 5  # that are counted to judge a table
@@ -39,6 +41,23 @@ def told_lengths(folder: Path, entries: Placed, clips: Sequence[FoundClip]) -> l
         return []
     text = "{} videos have another length than when they were annotated, so times may be wrong"
     return [Note(text, (len(differing),), differing[0])]
+
+
+def told_ends(
+    entries: Placed, clips: Sequence[FoundClip], times: Mapping[int, FrameTimes], unit: str | None
+) -> list[Note]:
+    """A doubt if annotations end after their video, and no length tells why. ``unit`` is that of all, if not None."""
+    latest: dict[int, float] = {}
+    for clip, entry in entries:
+        scale = {"seconds": 1, "milliseconds": 1000}.get(unit or entry.unit)
+        if clip in times and scale and entry.length is None and (end := clock_seconds(entry.end)) is not None:
+            latest[clip] = max(float(end) / scale, latest.get(clip, 0))
+    late = {clip: end for clip, end in latest.items() if end > times[clip].end + SLACK}
+    if not late:
+        return []
+    clip, end = next(iter(late.items()))
+    example = f"{clips[clip].name} lasts {times[clip].end:.1f} s, but an annotation ends at {end:.1f} s"
+    return [Note("annotations of {} files end after their video, so times may be wrong", (len(late),), example)]
 
 
 def settled_unit(folder: Path, entries: Placed, clips: Sequence[FoundClip]) -> tuple[str | None, list[Note]]:

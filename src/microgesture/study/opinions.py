@@ -13,7 +13,7 @@ from .annotations.columns import VALUES
 from .annotations.record import Annotation, Note, literal
 from .annotations.timecode import RATES, timecode_seconds
 from .clips import FoundClip
-from .doubts import Placed, settled_unit, told_lengths, video_of
+from .doubts import Placed, settled_unit, told_ends, told_lengths, video_of
 from .names import MOST_LISTED, listed
 from .parts import Ruler
 from .tables import Table
@@ -202,7 +202,9 @@ def _read_parts(told: _Told, name: str, entries: Placed) -> None:
         told.say(
             name, f"{{}} files cannot be cut: {literal(error)}", 1, example=f"the first is {told.clips[clip].name}"
         )
-    told.notes += [(name, note) for note in (*doubts, *told_lengths(told.folder, entries, told.clips))]
+    times = {clip: ruler.times for clip, ruler in told.rulers.items() if ruler.times}
+    doubts += [*told_lengths(told.folder, entries, told.clips), *told_ends(entries, told.clips, times, unit)]
+    told.notes += [(name, note) for note in doubts]
     if unread:
         text = "{} rows have no valid start and end, and are ignored"
         told.say(name, text, len(unread), example=f"the first is {unread[0]}")

@@ -6,9 +6,9 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from ..errors import InputError
-from ..skeletons.files.workbook import xlsx_sheets
+from ..skeletons.files.workbook import valueless_cells, xlsx_sheets
 from ..storage.csv_files import csv_rows
-from .annotations.record import Line
+from .annotations.record import Line, Note
 
 TEXTS = (".csv", ".tsv", ".txt")
 WORKBOOK = ".xlsx"
@@ -23,13 +23,14 @@ _ROW_END, _CELL = re.compile(rb"</(?:\w+:)?row>"), re.compile(rb"<(?:\w+:)?c[\s/
 class Sheet(NamedTuple):
     """A table: its name for messages, what its recording may be called, and its rows in each possible reading.
 
-    ``refused`` tells why a likely reading is missing.
+    ``refused`` tells why a likely reading is missing, and ``notes`` what is odd about its cells.
     """
 
     name: str
     own: tuple[str, ...]
     readings: tuple[list[Line], ...]
     refused: str = ""
+    notes: tuple[Note, ...] = ()
 
 
 def is_table(path: Path) -> bool:
@@ -61,10 +62,16 @@ def read_sheets(folder: Path, table: PurePosixPath) -> list[Sheet]:
     """
     if table.suffix.lower() == WORKBOOK:
         sheets = xlsx_sheets(folder / table, LARGEST, MOST_CELLS)
+        notes = _notes_of(valueless_cells(folder / table))
         filled = {name: lines for name, rows in sheets.items() if (lines := _lines(rows))}
         return [
-            Sheet(str(table) if len(filled) == 1 else f"{table} (sheet {name})", (name, table.stem), (lines,))
-            for name, lines in filled.items()
+            Sheet(
+                str(table) if len(filled) == 1 else f"{table} (sheet {name})",
+                (name, table.stem),
+                (lines,),
+                notes=() if number else notes,
+            )
+            for number, (name, lines) in enumerate(filled.items())
         ]
     if (size := (folder / table).stat().st_size) > LARGEST:
         raise InputError(f"{table} has {size} bytes, more than the limit of {LARGEST} for a table")
@@ -89,6 +96,14 @@ def read_sheets(folder: Path, table: PurePosixPath) -> list[Sheet]:
             likely and f"it cannot be read ({likely})".replace(f"{folder}/", ""),
         )
     ]
+
+
+def _notes_of(valueless: list[str]) -> tuple[Note, ...]:
+    text = (
+        "{} cells count as empty, because they are errors such as #N/A, or formulas that were never computed; correct "
+        "them in a spreadsheet program and save the workbook"
+    )
+    return (Note(text, (len(valueless),), f"the first is {valueless[0]}"),) if valueless else ()
 
 
 def _lines(rows: list[list]) -> list[Line]:

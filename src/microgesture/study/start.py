@@ -81,10 +81,7 @@ def plan_study(study: Path, folder: Path, gpu: bool, pose: bool = False, tiers: 
         raise InputError(f"{folder}: there are no clips in it or its subfolders; looked for {kinds}")
     clips, points, kinds = _usable_kinds(folder, clips)
     clips, told = _read(folder, list(tables), clips, tiers)
-    if unread := [str(path) for path in files if path.suffix.lower() in UNREAD]:
-        told.append(
-            f"Not used, because their format is not read (save them as csv or xlsx): {listed(unread, len(unread))}."
-        )
+    told += _unread(files)
     clips, proposed = propose_splits(clips, folder)
     video, keypoints = any(clip.video for clip in clips), any(clip.keypoints for clip in clips)
     training = [clip for clip in clips if clip.split == "train"]
@@ -140,6 +137,18 @@ def _refuse_release(folder: Path, files: Sequence[PurePosixPath]) -> None:
             f"{release.page}, and run snakemake with --configfile {release.settings} "
             f"--config {shlex.quote('corpora=' + option)}. If these are your own clips, rename {told.name}"
         )
+
+
+def _unread(files: Sequence[PurePosixPath]) -> list[str]:
+    """A message about tables, annotations and keypoints in formats that are not read, by their ending."""
+    kinds: dict[str, list[str]] = {}
+    for path in files:
+        if (ending := path.suffix.lower()) in UNREAD:
+            kinds.setdefault(ending, []).append(str(path))
+    if not kinds:
+        return []
+    found = "; ".join(listed(paths) for paths in kinds.values())
+    return [f"Not used, because their format is not read (save tables as csv or xlsx, keypoints as npz): {found}."]
 
 
 def _read(

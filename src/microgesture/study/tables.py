@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
@@ -12,7 +12,7 @@ from ..errors import InputError, UnusableClip
 from ..storage.names import composed
 from ..videos import VIDEOS
 from .annotations import boris_project, boris_table, eaf, elan_text
-from .annotations.columns import find_borders, told_columns
+from .annotations.columns import find_borders, passed_over, told_columns
 from .annotations.record import Annotation, Find, Found, Line, Note, person
 from .clips import FoundClip
 from .sheets import Sheet, is_table, read_sheets
@@ -23,20 +23,11 @@ FILES: dict[str, Callable[[Path], Found]] = {
     ".boris.gz": boris_project.read,
 }
 TABLES: tuple[Callable[[Sequence[Line], Find], Found | None], ...] = (boris_table.read, elan_text.read)
-# Tables and annotations in other formats.
+# Tables, annotations and keypoints in other formats.
 UNREAD = (
-    ".xls",
-    ".xlsb",
-    ".ods",
-    ".numbers",
-    ".parquet",
-    ".sav",
-    ".rds",
-    ".json",
-    ".textgrid",
-    ".anvil",
-    ".sds",
-    ".tbs",
+    *(".xls", ".xlsb", ".xlsm", ".ods", ".numbers", ".parquet", ".feather", ".sav", ".rds", ".json", ".jsonl"),
+    *(".textgrid", ".anvil", ".sds", ".tbs", ".xml", ".etf", ".opf", ".srt", ".vtt"),
+    *(".h5", ".hdf5", ".pkl", ".pickle", ".npy", ".mat", ".c3d", ".bvh", ".trc", ".slp"),
 )
 _LINKED = (*VIDEOS, ".wav", ".mp3", ".m4a", ".eaf")  # what a table may name in place of the clip's own file
 
@@ -116,7 +107,8 @@ def read_tables(folder: Path, path: PurePosixPath, names: Names) -> list[Table]:
         sheets = read_sheets(folder, path)
     except (InputError, UnusableClip, OSError) as error:
         return [Table(str(path), find, unused=f"it cannot be read ({error})".replace(f"{folder}/", ""))]
-    return [_table(sheet, find, split_named(path.stem)) for sheet in sheets] or [
+    tables = [(sheet, _table(sheet, find, split_named(path.stem))) for sheet in sheets]
+    return [replace(table, notes=(*table.notes, *sheet.notes)) for sheet, table in tables] or [
         Table(str(path), find, unused="it is empty")
     ]
 
@@ -141,7 +133,8 @@ def _table(sheet: Sheet, find: Find, split: str | None) -> Table:
     if named is None and own is not None:
         named = next((_Named(lines, []) for lines in sheet.readings if find_borders([lines[0][1]])), None)
     if named is None:
-        return Table(sheet.name, find, unused=sheet.refused or "it names no clip")
+        why = "it names no clip" if own is None else "it has the name of a clip, but no start and end are recognised"
+        return Table(sheet.name, find, unused=sheet.refused or why)
     return _read_rows(sheet.name, named, find, own, split)
 
 
@@ -196,7 +189,9 @@ def _read_rows(name: str, table: _Named, find: Find, own: int | None, split: str
                 **{**values, "subject": person(values.get("subject", ""))},
             )
         )
-    notes = [Note("{} rows have a split other than train, val, test", (odd,))] if odd else []
+    known = columns if borders else {kind: column for kind, column in columns.items() if kind != "tier"}
+    notes = passed_over(rows[0], known, (media, *(borders or ())[:2])) if header else []
+    notes += [Note("{} rows have a split other than train, val, test", (odd,))] if odd else []
     annotations, repeated = (annotations, []) if borders else _without_repeated(annotations, find)
     return Table(name, find, own if media is None else None, annotations, [*notes, *repeated])
 

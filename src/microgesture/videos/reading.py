@@ -13,7 +13,7 @@ from av.container import InputContainer
 from av.video.reformatter import VideoReformatter
 
 from ..errors import UnusableClip
-from .timestamps import FrameTimes, indexed_times, read_times
+from .timestamps import FrameTimes, indexed_times, read_times, video_streams
 
 # Only containers of video are read, because a playlist or a list of parts could make the decoder open any other file.
 CONTAINERS = "mov,matroska,avi,mpegts,mpeg,asf,flv,ogg"
@@ -75,7 +75,7 @@ def probe(path: Path | str, count: bool = False) -> VideoInfo:
     finds fewer frames than the header declares.
     """
     with _opened(path) as container:
-        stream = container.streams.video[0]
+        stream = video_streams(container)[0]
         rate, indexed = stream.average_rate, indexed_times(container)
         first = next(_frames(container, path), None)
         if first is None:
@@ -133,9 +133,9 @@ def _opened(path: Path | str) -> Iterator[InputContainer]:
         raise UnusableClip(f"{path}: not a readable video ({error.strerror}); expected {CONTAINERS}") from None
     try:
         with container:
-            if not container.streams.video:
+            if not video_streams(container):
                 raise UnusableClip(f"{path}: the file has no video stream")
-            stream = container.streams.video[0]
+            stream = video_streams(container)[0]
             if stream.codec_context is None:
                 raise UnusableClip(f"{path}: the video has an unknown codec, or is damaged")
             if not 0 < stream.width * stream.height <= LARGEST_FRAME:
@@ -154,14 +154,14 @@ def _opened(path: Path | str) -> Iterator[InputContainer]:
 def _packets(container: InputContainer, path: Path | str) -> Iterator[av.Packet]:
     """Yield the coded frames of the video, and at the end an empty one, so that the decoder gives its last frames."""
     try:
-        yield from container.demux(container.streams.video[0])
+        yield from container.demux(video_streams(container)[0])
     except av.FFmpegError as error:
         raise UnusableClip(f"{path}: the file cannot be read to its end ({error.strerror})") from None
 
 
 def _frames(container: InputContainer, path: Path | str) -> Iterator[av.VideoFrame]:
     """Yield the decoded frames; damage of any kind raises ``UnusableClip``."""
-    zeros_are_damage = container.streams.video[0].codec_context.name in ZERO_FREE_CODECS
+    zeros_are_damage = video_streams(container)[0].codec_context.name in ZERO_FREE_CODECS
     index, size = 0, None
     for packet in _packets(container, path):
         if zeros_are_damage and HOLE in bytes(packet):
@@ -184,7 +184,7 @@ def _frames(container: InputContainer, path: Path | str) -> Iterator[av.VideoFra
 
 
 def _upright(frame: av.VideoFrame, converter: VideoReformatter) -> np.ndarray:
-    """Return the picture as a player shows it, (H, W, 3), rotated as the file specifies, as in videos of telephones."""
+    """Return the picture (H, W, 3) in its pixels, rotated as the file specifies, as in videos of telephones."""
     rgb_HWC = converter.reformat(frame, format="rgb24", threads=1).to_ndarray()
     return np.ascontiguousarray(np.rot90(rgb_HWC, round(frame.rotation / 90)))
 

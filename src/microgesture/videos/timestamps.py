@@ -12,6 +12,8 @@ from typing import NamedTuple, Self
 import av
 import numpy as np
 from av.container import InputContainer
+from av.stream import Disposition
+from av.video.stream import VideoStream
 
 from ..errors import UnusableClip
 
@@ -124,12 +126,17 @@ class _Stamp(NamedTuple):
     duration: int
 
 
+def video_streams(container: InputContainer) -> list[VideoStream]:
+    """The videos in a file, without cover pictures, which may come before them."""
+    return [stream for stream in container.streams.video if not stream.disposition & Disposition.attached_pic]
+
+
 def indexed_times(container: InputContainer) -> FrameTimes | None:
     """The times in the index of an mp4 or AVI file, which is read without the frames; None if it is not complete.
 
     They are decoding times: as even or uneven as the presentation times, but not always the same.
     """
-    stream = container.streams.video[0]
+    stream = video_streams(container)[0]
     if not container.format.name.startswith(("mov", "avi")) or not stream.frames:
         return None
     times = sorted(entry.timestamp for entry in stream.index_entries if not entry.is_discard)
@@ -144,7 +151,8 @@ def read_times(
     ``first`` is the presentation time of the first decoded frame in the time base of the stream: earlier ones need
     frames that were cut off. Raises ``UnusableClip`` if the header declares more frames: the file has been cut off.
     """
-    stream, indexed = container.streams.video[0], len(container.streams.video[0].index_entries)
+    stream = video_streams(container)[0]
+    indexed = len(stream.index_entries)
     # Only their times are kept: all packets together are the file, which may be larger than the memory.
     stamps = [
         _Stamp(packet.size > 0 and not packet.is_discard, packet.pts, packet.dts, packet.duration or 0)
@@ -171,7 +179,7 @@ def read_times(
 
 
 def _header_rate(container: InputContainer) -> float | None:
-    rate = container.streams.video[0].average_rate
+    rate = video_streams(container)[0].average_rate
     return float(rate) if rate else None
 
 
@@ -201,7 +209,7 @@ def _added(tick: int | None, later: int) -> int | None:
 
 def _is_cut_off(container: InputContainer, stamps: list[_Stamp], shown: list[_Stamp], indexed: int) -> bool:
     """Whether the header declares more frames than there are; ``indexed`` are the frames in the index of the file."""
-    stream, end = container.streams.video[0], _promised_end(container)
+    stream, end = video_streams(container)[0], _promised_end(container)
     if container.format.name == "avi":  # its header also counts the places of frames that were left out
         places = max((stamp.dts + 1 for stamp in stamps if stamp.dts is not None), default=0)
         return places < stream.frames and indexed != len(stamps)
@@ -214,7 +222,7 @@ def _is_cut_off(container: InputContainer, stamps: list[_Stamp], shown: list[_St
 
 def _promised_end(container: InputContainer) -> Fraction | None:
     """Return the time at which the last frame ends by the header, in seconds; None if the container has none."""
-    stream = container.streams.video[0]
+    stream = video_streams(container)[0]
     if container.format.name.startswith("mov") and stream.duration:
         return ((stream.start_time or 0) + stream.duration) * stream.time_base
     written = re.fullmatch(r"(\d+):(\d+):(\d+)(\.\d+)?", stream.metadata.get("DURATION", ""))  # of Matroska

@@ -123,6 +123,13 @@ class Plan:
         return tuple(AblationRow(name=name) for name in names if self.corpus_of(name) == corpus)
 
     @property
+    def held_out(self) -> tuple[AblationRow, ...]:
+        """The rows of ``ablation`` that have held-out clips; all but those whose streams were also trained on val."""
+        names = {row.name for row in self.ablation if not self.config.learns_from_val(row.name)}
+        rows = [row for row in self.ablation if row.name in names]
+        return tuple(row if row.versus in names else row.model_copy(update={"versus": None}) for row in rows)
+
+    @property
     def reported(self) -> list[str]:
         """The streams whose training the report shows."""
         return reported_streams(self.config, [row.name for row in self.ablation])
@@ -303,10 +310,11 @@ class Plan:
         self._add("pseudo_labels", name, label, ["microgesture.ensembles.pseudo_labels"], [("ensemble", name)])
 
     def _plan_ablation(self) -> None:
-        rows, stage = self.ablation, "predict_fold" if self.config.folds else "predict"
+        rows, stage = self.held_out, "predict_fold" if self.config.folds else "predict"
+        left_out = tuple(row.name for row in self.ablation if row.name not in {row.name for row in rows})
         made = [("ensemble" if row.name in self.config.ensembles else stage, row.name) for row in rows]
         clips = ("clips", self.corpus_of(rows[0].name))
-        step = AblationStep(rows=rows, folds=self.config.folds)
+        step = AblationStep(rows=rows, left_out=left_out, folds=self.config.folds)
         self._add("ablation", "ablation", step, ["microgesture.measures.ablation"], [clips, *made])
 
     def _plan_cross_subject(self) -> None:

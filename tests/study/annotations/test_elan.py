@@ -5,6 +5,7 @@ from itertools import islice
 
 import pytest
 
+from microgesture.errors import InputError
 from microgesture.study.annotations import eaf
 from microgesture.study.annotations.record import Note
 from microgesture.study.annotations.timecode import clock_seconds, timecode_seconds
@@ -130,3 +131,10 @@ def test_texts_that_are_no_times():
     for text in ("", "nan", "-1", "1e3", "1:2:3:4", "9" * 40):
         assert clock_seconds(text) is None
     assert clock_seconds("1:00:01,5") == Decimal("3601.5")
+
+
+def test_times_that_are_no_whole_milliseconds_are_named(tmp_path):
+    path = write(tmp_path / "a.eaf", media("a.mp4"), tier("gesture", aligned(1, 1, 4, "wave")))
+    path.write_text(path.read_text().replace('"1300"', '"1300.25"'))
+    with pytest.raises(InputError, match=r"'1300\.25'.*milliseconds"):
+        eaf.read(path)

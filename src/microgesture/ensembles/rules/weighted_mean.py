@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy.special import softmax
+
+from ..calibration import SMALLEST
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,13 @@ class WeightedMean:
     def to_json(self, streams: Sequence[str]) -> dict[str, Any]:
         """The key ``weights``, with the weight of each stream under its name."""
         return {"weights": dict(zip(streams, self.weights_S.tolist(), strict=True))}
+
+
+def pooled(weights_S: np.ndarray, probabilities_SNK: np.ndarray, pool: str) -> np.ndarray:
+    """The weighted mean (N, K) of probabilities, or with ``pool`` "log" of their logarithms, scaled to the sum 1."""
+    if pool == "linear":
+        return np.tensordot(weights_S, probabilities_SNK, 1)
+    return softmax(np.tensordot(weights_S, np.log(np.maximum(probabilities_SNK, SMALLEST)), 1), axis=1)
 
 
 def from_json(stored: Mapping[str, Any], streams: Sequence[str]) -> WeightedMean:

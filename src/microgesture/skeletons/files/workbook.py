@@ -5,6 +5,7 @@ import zipfile
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from xml.etree import ElementTree
 from xml.parsers import expat
 
 from python_calamine import CalamineError, CalamineWorkbook
@@ -13,6 +14,7 @@ from ...errors import UnusableClip
 from .archives import NO_ARCHIVE
 
 _PLACE = re.compile(rb"""<(?:\w+:)?c\s[^>]*?\br=["']([A-Z]{1,3})(\d{1,7})["']""")
+SHEETS = "xl/worksheets/"
 LARGEST = 2 << 30  # limit in bytes for all unpacked parts of a workbook; an hour of frames takes 1.3e9
 
 
@@ -41,10 +43,32 @@ def xlsx_sheets(path: Path, largest: int, cells: int) -> dict[str, list[list]]:
         raise UnusableClip(f"{path}: not a readable xlsx file ({error})") from None
 
 
+def valueless_cells(path: Path) -> list[str]:
+    """The cells of a workbook that read as empty but are not: errors such as #N/A, and formulas without a value.
+
+    A program that is no spreadsheet may write formulas without computing them. The workbook must have been checked.
+    """
+    found = []
+    with zipfile.ZipFile(path) as archive:
+        for name in sorted(name for name in archive.namelist() if name.startswith(SHEETS)):
+            with archive.open(name) as part:
+                for _, row in ElementTree.iterparse(part):
+                    if row.tag.endswith("}row"):
+                        found += [str(cell.get("r")) for cell in row if _valueless(cell)]
+                        row.clear()
+    return found
+
+
+def _valueless(cell: ElementTree.Element) -> bool:
+    kind = cell.get("t")
+    computed = cell.find("{*}f") is not None and kind != "str"  # a text may be empty
+    return kind == "e" or (computed and not cell.findtext("{*}v"))
+
+
 def _check_cells(path: Path, cells: int) -> None:
     with zipfile.ZipFile(path) as archive:
         for name in archive.namelist():
-            if not name.startswith("xl/worksheets/"):
+            if not name.startswith(SHEETS):
                 continue
             places = _PLACE.findall(archive.read(name))
             width = max((_column(letters) for letters, _ in places), default=0)

@@ -1,11 +1,12 @@
 """What the columns of a table are, by their headings: starts and ends of parts, and kinds of values."""
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from ...corpora.listing import whole
 from ...storage.names import composed
+from .record import Note, literal
 from .timecode import clock_seconds, is_timecode
 
 # In order of preference: a table may have the same times in several units, and ELAN rounds timecodes to its own frames.
@@ -82,13 +83,33 @@ def find_borders(rows: Sequence[Sequence[str]]) -> Borders | None:
 
 def told_columns(header: Sequence[str], but: Collection[int] = ()) -> dict[str, int]:
     """The column of each kind of value, by the headings; the columns in ``but`` are something else."""
-    names = [_KIND_OF_VALUE.sub("", heading(cell)) for cell in header]
+    names = _meanings(header)
     found = {}
     for kind, spellings in _COLUMNS.items():
         columns = (names.index(name) for name in spellings if name in names)
         if (column := next((column for column in columns if column not in but), None)) is not None:
             found[kind] = column
     return found
+
+
+def passed_over(header: Sequence[str], told: Mapping[str, int], but: Collection[int] = ()) -> list[Note]:
+    """Notes about columns that tell the same kind of value as one of ``told_columns``, and are not read."""
+    names = _meanings(header)
+    notes = []
+    for kind, column in told.items():
+        others = [
+            f"'{header[other]}' ({other + 1})"
+            for other, name in enumerate(names)
+            if name in _COLUMNS[kind] and other != column and other not in but
+        ]
+        if others:
+            text = f"the {kind} is read from the column '{header[column]}' ({column + 1}), not from {', '.join(others)}"
+            notes.append(Note(literal(text)))
+    return notes
+
+
+def _meanings(header: Sequence[str]) -> list[str]:
+    return [_KIND_OF_VALUE.sub("", heading(cell)) for cell in header]
 
 
 def heading(name: str) -> str:

@@ -55,13 +55,16 @@ def read(path: Path) -> Found:
 
 
 def _check(path: Path) -> None:
-    """Refuse what may take too much memory: large files, document types (entities), and elements nested deeply."""
+    """Refuse what ELAN does not write: large files, document types (entities), deep nesting, and fractions of times."""
     if path.stat().st_size > LARGEST:
         raise InputError(f"{path}: larger than the limit of {LARGEST} bytes for a file of ELAN")
     depth = 0
 
-    def begin(*_: object) -> None:
+    def begin(element: str, attributes: dict[str, str]) -> None:
         nonlocal depth
+        time = attributes.get("TIME_VALUE", "0")
+        if element == "TIME_SLOT" and not time.removeprefix("-").isdecimal():
+            raise InputError(f"{path}: TIME_VALUE is {time!r}, not a whole number of milliseconds; round all of them")
         depth += 1
         if depth > DEEPEST:
             raise InputError(f"{path}: more than {DEEPEST} elements within each other, so it is not a file of ELAN")
