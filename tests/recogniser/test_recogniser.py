@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import re
 import subprocess
 from fractions import Fraction
@@ -308,3 +309,9 @@ def test_an_earlier_timeline_is_replaced(tmp_path):
     assert may_replace(timeline)
     write_timeline(timeline, [], ("wave",), 25)
     assert may_replace(timeline)
+
+
+def test_a_pipe_is_not_opened(tmp_path):
+    os.mkfifo(tmp_path / "talk.csv")
+    with pytest.raises(UnusableClip, match="is not a file"):
+        find_recording(tmp_path / "talk.csv", None, 25)
