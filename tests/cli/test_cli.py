@@ -1,8 +1,13 @@
+import os
 import re
+import subprocess
+import sys
 
 import pytest
 
 from microgesture.cli import app, main
+from microgesture.cli.options import scratch_folder
+from microgesture.errors import InputError
 
 STAGES = (
     "demo",
@@ -83,3 +88,35 @@ def test_an_infinite_number_is_a_sentence(tmp_path, capsys, option):
 
 def test_every_command_is_documented():
     assert all(command.callback.__doc__ for command in app.registered_commands)
+
+
+@pytest.mark.parametrize("place", [".scratch/0000", ".scratch"])
+def test_a_link_in_the_place_of_unfinished_work_costs_no_file(tmp_path, place):
+    thesis = tmp_path / "home/0000/thesis"
+    thesis.mkdir(parents=True)
+    output = tmp_path / "results/rgb/mine/0000.arrow"
+    link = output.parent / place
+    link.parent.mkdir(parents=True)
+    link.symlink_to(tmp_path / "home/0000" if link.name == "0000" else tmp_path / "home")
+    with pytest.raises(InputError, match="remove the link"), scratch_folder(output, "stamp"):
+        pass
+    assert thesis.is_dir()
+
+
+def test_a_folder_that_cannot_be_made_is_a_sentence(tmp_path, capsys):
+    (tmp_path / "file").touch()
+    log = tmp_path / "command.log"
+    paths = [str(tmp_path), str(tmp_path / "a.mp4"), "--output", str(tmp_path / "file/out")]
+    assert main(["--log", str(log), "predict-videos", *paths]) == 1
+    assert "Traceback" in log.read_text()
+    printed = capsys.readouterr().err
+    assert f"{tmp_path / 'file/out'}: Not a directory" in printed
+    assert "Traceback" not in printed
+
+
+def test_another_encoding_of_file_names_is_a_sentence(tmp_path):
+    environment = {**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    command = [sys.executable, "-m", "microgesture", "doctor"]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert "PYTHONUTF8=1" in done.stderr

@@ -4,6 +4,8 @@ import os
 import shutil
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from fixtures.own_clips import write_own_clips
 from microgesture.corpora import declare, folder_of, list_clips, measure, versions
@@ -116,6 +118,18 @@ def test_a_replaced_file_changes_the_shards_of_its_clips_alone(corpus):
     assert told == [f"1 replaced file, first {path.relative_to(corpus.root)}"]
 
 
+@given(place=st.integers(0, 2 * versions.BLOCK * versions.BLOCKS - 1))
+@settings(max_examples=20, deadline=None)
+def test_one_number_that_is_edited_in_a_large_table_of_keypoints_is_noticed(tmp_path_factory, place):
+    path = tmp_path_factory.mktemp("keypoints") / "long.csv"
+    content = bytearray(b"0" * 2 * versions.BLOCK * versions.BLOCKS)
+    path.write_bytes(content)
+    before = versions.file_digest(path)
+    content[place] = ord("1")
+    path.write_bytes(content)
+    assert versions.file_digest(path) != before
+
+
 def test_files_that_are_not_watched_keep_their_versions(corpus):
     path = corpus.files()[0]
     path.write_bytes(path.read_bytes() + b"\0")
@@ -143,8 +157,9 @@ def test_the_parts_join_to_the_table_of_all_clips(corpus):
     for part in ("test", "train"):
         told, classes, targets = read_labels_of(corpus.listed / f"{part}.parquet")
         measured = [read_clips(path).table for path in sorted(corpus.measured.glob("*.parquet"))]
-        parts.append(Clips(labelled(told, measured), classes, targets))
+        parts.append(Clips(labelled(told, measured), classes, targets, {f"{part}.mp4": part}))
     together = joined(parts, read_declared(corpus.listed / "declared.parquet"))
     whole = list_clips("mine", corpus.format, corpus.root, SHARDS)
     assert (together.classes, together.targets) == (whole.classes, whole.targets)
+    assert together.digests == {"test.mp4": "test", "train.mp4": "train"}
     assert together.table.astype(object).fillna("").equals(whole.table.astype(object).fillna(""))

@@ -201,3 +201,16 @@ def test_real_clips_are_listed_and_decode_to_their_last_frame():
         assert len(list(decode(root / clip.video, clip.start, clip.end))) == clip.n_frames
         with pytest.raises(UnusableClip, match=f"{clip.n_frames} frames, .*frame {clip.n_frames} "):
             list(decode(root / clip.video, 0, clip.n_frames))
+
+
+@pytest.mark.parametrize("label", ["a\x00b", "\x1b[2J", "x" * 1001])
+def test_a_class_that_cannot_be_written_everywhere_is_refused(corpus, label):
+    (corpus / "clips.csv").write_text("\n".join([HEADER, ROWS[0].replace("wave", f'"{label}"'), *ROWS[1:]]) + "\n")
+    with pytest.raises(InputError, match="correct its labels"):
+        by_id(corpus)
+
+
+def test_a_class_may_have_characters_that_join_letters(corpus):
+    label = "\u0645\u06cc\u200c\u0631\u0648\u062f"  # Persian, with a zero-width non-joiner
+    write_lines(corpus / "clips.csv", [HEADER, ROWS[0].replace("wave", label), *ROWS[1:]])
+    assert label in list_clips("mine", "manifest", corpus, 4).classes

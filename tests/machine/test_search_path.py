@@ -82,7 +82,9 @@ def donated(tmp_path):
 
 def start(donated: Path, *command: object, folder: Path | None = None) -> None:
     """Run a command in the donated folder, or in another; it succeeds and runs nothing of what was donated."""
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONSAFEPATH"}
+    environment = {
+        name: value for name, value in os.environ.items() if name not in ("PYTHONSAFEPATH", "LD_LIBRARY_PATH")
+    }
     environment["PYTHONPATH"] = str(ROOT / "src")
     limited = ["timeout", "100", *map(str, command)]  # a pool whose processes cannot start would try again for ever
     done = subprocess.run(limited, cwd=folder or donated, env=environment, capture_output=True, text=True, check=False)
@@ -128,13 +130,39 @@ def test_nor_do_the_rules(donated):
     )
 
 
-def test_an_empty_entry_of_pythonpath_is_left_out_and_named(monkeypatch, caplog, tmp_path):
+@pytest.mark.parametrize("entry", ["", "."])
+@pytest.mark.parametrize("variable", ["PYTHONPATH", "PATH", "LD_LIBRARY_PATH"])
+def test_an_entry_for_the_current_folder_is_left_out_and_named(monkeypatch, caplog, variable, entry):
     monkeypatch.setattr(sys, "path", ["/usr/bin", process.ORIGINAL_DIR, "/opt/lib"])
-    monkeypatch.setenv("PYTHONPATH", ":/opt/lib")
+    for name in ("PYTHONPATH", "LD_LIBRARY_PATH"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv(variable, f"{entry}:/opt/lib:{entry}:/usr/bin")
     leave_out_current_folder()
-    assert sys.path == ["/usr/bin", "/opt/lib"]
-    assert os.environ["PYTHONPATH"] == "/opt/lib"
-    assert "PYTHONPATH" in caplog.text
+    assert (process.ORIGINAL_DIR in sys.path) == (variable != "PYTHONPATH")
+    assert os.environ[variable] == "/opt/lib:/usr/bin"
+    assert caplog.text.count(variable) == 1
+
+
+def test_no_process_loads_libraries_from_the_current_folder(donated, tmp_path):
+    for name in ("libm.so.6", "libc.so.6", "libz.so.1"):
+        (donated / name).write_text("no library")
+    (tmp_path / "program.py").write_text(
+        CHILDREN.replace("    kind = sys", "    import cv2  # it sets LD_LIBRARY_PATH\n    kind = sys")
+    )
+    start(donated, sys.executable, tmp_path / "program.py", "isolated")
+
+
+@pytest.mark.parametrize("program", [["microgesture", "doctor"], ["snakemake", "-n", "--directory"]])
+def test_settings_of_numba_are_refused_because_they_can_run_code(donated, program):
+    (donated / ".numba_config.yaml").write_text("cache_dir: cache\n")
+    name, *options = program
+    command = [PROGRAMS / name, *options, *([donated] if name == "snakemake" else [])]
+    folder = ROOT if name == "snakemake" else donated
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "src")}
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert f"{donated / '.numba_config.yaml'} has settings of Numba" in done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
 
 
 def test_relative_folders_are_left_out(monkeypatch):

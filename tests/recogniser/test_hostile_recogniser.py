@@ -3,6 +3,7 @@
 import copy
 import hashlib
 import json
+import os
 import shutil
 
 import pytest
@@ -145,6 +146,20 @@ def test_a_network_that_would_fill_the_memory_is_never_built(folder):
     changed(folder, "members", member(folder, "joint"), "step", "network", "width", value=4096)
     with pytest.raises(InputError, match=r"joint\.safetensors do not fit"):
         use(folder)
+
+
+@pytest.mark.parametrize("name", ["two\nlines", "\x1b[2J", "\ud800", "\u2028", "", "x" * 1001])
+def test_classes_that_cannot_be_written_are_refused(folder, name):
+    with pytest.raises(InputError, match="classes: "):
+        open_recogniser(changed(folder, "classes", value=[name, *manifest_of(folder)["classes"][1:]]))
+
+
+@pytest.mark.parametrize("file", ["SHA256SUMS", "recogniser.json", "joint.safetensors"])
+def test_a_pipe_in_place_of_a_file_is_refused(folder, file):
+    (folder / file).unlink()
+    os.mkfifo(folder / file)
+    with pytest.raises(InputError, match=f"no SHA256SUMS|{file} is missing"):
+        open_recogniser(folder)
 
 
 def test_repeated_keys_are_named(folder):

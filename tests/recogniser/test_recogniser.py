@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import re
 import subprocess
 from fractions import Fraction
@@ -22,6 +23,7 @@ from microgesture.recogniser.export import export_recogniser, results_of
 from microgesture.recogniser.finding import find_gestures
 from microgesture.recogniser.loading import open_recogniser
 from microgesture.recogniser.scoring import Scorer
+from microgesture.recogniser.timeline import may_replace, write_timeline
 from microgesture.recogniser.windows import Recording, find_recording, window_table
 from microgesture.videos.reading import probe
 from microgesture.videos.timestamps import FrameTimes
@@ -286,3 +288,30 @@ def test_results_never_replace_what_they_are_made_of(exported, video):
     with pytest.raises(InputError, match="name another output folder"):
         list(find_gestures(exported, [video], video.parent, None, FindingSettings(), CPU))
     assert video.with_suffix(".npz").is_file()
+
+
+def test_results_replace_no_link_to_a_video_and_no_table_of_keypoints(exported, video, tmp_path):
+    link = tmp_path / "talk.mp4"
+    link.symlink_to(video)
+    with pytest.raises(InputError, match="name another output folder"):
+        list(find_gestures(exported, [link], tmp_path, None, FindingSettings(), CPU))
+    assert link.is_symlink()
+    keypoints = tmp_path / "keypoints/talk.csv"
+    keypoints.parent.mkdir()
+    keypoints.write_text("x,y\n1,2\n")
+    with pytest.raises(InputError, match="is no timeline"):
+        list(find_gestures(exported, [video], keypoints.parent, None, FindingSettings(), CPU))
+    assert keypoints.read_text() == "x,y\n1,2\n"
+
+
+def test_an_earlier_timeline_is_replaced(tmp_path):
+    timeline = tmp_path / "talk.csv"
+    assert may_replace(timeline)
+    write_timeline(timeline, [], ("wave",), 25)
+    assert may_replace(timeline)
+
+
+def test_a_pipe_is_not_opened(tmp_path):
+    os.mkfifo(tmp_path / "talk.csv")
+    with pytest.raises(UnusableClip, match="is not a file"):
+        find_recording(tmp_path / "talk.csv", None, 25)

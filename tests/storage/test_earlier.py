@@ -1,5 +1,7 @@
 """Clips of earlier shards are used again exactly if nothing that they are made from has changed."""
 
+import os
+
 import numpy as np
 import pytest
 
@@ -81,6 +83,19 @@ def test_a_note_of_another_version_of_the_shard_is_not_believed(shard):
     note.write_text(before)
     shard.unlink()
     assert make(shard, {"a": "1", "b": "1"}, (), version=8) == ["a", "b"]
+
+
+def test_a_kill_leaves_no_link_under_another_name(shard, monkeypatch):
+    link = os.link
+
+    def killed(*paths):
+        link(*paths)
+        raise SystemExit
+
+    monkeypatch.setattr(os, "link", killed)
+    with pytest.raises(SystemExit):
+        make(shard, {"a": "2"}, ())
+    assert {path.name for path in (shard.parent / ".earlier").iterdir()} <= {"0000.arrow", "0000.json"}
 
 
 def test_nothing_is_kept_or_taken_without_sources(shard):

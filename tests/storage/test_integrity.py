@@ -132,6 +132,37 @@ def test_what_one_job_makes_is_removed_and_made_again_as_a_whole(results, capsys
     assert all(f"results/{target}" in printed for target in targets)
 
 
+def test_a_file_that_may_be_the_users_own_is_kept(results, capsys):
+    own = {results / "notes.md": "no line break at the end", results / "mine/table.csv": "a,b\n1\n"}
+    for path, text in own.items():
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+    assert verify(results, "--remove") == 1
+    for path, text in own.items():
+        assert not path.exists()
+        assert path.with_name(f".{path.name}.damaged").read_text() == text
+    assert ".notes.md.damaged" in re.sub(r"\s+", "", capsys.readouterr().out)
+    assert verify(results) == 0
+
+
+def test_results_on_another_disk_are_verified_and_links_to_folders_stay(results, tmp_path):
+    (results / "rgb").rename(tmp_path / "disk")
+    (results / "rgb").symlink_to(tmp_path / "disk")
+    (tmp_path / "disk/again").symlink_to(results)  # a loop
+    shard = results / "rgb/mine/0001.arrow"
+    assert shard in result_files(results)
+    assert len(result_files(results)) == 5
+    flip(shard, frame_of(shard, FRAMES[0]))
+    elsewhere = tmp_path / "exported"
+    elsewhere.mkdir()
+    (elsewhere / "recogniser.json").write_text("?")
+    (results / "recogniser").symlink_to(elsewhere)
+    assert verify(results, "--remove") == 1
+    assert not shard.exists()
+    assert elsewhere.is_dir()
+    assert verify(results) == 0
+
+
 def test_only_damaged_files_are_removed_and_not_those_that_nobody_can_judge(results, capsys):
     old, damaged = results / "scores/rgb/val.parquet", results / "clips/mine.parquet"
     old.parent.mkdir(parents=True)
@@ -171,6 +202,7 @@ def test_unfinished_work_logs_and_drawn_corpora_are_no_results(results):
     for name in ("rgb/mine/.scratch/0000/hand/000000.arrow", "demo/mine/a.csv", "logs/a.json"):
         (results / name).parent.mkdir(parents=True, exist_ok=True)
         (results / name).touch()
+    os.mkfifo(results / "pipe.csv")
     assert len(result_files(results)) == 5
     assert all(is_whole(path) for path in result_files(results) if path.suffix == ".arrow")
 

@@ -14,14 +14,44 @@ DECOMPOSED = unicodedata.normalize("NFD", "Zoë")
 
 @pytest.mark.parametrize(
     "spelling",
-    ["S01", "s1", " s001 ", "S1", "\ts1", "s\u200b1", "\ufeffS01", "\u017f1", "s\u00a0 1".replace("\u00a0 ", "")],
+    [
+        "\uff33\uff10\uff11",
+        "S\u0661",
+        "S₁",
+        "S01",
+        "s1",
+        " s001 ",
+        "S1",
+        "\ts1",
+        "s\u200b1",
+        "\ufeffS01",
+        "\u017f1",
+        "s\u00a0 1".replace("\u00a0 ", ""),
+    ],
 )
 def test_spellings_of_one_name(spelling):
     assert normal_name(spelling) == normal_name("s1")
 
 
+@pytest.mark.parametrize("spelling", ["1", "01", "1.0", "1.", "\uff11\uff0e\uff10", "१"])
+def test_spellings_of_one_number(spelling):
+    assert normal_name(spelling) == "1"
+
+
 @pytest.mark.parametrize(
-    "others", [("s1", "s10"), ("s1", "s11"), ("s1", "t1"), ("s0", "s"), ("s1", "s 1"), ("a1b2", "a12b"), ("0", "")]
+    "others",
+    [
+        ("s1", "s10"),
+        ("s1", "s11"),
+        ("s1", "t1"),
+        ("s0", "s"),
+        ("s1", "s 1"),
+        ("a1b2", "a12b"),
+        ("0", ""),
+        ("1.1", "1.10"),
+        ("1.0", "10"),
+        ("s1.0", "s1"),
+    ],
 )
 def test_other_names_stay_apart(others):
     one, other = others
@@ -32,7 +62,7 @@ def test_other_names_stay_apart(others):
 def test_the_normal_form_of_a_normal_form_is_itself_and_the_unicode_form_never_counts(text):
     normal = normal_name(text)
     assert normal_name(normal) == normal
-    assert {normal_name(unicodedata.normalize(form, text)) for form in ("NFC", "NFD")} == {normal}
+    assert {normal_name(unicodedata.normalize(form, text)) for form in ("NFC", "NFD", "NFKC", "NFKD")} == {normal}
 
 
 @given(st.lists(st.lists(st.integers(0, 9), max_size=3), max_size=8))

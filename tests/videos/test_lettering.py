@@ -1,9 +1,12 @@
+import subprocess
+import sys
 from itertools import pairwise
 
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw, features
 
+from microgesture.videos import lettering
 from microgesture.videos.lettering import can_write, shortened, width_of, wrapped, write
 
 LACKING = "挥"  # a character that DejaVu Sans lacks
@@ -70,3 +73,17 @@ def test_a_long_text_is_cut_where_it_would_be_too_wide_and_not_before(text):
     assert short.endswith("…")
     assert text.startswith(short[:-1])
     assert 150 - 20 < width_of(short, 14) <= 150
+
+
+def test_settings_of_matplotlib_in_the_current_folder_are_not_read(tmp_path):
+    (tmp_path / "matplotlibrc").write_bytes(b"text.usetex: Tr\xe9")  # reading it would raise UnicodeDecodeError
+    program = "from microgesture.videos.lettering import can_write; assert can_write('a')"
+    subprocess.run([sys.executable, "-c", program], cwd=tmp_path, check=True)
+
+
+def test_a_long_text_is_shortened_at_once(monkeypatch):
+    measured = []
+    width = lettering.width_of
+    monkeypatch.setattr(lettering, "width_of", lambda *text: measured.append(text) or width(*text))
+    assert len(shortened("w" * 1000, 14, 300)) < 40
+    assert len(measured) < 20

@@ -86,3 +86,18 @@ def test_test_clips_without_label_are_counted_at_the_start(started, tmp_path):
     write_lines(tmp_path / "mine/clips.csv", [*lines, "e,test,e,,a.npz"])
     told = started(["clip_id,label", "d,wave"], **WITH["ground_truth"])
     assert any("given.csv has no label of 1 of the 2 test clips" in line for line in told)
+
+
+def test_the_listing_of_a_run_in_progress_stays(started, tmp_path):
+    started([])
+    listed = {path: path.read_bytes() for path in (tmp_path / "results/listed/mine").iterdir()}
+    locks = tmp_path / ".snakemake/locks"
+    locks.mkdir(parents=True)
+    (locks / "0.input.lock").touch()
+    table = tmp_path / "mine/clips.csv"
+    table.write_text(table.read_text().replace("b,train,b,nod", "b,val,b,nod"))
+    assert any("1 clip with another split" in line and "another run is in progress" in line for line in started([]))
+    assert listed == {path: path.read_bytes() for path in listed}
+    (locks / "0.input.lock").unlink()
+    assert "another run" not in "".join(started([]))
+    assert listed != {path: path.read_bytes() for path in listed}

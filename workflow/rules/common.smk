@@ -8,7 +8,10 @@ from snakemake.exceptions import WorkflowError
 
 sys.path.insert(0, f"{workflow.basedir}/src")
 
-from microgesture.machine.search_path import leave_out_current_folder
+from microgesture.machine.search_path import (
+    leave_out_current_folder,
+    refuse_settings_here,
+)
 
 leave_out_current_folder()  # also in the commands of the rules
 
@@ -30,6 +33,7 @@ from microgesture.workflow.listings import refresh_listings
 from microgesture.workflow.plan import Plan
 
 try:
+    refuse_settings_here()
     for file in workflow.configfiles:
         read_strict_yaml(Path(file))  # Snakemake accepts repeated keys
     # A job on another machine uses the listing with which the run was planned.

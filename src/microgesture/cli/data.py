@@ -99,9 +99,12 @@ def check_clips(
     from ..storage.clips import Clips, read_clips, refuse_many_quarantined, write_clips
 
     told, classes, targets = read_labels_of(labels)
-    table = labelled(told, [read_clips(path).table for path in measured])
+    parts = [read_clips(path) for path in measured]
+    table = labelled(told, [part.table for part in parts])
     refuse_many_quarantined(with_declared(table, read_declared(declared)), corpus, max_quarantined)
-    write_clips(output, Clips(table, classes, targets))
+    files = {*table.video, *table.skeleton}
+    digests = {path: digest for part in parts for path, digest in part.digests.items() if path in files}
+    write_clips(output, Clips(table, classes, targets, digests))
 
 
 @stage("join-clips")
@@ -109,9 +112,13 @@ def join_clips(parts: Files, declared: File, output: Output) -> None:
     """Join the parts of a corpus to one table of clips, in the order of its lists."""
     from ..corpora.labelled import joined
     from ..corpora.listed import read_declared
+    from ..measures.warnings import warn_of_copies
     from ..storage.clips import read_clips, write_clips
 
-    write_clips(output, joined([read_clips(part) for part in parts], read_declared(declared)))
+    clips = joined([read_clips(part) for part in parts], read_declared(declared))
+    for warning in warn_of_copies(clips):
+        log.warning("%s: %s", output, warning)
+    write_clips(output, clips)
 
 
 @stage("skeletons", SkeletonStep)

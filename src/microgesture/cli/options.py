@@ -11,6 +11,7 @@ import typer
 from rich.markup import escape
 
 from ..config.base import Settings
+from ..errors import InputError
 from ..terminal import VisibleFormatter, visible
 
 app = typer.Typer(
@@ -56,8 +57,16 @@ def stage(name: str, settings: type[Settings] | None = None) -> Callable:
 
 @contextmanager
 def scratch_folder(output: Path, stamp: str) -> Iterator[Path]:
-    """The folder for unfinished work. It depends on the stamp, so a job never resumes work with other settings."""
+    """The folder for unfinished work. It depends on the stamp, so a job never resumes work with other settings.
+
+    Raises ``InputError`` if a link is in its place, because everything in the folder will be removed.
+    """
     folder = output.parent / ".scratch" / output.stem
+    for path in (folder.parent, folder):
+        if path.is_symlink():
+            raise InputError(
+                f"{path} is a link, but this folder is for unfinished work and is emptied; remove the link"
+            )
     for other in folder.glob("*"):
         if other.name != stamp:
             shutil.rmtree(other)

@@ -2,6 +2,7 @@
 
 import json
 import re
+import unicodedata
 from difflib import get_close_matches
 from typing import Annotated, Any, ClassVar
 
@@ -12,6 +13,8 @@ from ..errors import InputError
 LONGEST = 200  # characters of a wrong value in a message
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$", description="letters, digits and underscores")]
+LONGEST_CLASS = 1000  # characters of the name of a class
+_BREAKS = frozenset(("Cc", "Cs", "Zl", "Zp"))  # line breaks, other control characters, and halves of characters
 PLACEHOLDERS = re.compile(r"[{}<>\x00-\x1f\x7f]")  # Snakemake reads {name} and <name> as placeholders
 
 
@@ -116,3 +119,11 @@ def _parsed(text: str) -> Any:
         return json.loads(text)
     except ValueError:
         return None
+
+
+def fault_of_class(name: str) -> str | None:
+    """Why a text cannot be the name of a class, or None: it must be one line that can be shown and stored."""
+    if not 0 < len(name) <= LONGEST_CLASS:
+        return f"has {len(name)} characters, not 1 to {LONGEST_CLASS}"
+    odd = next((char for char in name if unicodedata.category(char) in _BREAKS), None)
+    return f"has the control character {odd!r}" if odd else None

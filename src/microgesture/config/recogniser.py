@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, create_model, model_validator
 
-from .base import Settings
+from .base import Settings, fault_of_class
 from .declarations import ModalitySettings
 from .modalities import HEATMAPS, MODALITIES, SKELETONS, store, with_sources
 from .recipes import Testing
@@ -98,6 +98,9 @@ class Recogniser(RecogniserStep):
 
     @model_validator(mode="after")
     def _is_complete(self) -> "Recogniser":
+        for name in self.classes:
+            if fault := fault_of_class(name):
+                raise ValueError(f"classes: {name[:40]!r} {fault}")
         names = [member.step.stream for member in self.members]
         for what, given in (("classes", self.classes), ("members", names)):
             if repeated := [name for name, times in Counter(given).items() if times > 1]:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ..config.base import fault_of_class
 from ..config.corpora import FORMATS
 from ..errors import InputError
 from ..measures.people import refuse_shared_people
@@ -112,6 +113,9 @@ def provides(format: str, root: Path | str, **options: object) -> frozenset[str]
 
 def _read(format: str, root: Path, options: dict) -> Listing:
     listing = _call(format, "read", root, options)
+    for name in listing.classes:
+        if fault := fault_of_class(name):
+            raise InputError(f"{root}: the class {name[:40]!r} {fault}; correct its labels")
     for row in listing.rows:
         _refuse_unknown(row, len(listing.classes), format)
     return listing

@@ -23,7 +23,8 @@ def joined(parts: Sequence[Clips], declared: Mapping[str, str]) -> Clips:
     """Return the clips of all parts in the order of ``declared``, the place of each in the lists of the release."""
     table = pd.concat([part.table for part in parts], ignore_index=True)
     table = table.set_index("clip_id").loc[list(declared)].reset_index()[SCHEMA.names]
-    return Clips(with_declared(table, declared), parts[0].classes, parts[0].targets)
+    digests = {path: digest for part in parts for path, digest in sorted(part.digests.items())}
+    return Clips(with_declared(table, declared), parts[0].classes, parts[0].targets, digests)
 
 
 def with_declared(table: pd.DataFrame, declared: Mapping[str, str]) -> pd.DataFrame:

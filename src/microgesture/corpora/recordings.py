@@ -1,13 +1,15 @@
 """Which clips are cut from one recording."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache, partial
 from pathlib import Path, PurePosixPath
 
 from ..skeletons.files import SKELETON_FILES, SUFFIXES
 from ..storage.names import composed, same_names
 from ..videos import VIDEOS
+
+Key = str | tuple[int, int]  # a real path without ending, or the device and the inode of a file
 
 _ENDINGS: dict[str, list[str]] = {}  # by suffix: the endings of keypoints and videos, longer ones first
 for _ending in (*(entry.ending for entry in SKELETON_FILES.values()), *SUFFIXES, *VIDEOS):
@@ -30,10 +32,26 @@ def join_recordings(recordings: Sequence[str], files: Sequence[Sequence[str]], f
     ``recordings`` and ``files`` are those of each clip; paths are relative to ``folder``. Files are the same if links
     lead to one file. A video and keypoints belong together if their paths without endings are the same.
     """
+    keys = file_keys(folder)
+    owner: dict[Key, str] = {}
+    shared = []
+    for recording, paths in zip(recordings, files, strict=True):
+        for key in (key for path in paths for key in keys(path)):
+            if (first := owner.setdefault(key, recording)) != recording:
+                shared.append((first, recording))
+    same = same_names(shared)
+    return [same.get(recording, recording) for recording in recordings]
+
+
+def file_keys(folder: Path) -> Callable[[str], tuple[Key, ...]]:
+    """A function from the path of a file in a folder to keys; files of one recording have a key in common.
+
+    The keys of files in other folders may be compared with them.
+    """
     look = cache(partial(_look, folder))
 
     @cache
-    def keys(path: str) -> tuple[str | tuple[int, int], ...]:
+    def keys(path: str) -> tuple[Key, ...]:
         within, name = os.path.split(path)
         real, device, entries = look(within)
         entry, whole = entries.get(name), os.path.join(real, name)
@@ -45,14 +63,7 @@ def join_recordings(recordings: Sequence[str], files: Sequence[Sequence[str]], f
             return (recording_named(whole),)
         return recording_named(os.path.realpath(whole)), (state.st_dev, state.st_ino)
 
-    owner: dict[str | tuple[int, int], str] = {}
-    shared = []
-    for recording, paths in zip(recordings, files, strict=True):
-        for key in (key for path in paths for key in keys(path)):
-            if (first := owner.setdefault(key, recording)) != recording:
-                shared.append((first, recording))
-    same = same_names(shared)
-    return [same.get(recording, recording) for recording in recordings]
+    return keys
 
 
 def _look(root: Path, folder: str) -> tuple[str, int, dict[str, os.DirEntry]]:

@@ -7,8 +7,10 @@ from contextlib import suppress
 from pathlib import Path
 
 from ..progress import progress
+from ..videos import VIDEOS
 
-# A larger file is read in so many blocks only, evenly spaced: a replaced video of equal size differs everywhere.
+# Of a larger video only so many blocks are read, evenly spaced: a replaced video of equal size differs everywhere. In
+# other files, such as tables of keypoints, a few numbers may be edited.
 BLOCK, BLOCKS = 2**16, 64
 
 
@@ -53,12 +55,13 @@ def digests_of(paths: Iterable[str], folder: Path) -> dict[str, str]:
 
 
 def file_digest(path: Path) -> str:
-    """Return a digest of a file's size and content; of a file above 4 MiB, of 64 blocks of it."""
+    """Return a digest of a file's size and content; of a video above 4 MiB, of 64 blocks of it."""
     with open(path, "rb") as file:
         size = os.fstat(file.fileno()).st_size
         content = hashlib.sha256(str(size).encode())
-        if size <= BLOCK * BLOCKS:
-            content.update(file.read())
+        if size <= BLOCK * BLOCKS or path.suffix.lower() not in VIDEOS:
+            while block := file.read(BLOCK * BLOCKS):
+                content.update(block)
         else:
             for block in range(BLOCKS):
                 file.seek(block * (size - BLOCK) // (BLOCKS - 1))

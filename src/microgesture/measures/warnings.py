@@ -13,7 +13,7 @@ MOST_NAMED = 5  # names in a sentence
 
 def corpus_warnings(clips: Clips) -> list[str]:
     """Return a sentence for each kind of doubt about the people and the classes of a corpus."""
-    return [*people_warnings(clips.table), *class_warnings(clips)]
+    return [*people_warnings(clips.table), *warn_of_copies(clips), *class_warnings(clips)]
 
 
 def people_warnings(table: pd.DataFrame) -> list[str]:
@@ -34,6 +34,29 @@ def people_warnings(table: pd.DataFrame) -> list[str]:
     if alike := _alike(table.subject.dropna()):
         found.append(f"Subjects {_listed(alike)} count as one person: {_DIFFERENCE}.")
     return found
+
+
+def warn_of_copies(clips: Clips) -> list[str]:
+    """Return a sentence if files in different splits have the same content, although their people differ.
+
+    The content is known once the files were measured.
+    """
+    people: dict[str, dict[tuple[str, str], str]] = {}  # by content: a file of each split and person
+    for person, row in zip(person_of(clips.table), clips.table.itertuples(), strict=True):
+        for path in (row.video, row.skeleton) if clips.digests else ():
+            if digest := clips.digests.get(path):
+                people.setdefault(digest, {})[row.split, person] = path
+    copies = [
+        sorted(set(files.values()))
+        for files in people.values()
+        if len({split for split, _ in files}) > 1 and len({person for _, person in files}) > 1
+    ]
+    if not copies:
+        return []
+    return [
+        f"{len(copies)} {'file has a copy' if len(copies) == 1 else 'files have copies'} in another split, as another "
+        f"person: first {' and '.join(min(copies)[:2])}. Results on these clips do not apply to new people."
+    ]
 
 
 def class_warnings(clips: Clips) -> list[str]:
@@ -68,7 +91,7 @@ def unseen_in_words(split: str, classes: Collection[str]) -> str:
     return f"No training clip has these classes of {split}, so they are never predicted: {', '.join(shown)}{more}"
 
 
-_DIFFERENCE = "they differ only in case, blanks, Unicode form or leading zeros"
+_DIFFERENCE = "they differ only in case, blanks, width, Unicode form or zeros"
 
 
 def _first(people: Collection[str]) -> str:

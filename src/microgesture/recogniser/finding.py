@@ -12,7 +12,7 @@ from .annotation import annotate
 from .page import write_page
 from .scoring import Scorer, Windows
 from .segments import Segment, find_segments, joined, without_rest
-from .timeline import write_timeline
+from .timeline import may_replace, write_timeline
 from .windows import find_recording
 
 
@@ -29,7 +29,8 @@ def find_gestures(
     ``folder`` is an exported recogniser, ``keypoints`` is the file of keypoints for a single video. With
     ``how.pictures``, ``<name>.mp4`` is the annotated video and ``<name>.html`` the timeline next to it. A file that
     cannot be used is reported and skipped. Raises ``InputError`` if the folder is not a recogniser, if two files have
-    the same name, if a file is in ``output``, or if no file can be used.
+    the same name, if a file or a link to it is in ``output``, if another table there has the name of a timeline, or if
+    no file can be used.
     """
     names = [video.stem for video in videos]
     if twice := sorted({name for name in names if names.count(name) > 1}):
@@ -39,8 +40,12 @@ def find_gestures(
             f"--keypoints needs a single video, not {len(videos)}; put each file of keypoints next to its video instead"
         )
     given = [*videos, *([keypoints] if keypoints else [])]
-    if beside := [file for file in given if file.resolve().parent == output.resolve()]:
+    # A result would also replace a link to a file.
+    places = {file: {file.resolve().parent, file.parent.resolve()} for file in given}
+    if beside := [file for file in given if output.resolve() in places[file]]:
         raise InputError(f"{beside[0]} is in {output}, where results could replace it; name another output folder")
+    if other := [path for name in names if not may_replace(path := output / f"{name}.csv")]:
+        raise InputError(f"{other[0]} is no timeline, and would be replaced by one; name another output folder")
     scorer = Scorer(folder, resources, how.pose)
     classes, usable = scorer.recogniser.classes, 0
     output.mkdir(parents=True, exist_ok=True)

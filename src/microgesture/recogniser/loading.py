@@ -83,6 +83,8 @@ def _empty(recogniser: Recogniser, member: Member) -> dict[str, torch.Tensor]:
 
 def _listed(folder: Path) -> dict[str, str]:
     try:
+        if not (folder / SUMS).is_file():  # opening a pipe would wait for ever
+            raise FileNotFoundError
         with open(folder / SUMS, encoding="utf-8") as file:
             lines = file.read(_LONGEST_LIST).splitlines()
     except (OSError, UnicodeDecodeError):

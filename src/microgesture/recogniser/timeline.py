@@ -23,3 +23,12 @@ def write_timeline(path: Path, segments: Sequence[Segment], classes: Sequence[st
         for start, end, label, probability in segments
     ]
     write_csv(path, pd.DataFrame(rows, columns=list(COLUMNS)))
+
+
+def may_replace(path: Path) -> bool:
+    """Whether there is no file at a path, or a timeline, and not another table, such as keypoints."""
+    try:
+        with open(path, "rb") as file:
+            return file.readline(256).strip() == ",".join(COLUMNS).encode()
+    except FileNotFoundError:
+        return True

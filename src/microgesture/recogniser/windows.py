@@ -50,6 +50,8 @@ def find_recording(path: Path, keypoints: Path | None, fps: float) -> Recording:
     processes. Raises ``UnusableClip`` if a file cannot be read.
     """
     refuse_name(path)
+    if path.exists() and not path.is_file():  # opening a pipe would wait for ever
+        raise UnusableClip(f"{path} is not a file")
     name = path.stem
     guess = f"{name}: its times are not known, and assume {fps:g} frames per second (option --fps)"
     if path.suffix.lower() in SKELETONS:

@@ -7,7 +7,6 @@ its neighbours again.
 
 import logging
 import os
-import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -59,11 +58,9 @@ def _keep_for_later(output: Path, sources: Mapping[str, str]) -> None:
     link.unlink(missing_ok=True)
     if sources:
         link.parent.mkdir(exist_ok=True)
-        temporary = link.with_name(f".{uuid.uuid4().hex}")
         try:
-            os.link(output, temporary)
+            os.link(output, link)
         except OSError as error:
             log.info("%s cannot be kept for a later run (%s)", output, error.strerror)
             return
-        os.replace(temporary, link)
         write_json(note, {"shard": sealed_checksum(output), "clips": dict(sources)})

@@ -44,12 +44,21 @@ class Damage:
 
 
 def result_files(results: Path) -> list[Path]:
-    """The files in a results folder that can be verified; raises ``InputError`` if there are none."""
-    found = []
-    for folder, folders, names in os.walk(results):
-        inside = Path(folder).relative_to(results)
+    """The files in a results folder that can be verified; raises ``InputError`` if there are none.
+
+    Links to folders are followed, because large results may be on another disk.
+    """
+    found, visited = [], set()
+    for folder, folders, names in os.walk(results, followlinks=True):
+        inside, real = Path(folder).relative_to(results), os.path.realpath(folder)
+        if real in visited:
+            folders.clear()
+            continue
+        visited.add(real)
         folders[:] = sorted(f for f in folders if not f.startswith(".") and str(inside / f) not in NOT_RESULTS)
         paths = [Path(folder, name) for name in sorted(names) if not name.startswith(".")]
+        # Opening a pipe would wait for ever; a link to nothing is damage.
+        paths = [path for path in paths if path.is_file() or not path.exists()]
         found += [path for path in paths if _kind(path) in (*SEALED, *OTHERS)]
     if not found:
         raise InputError(f"there are no results in {results}; name the results folder of a run")
@@ -152,7 +161,8 @@ def verify(results: Path, *, remove: bool = False, console: PlainConsole | None 
     """Read every result file; print and return the damage.
 
     With ``remove``, files that have certainly changed are removed, and the command that makes them again is printed. A
-    folder that one job makes is removed as a whole. If a removed file was made again with the same bytes, it gets the
+    folder that one job makes is removed as a whole. A file without a checksum may be the user's own, so it is not
+    removed but gets the name ``.<name>.damaged``. If a removed file was made again with the same bytes, it gets the
     modification time of the removed file. The files that were made from it are then still up to date, because no stage
     accepts a damaged file.
     """
@@ -192,15 +202,23 @@ def _note(path: Path) -> Path:
     return path.parent / f".{path.name}.removed"
 
 
+def _aside(path: Path) -> Path:
+    """The name of a damaged file that may be the user's own."""
+    return path.parent / f".{path.name}.damaged"
+
+
 def _remove(path: Path, target: Path) -> None:
-    if target.is_dir():
+    if target.is_dir() and not target.is_symlink():
         shutil.rmtree(target)
     elif target != path:
         target.unlink(missing_ok=True)
     if not path.exists():
         return
+    if path.suffix not in SEALED:
+        path.replace(_aside(path))
+        return
     times = path.stat()
-    write_text(_note(path), sealed_checksum(path) or "" if path.suffix in SEALED else "")
+    write_text(_note(path), sealed_checksum(path) or "")
     os.utime(_note(path), ns=(times.st_atime_ns, times.st_mtime_ns))
     path.unlink()
 
@@ -233,7 +251,9 @@ def _way_back(results: Path, paths: Sequence[Path], removed: bool) -> str:
     targets = [str(Path(results.resolve().name, target)) for target in made]
     where = [] if folder == Path.cwd() else ["--directory", str(folder)]
     again = shlex.join(["snakemake", "--cores", "8", *targets, *where])
+    kept = [path for path in paths if removed and _aside(path).exists()]
     first = "They are removed." if removed else "Remove them with `microgesture verify --remove`."
+    first += f" Files without a checksum are kept, such as {_aside(kept[0])}." if kept else ""
     return (
         f"{first} This command makes them again; add the --configfile of your run if it had one:\n\n    {again}\n\n"
         "Then run `microgesture verify` again: if a file has the same bytes as before, the files that were made from "

@@ -11,6 +11,7 @@ from typing import TypeVar
 from ..errors import UnusableClip
 
 _ZEROS = re.compile(r"(?<![0-9])0+(?=[0-9])")
+_WHOLE = re.compile(r"([0-9]+)\.0*")  # a whole number that a spreadsheet wrote with decimals
 
 Name = TypeVar("Name", bound=Hashable)
 
@@ -24,12 +25,20 @@ def composed(text: str) -> str:
 def normal_name(text: str) -> str:
     """The form in which two spellings of one name are equal: ``S01``, ``s1`` and `` s001`` are the same.
 
-    Case, Unicode form, blanks at the ends, repeated blanks, invisible characters and leading zeros of numbers are
-    removed. Use it to compare, not to show.
+    Case, Unicode form, width, the script of digits, blanks at the ends, repeated blanks, invisible characters, leading
+    zeros of numbers, and the decimals of ``1.0`` are removed. Use it to compare, not to show.
     """
+    while (simpler := _simpler(text)) != text:  # what is left may be a name that can be simplified
+        text = simpler
+    return text
+
+
+def _simpler(text: str) -> str:
     visible = "".join(char for char in text if unicodedata.category(char) != "Cf")
-    folded = composed(composed(visible).casefold())
-    return _ZEROS.sub("", " ".join(folded.split()))
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", visible).casefold())
+    plain = "".join(str(digit) if (digit := unicodedata.decimal(char, -1)) >= 0 else char for char in folded)
+    name = _ZEROS.sub("", " ".join(plain.split()))
+    return whole[1] if (whole := _WHOLE.fullmatch(name)) else name
 
 
 def same_names(groups: Iterable[Iterable[Name]]) -> dict[Name, Name]:

@@ -1,14 +1,16 @@
 """Write text on pictures in DejaVu Sans, which comes with Matplotlib, so that every machine draws the same letters."""
 
 import unicodedata
+from bisect import bisect_right
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 
-import matplotlib
-from matplotlib.ft2font import FT2Font
+from fontTools.ttLib import TTFont
 from PIL import ImageDraw, ImageFont, features
 
-_FONTS = Path(matplotlib.get_data_path()) / "fonts/ttf"
+# Matplotlib is not imported, because it reads settings from the current folder, whose files may be somebody else's.
+_FONTS = Path(find_spec("matplotlib").origin).parent / "mpl-data/fonts/ttf"
 REGULAR, BOLD = _FONTS / "DejaVuSans.ttf", _FONTS / "DejaVuSans-Bold.ttf"
 ELLIPSIS = "\N{HORIZONTAL ELLIPSIS}"
 
@@ -52,9 +54,8 @@ def shortened(text: str, size: int, width: float) -> str:
     """Shorten a text to at most ``width`` pixels; a shortened text ends in an ellipsis."""
     if width_of(text, size) <= width:
         return text
-    while text and width_of(text + ELLIPSIS, size) > width:
-        text = text[:-1].rstrip()
-    return text + ELLIPSIS
+    most = bisect_right(range(len(text)), width, key=lambda length: width_of(text[:length].rstrip() + ELLIPSIS, size))
+    return text[: max(most - 1, 0)].rstrip() + ELLIPSIS
 
 
 @cache
@@ -65,4 +66,4 @@ def font(size: int, bold: bool = False) -> ImageFont.FreeTypeFont:
 
 @cache
 def _characters() -> frozenset[int]:
-    return frozenset(FT2Font(str(REGULAR)).get_charmap())
+    return frozenset(TTFont(REGULAR, lazy=True).getBestCmap())

@@ -29,7 +29,7 @@ from ..storage.clips import SPLITS, Clips
 from ..storage.disk import free_bytes, nearest
 from .claims import largest_shard
 from .given_files import check_given_files
-from .listings import listing_changed
+from .listings import listing_changed, shared_across_corpora
 from .modules import described, fault, functions
 from .prediction_stages import recordings_to_predict
 from .read_plan import read_plan
@@ -70,8 +70,13 @@ def examine(configfile: Path, changes: Sequence[str], results: Path) -> Iterator
     yield from needed_files(plan.config)
     yield from recordings(plan.config)
     yield from stored_listings(plan.config, results)
+    stopped = False
     for name in plan.config.corpora:
-        yield from corpus_health(name, plan.config, results, faces="face" in plan.kinds(name))
+        for finding in corpus_health(name, plan.config, results, faces="face" in plan.kinds(name)):
+            stopped |= finding.stops
+            yield finding
+    if not stopped:
+        yield from people_across_corpora(plan.config)
 
 
 def versions() -> Iterator[Finding]:
@@ -209,6 +214,15 @@ def corpus_health(name: str, config: Config, results: Path, faces: bool = False)
     yield from _keypoints_compared(name, listed, folder, Rules(corpus.normalized, corpus.row_tolerance))
     if faces:
         yield from _faces_found(name, listed, folder, config.max_quarantined)
+
+
+def people_across_corpora(config: Config) -> Iterator[Finding]:
+    """People in test or val from whom a stream has learnt in another corpus."""
+    try:
+        for warning in shared_across_corpora(config):
+            yield Finding("people", f"warning: {warning}")
+    except InputError as error:
+        yield Finding("people", str(error), stops=True)
 
 
 def _clips_found(name: str, listed: Clips, limit: float) -> Iterator[Finding]:

@@ -9,21 +9,38 @@ from ..corpora.listed import listing_changes, listing_digest, refresh_listing
 from ..corpora.listing import Listing, declared_clips
 from ..measures.warnings import corpus_warnings
 from ..storage.clips import PARTS
+from .across_corpora import check_across_corpora
 from .given_files import check_given_files
+
+LOCKS = Path(".snakemake/locks")  # Snakemake has files there while it runs
 
 
 def refresh_listings(config: Config, results: Path | str = "results") -> Iterator[str]:
     """Write what has changed in the listing of each corpus; yield sentences about that, and about what is doubtful.
 
-    The lists of a corpus are read and its files are looked up, but not opened. A synthetic corpus is listed by the run.
-    Raises ``InputError`` as ``corpora.declare`` does, and if a file about test clips could not be used.
+    While another run is in progress in this folder, its listings stay as they are. The lists of a corpus are read and
+    its files are looked up, but not opened. A synthetic corpus is listed by the run. Raises ``InputError`` as
+    ``corpora.declare`` does, and if a file about test clips could not be used.
     """
+    listings = {}
     for name in config.corpora:
         if listing := _declared(config, name):
-            yield from _changed(config, name, listing, Path(results), refresh_listing)
+            listings[name] = listing
+            if any(LOCKS.glob("*")) and (Path(results) / "listed" / name).is_dir():
+                for sentence in _changed(config, name, listing, Path(results), listing_changes):
+                    yield f"Warning: {sentence}; not used yet, because another run is in progress in this folder"
+            else:
+                yield from _changed(config, name, listing, Path(results), refresh_listing)
             clips = declared_clips(listing)
             yield from (f"Warning: corpus {name}: {warning}" for warning in corpus_warnings(clips))
             yield from (f"Warning: {warning}" for warning in check_given_files(config, name, clips))
+    yield from (f"Warning: {warning}" for warning in check_across_corpora(config, listings))
+
+
+def shared_across_corpora(config: Config) -> Iterator[str]:
+    """The warnings of ``check_across_corpora`` about a configuration; raises ``InputError`` as it does."""
+    listings = {name: listing for name in config.corpora if (listing := _declared(config, name))}
+    return check_across_corpora(config, listings)
 
 
 def listing_changed(config: Config, corpus: str, results: Path | str = "results") -> str | None:
