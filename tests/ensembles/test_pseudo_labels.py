@@ -252,7 +252,6 @@ def test_labelling_lies_between_two_ensembles_and_a_threshold_touches_only_what_
         ("train", "joint_again"),
         ("predict", "joint_again"),
         ("ensemble", "final"),
-        ("ablation", "ablation"),
         ("submission", "final"),
         ("report", "report"),
         ("view", "imigue"),

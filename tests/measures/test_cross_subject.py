@@ -113,7 +113,7 @@ def test_the_small_one_has_the_same_streams_ensembles_and_rows():
         for config in (PUBLISHED, SMALL)
     )
     assert full == small
-    fitted = PUBLISHED.ensembles["base"].model_copy(update={"calibrate": True})
+    fitted = PUBLISHED.ensembles["base"].model_copy(update={"calibrate": True, "recalibrate": False})
     assert PUBLISHED.ensembles | {"base": fitted} == SMALL.ensembles
     assert PUBLISHED.ablation == SMALL.ablation
     assert {row.name for row in PUBLISHED.ablation} >= {"skeleton_plain", "skeleton", "skeleton_again", "final"}
