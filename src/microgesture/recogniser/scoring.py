@@ -67,8 +67,8 @@ class Scorer:
             open_network(folder, self.recogniser, member).to(self._device) for member in self.recogniser.members
         ]
         streams = [member.step.stream for member in self.recogniser.members]
-        # The temperature of the fused probabilities is fitted on cut clips. Windows with a part of a gesture would be too
-        # confident: on val of the demo, F1 of the timelines falls from 0.93 to 0.90.
+        # The temperature of the fused probabilities is fitted on cut clips. Windows with a part of a gesture would be
+        # too confident: on val of the demo, F1 of the timelines falls from 0.93 to 0.90.
         self._fusion = replace(Fusion.from_json(self.recogniser.fusion, streams), temperature=1.0)
 
     def score(self, recording: Recording) -> Windows:
