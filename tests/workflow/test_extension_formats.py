@@ -143,7 +143,7 @@ FUSE = """
 import numpy as np
 from microgesture.ensembles.fusion import Fitting, Fusion, fit_fusion, fuse
 logits_SNK = np.array(json.loads(sys.argv[1]))
-fusion = fit_fusion(logits_SNK, np.array([0, 1]), Fitting("geometric", 2.0))
+fusion = fit_fusion(logits_SNK, np.array([0, 1]), Fitting("geometric", 2.0, recalibrate=False))
 stored = json.loads(json.dumps(fusion.to_json(["a", "b"])))
 print(json.dumps([stored, fuse(logits_SNK, Fusion.from_json(stored, ["a", "b"])).tolist()]))
 """
@@ -152,7 +152,8 @@ print(json.dumps([stored, fuse(logits_SNK, Fusion.from_json(stored, ["a", "b"]))
 def test_a_fusion_rule_is_stored_and_applied():
     logits_SNK = np.array([[[2.0, 0.0, 1.0], [0.0, 1.0, 0.0]], [[1.0, 1.0, 0.0], [3.0, 0.0, 0.0]]])
     stored, fused_NK = with_the_extension(FUSE, json.dumps(logits_SNK.tolist()))
-    assert stored == {"rule": "geometric", "temperatures": {"a": 2.0, "b": 2.0}}
+    temperatures = {"temperatures": {"a": 2.0, "b": 2.0}, "temperature": 1.0}
+    assert stored == {"rule": "geometric", "pool": "linear", **temperatures}
     np.testing.assert_allclose(fused_NK, softmax(logits_SNK.mean(0) / 2, axis=1), rtol=1e-6)
 
 

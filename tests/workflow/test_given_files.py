@@ -49,8 +49,8 @@ WITH = {
 @pytest.mark.parametrize(
     ("kind", "lines", "sentence"),
     [
-        ("ground_truth", ["clip_id,label", "d,shrug"], "'shrug' is not a class"),
-        ("ground_truth", ["clip_id,label", "d,Wave"], "'Wave' is not a class"),
+        ("ground_truth", ["clip_id,label", "d,shrug"], "'shrug' of the clip d is not one of the 2 classes"),
+        ("ground_truth", ["clip_id,label", "d,Wave"], "'Wave' of the clip d is not one of the 2 classes"),
         ("ground_truth", ["clip_id,label", "0d,wave"], "no label of a test clip, such as d"),
         ("ground_truth", ["id,label", "d,wave"], "no column 'clip_id'"),
         ("sample", ["Id,Target", "e,0"], "2 ids differ"),
