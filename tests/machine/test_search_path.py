@@ -137,6 +137,7 @@ def test_an_entry_for_the_current_folder_is_left_out_and_named(monkeypatch, capl
     for name in ("PYTHONPATH", "LD_LIBRARY_PATH"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv(variable, f"{entry}:/opt/lib:{entry}:/usr/bin")
+    caplog.set_level("INFO")
     leave_out_current_folder()
     assert (process.ORIGINAL_DIR in sys.path) == (variable != "PYTHONPATH")
     assert os.environ[variable] == "/opt/lib:/usr/bin"

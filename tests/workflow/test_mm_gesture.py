@@ -98,7 +98,6 @@ def test_all_of_it_is_planned_on_releases_of_full_size(tmp_path):
     one_corpus = streams - 1
     assert jobs.pop("total") == sum(jobs.values())
     assert jobs == {
-        "list_clips": 2,
         "measure_clips": 2 * shards,
         "check_clips": 4,
         "join_clips": 2,

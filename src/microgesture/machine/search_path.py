@@ -31,7 +31,9 @@ def leave_out_current_folder() -> None:
         entries = given.split(os.pathsep)
         kept = [entry for entry in entries if entry not in HERE]
         if given and kept != entries:
-            log.warning("%s has an entry for the current folder (empty or .); it is left out: remove it", variable)
+            # OpenCV leaves such an entry in LD_LIBRARY_PATH of a program that starts this one.
+            level = logging.INFO if variable == "LD_LIBRARY_PATH" else logging.WARNING
+            log.log(level, "%s has an entry for the current folder (empty or .); it is left out: remove it", variable)
             os.environ[variable] = os.pathsep.join(kept)
             added |= variable == "PYTHONPATH"
     # OpenCV puts its own entry before this variable; if that is empty, it would be an entry for the current folder, and
