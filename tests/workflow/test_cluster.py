@@ -35,7 +35,7 @@ def test_the_profile_names_rules_that_there_are():
 
 def test_the_stages_that_make_shards_are_arrays_and_no_others():
     outputs = {name: body.split("output:")[1].split("log:")[0] for name, body in rules().items()}
-    by_shard = {name for name, output in outputs.items() if re.search(r"shard}+\.arrow", output)}
+    by_shard = {name for name, output in outputs.items() if re.search(r"shard}+\.(arrow|parquet)", output)}
     assert set(PROFILE["slurm-array-jobs"].split(",")) == by_shard
 
 

@@ -105,11 +105,11 @@ def test_a_run_that_loses_jobs_and_a_node_ends_with_the_same_submission(slurm, t
         project,
         {
             "list_clips": [lambda job: call("scontrol", "requeue", job.id)],
-            "read_skeletons": [lambda job: call("scancel", job.id)],
+            "measure_clips": [lambda job: call("scancel", job.id)],
             "train_stream": [warn, crash],
         },
     )
-    [requeued], [cancelled], [warned, crashed] = hit["list_clips"], hit["read_skeletons"], hit["train_stream"]
+    [requeued], [cancelled], [warned, crashed] = hit["list_clips"], hit["measure_clips"], hit["train_stream"]
     jobs = squeue()
     now = {job.id: job for job in jobs}
     assert (now[requeued.id].state, now[requeued.id].restarts) == ("COMPLETED", "1")
