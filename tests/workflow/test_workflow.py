@@ -168,7 +168,8 @@ def test_a_truncated_video_costs_its_clips_and_not_the_run(project):
     project.config["max_quarantined"] = 0.5
     project.write_config()
     repeated = project.run()
-    assert (repeated["list_clips"], repeated["check_clips"], repeated["join_clips"]) == (0, 1, 1)
+    assert (repeated["list_clips"], repeated["join_clips"]) == (0, 1)
+    assert repeated["check_clips"] > 0
     project.config["max_quarantined"] = 0.6
     project.write_config()
     assert project.run() == Counter()
@@ -227,14 +228,14 @@ def would_run(project):
 
 
 def test_a_damaged_shard_is_named_and_made_again_alone(project):
-    shard = project.folder / "results/rgb/imigue/0001.arrow"
+    shard = project.folder / "results/rgb/imigue/0000.arrow"  # of train and val
     whole, times = shard.read_bytes(), shard.stat()
     shard.write_bytes(whole[:5000] + bytes([whole[5000] ^ 1]) + whole[5001:])
     os.utime(shard, ns=(times.st_atime_ns, times.st_mtime_ns))  # a failing disk leaves no new time
     code, printed = verify(project, "--remove")
     assert code == 1
     assert "1 damaged" in printed
-    target = "results/rgb/imigue/0001.arrow"
+    target = "results/rgb/imigue/0000.arrow"
     assert f"snakemake --cores 8 {target} " in printed
     assert not shard.exists()
 

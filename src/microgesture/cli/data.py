@@ -101,21 +101,23 @@ def check_clips(
     told, classes, targets = read_labels_of(labels)
     parts = [read_clips(path) for path in measured]
     table = labelled(told, [part.table for part in parts])
-    refuse_many_quarantined(with_declared(table, read_declared(declared)), corpus, max_quarantined)
+    places = read_declared(declared)
+    refuse_many_quarantined(with_declared(table, places), corpus, max_quarantined, len(places))
     files = {*table.video, *table.skeleton}
     digests = {path: digest for part in parts for path, digest in part.digests.items() if path in files}
     write_clips(output, Clips(table, classes, targets, digests))
 
 
 @stage("join-clips")
-def join_clips(parts: Files, declared: File, output: Output) -> None:
-    """Join the parts of a corpus to one table of clips, in the order of its lists."""
+def join_clips(parts: Files, declared: File, output: Output, max_quarantined: MaxQuarantined = 1.0) -> None:
+    """Join the parts of a corpus to one table of clips, in the order of its lists; fail if too many are unusable."""
     from ..corpora.labelled import joined
     from ..corpora.listed import read_declared
     from ..measures.warnings import warn_of_copies
-    from ..storage.clips import read_clips, write_clips
+    from ..storage.clips import read_clips, refuse_many_quarantined, write_clips
 
     clips = joined([read_clips(part) for part in parts], read_declared(declared))
+    refuse_many_quarantined(clips.table, clips.table.corpus.iloc[0], max_quarantined)
     for warning in warn_of_copies(clips):
         log.warning("%s: %s", output, warning)
     write_clips(output, clips)

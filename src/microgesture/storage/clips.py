@@ -127,13 +127,16 @@ def read_clips(path: Path | str) -> Clips:
     return Clips(table, classes, targets, names.get("digests", {}))
 
 
-def refuse_many_quarantined(table: pd.DataFrame, corpus: str, limit: float) -> None:
-    """Raise ``InputError`` with all reasons if more than a fraction ``limit`` of the clips is quarantined."""
-    bad = table[table.status != "ok"]
-    if len(bad) > limit * len(table):
+def refuse_many_quarantined(table: pd.DataFrame, corpus: str, limit: float, clips: int | None = None) -> None:
+    """Raise ``InputError`` with all reasons if more than a fraction ``limit`` of the clips is quarantined.
+
+    ``clips`` is the number of clips of the corpus, if the table has a part of them.
+    """
+    bad, clips = table[table.status != "ok"], clips or len(table)
+    if len(bad) > limit * clips:
         listed = "\n".join(f"  {row.clip_id}: {row.reason}" for row in bad.itertuples())
         raise InputError(
-            f"corpus '{corpus}': {len(bad)} of {len(table)} clips are unusable, more than the {limit:.1%} of "
+            f"corpus '{corpus}': {len(bad)} of {clips} clips are unusable, more than the {limit:.1%} of "
             f"max_quarantined; repair the files or increase max_quarantined:\n{listed}"
         )
 
