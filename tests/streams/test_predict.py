@@ -61,6 +61,16 @@ def test_every_usable_clip_of_a_split_is_scored_in_the_order_of_the_table(stream
         assert np.exp(logits).sum() == pytest.approx(1, abs=1e-5)
 
 
+def each_output(network, data, step, row):
+    """What the network says of a clip in each of three views, and of each view mirrored."""
+    for view in range(3):
+        (batch,) = load_batches(data, [[(row, view)]], torch.device("cpu"))
+        for mirror in (False, True):
+            shown = batch._replace(mirror=torch.tensor([mirror]))
+            with torch.no_grad():
+                yield network(*network_input(shown, step.inputs, step.recipe, SELECTIONS["36"]))
+
+
 @pytest.mark.parametrize("inputs", [("joint",), ("rgb", "joint")])
 def test_scores_are_the_log_of_the_mean_probability_over_views_sides_and_paths(tmp_path, inputs):
     step = make_step(*inputs, num_clips=3)
@@ -70,14 +80,9 @@ def test_scores_are_the_log_of_the_mean_probability_over_views_sides_and_paths(t
     scores_NK = log_probabilities(network, data, step, torch.device("cpu"), both_sides=True)
     for row in range(4):
         seen = []
-        for view in range(3):
-            (batch,) = load_batches(data, [[(row, view)]], torch.device("cpu"))
-            for mirror in (False, True):
-                shown = batch._replace(mirror=torch.tensor([mirror]))
-                with torch.no_grad():
-                    logits = network(*network_input(shown, inputs, step.recipe, SELECTIONS["36"]))
-                for logits_BK in logits if len(inputs) > 1 else [logits]:
-                    seen.append(logits_BK.softmax(1).numpy()[0])
+        for logits in each_output(network, data, step, row):
+            for logits_BK in logits if len(inputs) > 1 else [logits]:
+                seen.append(logits_BK.softmax(1).numpy()[0])
         assert len({tuple(probability.round(6)) for probability in seen}) > 1
         np.testing.assert_allclose(scores_NK[row], np.log(np.mean(seen, 0)), rtol=1e-4, atol=1e-5)
 
@@ -88,13 +93,7 @@ def test_scores_are_those_of_the_mean_logits_over_views_and_sides(tmp_path):
     data = ClipDataset(make_clips(["val"] * 2, LABELS[:2]).table, shards, step, training=False, num_clips=3)
     scores_NK = log_probabilities(network, data, step, torch.device("cpu"), both_sides=True)
     for row in range(2):
-        seen = []
-        for view in range(3):
-            (batch,) = load_batches(data, [[(row, view)]], torch.device("cpu"))
-            for mirror in (False, True):
-                shown = batch._replace(mirror=torch.tensor([mirror]))
-                with torch.no_grad():
-                    seen.append(network(*network_input(shown, step.inputs, step.recipe, SELECTIONS["36"]))[0])
+        seen = [logits_BK[0] for logits_BK in each_output(network, data, step, row)]
         mean_K = torch.stack(seen).double().mean(0)
         assert (torch.stack(seen).softmax(1).mean(0) - mean_K.softmax(0)).abs().max() > 1e-3  # another average
         np.testing.assert_allclose(scores_NK[row], mean_K.log_softmax(0), rtol=1e-4, atol=1e-5)

@@ -1,8 +1,9 @@
 """Subcommands that make the shards of a corpus."""
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -70,14 +71,14 @@ def measure_clips(
     output: Output,
 ) -> None:
     """Open the files of the clips in a shard: find their length and size, and which clips cannot be used."""
-    from ..corpora import folder_of, measure
+    from ..corpora import measure
     from ..corpora.listed import read_rows
     from ..corpora.versions import digests_of
-    from ..storage.clips import Clips, write_clips
+    from ..storage.clips import Clips, folder_of, write_clips
 
     step, rows = parse_step(MeasureStep, settings), read_rows(listed)
     folder = folder_of(step.root)
-    digests = digests_of([path for row in rows for path in (row.video, row.skeleton) if path], folder)
+    digests = digests_of([path for row in rows for path in row.files], folder)
     table, doubts = measure(rows, folder, step.corpus, step.end_tolerance, step.fps)
     for doubt in doubts:
         log.warning("%s: %s", step.corpus, doubt)
@@ -130,13 +131,12 @@ def skeletons(settings: SettingsText, clips: File, shard: ShardNumber, output: O
     from ..skeletons.plausibility import Rules
     from ..skeletons.reading import read_skeletons
     from ..storage.clips import read_clips
-    from ..storage.earlier import reusing
 
     step = parse_step(SkeletonStep, settings)
     table = read_clips(clips)
-    sources = sources_of_recordings(table, shard, stamp) if stamp != BY_HAND else {}
     rules = Rules(step.normalized, step.row_tolerance)
-    with scratch_folder(output, stamp) as scratch, reusing(output, scratch, sources):
+    sources = partial(sources_of_recordings, table, shard, stamp)
+    with scratch_folder(output, stamp) as scratch, _reusing(output, scratch, stamp, sources):
         read_skeletons(table, shard, Path(step.root), output, scratch, rules)
 
 
@@ -146,12 +146,11 @@ def pose(settings: SettingsText, clips: File, shard: ShardNumber, output: Output
     from ..modalities.sources import sources_of_recordings
     from ..pose.making import make_pose
     from ..storage.clips import read_clips
-    from ..storage.earlier import reusing
 
     step = parse_step(SkeletonStep, settings)
     table = read_clips(clips)
-    sources = sources_of_recordings(table, shard, stamp) if stamp != BY_HAND else {}
-    with scratch_folder(output, stamp) as scratch, reusing(output, scratch, sources):
+    sources = partial(sources_of_recordings, table, shard, stamp)
+    with scratch_folder(output, stamp) as scratch, _reusing(output, scratch, stamp, sources):
         make_pose(table, shard, Path(step.root), output, scratch)
 
 
@@ -173,7 +172,6 @@ def _add(modality: Modality) -> None:
         from ..modalities.sources import sources_of_clips
         from ..modalities.work import Work, make_modality
         from ..storage.clips import read_clips
-        from ..storage.earlier import reusing
 
         step = parse_step(step_class, settings)
         if modality.reads_clips and clips is None:
@@ -193,8 +191,7 @@ def _add(modality: Modality) -> None:
                 device=device,
                 threads=threads,
             )
-            sources = sources_of_clips(modality, work, stamp) if stamp != BY_HAND else {}
-            with reusing(output, scratch, sources):
+            with _reusing(output, scratch, stamp, partial(sources_of_clips, modality, work, stamp)):
                 make_modality(modality, work)
 
     make.__doc__ = f"Make {modality.label} for one shard of a corpus."
@@ -203,6 +200,15 @@ def _add(modality: Modality) -> None:
 
 for _modality in MODALITIES.values():
     _add(_modality)
+
+
+def _reusing(
+    output: Path, scratch: Path, stamp: str, sources: Callable[[], dict[str, str]]
+) -> AbstractContextManager[None]:
+    """``storage.earlier.reusing`` for a job of the workflow; a command by hand takes over no clips and keeps none."""
+    from ..storage.earlier import reusing
+
+    return reusing(output, scratch, sources() if stamp != BY_HAND else {})
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from ..config.base import fault_of_class
 from ..config.corpora import FORMATS
 from ..errors import InputError
 from ..measures.people import refuse_shared_people
-from ..storage.clips import NULLABLE, SCHEMA, SPLITS, Clips, part_of, shard_of
+from ..storage.clips import NULLABLE, SCHEMA, SPLITS, Clips, folder_of, part_of, shard_of
 from ..videos.reading import VideoInfo
 from .fitting import fit_rows, rate_of, resample
 from .labelled import with_declared
@@ -80,11 +80,6 @@ def declare(
         _take_videos_for_skeletons(listing.rows)
     _refuse_missing_sources(listing.rows, root)
     return listing
-
-
-def folder_of(root: Path | str) -> Path:
-    """The folder to which the paths of a corpus are relative; ``root`` may be a file in it, such as ``clips.csv``."""
-    return Path(root).parent if Path(root).is_file() else Path(root)
 
 
 def measure(
@@ -171,7 +166,7 @@ def _refuse_duplicates(rows: Iterable[Row], corpus: str) -> None:
 
 
 def _join_recordings(rows: list[Row], folder: Path) -> None:
-    files = [[path for path in (row.video, row.skeleton) if path] for row in rows]
+    files = [row.files for row in rows]
     for row, recording in zip(rows, join_recordings([row.recording for row in rows], files, folder), strict=True):
         row.recording = recording
 

@@ -160,7 +160,7 @@ def _with_versions(
     remember: bool = True,
 ) -> Tables:
     known = _file_versions(before)
-    paths = {path for row in listing.rows for path in (row.video, row.skeleton) if path}
+    paths = {path for row in listing.rows for path in row.files}
     if not watch_files:
         return _tables(listing, shards, {path: known.get(path, "") for path in paths})
     touched = folder / "touched.json"

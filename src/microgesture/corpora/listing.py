@@ -64,6 +64,11 @@ class Row:
     reason: str | None = None
     expected: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def files(self) -> list[str]:
+        """The paths of its video and its keypoints, as far as there are any."""
+        return [path for path in (self.video, self.skeleton) if path]
+
     def refuse(self, reason: str) -> None:
         """Quarantine the clip; the first reason is kept. Tables show it after ``declared``."""
         self.reason = self.reason or reason

@@ -21,7 +21,7 @@ PAUSE = 2.0  # seconds between two attempts while all devices are in use
 def locks_folder() -> Path:
     """The folder of the locks for all jobs of this user.
 
-    It is in the user's own cache folder (``XDG_CACHE_HOME``, by default ~/.cache), where nobody else can put files.
+    It is in the user's own cache folder (``XDG_CACHE_HOME``, by default ~/.cache), to which no other user can write.
     """
     return user_cache_path("microgesture") / "devices"
 

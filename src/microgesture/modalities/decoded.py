@@ -8,7 +8,7 @@ import pandas as pd
 
 from ..errors import UnusableClip
 from ..progress import progress
-from ..storage.clips import Clips, frames_of
+from ..storage.clips import Clips, folder_of, frames_of
 from ..storage.shards import build_shard
 from ..videos.isolation import Isolated, ProcessEnded
 from ..videos.reading import DECODER_MEMORY, decoding_seconds
@@ -28,7 +28,7 @@ def store_decoded(
     corpus's folder, or a file in it such as ``clips.csv``; ``kind`` names the stage.
     """
     mine = clips.usable[clips.usable.shard == shard]
-    folder = root.parent if root.is_file() else root
+    folder = folder_of(root)
 
     def produce(todo: list[str]) -> Iterator[Made]:
         rows = mine[mine.clip_id.isin(todo)]

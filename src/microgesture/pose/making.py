@@ -7,7 +7,7 @@ import numpy as np
 
 from ..errors import UnusableClip
 from ..progress import progress
-from ..storage.clips import Clips
+from ..storage.clips import Clips, folder_of
 from ..storage.shards import build_shard
 from .holistic import Spans, require_mediapipe
 from .videos import keypoints_of_videos
@@ -22,7 +22,7 @@ def make_pose(clips: Clips, shard: int, root: Path, output: Path, scratch: Path)
     """
     require_mediapipe()
     mine = clips.usable[clips.usable.shard == shard]
-    folder = root.parent if root.is_file() else root
+    folder = folder_of(root)
     spans: dict[str, Spans] = {}
     for row in mine[mine.video.notna()].itertuples():
         spans.setdefault(row.video, []).append((row.video_start, row.video_start + row.end - row.start))

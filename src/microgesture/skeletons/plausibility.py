@@ -107,7 +107,7 @@ def _nobody(keypoints_TVC: np.ndarray) -> Doubt:
 def _absence(found_TV: np.ndarray) -> Iterator[Doubt]:
     absent = 1 - found_TV.any(1).mean()
     if absent > ABSENT:
-        yield Doubt("nobody", f"nobody was found in {absent:.0%} of the frames", False)
+        yield Doubt("nobody", f"no person was found in {absent:.0%} of the frames", False)
 
 
 def _confidences(confidence_N: np.ndarray) -> Iterator[Doubt]:

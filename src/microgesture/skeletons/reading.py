@@ -11,7 +11,7 @@ import pandas as pd
 
 from ..errors import UnusableClip
 from ..progress import progress
-from ..storage.clips import Clips
+from ..storage.clips import Clips, folder_of
 from ..storage.shards import build_shard
 from ..videos.isolation import each_clip_isolated
 from ..videos.reading import probe
@@ -60,7 +60,7 @@ def read_skeletons(clips: Clips, shard: int, root: Path, output: Path, scratch: 
     """
     mine = clips.usable[clips.usable.shard == shard]
     paths = sorted(set(mine.skeleton.dropna()))
-    folder = root.parent if root.is_file() else root
+    folder = folder_of(root)
     doubted: dict[str, list[str]] = {}
 
     def produce(todo: list[str]) -> Iterator[tuple[str, np.ndarray | UnusableClip]]:

@@ -67,6 +67,11 @@ class Clips:
         return self.table[self.table.status == "ok"]
 
 
+def folder_of(root: Path | str) -> Path:
+    """The folder to which the paths of a corpus are relative; ``root`` may be a file in it, such as ``clips.csv``."""
+    return Path(root).parent if Path(root).is_file() else Path(root)
+
+
 def frames_of(clip: tuple, start: int) -> Sequence[int]:
     """The frames of a clip (a row of the table) in a file in which its first frame is ``start``, in order.
 

@@ -28,13 +28,12 @@ def video_of(folder: Path, clip: FoundClip) -> VideoInfo | None:
         return None
 
 
-def told_lengths(folder: Path, entries: Placed, clips: Sequence[FoundClip]) -> list[Note]:
+def told_lengths(entries: Placed, clips: Sequence[FoundClip], times: Mapping[int, FrameTimes]) -> list[Note]:
     """A doubt if videos do not have the length that a table tells: they were cut or joined after the annotation."""
     lengths = {clip: float(entry.length) for clip, entry in entries if entry.length is not None}
     differing = []
     for clip, length in lengths.items():
-        video = video_of(folder, clips[clip])
-        seconds = video.times.end if video and video.times else length
+        seconds = times[clip].end if clip in times else length
         if abs(seconds - length) > max(SLACK, SLACK_SHARE * length):
             differing.append(f"{clips[clip].name} lasts {seconds:.1f} s, but lasted {length:.1f} s for the coder")
     if not differing:

@@ -49,7 +49,7 @@ class _Opinion(NamedTuple):
 
 @dataclass
 class _Told:
-    """What was told so far: the clips, the source of each of their values, opinions about their parts, and notes.
+    """What the tables read so far tell: the clips, the source of each value, opinions about their parts, and notes.
 
     ``sources`` has the place and the value for each clip and kind of value. Each video is opened once.
     """
@@ -132,7 +132,7 @@ def _chosen_tiers(told: _Told, placed: dict[str, Placed], tiers: Sequence[str]) 
         counted = listed([f"{tier} ({count} annotations)" for tier, count in known.items()])
         raise InputError(
             f"several tiers in {listed(several)}: {counted}. Choose those with your classes: "
-            f"init --tier {next(iter(known))!r}, and --tier once more for another one"
+            f"init --tier {next(iter(known))!r}, and repeat --tier to choose more than one"
         )
     chosen = {}
     for name, entries in placed.items():
@@ -203,7 +203,7 @@ def _read_parts(told: _Told, name: str, entries: Placed) -> None:
             name, f"{{}} files cannot be cut: {literal(error)}", 1, example=f"the first is {told.clips[clip].name}"
         )
     times = {clip: ruler.times for clip, ruler in told.rulers.items() if ruler.times}
-    doubts += [*told_lengths(told.folder, entries, told.clips), *told_ends(entries, told.clips, times, unit)]
+    doubts += [*told_lengths(entries, told.clips, times), *told_ends(entries, told.clips, times, unit)]
     told.notes += [(name, note) for note in doubts]
     if unread:
         text = "{} rows have no valid start and end, and are ignored"

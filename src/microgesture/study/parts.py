@@ -1,14 +1,12 @@
 """Parts of recordings: the frames between a start and an end, in frames or in time."""
 
-import re
 from pathlib import Path
 
 from ..corpora.listing import whole
 from ..errors import UnusableClip
 from ..videos.reading import probe
 from ..videos.timestamps import FrameTimes
-
-_CLOCK = re.compile(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:[.,]\d+)?)")
+from .annotations.timecode import clock_seconds
 
 
 class Ruler:
@@ -46,8 +44,5 @@ class Ruler:
 
 
 def _seconds(text: str, unit: str) -> float | None:
-    found = _CLOCK.fullmatch(text.strip())
-    if not found:
-        return None
-    hours, minutes, seconds = (float((part or "0").replace(",", ".")) for part in found.groups())
-    return (3600 * hours + 60 * minutes + seconds) / (1000 if unit == "milliseconds" else 1)
+    seconds = clock_seconds(text)
+    return None if seconds is None else float(seconds / 1000 if unit == "milliseconds" else seconds)

@@ -4,11 +4,11 @@ from collections.abc import Collection, Iterator, Mapping
 from functools import cache
 
 from ..config.whole import Config
-from ..corpora import folder_of
 from ..corpora.listing import Listing, Row, declared_clips
 from ..corpora.recordings import Key, file_keys
 from ..errors import InputError
 from ..measures.people import TRAINED, person_of
+from ..storage.clips import folder_of
 
 
 def check_across_corpora(config: Config, listings: Mapping[str, Listing]) -> Iterator[str]:
@@ -22,8 +22,7 @@ def check_across_corpora(config: Config, listings: Mapping[str, Listing]) -> Ite
     @cache
     def keys_by_row(corpus: str) -> list[tuple[Row, frozenset[Key]]]:
         keys = file_keys(folder_of(config.corpora[corpus].root))
-        files = ((row, (row.video, row.skeleton)) for row in listings[corpus].rows)
-        return [(row, frozenset(key for path in paths if path for key in keys(path))) for row, paths in files]
+        return [(row, frozenset(key for path in row.files for key in keys(path))) for row in listings[corpus].rows]
 
     def learnt(corpus: str, earlier: str, splits: Collection[str]) -> set[str]:
         measured = frozenset().union(*(keys for row, keys in keys_by_row(corpus) if row.split in splits))

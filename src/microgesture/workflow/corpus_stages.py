@@ -28,7 +28,7 @@ def corpus_stages(
     if corpus.demo is not None:
         drawing = DemoStep(layout=corpus.format, **corpus.demo.model_dump())
         yield Planned("demo", name, drawing, ["microgesture.demo.corpus", corpus.synthetic_module], [])
-        options = corpus.reader_options() | {"allow_shared_subjects": True}  # nobody is in two splits of it
+        options = corpus.reader_options() | {"allow_shared_subjects": True}  # no person is in two splits of it
         listing = ListStep(corpus=name, format=corpus.format, root=root, shards=config.shards, options=options)
         tables = [corpus.facts] if corpus.facts else []
         readers = ["microgesture.corpora:declare", "microgesture.corpora.listed", corpus.module]

@@ -18,14 +18,14 @@ from rich.filesize import decimal
 from ..config.modalities import MODALITIES
 from ..config.streams import is_published_name
 from ..config.whole import Config
-from ..corpora import folder_of, list_clips
+from ..corpora import list_clips
 from ..corpora.fitting import SAME_RATE
 from ..errors import InputError
 from ..machine.extras import install_hint
 from ..measures.warnings import corpus_warnings
 from ..skeletons.plausibility import Doubt, Rules
 from ..skeletons.reading import each_compared, sample, skeleton_points
-from ..storage.clips import SPLITS, Clips
+from ..storage.clips import SPLITS, Clips, folder_of
 from ..storage.disk import free_bytes, nearest
 from .claims import largest_shard
 from .given_files import check_given_files

@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from ..config.whole import Config
-from ..corpora import declare, folder_of
+from ..corpora import declare
 from ..corpora.listed import listing_changes, listing_digest, refresh_listing
 from ..corpora.listing import Listing, declared_clips
 from ..measures.warnings import corpus_warnings
-from ..storage.clips import PARTS
+from ..storage.clips import PARTS, folder_of
 from .across_corpora import check_across_corpora
 from .given_files import check_given_files
 

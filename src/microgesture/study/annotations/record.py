@@ -70,7 +70,7 @@ def _clean(text: str) -> str:
 
 
 def person(text: str) -> str:
-    """The name of a person, empty for nobody."""
+    """The name of a person; empty if the text means that there is none."""
     return "" if text.strip().lower() == NOBODY else text.strip()
 
 
