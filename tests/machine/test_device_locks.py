@@ -66,13 +66,17 @@ def test_a_job_waits_with_one_line_until_a_killed_one_has_let_go(tmp_path, caplo
     with held(FOUR, 1, tmp_path):
         pass
     assert not caplog.records
-    monkeypatch.setattr(time, "sleep", lambda seconds: os.kill(job.pid, signal.SIGKILL))  # once it waits
+
+    def kill(seconds):  # once it waits; a process that is ending lets go of one lock after the other
+        os.kill(job.pid, signal.SIGKILL)
+        job.join()
+
+    monkeypatch.setattr(time, "sleep", kill)
     with caplog.at_level(logging.WARNING), held(FOUR, 2, tmp_path, pause=0.01) as places:
         assert places == (0, 1)
     assert [record.getMessage() for record in caplog.records] == [
         "waiting for 2 of the devices a, b, c, d: other jobs use them"
     ]
-    job.join()
 
 
 def test_locks_are_in_a_folder_of_the_user_alone(monkeypatch, tmp_path):
