@@ -62,6 +62,8 @@ def test_every_row_is_measured_on_all_clips_and_person_by_person(tmp_path, compa
     np.testing.assert_array_equal(numbers, numbers.round(4))
     assert "Test split, 11 clips of 3 subjects" in text
     assert "| accuracy of | S0 | S1 | S2 |" in text
+    assert (table.people == 3).all()
+    assert (table.chance == 0.25).all()
 
 
 def test_a_persons_accuracy_is_of_their_own_clips():

@@ -35,6 +35,7 @@ class Ma52Corpus(CorpusFormat):
     release: ClassVar = Release(r"(train|val|test)_list_videos\.txt", "ma52", "config/mm_gesture.yaml", "docs/ma52.md")
     synthetic_module: ClassVar = "microgesture.demo.ma52"
     synthetic_sources: ClassVar = frozenset({"video"})
+    ranked: ClassVar = True
 
     format: Literal["ma52"]
     keypoints: str | None = Field(None, description="folder below root with <clip>.npz skeletons; null: none")

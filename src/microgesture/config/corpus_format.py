@@ -1,7 +1,9 @@
 """The declaration of a corpus format: its settings, its reader, and its release. Does not import pandas."""
 
+import json
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, get_args
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import Field, model_validator
 
@@ -55,6 +57,7 @@ class CorpusFormat(Settings):
     synthetic_module: ClassVar[str | None] = None
     synthetic_sources: ClassVar[frozenset[str]] = frozenset()
     synthetic_emotions: ClassVar[bool] = False
+    ranked: ClassVar[bool] = False  # whether its challenge asks for the five likeliest classes and groups of each clip
 
     root: FilePath | None = Field(None, description="folder of the corpus; null only with demo")
     demo: DemoSettings | None = Field(
@@ -93,6 +96,11 @@ class CorpusFormat(Settings):
         description="frames per second to which clips of another rate are resampled: of a video and its keypoints, the "
         "frames nearest in time; null: clips keep their frames",
     )
+    groups: dict[str, Annotated[tuple[str, ...], Field(min_length=1)]] = Field(
+        {},
+        description="groups of classes, such as body parts, each with its classes; every class is in one group. With "
+        "them F1_mean is measured. Empty: the groups of the release, if it has any",
+    )
     end_tolerance: int = Field(
         5,
         ge=0,
@@ -111,6 +119,15 @@ class CorpusFormat(Settings):
         if self.normalized and (self.demo is not None or self.pose is not None):
             raise ValueError("normalized is for files of keypoints, which this corpus does not have; remove it")
         return self
+
+    @property
+    def class_groups(self) -> dict[str, tuple[str, ...]]:
+        """The classes of each group: ``groups``, or those that the facts of the release declare; may be empty."""
+        if self.groups or self.facts is None:
+            return self.groups
+        facts = json.loads(Path(__file__).parents[2].joinpath(self.facts).read_text(encoding="utf-8"))
+        classes = facts.get("classes", ())
+        return {group["name"]: tuple(classes[group["first"] : group["last"] + 1]) for group in facts.get("groups", ())}
 
     def reader_options(self) -> dict[str, Any]:
         """The options of ``corpora.declare`` for this corpus."""

@@ -132,6 +132,7 @@ class NetworkSettings(Settings):
 
     module: ClassVar[str]
     sees: ClassVar[tuple[tuple[str, ...], ...]]  # the accepted inputs of each argument
+    paths: ClassVar[int] = 1  # its classifiers, each with logits and a loss of its own
     layouts: ClassVar[tuple[str, ...]] = LAYOUTS  # those in which weights of it are published; all, if unknown
 
     def check_recipe(self, recipe: "Recipe", inputs: tuple[str, ...], name: str) -> None:

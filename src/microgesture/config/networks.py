@@ -58,6 +58,7 @@ class RGBPoseConv3DSettings(NetworkSettings):
     """RGBPoseConv3D (arXiv 2104.13586): SlowOnly over a video and PoseConv3D over heatmaps, connected twice."""
 
     module: ClassVar = "microgesture.networks.rgbposeconv3d"
+    paths: ClassVar = 2
     sees: ClassVar = (SCENES, HEATMAPS)
     name: Literal["rgbposeconv3d"]
     layouts: ClassVar = ("resnet",)

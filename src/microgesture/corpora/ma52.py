@@ -15,10 +15,6 @@ from .listing import Listing, Row, one_of, split_named, table, walk, whole
 _TABLE = table("ma52.json")
 CLASSES = tuple(_TABLE["classes"])
 TARGETS = tuple(str(label) for label in range(len(CLASSES)))
-GROUPS = tuple(group["name"] for group in _TABLE["groups"])
-GROUP_OF = tuple(  # the body-level group of each class, an index into GROUPS
-    index for index, group in enumerate(_TABLE["groups"]) for _ in range(group["first"], group["last"] + 1)
-)
 _VIDEO_SUFFIXES = (".mp4", ".avi", ".mkv", ".mov")
 
 

@@ -15,7 +15,9 @@ class Term(Protocol):
     """One term of the loss.
 
     The term of a step is the sum of ``total`` over its micro-batches, divided by ``size`` of the whole step. So it does
-    not depend on the number of micro-batches.
+    not depend on the number of micro-batches. A term may also have ``bounds(labels_N)``, which returns two values of
+    the term for clips with these labels: the least possible one, and that of guessing, when a network gives every clip
+    the frequencies of the classes. Without it, the training loss does not show whether a stream learns.
     """
 
     def total(self, logits: torch.Tensor, label_B: torch.Tensor) -> torch.Tensor:
@@ -43,6 +45,17 @@ class Loss:
             return sum(others, first)
 
         return part
+
+    def bounds(self, labels_N: np.ndarray, paths: int) -> tuple[float, float] | None:
+        """The least possible mean loss of clips with these labels, and that of guessing; None if a term has no bounds.
+
+        ``paths`` is the number of classifiers of the network, whose losses are summed.
+        """
+        if not all(hasattr(term, "bounds") for _, term in self._terms):
+            return None
+        ends = np.array([weight * np.array(term.bounds(labels_N)) for weight, term in self._terms])
+        least, guessing = paths * ends.sum(0)
+        return float(least), float(guessing)
 
 
 def make_loss(recipe: Recipe, network: nn.Module, counts: Sequence[int], device: torch.device) -> Loss:

@@ -21,6 +21,7 @@ from ..config.streams import TrainStep
 from ..errors import InputError
 from ..machine.precision import autocast
 from ..machine.resources import Resources
+from ..measures.learning import doubts_of_learning
 from ..progress import progress
 from ..storage.clips import Clips, class_counts
 from ..storage.files import replacing
@@ -78,7 +79,8 @@ def train(
     run = clips, shards, step, build, scratch, resources, parents, weights, fold, save_seconds, stop or StopRequest()
     kept, made = on_each_device(resources, learn, *run)
     save_weights(output, kept, About(step.stream, step.inputs, clips.classes))
-    write_card(card, made, seconds=time.monotonic() - started)
+    for doubt in doubts_of_learning(write_card(card, made, seconds=time.monotonic() - started)):
+        log.warning("%s", doubt)
     shutil.rmtree(scratch, ignore_errors=True)
 
 
@@ -235,7 +237,10 @@ def learn(
     kept = best_epoch(history, recipe.keep_checkpoint)
     clips_of_step = min(recipe.batch_size, recipe.repeats * len(training))
     per_step = process.count * micro_batches_each(clips_of_step, recipe.micro_batch_size, process.count)
-    return best, Made(step, clips, training, validation, network, start, history, kept, per_step, fold, process)
+    shown = [row for keys in epoch_batches(training.labels, recipe, step.seed, epoch=0) for row, _ in keys]
+    bounds = loss_function.bounds(labels_N[shown[: len(labels_N)]], step.network.paths)
+    made = Made(step, clips, training, validation, network, start, history, kept, bounds, per_step, fold, process)
+    return best, made
 
 
 def validate(

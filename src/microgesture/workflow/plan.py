@@ -14,7 +14,7 @@ from typing import Any
 from ..config.base import Settings
 from ..config.corpus_format import CorpusFormat
 from ..config.declarations import LAYOUTS
-from ..config.ensembles import EnsembleStep, PseudoLabelStep
+from ..config.ensembles import EnsembleStep, PseudoLabelStep, SubmissionStep
 from ..config.measures import AblationRow, AblationStep, CrossSubjectStep
 from ..config.modalities import HEATMAPS, IN_SPACE, MODALITIES, SKELETONS, store, with_sources
 from ..config.streams import Branch, Stream, TrainStep
@@ -144,6 +144,15 @@ class Plan:
         """The corpus of a stream or an ensemble."""
         stream = self.config.ensembles[name].streams[0] if name in self.config.ensembles else name
         return self.config.streams[stream].corpus
+
+    def groups_of(self, name: str) -> dict[str, tuple[str, ...]]:
+        """The groups of classes of the corpus of a stream or an ensemble."""
+        return self.config.corpora[self.corpus_of(name)].class_groups
+
+    @property
+    def ranked(self) -> bool:
+        """Whether the challenge of the submission's corpus asks for ranked predictions."""
+        return self.config.corpora[self.corpus_of(self.config.submission.ensemble)].ranked
 
     def fold_parents(self, stream: str) -> dict[str, bool]:
         """The streams that a fold of a stream starts from, and whether from the same fold of them."""
@@ -314,7 +323,7 @@ class Plan:
         left_out = tuple(row.name for row in self.ablation if row.name not in {row.name for row in rows})
         made = [("ensemble" if row.name in self.config.ensembles else stage, row.name) for row in rows]
         clips = ("clips", self.corpus_of(rows[0].name))
-        step = AblationStep(rows=rows, left_out=left_out, folds=self.config.folds)
+        step = AblationStep(rows=rows, left_out=left_out, folds=self.config.folds, groups=self.groups_of(rows[0].name))
         self._add("ablation", "ablation", step, ["microgesture.measures.ablation"], [clips, *made])
 
     def _plan_cross_subject(self) -> None:
@@ -322,14 +331,16 @@ class Plan:
             return
         rows = self.ablation
         made = [("ensemble" if row.name in self.config.ensembles else "predict", row.name) for row in rows]
-        step = CrossSubjectStep(**self.config.ground_truth.model_dump(), rows=rows)
+        step = CrossSubjectStep(**self.config.ground_truth.model_dump(), rows=rows, groups=self.groups_of(rows[0].name))
         clips = ("clips", self.corpus_of(rows[0].name))
         self._add("cross_subject", "cross_subject", step, ["microgesture.measures.cross_subject"], [clips, *made])
 
     def _plan_submission(self) -> None:
         submission = self.config.submission
+        groups = self.groups_of(submission.ensemble) if self.ranked else {}
+        step = SubmissionStep(**submission.model_dump(), groups=groups)
         ensemble = [("ensemble", submission.ensemble)]
-        self._add("submission", submission.ensemble, submission, ["microgesture.ensembles.submission"], ensemble)
+        self._add("submission", submission.ensemble, step, ["microgesture.ensembles.submission"], ensemble)
 
     def _plan_emotion(self) -> None:
         """Plan emotion recognition: the list of videos, every row of sources, their tables, and the submission."""
