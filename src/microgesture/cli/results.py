@@ -165,10 +165,11 @@ def report(
     cross_subject: OptionalFile = None,
     emotion: OptionalFile = None,
     emotion_on_test: OptionalFile = None,
+    submitted_fusion: OptionalFile = None,
 ) -> None:
-    """Write the report of a run as one HTML page.
+    """Write the report of a run as one HTML page, and a folder with its charts, its tables and a text to paste.
 
-    The files are <stream>/fold0.parquet and so on, or <stream>/val.parquet; <stream>/card.json;
+    The files are <stream>/fold0.parquet and so on, or <stream>/val.parquet; <stream>/test.parquet; <stream>/card.json;
     <ensemble>/pseudo_labels.csv; and the shards of rgb if the page shows frames.
     """
     from ..report.page import write_report
@@ -177,7 +178,8 @@ def report(
     step = parse_step(ReportStep, settings)
     needed = clips, fusion, ablation, quarantine, submission, files
     folder = benchmarks if benchmarks and benchmarks.exists() else None
-    write_report(output, step, read_results(step, *needed, folder, cross_subject, emotion, emotion_on_test))
+    others = cross_subject, emotion, emotion_on_test, submitted_fusion
+    write_report(output, step, read_results(step, *needed, folder, *others))
 
 
 @stage("evaluate")

@@ -6,7 +6,7 @@ from scipy.stats import binomtest
 
 from .metrics import measure
 
-CHANCE, MOST_FREQUENT = "guessing a class", "always the most frequent class"
+CHANCE, MOST_FREQUENT = "guessing", "most frequent class"
 
 
 def baselines(labels_N: np.ndarray, classes: int) -> pd.DataFrame:
@@ -23,7 +23,7 @@ def baselines(labels_N: np.ndarray, classes: int) -> pd.DataFrame:
 
 def in_words(chance: float, most_frequent: float) -> str:
     """The accuracies of both baselines, as a sentence."""
-    return f"{CHANCE.capitalize()}: {chance:.3f}; {MOST_FREQUENT}: {most_frequent:.3f}."
+    return f"Guessing a class: {chance:.3f}; always the most frequent class: {most_frequent:.3f}."
 
 
 def wilson_interval(fraction: float, clips: int) -> tuple[float, float]:

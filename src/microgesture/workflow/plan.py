@@ -363,7 +363,8 @@ class Plan:
 
     def _plan_report(self) -> None:
         """Plan the report."""
-        self._add(*report_stage(self.config, self.reported, self.framed))
+        root = self.root(self.corpus_of(self.config.submission.ensemble))
+        self._add(*report_stage(self.config, self.reported, self.framed, root))
 
     def _plan_predictions(self) -> None:
         if self.config.predictions:
