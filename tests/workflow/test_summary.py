@@ -128,7 +128,7 @@ def test_test_clips_baselines_and_trainings_that_fail_are_told(tmp_path, capsys)
     assert "Test split, 40 clips of 2 people" in text
     assert "guessing 0.250 most frequent class 0.250" in text
     assert "Also in train or val: 1 of 2 people" in text
-    assert text.count("Warning: Stream joint has hardly learned") == 1
+    assert text.count("Warning: Stream joint has learned little") == 1
 
 
 def test_without_labels_there_is_a_sentence(tmp_path, capsys):

@@ -15,7 +15,7 @@ WAY_OUT = (
 
 
 def doubts_of_learning(card: Mapping[str, Any]) -> list[str]:
-    """Return a sentence if a stream has hardly learned its training clips, or else if it guesses on validation clips.
+    """Return a sentence if a stream has learned little its training clips, or else if it guesses on validation clips.
 
     ``card`` is the card of a training. Its ``loss_bounds`` are the least possible training loss and that of guessing
     (see ``streams.losses``); without them only validation clips are looked at.
@@ -29,7 +29,7 @@ def doubts_of_learning(card: Mapping[str, Any]) -> list[str]:
     least, guessing = card.get("loss_bounds") or (0.0, 0.0)
     if losses and guessing > least and guessing - losses[-1] < LITTLE * (guessing - least) and not well:
         return [
-            f"Stream {stream} has hardly learned: its training loss ended at {losses[-1]:.2f}, where guessing gives "
+            f"Stream {stream} has learned little: its training loss ended at {losses[-1]:.2f}, where guessing gives "
             f"{guessing:.2f} and the least possible is {least:.2f}. {WAY_OUT}"
         ]
     # Of guesses that are independent of the class: the mean recall is 1 / K, and each recall is that of n_k clips.

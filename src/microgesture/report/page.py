@@ -28,7 +28,7 @@ def write_report(output: Path, step: ReportStep, results: Results) -> None:
     measured = measure_all(step, results)
     sections, methods = make_sections(step, results, measured), methods_text(step, results, measured)
     write_files(output.with_suffix(""), sections, methods)
-    write_text(output, render(step, results, output.stem))
+    write_text(output, _page(step, results, measured, output.stem))
 
 
 def render(step: ReportStep, results: Results, folder: str = "report") -> str:
@@ -36,7 +36,10 @@ def render(step: ReportStep, results: Results, folder: str = "report") -> str:
 
     ``folder`` is the name of the folder with the files to which charts and tables are linked.
     """
-    measured = measure_all(step, results)
+    return _page(step, results, measure_all(step, results), folder)
+
+
+def _page(step: ReportStep, results: Results, measured: list[Measured], folder: str) -> str:
     corpora = ", ".join(sorted(set(results.clips.table.corpus)))
     environment = Environment(
         loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True
