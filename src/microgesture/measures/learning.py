@@ -15,7 +15,7 @@ WAY_OUT = (
 
 
 def doubts_of_learning(card: Mapping[str, Any]) -> list[str]:
-    """Return a sentence if a stream has learned little its training clips, or else if it guesses on validation clips.
+    """Return a sentence if a stream has learned little from training clips, or else if it guesses on validation clips.
 
     ``card`` is the card of a training. Its ``loss_bounds`` are the least possible training loss and that of guessing
     (see ``streams.losses``); without them only validation clips are looked at.
