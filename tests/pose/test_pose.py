@@ -21,11 +21,12 @@ from microgesture.cli import app
 from microgesture.corpora import list_clips
 from microgesture.demo.people import Framing, draw_recording, draw_subject, idle, render
 from microgesture.errors import InputError, UnusableClip
+from microgesture.modalities.keypoints import select_keypoints
 from microgesture.pose import holistic, making, videos
 from microgesture.pose.making import make_pose
 from microgesture.pose.mapping import SIZES, in_openpose_order, origins
 from microgesture.pose.videos import keypoints_of_videos
-from microgesture.skeletons.keypoints import LAYOUTS, hands_swapped, mirrored_name, select_keypoints
+from microgesture.skeletons.keypoints import LAYOUTS, hands_swapped, mirrored_name
 from microgesture.storage.clips import SCHEMA, Clips, write_clips
 from microgesture.storage.shards import Shard
 from microgesture.videos.reading import decode

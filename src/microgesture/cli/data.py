@@ -11,6 +11,7 @@ import typer
 
 from ..config.base import parse_step
 from ..config.corpora import DemoStep, ListStep, MeasureStep, SkeletonStep
+from ..config.corpus_format import LARGEST
 from ..config.declarations import Modality
 from ..config.modalities import MODALITIES, STEPS
 from .options import (
@@ -187,6 +188,7 @@ def _add(modality: Modality) -> None:
                 clips=read_clips(clips) if clips else None,
                 shard=shard,
                 root=Path(step.root) if modality.opens_videos else None,
+                person=getattr(step, "person", LARGEST),
                 weights=weights,
                 device=device,
                 threads=threads,

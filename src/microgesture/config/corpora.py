@@ -61,6 +61,7 @@ class ManifestCorpus(CorpusFormat):
 
     title: ClassVar = "clips.csv"
     module: ClassVar = "microgesture.corpora.manifest"
+    has_person_ids: ClassVar = True
 
     format: Literal["manifest"]
 

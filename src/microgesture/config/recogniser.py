@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, create_model, model_validator
 
 from .base import Settings, fault_of_class
+from .corpus_format import LARGEST, PERSON_RULES
 from .declarations import ModalitySettings
 from .modalities import HEATMAPS, MODALITIES, SKELETONS, store, with_sources
 from .recipes import Testing
@@ -68,6 +69,11 @@ class _RecogniserStep(Settings):
     testing: dict[str, Testing] = Field({}, description="settings of testing, by stream; none: those of its recipe")
     pose: Literal["mediapipe"] | None = Field(
         None, description="method that found the keypoints; null: the corpus has files of keypoints"
+    )
+    person: Literal[PERSON_RULES] = Field(
+        LARGEST,
+        exclude_if=lambda person: person == LARGEST,
+        description="who is meant in a recording with several people",
     )
     fps: float | None = Field(
         None, ge=1, le=1000, description="frames per second to which clips were resampled; null: they kept their frames"

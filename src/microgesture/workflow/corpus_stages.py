@@ -58,7 +58,9 @@ def _modalities(config: Config, name: str, root: str, provides: Collection[str])
         if not own.needs <= set(provides):
             continue
         settings = {used: config.modality(used) for used in (modality.name, *modality.uses)}
-        step = STEPS[modality.name](**settings, **({"root": root} if modality.opens_videos else {}))
+        of_corpus = {"root": root, "person": config.corpora[name].person}
+        step_class = STEPS[modality.name]
+        step = step_class(**settings, **{key: of_corpus[key] for key in of_corpus if key in step_class.model_fields})
         above = [
             *(clips if modality.reads_clips else []),
             *((kind, name) for kind in sources(config, modality.name, provides)),
