@@ -144,15 +144,20 @@ def skeletons(settings: SettingsText, clips: File, shard: ShardNumber, output: O
 @stage("pose", SkeletonStep)
 def pose(settings: SettingsText, clips: File, shard: ShardNumber, output: Output, stamp: Stamp = BY_HAND) -> None:
     """Find keypoints in the videos of the recordings in a shard, instead of reading skeleton files."""
+    from ..corpora.versions import file_digest
     from ..modalities.sources import sources_of_recordings
     from ..pose.making import make_pose
+    from ..pose.methods import Pose
     from ..storage.clips import read_clips
 
     step = parse_step(SkeletonStep, settings)
-    table = read_clips(clips)
-    sources = partial(sources_of_recordings, table, shard, stamp)
+    table, method = read_clips(clips), Pose(step.pose or "mediapipe", step.pose_weights)
+    digests = (
+        [file_digest(path) for path in sorted(Path(step.pose_weights).glob("*.onnx"))] if step.pose_weights else []
+    )
+    sources = partial(sources_of_recordings, table, shard, " ".join([stamp, *digests]))
     with scratch_folder(output, stamp) as scratch, _reusing(output, scratch, stamp, sources):
-        make_pose(table, shard, Path(step.root), output, scratch)
+        make_pose(table, shard, Path(step.root), output, scratch, method)
 
 
 def _add(modality: Modality) -> None:

@@ -6,6 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal, get_args
 from pydantic import Field, model_validator
 
 from .base import FilePath, Seed, Settings
+from .pose import POSE_METHODS
 
 LARGEST, LONGEST, MOST_CENTRAL, MOST_MOVING = "largest", "longest", "most_central", "most_moving"
 PERSON_RULES = (LARGEST, LONGEST, MOST_CENTRAL, MOST_MOVING)
@@ -96,10 +97,15 @@ class CorpusFormat(Settings):
         description="look up size and time of every file before a run, so that a replaced file is used; false saves "
         "time on a slow network drive",
     )
-    pose: Literal["mediapipe"] | None = Field(
+    pose: Literal[tuple(POSE_METHODS)] | None = Field(
         None,
-        description="method that finds keypoints in the videos of a corpus without any: mediapipe (extra pose); "
-        "null: none",
+        description="method that finds keypoints in the videos of a corpus without any: mediapipe (extra pose), which "
+        "follows one person, or rtmw (extra rtmw), which finds everybody; null: none",
+    )
+    pose_weights: FilePath | None = Field(
+        None,
+        description="for rtmw: folder with two ONNX files, a detector of people and a network of 133 points; null: "
+        "rtmlib fetches the published ones once",
     )
     person: Person = LARGEST
     fps: float | None = Field(
@@ -126,6 +132,9 @@ class CorpusFormat(Settings):
             raise ValueError(f"a synthetic corpus of format {self.format} has no emotions; remove demo.emotion")
         if self.person not in PERSON_RULES and not self.has_person_ids:
             raise ValueError(f"person: {self.person} is not one of {', '.join(PERSON_RULES)}")
+        if self.pose_weights is not None and not (self.pose and POSE_METHODS[self.pose].has_weights):
+            methods = ", ".join(name for name, method in POSE_METHODS.items() if method.has_weights)
+            raise ValueError(f"pose_weights is only for pose: {methods}; remove it")
         if self.normalized and (self.demo is not None or self.pose is not None):
             raise ValueError("normalized is for files of keypoints, which this corpus does not have; remove it")
         return self

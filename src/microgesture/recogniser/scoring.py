@@ -14,7 +14,7 @@ from ..ensembles.fusion import Fusion, fuse
 from ..errors import UnusableClip
 from ..machine.resources import Resources
 from ..modalities.work import Work, make_modality
-from ..pose.holistic import require_mediapipe
+from ..pose.methods import Pose, require
 from ..progress import progress
 from ..skeletons.trajectories import steady
 from ..storage.clips import Clips
@@ -61,9 +61,10 @@ class Scorer:
 
     def __init__(self, folder: Path, resources: Resources, pose: bool | None = None) -> None:
         self.recogniser: Recogniser = open_recogniser(folder)
-        self._pose = self.recogniser.pose is not None if pose is None else pose
+        wanted = self.recogniser.pose is not None if pose is None else pose
+        self._pose = Pose(self.recogniser.pose or "mediapipe", self.recogniser.pose_weights) if wanted else None
         if self._pose and self._reads_keypoints:
-            require_mediapipe()
+            require(self._pose)
         self._resources = resources
         self._device = resources.prepare()
         self._networks: list[nn.Module] = [
@@ -81,7 +82,7 @@ class Scorer:
         """
         clips = window_table(recording, self.recogniser.lengths, self.recogniser.classes, self.recogniser.fps)
         table, said, reasons = clips.table, [], {}
-        wanted = self._pose and self._reads_keypoints
+        wanted = self._pose if self._reads_keypoints else None
         with temporary_folder() as scratch:
             keypoints = read_keypoints(clips, recording, wanted, scratch, self.recogniser.person)
             how = self.recogniser.keypoints

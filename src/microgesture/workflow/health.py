@@ -16,6 +16,7 @@ from av.codec.codec import UnknownCodecError
 from rich.filesize import decimal
 
 from ..config.modalities import MODALITIES
+from ..config.pose import POSE_METHODS
 from ..config.streams import is_published_name
 from ..config.whole import Config
 from ..corpora import list_clips
@@ -23,6 +24,7 @@ from ..corpora.fitting import SAME_RATE
 from ..errors import InputError, UnusableClip
 from ..machine.extras import install_hint
 from ..measures.warnings import corpus_warnings
+from ..pose.methods import missing_packages
 from ..skeletons.person import Choice, InFile, meant
 from ..skeletons.plausibility import Doubt, Rules
 from ..skeletons.reading import each_compared, sample, skeleton_points
@@ -144,6 +146,7 @@ def needed_files(config: Config) -> Iterator[Finding]:
     """Missing files and packages that the configuration needs, besides the corpora."""
     named = {f"streams.{name}.weights": stream.weights for name, stream in config.streams.items()}
     modalities = {name: config.modality(name) for name in MODALITIES}
+    named |= {f"corpora.{name}.pose_weights": corpus.pose_weights for name, corpus in config.corpora.items()}
     named |= {f"{name}.{key}": path for name, own in modalities.items() for key, path in own.files.items()}
     for key, path in named.items():
         if path and not is_published_name(path) and not Path(path).exists():
@@ -152,9 +155,8 @@ def needed_files(config: Config) -> Iterator[Finding]:
         if own.package and importlib.util.find_spec(own.package[0]) is None:
             missing = f"needs packages that are not installed: {install_hint(own.package[1])}"
             yield Finding(f"{name}.backend", missing, stops=True)
-    if importlib.util.find_spec("mediapipe") is None:
-        for name in (name for name, corpus in config.corpora.items() if corpus.pose):
-            missing = f"needs packages that are not installed: {install_hint('pose')}"
+    for name, corpus in config.corpora.items():
+        if corpus.pose and (missing := missing_packages(POSE_METHODS[corpus.pose])):
             yield Finding(f"corpora.{name}.pose", missing, stops=True)
 
 

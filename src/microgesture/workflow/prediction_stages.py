@@ -67,6 +67,7 @@ def recogniser_step(config: Config, ensemble: str) -> RecogniserStep:
         ensemble=ensemble,
         corpus=corpus,
         pose=config.corpora[corpus].pose,
+        pose_weights=config.corpora[corpus].pose_weights,
         person=person if (person := config.corpora[corpus].person) in PERSON_RULES else LARGEST,
         fps=config.corpora[corpus].fps,
         testing={name: config.recipes[config.streams[name].recipe].testing for name in streams},
