@@ -64,6 +64,10 @@ def test_the_frames_of_the_clip_decide():
         choose(both_TPVC[:, :1], TRACKS[:1], range(20, 30), "largest", SIZE)
 
 
+def test_a_clip_that_ends_beyond_its_file_is_as_long_as_the_file():
+    assert choose(STACKED_TPVC, TRACKS, range(3, 2**31 - 2), "longest", SIZE).track == TRACKS[1]
+
+
 def test_an_id_names_the_person_and_a_wrong_one_the_ids_there():
     assert named(STACKED_TPVC, TRACKS, range(T), "longest").track == TRACKS[1]
     with pytest.raises(UnusableClip, match=r"'ghost'.*longest"):

@@ -126,7 +126,9 @@ def aligned(frame_HWC: np.ndarray, matrix_23: np.ndarray) -> np.ndarray:
 Rows = Mapping[str, tuple[InFile, Sequence[int]]]  # by clip id: its skeleton file, and its rows there
 
 
-def face_cutter(skeletons: Path, person: str, rows: Rows, margin: float, smallest: int, confidence: float) -> Cutter:
+def face_cutter(
+    skeletons: Path, rows: Rows, margin: float, smallest: int, confidence: float, person: str = LARGEST
+) -> Cutter:
     """Return a function that cuts the aligned faces of clips out of a video, located by the recordings' skeletons."""
     stored = Recordings(Shard(skeletons), person)
 
@@ -172,7 +174,7 @@ def make_face(
     """
     mine = clips.usable[clips.usable.shard == shard]
     rows = {row.clip_id: (InFile.of(row), frames_of(row, row.skeleton_start)) for row in mine.itertuples()}
-    start = partial(face_cutter, skeletons, person, rows, margin, smallest, confidence)
+    start = partial(face_cutter, skeletons, rows, margin, smallest, confidence, person)
     store_decoded("face", clips, shard, root, start, output, scratch)
 
 

@@ -1,5 +1,6 @@
 """Which of several people in a recording is meant in a clip."""
 
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -102,7 +103,7 @@ def _in_clip(
     keypoints_TPVC: np.ndarray, tracks: Sequence[Track], rows_T: Sequence[int]
 ) -> list[tuple[Track, np.ndarray]]:
     """Return everyone who is found in some frames, with the keypoints (T, V, 3) there; each frame counts once."""
-    rows_T = np.unique(np.clip(rows_T, 0, len(keypoints_TPVC) - 1))
+    rows_T = np.unique(rows_T[: bisect_left(rows_T, len(keypoints_TPVC))])  # a wrong end may be any number
     return list(each_person(in_picture(keypoints_TPVC[rows_T]), tracks, rows_T))
 
 
