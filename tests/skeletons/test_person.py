@@ -15,6 +15,7 @@ from microgesture.skeletons.person import CLOSE, InFile, Recordings, choose, nam
 from microgesture.skeletons.reading import read_skeletons
 from microgesture.skeletons.tracks import Track, follow
 from microgesture.storage.clips import SCHEMA, Clips
+from microgesture.storage.quarantine import list_keypoints
 from microgesture.storage.shards import Shard, write_shard
 
 T, V = 40, 17
@@ -167,6 +168,19 @@ def test_filling_is_counted_for_each_clip(tmp_path):
     assert [on.note(clip) for clip in "ab"] == [{"filled": 0.2}, {"filled": 0.0}]
     assert present(on.read("a")).all()
     assert not np.array_equal(on.read("b"), off.read("b"))
+
+
+def test_what_is_told_of_each_clip_is_listed(stored, tmp_path):
+    shard, clips = tmp_path / "keypoints/mine/0000.arrow", table(n_frames=[10, 20], skeleton_start=[0, 5])
+    select_keypoints(clips, 0, stored, shard, tmp_path / "scratch2", "36", fill_gaps=3)
+    list_keypoints(
+        [tmp_path / "mine.parquet", stored.parent / "skeletons/mine/0.arrow", shard], tmp_path / "listed.csv"
+    )
+    told = pd.read_csv(tmp_path / "listed.csv", dtype=str).to_dict("records")
+    assert told == [
+        {"corpus": "mine", "clip_id": clip, "people": "2", "person": "near", "close": "False", "filled": "0.0"}
+        for clip in "ab"
+    ]
 
 
 def test_people_survive_storage(tmp_path):

@@ -95,7 +95,7 @@ def keypoints(results: Results) -> Section | None:
     table = results.keypoints
     if table is None or table.empty:
         return None
-    table = table.assign(several=table.people > 1, close=table.close.fillna(False).astype(bool))
+    table = table.assign(several=table.people > 1, close=table.close.eq(True))
     by_corpus = table.groupby("corpus").agg(
         several=("several", "sum"), close=("close", "sum"), filled=("filled", "mean"), most=("filled", "max")
     )
