@@ -34,7 +34,8 @@ def test_the_tables_are_those_of_the_published_evaluation():
         "illustrative gestures",
         "scratching feet",
     )
-    group_of = group_of_classes(Ma52Corpus(format="ma52", root=".").class_groups, ma52.CLASSES)
+    groups = Ma52Corpus(format="ma52", root=".").class_groups
+    group_of = group_of_classes(dict(sorted(groups.items())), ma52.CLASSES)  # as the settings of a stage have them
     assert np.flatnonzero(np.diff(group_of)).tolist() == [4, 10, 23, 31, 37, 47]
     assert np.bincount(group_of).tolist() == [5, 6, 13, 8, 6, 10, 4]
 

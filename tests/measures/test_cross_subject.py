@@ -100,6 +100,14 @@ def test_the_truth_touches_the_table_and_the_report_alone(tmp_path):
     assert touched == {("report", "report")}  # which shows the table too
 
 
+def test_groups_of_classes_touch_tables_and_the_report_alone():
+    raw = yaml.safe_load((ROOT / "config.yaml").read_text())
+    corpora = raw["corpora"] | {"imigue": raw["corpora"]["imigue"] | {"groups": {"all": ["wave"]}}}
+    before, after = Plan(raw), Plan(raw | {"corpora": corpora})
+    touched = {step for step in before._steps if after._steps[step] != before._steps[step]}
+    assert touched == {("ablation", "ablation"), ("report", "report")}
+
+
 def test_both_halves_are_wired_alike():
     for config in (PUBLISHED, MEASURED):
         base, final = (config.ensembles[name] for name in ("base", "final"))

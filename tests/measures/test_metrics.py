@@ -78,7 +78,8 @@ def test_f1_mean_is_that_of_scikit_learn_and_of_a_hand_count():
 
 def test_groups_have_every_class_once():
     assert group_of_classes({}, ("a", "b")) is None
-    assert group_of_classes({"two": ["c", "a"], "one": ["b"]}, ("a", "b", "c")).tolist() == [0, 1, 0]
+    for groups in ({"two": ["c", "a"], "one": ["b"]}, {"one": ["b"], "two": ["a", "c"]}):
+        assert group_of_classes(groups, ("a", "b", "c")).tolist() == [0, 1, 0]
     for groups, named in (({"x": ["a"]}, "'b' is in no group"), ({"x": ["a", "b"], "y": ["b"]}, "in 'x' and in 'y'")):
         with pytest.raises(InputError, match=named):
             group_of_classes(groups, ("a", "b"))

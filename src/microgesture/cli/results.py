@@ -119,11 +119,17 @@ def submission(
 
 
 @stage("quarantine")
-def quarantine(files: Files, output: Output) -> None:
+def quarantine(
+    files: Files,
+    output: Output,
+    keypoints: Annotated[Path | None, typer.Option(help="table of clips with several people or filled gaps")] = None,
+) -> None:
     """List all clips that a stage could not use. The files are clips tables and shards."""
-    from ..storage.quarantine import list_quarantine
+    from ..storage.quarantine import list_keypoints, list_quarantine
 
     list_quarantine(files, output)
+    if keypoints is not None:
+        list_keypoints(files, keypoints)
 
 
 @stage("summary")
@@ -166,6 +172,7 @@ def report(
     emotion: OptionalFile = None,
     emotion_on_test: OptionalFile = None,
     submitted_fusion: OptionalFile = None,
+    keypoints: OptionalFile = None,
 ) -> None:
     """Write the report of a run as one HTML page, and a folder with its charts, its tables and a text to paste.
 
@@ -178,7 +185,7 @@ def report(
     step = parse_step(ReportStep, settings)
     needed = clips, fusion, ablation, quarantine, submission, files
     folder = benchmarks if benchmarks and benchmarks.exists() else None
-    others = cross_subject, emotion, emotion_on_test, submitted_fusion
+    others = cross_subject, emotion, emotion_on_test, submitted_fusion, keypoints
     write_report(output, step, read_results(step, *needed, folder, *others))
 
 

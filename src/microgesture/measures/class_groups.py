@@ -8,9 +8,10 @@ from ..errors import InputError
 
 
 def group_of_classes(groups: Mapping[str, Sequence[str]], classes: Sequence[str]) -> np.ndarray | None:
-    """The group of each class (K,), an index into ``groups``; None if there are no groups.
+    """The group of each class (K,), a number from 0; None if there are no groups.
 
-    Raises ``InputError`` if a class is in no group or in two, or if a group names a class that does not exist.
+    Groups are numbered by their first class, so their order in a configuration, which settings of stages lose, has no
+    effect. Raises ``InputError`` if a class is in no group or in two, or if a group names a class that does not exist.
     """
     if not groups:
         return None
@@ -24,7 +25,7 @@ def group_of_classes(groups: Mapping[str, Sequence[str]], classes: Sequence[str]
             found[name] = group
     if missing := [name for name in classes if name not in found]:
         raise InputError(f"groups: class '{missing[0]}' is in no group ({len(missing)} such classes); add it to one")
-    numbers = {group: number for number, group in enumerate(groups)}
+    numbers = {group: number for number, group in enumerate(dict.fromkeys(found[name] for name in classes))}
     return np.array([numbers[found[name]] for name in classes])
 
 

@@ -75,6 +75,7 @@ def make_sections(step: ReportStep, results: Results, measured: list[Measured]) 
         held_out.missed_clips(measured, results, step.videos),
         held_out.people(measured),
         run.quarantine(results),
+        run.keypoints(results),
         run.pseudo_labels(results),
         run.emotion(results),
         run.time_and_memory(results),

@@ -11,7 +11,7 @@ from ..measures.baselines import in_words
 from .charts import learning_chart
 from .measured import HELD_OUT, TEST, Measured
 from .results import Results
-from .section import COUNT, GAIN, MOST_ROWS, SCORE, Chart, Part, Section, counted, shown_measures
+from .section import COUNT, GAIN, MOST_ROWS, SCORE, SHARE, Chart, Part, Section, counted, shown_measures
 from .tables import Column, Table, make_table
 
 # The columns of a training history in one chart; the first is dashed.
@@ -99,6 +99,33 @@ def quarantine(results: Results) -> Section:
     tables = [("stages", "By stage", make_table(by_stage, counts))]
     tables.append(("clips", "", make_table(table.head(MOST_ROWS), columns)))
     return Section("quarantine", title, [Part(tables=tables)], said)
+
+
+def keypoints(results: Results) -> Section:
+    """How many clips have several people, how many choices were close, and what share of points was filled."""
+    table, title = results.keypoints, "People and gaps"
+    if table is None or table.empty:
+        return Section("keypoints", title, [])
+    table = table.assign(several=table.people > 1, close=table.close.eq(True))
+    by_corpus = table.groupby("corpus").agg(
+        several=("several", "sum"), close=("close", "sum"), filled=("filled", "mean"), most=("filled", "max")
+    )
+    columns = [
+        Column("corpus", "corpus"),
+        Column("several", "clips with several people", COUNT),
+        Column("close", "close choices", COUNT, "another person was nearly chosen as the one that is meant"),
+        Column(
+            "filled", "points filled", SHARE, "share of points that were missing and interpolated; mean over the clips"
+        ),
+        Column("most", "most in a clip", SHARE),
+    ]
+    tables = [("corpora", "", make_table(by_corpus.reset_index(), columns))]
+    if table.close.any():
+        listed = [Column("corpus", "corpus"), Column("clip_id", "clip"), Column("people", "people", COUNT)]
+        listed += [Column("person", "person that was chosen")]
+        tables.append(("close", "Close choices", make_table(table[table.close].head(MOST_ROWS), listed)))
+    said = "results/keypoints.csv lists all clips. A contact sheet (microgesture view) shows everybody in a clip."
+    return Section("keypoints", title, [Part(tables=tables)], [said])
 
 
 def pseudo_labels(results: Results) -> Section:
