@@ -40,7 +40,7 @@ def printed(folder, capsys, rows, fitted_on, quarantined=(), **fusion):
     pd.DataFrame({"clip_id": quarantined, "reason": "truncated"}).to_csv(files[3], index=False)
     write_json(
         folder / "card.json",
-        {"stream": "rgb_ma52", "corpus": "ma52", "best": {"val_accuracy": 0.55, "val_balanced_accuracy": 0.501}},
+        made_up_card("rgb_ma52") | {"corpus": "ma52", "best": {"val_accuracy": 0.55, "val_balanced_accuracy": 0.501}},
     )
     print_summary(*files, [folder / "card.json"])
     return " ".join(capsys.readouterr().out.split())
