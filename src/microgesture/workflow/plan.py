@@ -241,6 +241,7 @@ class Plan:
             inputs=stream.inputs,
             selection=self.config.keypoints.selection if keypoints else None,
             margin=self.config.rgb.margin if not fused and 0 < len(heatmaps) < len(stream.inputs) else None,
+            flow_encoding=self.config.flow.encoding if "flow" in stream.inputs else "vectors",
             network=stream.network,
             branches=branches or None,
             recipe=self.config.recipes[stream.recipe],
