@@ -308,7 +308,8 @@ class Plan:
         if name not in {stream.pseudo_labels for stream in self.config.streams.values()}:
             return
         label = PseudoLabelStep(**ensemble.pseudo_labels.model_dump(), streams=ensemble.streams)
-        self._add("pseudo_labels", name, label, ["microgesture.ensembles.pseudo_labels"], [("ensemble", name)])
+        modules = ["microgesture.ensembles.pseudo_labels", ensemble.rule.module]
+        self._add("pseudo_labels", name, label, modules, [("ensemble", name)])
 
     def _plan_ablation(self) -> None:
         rows, stage = self.held_out, "predict_fold" if self.config.folds else "predict"
