@@ -15,6 +15,8 @@ CONVOLUTIONS = {
 }
 # (path, classifier) in mmaction2's and pyskl's names, and the prefix of both in ours.
 PATHS = (("rgb_path.", "cls_head.fc_rgb.", "video."), ("pose_path.", "cls_head.fc_pose.", "heatmap."))
+# The parts of a split convolution, in mmaction2's names and in torchvision's, which are ours.
+SPLIT = {"conv_s": "0", "bn_s": "1", "conv_t": "3"}
 
 
 def from_openmmlab(name: str) -> str:
@@ -30,10 +32,6 @@ def from_openmmlab(name: str) -> str:
 def from_torchvision_r2plus1d(name: str) -> str:
     """Translate a name of torchvision's R(2+1)D; ours has dropout before the classifier."""
     return re.sub(r"^fc\.", "head.1.", name)
-
-
-# The parts of a split convolution, in mmaction2's names and in torchvision's, which are ours.
-SPLIT = {"conv_s": "0", "bn_s": "1", "conv_t": "3"}
 
 
 def from_openmmlab_r2plus1d(name: str) -> str:
