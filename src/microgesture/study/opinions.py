@@ -109,7 +109,7 @@ def sentences(notes: Iterable[tuple[str, Note]], most: int = MOST_LISTED) -> lis
         groups.setdefault(note.text, []).append((name, note))
     return [
         f"{listed(list(dict.fromkeys(name for name, _ in group)), most)}: "
-        + text.format(*map(sum, zip(*(note.counts for _, note in group), strict=True)))
+        + Note(text, tuple(map(sum, zip(*(note.counts for _, note in group), strict=True)))).sentence()
         + (f"; {example}." if (example := group[0][1].example) else ".")
         for text, group in groups.items()
     ]

@@ -14,10 +14,12 @@ import pandas as pd
 
 from ..errors import InputError, UnusableClip
 from ..machine.extras import install_hint
+from ..machine.hardware import own_cores
 from ..measures.people import TRAINED, count_people, person_of, shared_people
 from ..measures.warnings import people_warnings, warn_of_alike
 from ..skeletons.reading import skeleton_points
 from ..storage.files import write_text
+from ..terminal import counted
 from ..videos import VIDEOS
 from .clips import KEYPOINTS, FoundClip, clip_ids, cut, find_clips, people_table, visible_files
 from .names import listed, read_file_names, read_folders
@@ -88,7 +90,7 @@ def plan_study(study: Path, folder: Path, gpu: bool, pose: bool = False, tiers: 
     labels = {clip.label for clip in clips if clip.label}
     people = people_table(clips, folder)
     shared = bool(shared_people(people, ["test"], TRAINED))
-    found = [f"{len(clips)} clips: {_counted(clips, people)}.", *told, *notes]
+    found = [f"{counted(len(clips), 'clip')}: {_counted(clips, people)}.", *told, *notes]
     if pose and (keypoints or not video):
         raise InputError(
             f"{folder}: --pose is only for videos without keypoints; leave it out, because there are {found[0]}"
@@ -119,12 +121,8 @@ def plan_study(study: Path, folder: Path, gpu: bool, pose: bool = False, tiers: 
 
 def next_commands(study: Path) -> list[str]:
     """The next commands after starting a study, to run in the folder of the ``Snakefile``."""
-    settings = shlex.quote(str(study / "config.yaml"))
-    return [
-        f"microgesture doctor {shlex.quote(str(study / 'results'))} --configfile {settings}",
-        f"snakemake --cores {len(os.sched_getaffinity(0))} results/report.html --configfile {settings} "
-        f"--directory {shlex.quote(str(study))}",
-    ]
+    folder = shlex.quote(str(study))
+    return [f"microgesture doctor {folder}", f"snakemake --cores {own_cores()} --directory {folder}"]
 
 
 def _refuse_release(folder: Path, files: Sequence[PurePosixPath]) -> None:
@@ -202,7 +200,7 @@ def _counted(clips: Sequence[FoundClip], people: pd.DataFrame) -> str:
     keypoints = sum(clip.keypoints is not None for clip in clips)
     labels = len({clip.label for clip in clips if clip.label})
     subjects = count_people(person_of(people))["subjects"]
-    return f"{video} with video, {keypoints} with keypoints, {labels} classes, {subjects} subjects"
+    return f"{video} with video, {keypoints} with keypoints, {counted(labels, 'class')}, {counted(subjects, 'subject')}"
 
 
 def _missing(clips: Sequence[FoundClip], people: pd.DataFrame, pose: bool) -> list[str]:
@@ -211,9 +209,9 @@ def _missing(clips: Sequence[FoundClip], people: pd.DataFrame, pose: bool) -> li
     notes = []
     if unlabelled := sum(clip.label is None for clip in by_split["train"]):
         notes.append(
-            f"Labels: {unlabelled} clips of train have none, so a run would leave them out or stop. Put a table with "
-            "two columns (file names and classes) beside the clips, or put the clips of each class into one folder, "
-            "and run init again for another study, which also proposes splits; or fill in label and split of clips.csv."
+            f"Labels: {counted(unlabelled, 'clip')} of train without a label, so a run would leave them out or stop. "
+            "Put a table with two columns (file names and classes) beside the clips, or put the clips of each class "
+            "into one folder, and run init again for another study, which also proposes splits; or fill in label and split of clips.csv."
         )
     trained = [clip.label for clip in by_split["train"] if clip.label]
     if trained and len(set(trained)) < 2:
@@ -222,7 +220,7 @@ def _missing(clips: Sequence[FoundClip], people: pd.DataFrame, pose: bool) -> li
         )
     rare = sorted({label for label in trained if trained.count(label) < FEW})
     if rare:
-        notes.append(f"{len(rare)} classes have fewer than {FEW} clips in train; the first is {rare[0]}.")
+        notes.append(f"{counted(len(rare), 'class')} with fewer than {FEW} clips in train; the first is {rare[0]}.")
     unseen = sorted({clip.label for clip in clips if clip.label} - set(trained))
     if trained and unseen:
         notes.append(f"No clip of train has the class {', '.join(unseen[:5])}, so it will never be predicted.")
@@ -236,7 +234,9 @@ def _missing(clips: Sequence[FoundClip], people: pd.DataFrame, pose: bool) -> li
         notes.append(f"MediaPipe, which finds the keypoints, is not installed: {install_hint('pose')}.")
     if any(clip.subject is None for clip in clips):
         unknown = sum(clip.subject is None for clip in clips)
-        notes.append(f"Subjects: the subject of {unknown} clips is unknown; fill in the column subject if you can.")
+        notes.append(
+            f"Subjects: the subject of {counted(unknown, 'clip')} is unknown; fill in the column subject if you can."
+        )
     notes += people_warnings(people)
     if shared_people(people, ["test"], TRAINED):
         notes.append("So config.yaml has allow_shared_subjects: true; remove it when each person is in one split.")

@@ -1,7 +1,6 @@
 """Checks of ``microgesture doctor``: versions, devices, decoders, folders and corpora."""
 
 import importlib.util
-import os
 import platform
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
@@ -22,11 +21,13 @@ from ..corpora import list_clips
 from ..corpora.fitting import SAME_RATE
 from ..errors import InputError
 from ..machine.extras import install_hint
+from ..machine.hardware import memory_bytes, own_cores
 from ..measures.warnings import corpus_warnings
 from ..skeletons.plausibility import Doubt, Rules
 from ..skeletons.reading import each_compared, sample, skeleton_points
 from ..storage.clips import SPLITS, Clips, folder_of
 from ..storage.disk import free_bytes, nearest
+from ..terminal import counted
 from .claims import largest_shard
 from .given_files import check_given_files
 from .listings import listing_changed, shared_across_corpora
@@ -99,10 +100,9 @@ def modules(config: Config) -> Iterator[Finding]:
 
 def devices(config: Config) -> Iterator[Finding]:
     """Processors, memory and GPUs."""
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    yield Finding(
-        "processor", f"{len(os.sched_getaffinity(0))} cores available to this process, {decimal(memory)} of memory"
-    )
+    memory = memory_bytes()
+    told = f", {decimal(memory)} of memory" if memory else ""
+    yield Finding("processor", f"{counted(own_cores(), 'core')} available to this process{told}")
     count = torch.cuda.device_count()
     for number in range(count):
         properties = torch.cuda.get_device_properties(number)
@@ -165,7 +165,7 @@ def recordings(config: Config) -> Iterator[Finding]:
     except InputError as error:
         yield Finding("predictions.folder", str(error), stops=True)
         return
-    yield Finding("predictions.folder", f"has {len(found)} recordings")
+    yield Finding("predictions.folder", f"has {counted(len(found), 'recording')}")
     yield from (Finding("predictions.folder", text) for text in left_out)
 
 
@@ -231,7 +231,8 @@ def _clips_found(name: str, listed: Clips, limit: float) -> Iterator[Finding]:
     kinds = [kind for kind, column in (("video", "video"), ("keypoints", "skeleton")) if usable[column].notna().any()]
     yield Finding(
         f"corpus {name}",
-        f"{counts} clips of {usable.recording.nunique()} recordings in {len(listed.classes)} classes, "
+        f"{counts} clips of {counted(usable.recording.nunique(), 'recording')} in "
+        f"{counted(len(listed.classes), 'class')}, "
         f"with {' and '.join(kinds) or 'neither video nor keypoints'}",
     )
     bad = table[table.status != "ok"]

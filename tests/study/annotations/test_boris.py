@@ -83,7 +83,7 @@ def test_a_part_of_a_player_that_is_not_there_is_not_looked_for_elsewhere(folder
     )
     told, parts = planned(root)
     assert parts == [("part1.mp4", "wave", "", 10, 19)]
-    assert "part1.tsv: 1 rows name no existing clip" in told
+    assert "part1.tsv: 1 row names no existing clip" in told
 
 
 def test_several_files_without_their_lengths_are_not_guessed(folder):

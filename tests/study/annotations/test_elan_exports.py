@@ -56,7 +56,7 @@ def test_a_column_for_each_tier(folder):
         planned(root)
     told, parts = planned(root, "gesture")
     assert parts == [("interview.mp4", "wave", "", 25, 49), ("other.mp4", "nod", "", 125, 149)]
-    assert "all.txt: 1 rows name no existing clip" in told
+    assert "all.txt: 1 row names no existing clip" in told
 
 
 def test_the_default_export_without_headings(folder):
@@ -190,7 +190,7 @@ def test_a_file_of_elan(folder):
     write_eaf(root / "coded.eaf", "interview.mp4", {"gesture": [(1000, 2000, "wave"), (3000, 4000, "nod")]})
     told, parts = planned(root)
     assert parts == [("interview.mp4", "nod", "", 75, 99), ("interview.mp4", "wave", "", 25, 49)]
-    assert "coded.eaf: 2 parts of 1 files" in told
+    assert "coded.eaf: 2 parts of 1 file," in told
 
 
 def test_a_renamed_video_keeps_the_file_of_elan_with_its_new_name(folder):
