@@ -114,7 +114,7 @@ def test_names_with_braces(folder):
         planned(root)
     told, parts = planned(root, "{}")
     assert parts == [("{a}.mp4", "{0}", "", 25, 49)]
-    assert "1 annotations of other tiers are not used ({x})" in told
+    assert "1 annotation of other tiers, not used ({x})" in told
 
 
 def test_names_in_other_unicode_forms_meet(folder):

@@ -68,7 +68,7 @@ def test_split_folders_of_class_folders(folder):
     _, rows, plan = started(folder(*names))
     assert told(rows, "split", "label")["validation1nod"] == ("val", "nod")
     assert told(rows, "split", "label")["train0wave"] == ("train", "wave")
-    assert plan.config.streams.keys() == {"rgb", "taylor", "flow"}
+    assert plan.config.streams.keys() == {"taylor", "flow"}
 
 
 def test_test_clips_in_no_class_folder_have_no_label(folder):
@@ -140,14 +140,14 @@ def test_videos_and_keypoints_of_one_name_are_one_clip(folder):
              for kind, ending in (("videos", ".MP4"), ("keypoints", "_openpose.npz"))]  # fmt: skip
     _, rows, plan = started(folder(*names))
     assert set(rows) == {f"{label}{i}" for label in ("wave", "nod") for i in range(3)}
-    assert plan.config.streams.keys() == {"joint", "limb", "skeleton", "rgb", "taylor", "flow", "depth"}
+    assert plan.config.streams.keys() == {"skeleton", "bone"}
     assert plan.config.keypoints.selection == "36"
 
 
 def test_keypoints_of_few_clips_are_left_out(folder):
     said, rows, plan = started(folder("a.mp4", "b.mp4", "c.mp4", "a.npz"))
     assert set(rows) == {"a", "b", "c"}
-    assert plan.config.streams.keys() == {"rgb", "taylor", "flow"}
+    assert plan.config.streams.keys() == {"taylor", "flow"}
     assert any("only the video of 3 clips" in line for line in said.missing)
 
 
@@ -155,7 +155,7 @@ def test_keypoints_of_an_unknown_layout_are_left_out(folder):
     root = folder("a.mp4")
     write_npz(root / "a.npz", keypoints(10, 17))
     said, _, plan = started(root)
-    assert plan.config.streams.keys() == {"rgb", "taylor", "flow"}
+    assert plan.config.streams.keys() == {"taylor", "flow"}
     assert any("17" in line and "a.npz" in line for line in said.missing)
     (root / "a.mp4").unlink()
     with pytest.raises(InputError, match="17"):
@@ -212,7 +212,7 @@ def test_a_gpu_makes_networks_and_frames_larger(folder):
     large = load_config(yaml.safe_load(plan_study(root / "study", root, gpu=True).settings))
     small = started(root)[2].config
     assert large.rgb.size > small.rgb.size
-    assert large.recipes["rgb"].frames > small.recipes["rgb"].frames
+    assert large.recipes["taylor"].frames > small.recipes["taylor"].frames
 
 
 def test_one_subject_everywhere_is_allowed_and_said(folder):
@@ -310,7 +310,7 @@ def test_keypoints_to_be_found_in_the_videos(folder):
     started = plan_study(root / "study", root, gpu=False, pose=True)
     config = load_config(yaml.safe_load(started.settings))
     assert config.corpora["mine"].pose == "mediapipe"
-    assert config.streams.keys() == {"joint", "limb", "skeleton", "rgb", "taylor", "flow", "depth"}
+    assert config.streams.keys() == {"skeleton", "bone"}
     assert started.manifest.startswith("clip_id,split,subject,label,video\n")
     with pytest.raises(InputError, match="--pose"):
         plan_study(root / "study", folder("wave/a.npz", "nod/b.npz"), gpu=False, pose=True)
@@ -393,7 +393,7 @@ def test_the_commands_that_it_proposes_lead_from_clips_to_a_report(folder):
     test = {row["clip_id"] for row in csv.DictReader((study / "clips.csv").open()) if row["split"] == "test"}
     assert {row["Id"] for row in csv.DictReader((study / "results/submission.csv").open())} == test
     report = (study / "results/report.html").read_text()
-    assert not [stream for stream in ("rgb", "taylor", "flow") if stream not in report]
+    assert not [stream for stream in ("taylor", "flow") if stream not in report]
     assert (study / "results/cross_subject/ablation.csv").exists()
 
 

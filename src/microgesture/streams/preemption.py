@@ -71,8 +71,11 @@ def obey_parent_alone(_number: int = 0) -> None:
     parent = os.getppid()
 
     def wait() -> None:
-        while signal.sigwaitinfo(SIGNALS).si_pid != parent:
-            pass
+        if hasattr(signal, "sigwaitinfo"):
+            while signal.sigwaitinfo(SIGNALS).si_pid != parent:
+                pass
+        else:  # macOS, where no cluster sends signals to all processes of a job
+            signal.sigwait(SIGNALS)
         os._exit(0)
 
     threading.Thread(target=wait, daemon=True).start()

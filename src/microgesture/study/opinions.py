@@ -140,7 +140,7 @@ def _chosen_tiers(told: _Told, placed: dict[str, Placed], tiers: Sequence[str]) 
         chosen[name] = [item for item in entries if not others or item[1].tier in tiers]
         if others:
             left_out = len(entries) - len(chosen[name])
-            told.say(name, f"{{}} annotations of other tiers are not used ({literal(listed(others))})", left_out)
+            told.say(name, f"{{}} annotations of other tiers, not used ({literal(listed(others))})", left_out)
     return chosen
 
 
@@ -161,7 +161,7 @@ def _take_values(told: _Told, name: str, entries: Placed) -> None:
     if taken:
         told.say(name, ", ".join(f"the {key} of {{}} clips" for key in taken), *taken.values())
     if differing:
-        text = "{} values are others than in an earlier table or of an earlier coder, and are not used"
+        text = "{} values differ from an earlier table or coder, and are not used"
         told.say(name, text, len(differing), example=differing[0])
     if not taken and not differing:
         told.say(name, "not used, because it has nothing new")

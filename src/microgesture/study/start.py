@@ -24,6 +24,7 @@ from ..videos import VIDEOS
 from .clips import KEYPOINTS, FoundClip, clip_ids, cut, find_clips, people_table, visible_files
 from .names import listed, read_file_names, read_folders
 from .opinions import apply_tables
+from .proposal import Data
 from .releases import release_of
 from .settings import settings_text
 from .splits import propose_splits
@@ -100,15 +101,21 @@ def plan_study(study: Path, folder: Path, gpu: bool, pose: bool = False, tiers: 
     asked = {clip.label for clip in clips if clip.split == "test" and clip.label}
     text = settings_text(
         study.resolve(),
-        video,
+        Data(
+            tuple(learnt),
+            tuple(clip.label for clip in clips if clip.split == "val" and clip.label),
+            groups=_groups(people),
+            video=video,
+            keypoints=pose or points is not None,
+        ),
         POSED if pose else points,
         clips=len(clips),
-        training=len(training),
         labels=labels,
         shared=shared,
         ground_truth=bool(asked) and asked <= known,
         gpu=gpu,
         pose=pose,
+        cores=own_cores(),
     )
     return Study(
         _manifest(clips, study, folder, video, keypoints),
@@ -195,6 +202,13 @@ def _points(folder: Path, clips: Sequence[FoundClip]) -> tuple[int | None, list[
     return None, notes
 
 
+def _groups(people: pd.DataFrame) -> int:
+    """The number of people in train and val, or of their recordings if there is one person."""
+    trained = people[people.split.isin(TRAINED)]
+    persons = person_of(people)[trained.index].nunique()
+    return persons if persons > 1 else trained.recording.nunique()
+
+
 def _counted(clips: Sequence[FoundClip], people: pd.DataFrame) -> str:
     video = sum(clip.video is not None for clip in clips)
     keypoints = sum(clip.keypoints is not None for clip in clips)
@@ -211,7 +225,8 @@ def _missing(clips: Sequence[FoundClip], people: pd.DataFrame, pose: bool) -> li
         notes.append(
             f"Labels: {counted(unlabelled, 'clip')} of train without a label, so a run would leave them out or stop. "
             "Put a table with two columns (file names and classes) beside the clips, or put the clips of each class "
-            "into one folder, and run init again for another study, which also proposes splits; or fill in label and split of clips.csv."
+            "into one folder, and run init again for another study, which also proposes splits; or fill in label and "
+            "split of clips.csv."
         )
     trained = [clip.label for clip in by_split["train"] if clip.label]
     if trained and len(set(trained)) < 2:

@@ -12,7 +12,7 @@ NOBODY = "no focal subject"  # BORIS writes this in place of a person
 
 _TEXTS = ("label", "subject", "tier", "coder")
 
-_COUNTED = re.compile(r"(?<!\{)\{\} ?(?P<noun>\w*)(?: (?P<verb>have|are|name|repeat|end|begin|keep)\b)?")
+_COUNTED = re.compile(r"(?<!\{)\{\} ?(?P<noun>\w*)(?: (?P<verb>have|are|name|repeat|begin|keep|run|differ|count)\b)?")
 _VERBS = {"have": "has", "are": "is"}
 
 Line = tuple[int, list[str]]  # the number of a row in its file, from 1, and its cells
@@ -70,7 +70,8 @@ class Note(NamedTuple):
             ending = f" {_VERBS.get(verb, f'{verb}s')}" if verb else ""
             return f"{{}} {noun.removesuffix('s')}{ending}"
 
-        return _COUNTED.sub(agreed, self.text).format(*self.counts)
+        text = _COUNTED.sub(agreed, self.text).format(*self.counts)
+        return text.replace(", and are ", ", and is ") if self.counts == (1,) else text
 
 
 class Found(NamedTuple):
