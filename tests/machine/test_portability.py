@@ -6,7 +6,7 @@ import pytest
 IMPORT_ALL = """
 import builtins, importlib, os, pkgutil, signal
 
-del os.sched_getaffinity, signal.sigwaitinfo
+del os.sched_getaffinity, signal.sigwaitinfo, signal.SIGUSR1
 given = builtins.__import__
 
 def without(name, globals=None, *rest):

@@ -77,6 +77,17 @@ def test_test_clips_in_no_class_folder_have_no_label(folder):
     assert told(rows, "split", "label") == {"a": ("train", "wave"), "b": ("train", "nod"), "c": ("test", "")}
 
 
+def test_names_of_files_in_several_folders_are_offered_as_labels(folder):
+    offered = "the labels may be the names"
+    said, *_ = started(folder(*(f"{part}/{word}_1.mp4" for part in ("learn", "tell") for word in ("wave", "nod"))))
+    assert offered in " ".join(said.found)
+
+
+def test_takes_in_several_folders_are_no_labels(folder):
+    said, *_ = started(folder(*(f"{label}/s0{who}_take1.mp4" for label in ("wave", "nod") for who in (1, 2))))
+    assert "may be the names" not in " ".join(said.found)
+
+
 def test_class_folders_of_subject_folders_are_split_by_subject(folder):
     names = [f"{label}/subject {who}/{take}.mp4" for label in ("wave", "nod") for who in range(6) for take in range(2)]
     said, rows, _ = started(folder(*names))

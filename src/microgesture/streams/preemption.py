@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-SIGNALS = (signal.SIGTERM, signal.SIGUSR1)  # clusters send one of these some time before they kill a job
+# Clusters send one of these some time before they kill a job. Windows has no SIGUSR1.
+SIGNALS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGUSR1") if hasattr(signal, name))
 EXIT_STATUS = os.EX_TEMPFAIL  # temporary failure, see sysexits.h
 
 

@@ -2,6 +2,7 @@
 
 import importlib.util
 import platform
+import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -40,6 +41,7 @@ LIBRARIES = (
     *("pandas", "safetensors"),
 )
 CODECS = ("h264", "hevc", "vp9", "mjpeg")
+TRIED = (3, 11), (3, 13)  # versions of Python
 FIRST = 3  # number of unusable clips of a corpus whose reasons are printed
 FACES = 137  # points of a skeleton with face landmarks
 
@@ -81,8 +83,11 @@ def examine(configfile: Path, changes: Sequence[str], results: Path) -> Iterator
 
 
 def versions() -> Iterator[Finding]:
-    """Versions of Python and of the libraries on which results depend; a missing library stops a run."""
-    yield Finding("python", f"{platform.python_version()} on {platform.system()} {platform.machine()}")
+    """The system, Python and the libraries on which results depend; a missing library stops a run."""
+    tried = "" if TRIED[0] <= sys.version_info[:2] <= TRIED[1] else ", which has not been tried; 3.11 to 3.13 have"
+    yield Finding("python", f"{platform.python_version()} on {platform.system()} {platform.machine()}{tried}")
+    if sys.platform == "win32":
+        yield Finding("system", "Windows cannot run it; install it in WSL2, the Linux of Windows", stops=True)
     for library in LIBRARIES:
         try:
             yield Finding(library, version(library))
