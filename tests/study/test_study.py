@@ -114,7 +114,7 @@ def test_names_of_files_tell_subject_and_label(folder):
 def test_numbers_alone_are_no_labels_and_no_subjects(folder):
     said, rows, plan = started(folder(*(f"IMG_{i:04}.mp4" for i in range(6))))
     assert set(told(rows, "label", "subject", "split").values()) == {("", "", "train")}
-    assert any(line.startswith("Labels: 6 clips of train have none") for line in said.missing)
+    assert any(line.startswith("Labels: 6 clips of train without") for line in said.missing)
     assert any(line.startswith("Subjects:") and "6 clips" in line for line in said.missing)
     assert plan.config.corpora["mine"].allow_shared_subjects is False
 

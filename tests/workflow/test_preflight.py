@@ -106,5 +106,5 @@ def test_a_run_that_does_not_fit_is_warned_of(plan, tmp_path, monkeypatch, capsy
 
 def test_without_a_list_of_clips_nothing_can_be_said(plan, tmp_path):
     (tmp_path / "results/clips/imigue.parquet").unlink()
-    with pytest.raises(InputError, match=r"clips/imigue\.parquet does not exist.*run `snakemake --cores 8 clips`"):
+    with pytest.raises(InputError, match=r"clips/imigue\.parquet does not exist.*target clips"):
         estimate_run(plan)

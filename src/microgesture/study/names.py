@@ -48,7 +48,8 @@ def read_folders(clips: Sequence[FoundClip], known: Set[str] = frozenset()) -> t
         if crossed := _names_in_several(clips, level):
             notes.append(
                 f"Files with the names {listed(crossed)} are in several of these folders, so the labels may be the "
-                "names. If so, name the folders after splits, such as train and test, and run init again for another study."
+                "names. If so, name the folders after splits, such as train and test, and run init again for another "
+                "study."
             )
         notes += [_unknown(other) for _, other in classes]
     return clips, notes

@@ -65,6 +65,18 @@ class Proposal:
         """All proposed streams."""
         return (*self.skeletons, *self.heatmaps, *self.videos)
 
+    @property
+    def weighed(self) -> str:
+        """How the weights of the streams are found, as a sentence; empty if they are fitted on val."""
+        if self.folds:
+            return (
+                f"Weights: val has fewer than {ENOUGH_HELD_OUT} labelled clips, so config.yaml has folds: {self.folds}, "
+                f"and training takes {self.folds + 1} times as long."
+            )
+        return (
+            "" if self.weighs else "Weights: too few labelled clips can be held out, so all streams have equal weights."
+        )
+
 
 def propose(data: Data) -> Proposal:
     """The streams of a first configuration.

@@ -24,7 +24,7 @@ from ..videos import VIDEOS
 from .clips import KEYPOINTS, FoundClip, clip_ids, cut, find_clips, people_table, visible_files
 from .names import listed, read_file_names, read_folders
 from .opinions import apply_tables
-from .proposal import Data
+from .proposal import Data, propose
 from .releases import release_of
 from .settings import settings_text
 from .splits import propose_splits
@@ -99,15 +99,16 @@ def plan_study(study: Path, folder: Path, gpu: bool, pose: bool = False, tiers: 
     learnt = [clip.label for clip in training if clip.label]
     known = {clip.label for clip in clips if clip.split != "test"}
     asked = {clip.label for clip in clips if clip.split == "test" and clip.label}
+    data = Data(
+        tuple(learnt),
+        tuple(clip.label for clip in clips if clip.split == "val" and clip.label),
+        groups=_groups(people),
+        video=video,
+        keypoints=pose or points is not None,
+    )
     text = settings_text(
         study.resolve(),
-        Data(
-            tuple(learnt),
-            tuple(clip.label for clip in clips if clip.split == "val" and clip.label),
-            groups=_groups(people),
-            video=video,
-            keypoints=pose or points is not None,
-        ),
+        data,
         POSED if pose else points,
         clips=len(clips),
         labels=labels,
@@ -121,7 +122,7 @@ def plan_study(study: Path, folder: Path, gpu: bool, pose: bool = False, tiers: 
         _manifest(clips, study, folder, video, keypoints),
         text,
         tuple(found),
-        (*kinds, *proposed, *_missing(clips, people, pose)),
+        (*kinds, *proposed, *_missing(clips, people, pose), *([told] if (told := propose(data).weighed) else [])),
         can_start=len(set(learnt)) > 1 and len(learnt) >= ENOUGH * len(training),
     )
 
@@ -242,7 +243,7 @@ def _missing(clips: Sequence[FoundClip], people: pd.DataFrame, pose: bool) -> li
     notes += warn_of_alike(clip.label for clip in clips if clip.label)
     if not pose and not any(clip.keypoints for clip in clips):
         notes.append(
-            "Keypoints: there are none, so the streams of joints and depth are left out. init with --pose finds "
+            "Keypoints: there are none, so the streams of skeletons, joints and depth are left out. init with --pose finds "
             f"keypoints in the videos; it needs MediaPipe: {install_hint('pose')}."
         )
     if pose and importlib.util.find_spec("mediapipe") is None:
@@ -257,7 +258,7 @@ def _missing(clips: Sequence[FoundClip], people: pd.DataFrame, pose: bool) -> li
         notes.append("So config.yaml has allow_shared_subjects: true; remove it when each person is in one split.")
     for split, what in (
         ("train", "for training, so no run can start; write train into the column split of some clips"),
-        ("val", "for validation, so the last epoch is kept and all streams have equal weights"),
+        ("val", "for validation, so the last epoch is kept"),
         ("test", "for testing, so the submission will be empty"),
     ):
         if not by_split[split]:
