@@ -70,12 +70,12 @@ class Proposal:
         """How the weights of the streams are found, as a sentence; empty if they are fitted on val."""
         if self.folds:
             return (
-                f"Weights: val has fewer than {ENOUGH_HELD_OUT} labelled clips, so config.yaml has folds: {self.folds}, "
+                f"Weights: val has fewer than {ENOUGH_HELD_OUT} labelled clips, so config.yaml has folds: {self.folds} "
                 f"and training takes {self.folds + 1} times as long."
             )
-        return (
-            "" if self.weighs else "Weights: too few labelled clips can be held out, so all streams have equal weights."
-        )
+        if self.weighs:
+            return ""
+        return "Weights: too few labelled clips can be held out, so all streams have equal weights."
 
 
 def propose(data: Data) -> Proposal:

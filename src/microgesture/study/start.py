@@ -118,11 +118,12 @@ def plan_study(study: Path, folder: Path, gpu: bool, pose: bool = False, tiers: 
         pose=pose,
         cores=own_cores(),
     )
+    weighed = [sentence] if (sentence := propose(data).weighed) else []
     return Study(
         _manifest(clips, study, folder, video, keypoints),
         text,
         tuple(found),
-        (*kinds, *proposed, *_missing(clips, people, pose), *([told] if (told := propose(data).weighed) else [])),
+        (*kinds, *proposed, *_missing(clips, people, pose), *weighed),
         can_start=len(set(learnt)) > 1 and len(learnt) >= ENOUGH * len(training),
     )
 
@@ -243,8 +244,8 @@ def _missing(clips: Sequence[FoundClip], people: pd.DataFrame, pose: bool) -> li
     notes += warn_of_alike(clip.label for clip in clips if clip.label)
     if not pose and not any(clip.keypoints for clip in clips):
         notes.append(
-            "Keypoints: there are none, so the streams of skeletons, joints and depth are left out. init with --pose finds "
-            f"keypoints in the videos; it needs MediaPipe: {install_hint('pose')}."
+            "Keypoints: there are none, so the streams of skeletons, joints and depth are left out. init with --pose "
+            f"finds keypoints in the videos; it needs MediaPipe: {install_hint('pose')}."
         )
     if pose and importlib.util.find_spec("mediapipe") is None:
         notes.append(f"MediaPipe, which finds the keypoints, is not installed: {install_hint('pose')}.")
