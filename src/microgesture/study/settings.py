@@ -9,6 +9,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from ..config.modalities import MODALITIES
+from ..config.pose import PoseMethod
 from .proposal import Data, propose
 
 CORPUS = "mine"
@@ -41,15 +42,15 @@ def settings_text(
     shared: bool,
     ground_truth: bool,
     gpu: bool,
-    pose: bool,
+    pose: PoseMethod | None,
     cores: int = 1,
 ) -> str:
     """The text of a ``config.yaml`` for the manifest in ``root`` (an absolute path).
 
     ``points`` is the number of keypoints in a file, None without keypoints. ``clips`` is the number of all clips. With
     ``shared``, a person is in test and also in train or val. With ``ground_truth``, the labels of test clips are known;
-    with ``gpu``, networks and frames are larger; with ``pose``, keypoints are found in the videos. ``cores`` are shared
-    by the trainings.
+    with ``gpu``, networks and frames are larger; ``pose`` is the method that finds keypoints in the videos. The
+    trainings share ``cores``.
     """
     size, proposed, training = _LARGE if gpu else _SMALL, propose(data), len(data.train)
     skeletons = _MANY_SKELETONS if training >= MANY else _SKELETONS
