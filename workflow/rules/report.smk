@@ -37,7 +37,8 @@ rule write_report:
         ground_truth=plan.config.ground_truth.file if plan.config.ground_truth else [],
         cards=expand("results/streams/{stream}/card.json", stream=plan.reported),
         labels=expand(
-            "results/ensembles/{ensemble}/pseudo_labels.csv",
+            "results/ensembles/{ensemble}/{table}.csv",
+            table=["pseudo_labels", "pseudo_label_counts"],
             ensemble=sorted(
                 {
                     labels

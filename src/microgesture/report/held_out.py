@@ -8,13 +8,14 @@ import pandas as pd
 
 from ..measures.metrics import expected_calibration_error
 from ..storage.clips import Clips, class_counts
+from ..terminal import counted
 from .charts import interval_chart, reliability_chart
 from .frames import strips
 from .matrix import make_matrix
 from .measured import HELD_OUT, Measured
 from .measures import by_person, class_table, confused_pairs, missed_by_all, reliability
 from .results import Results
-from .section import COUNT, GAIN, MOST_ROWS, SCORE, SHARE, Chart, Part, Section, counted, shown_measures
+from .section import COUNT, GAIN, MOST_ROWS, SCORE, SHARE, Chart, Part, Section, shown_measures
 from .tables import Column, make_table
 
 

@@ -14,9 +14,9 @@ from ..measures.ablation import make_ablation
 from ..measures.baselines import baselines, in_words
 from ..measures.class_groups import group_of_classes
 from ..measures.people import TRAINED, count_people, describe_clips, people_by_clip, people_in_words, shared_people
+from ..terminal import counted
 from .measures import count_confusion
 from .results import Results
-from .section import counted
 
 TEST, HELD_OUT = "test", "held_out"
 

@@ -8,9 +8,9 @@ from ..config.ensembles import FUSION_RULES
 from ..config.networks import NETWORKS
 from ..config.report import ReportStep
 from ..measures.people import person_of, shared_in_words
+from ..terminal import counted
 from .measured import HELD_OUT, TEST, Measured
 from .results import Results
-from .section import counted
 
 SPLITS = {"train": "training", "val": "validation", "test": "testing"}
 CITED = re.compile(r"([^.:;]*?\(arXiv \d{4}\.\d{4,5}\))")

@@ -11,12 +11,13 @@ from ..measures.learning import doubts_of_learning
 from ..measures.people import caveat, count_people, people_in_words, person_of, shared_in_words
 from ..measures.warnings import corpus_warnings
 from ..storage.files import write_text
+from ..terminal import counted
 from . import held_out, run
 from .files import address, write_files
 from .measured import HELD_OUT, TEST, Measured, measure_all
 from .methods import methods_text
 from .results import Results
-from .section import Part, Section, counted, shown_measures
+from .section import Part, Section, shown_measures
 
 HERE = Path(__file__).parent
 FIGURES = {"top 1": "accuracy (top 1)", "balanced": "balanced accuracy"}

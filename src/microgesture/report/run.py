@@ -8,10 +8,11 @@ from typing import Any
 import pandas as pd
 
 from ..measures.baselines import in_words
+from ..terminal import counted
 from .charts import learning_chart
 from .measured import HELD_OUT, TEST, Measured
 from .results import Results
-from .section import COUNT, GAIN, MOST_ROWS, SCORE, SHARE, Chart, Part, Section, counted, shown_measures
+from .section import COUNT, GAIN, MOST_ROWS, SCORE, SHARE, Chart, Part, Section, shown_measures
 from .tables import Column, Table, make_table
 
 # The columns of a training history in one chart; the first is dashed.
@@ -141,6 +142,15 @@ def pseudo_labels(results: Results) -> Section:
         ]
         heading = f"{counted(len(labels), 'test clip')} labelled by {ensemble}"
         tables.append((ensemble, heading, make_table(found, columns)))
+    for ensemble, counts in (results.pseudo_label_counts or {}).items():
+        columns = [
+            Column("temperatures", "temperatures"),
+            Column("test_clips", "test clips", COUNT),
+            Column("labelled", "labelled", COUNT),
+            Column("mean_confidence", "mean probability", SCORE),
+        ]
+        heading = f"Test clips that {ensemble} labels with and without its calibration"
+        tables.append((f"{ensemble}_counts", heading, make_table(counts, columns)))
     said = (
         "Test clips that an ensemble predicted with enough confidence to train other streams on. Their true labels are "
         "not used."

@@ -57,11 +57,6 @@ class Section:
     paragraphs: Sequence[str] = ()
 
 
-def counted(number: int, noun: str) -> str:
-    """A number with its noun, such as ``1 clip`` or ``1,234 clips``."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
 def shown_measures(table) -> list[Column]:
     """The columns of metrics that a table has."""
     return [column for column in (*MEASURES, *OF_GROUPS) if column.name in table]
