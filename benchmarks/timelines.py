@@ -13,13 +13,14 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
-from microgesture.config.predictions import STILLNESS, THRESHOLD, FindingSettings
+from microgesture.config.predictions import STILLNESS, FindingSettings
 from microgesture.machine.resources import Resources
 from microgesture.recogniser.finding import segments_of
 from microgesture.recogniser.scoring import Scorer
-from microgesture.recogniser.segments import Segment
+from microgesture.recogniser.segments import Segment, at_rest
 from microgesture.recogniser.windows import find_recording
 from microgesture.storage.clips import Clips, read_clips
 
@@ -68,7 +69,7 @@ def main() -> None:
     parser.add_argument("--ground-truth", type=Path, help="CSV with Id and Target; by default the demo's")
     parser.add_argument("--split", default="test")
     parser.add_argument("--recordings", nargs="*", help="by default all of the split")
-    parser.add_argument("--threshold", type=float, default=THRESHOLD)
+    parser.add_argument("--threshold", type=float, help="by default the recogniser's own")
     parser.add_argument("--stillness", type=float, default=STILLNESS)
     options = parser.parse_args()
     how = FindingSettings(threshold=options.threshold, stillness=options.stillness)
@@ -82,7 +83,10 @@ def main() -> None:
     for name in options.recordings or files.index:
         started = time.monotonic()
         row = files.loc[name]
-        windows = scorer.score(find_recording(root / row.video, root / row.skeleton, float(row.fps)))
+        recording = find_recording(root / row.video, root / row.skeleton, float(row.fps))
+        windows = scorer.windows_of(recording)
+        moving_N = ~at_rest(windows.motion_N, how.stillness)
+        windows = scorer.score(recording, windows, np.flatnonzero(moving_N))
         found, true = segments_of(windows, how), true_segments(clips, name, answers)
         counts = [count_found(found, true), len(true), len(found)]
         totals = [sum(pair) for pair in zip(totals, counts, strict=True)]

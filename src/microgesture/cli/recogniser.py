@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from ..config.base import checked_options, parse_step
-from ..config.predictions import STILLNESS, THRESHOLD, FindingSettings
+from ..config.predictions import STILLNESS, FindingSettings
 from ..config.recogniser import RecogniserStep
 from .options import Device, File, Files, Memory, Output, SettingsText, Threads, Workers, say, stage
 from .upkeep import ConfigChanges, ConfigFile
@@ -33,11 +33,13 @@ def export(
 
 
 @stage("recogniser", RecogniserStep)
-def recogniser(settings: SettingsText, clips: File, fusion: File, summary: File, models: Files, output: Output) -> None:
+def recogniser(
+    settings: SettingsText, clips: File, fusion: File, summary: File, held_out: File, models: Files, output: Output
+) -> None:
     """Write the same folder as export does, from the weights of the streams."""
     from ..recogniser.export import Sources, export_recogniser
 
-    sources = Sources(clips, fusion, summary, {model.parent.name: model.parent for model in models})
+    sources = Sources(clips, fusion, summary, held_out, {model.parent.name: model.parent for model in models})
     export_recogniser(parse_step(RecogniserStep, settings), sources, output)
 
 
@@ -51,15 +53,24 @@ def predict_videos(
     ] = None,
     fps: Annotated[float, typer.Option(min=0.1, help="frames per second of files without a frame rate")] = 25.0,
     threshold: Annotated[
-        float, typer.Option(min=0, max=1, help="report gestures with a higher probability; a lower value finds more")
-    ] = THRESHOLD,
+        float | None,
+        typer.Option(
+            min=0,
+            max=1,
+            help="report gestures with a higher probability; a lower value finds more; by default the recogniser's own",
+        ),
+    ] = None,
     stillness: Annotated[
         float, typer.Option(min=0, max=1, help="fraction of the strongest motion in a video below which it is at rest")
     ] = STILLNESS,
     join: Annotated[
         float | None, typer.Option(min=0, help="merge gestures of one class with a gap of at most this many seconds")
     ] = None,
-    pictures: Annotated[bool, typer.Option(help="also write an annotated video and a page with the timeline")] = True,
+    overlap: Annotated[
+        bool | None,
+        typer.Option(help="let gestures of different classes overlap; by default if they do in the training data"),
+    ] = None,
+    pictures: Annotated[bool, typer.Option(help="also write a page with the timeline, and its video")] = True,
     pose: Annotated[
         bool | None,
         typer.Option(
@@ -83,7 +94,14 @@ def predict_videos(
     from ..storage.reservations import reserved
 
     how = checked_options(
-        FindingSettings, fps=fps, threshold=threshold, stillness=stillness, join=join, pictures=pictures, pose=pose
+        FindingSettings,
+        fps=fps,
+        threshold=threshold,
+        stillness=stillness,
+        join=join,
+        overlap=overlap,
+        pictures=pictures,
+        pose=pose,
     )
     with reserved(output, [video.stem for video in videos]), held_gpus(device) as gpus:
         resources = Resources(device, threads, workers, memory, gpus=gpus)

@@ -1,0 +1,42 @@
+"""How an exported recogniser finds gestures, if nobody says otherwise: fitted on held-out clips."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from ..config.predictions import THRESHOLD
+from ..config.recogniser import Finding
+from ..storage.clips import Clips
+from ..storage.scores import Prediction
+
+MISSED = 0.1  # share of the rightly predicted held-out clips whose probability is not above the threshold
+FEWEST = 10  # clips below which no threshold is fitted
+
+
+def fitted(clips: Clips, held_out: Mapping[str, Prediction]) -> Finding:
+    """Fit the threshold on held-out clips, and find out whether gestures overlap in the training data.
+
+    The threshold is the probability that nine in ten rightly predicted clips exceed, so it is lower for more classes
+    and for less confident networks. ``held_out`` has the probabilities of clips, on the scale of windows.
+    """
+    known = clips.usable[clips.usable.label.notna() & clips.usable.clip_id.isin(held_out)]
+    right = []
+    for clip_id, label in zip(known.clip_id, known.label, strict=True):
+        said_K = held_out[clip_id].probabilities_K
+        if said_K.argmax() == label:
+            right.append(float(said_K.max()))
+    if len(right) < FEWEST:
+        return Finding(threshold=THRESHOLD, clips=0, overlap=_overlap(clips))
+    return Finding(threshold=round(float(np.quantile(right, MISSED)), 2), clips=len(right), overlap=_overlap(clips))
+
+
+def _overlap(clips: Clips) -> bool:
+    """Whether clips of different classes of one recording overlap in train."""
+    train = clips.usable[clips.usable.split == "train"].sort_values(["recording", "start", "end"])
+    for _, rows in train.groupby("recording"):
+        latest: dict[int, int] = {}  # the last frame so far of each class
+        for start, end, label in zip(rows.start, rows.end, rows.label, strict=True):
+            if any(last >= start and other != label for other, last in latest.items()):
+                return True
+            latest[label] = max(latest.get(label, -1), end)
+    return False
