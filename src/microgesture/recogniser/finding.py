@@ -10,6 +10,7 @@ import numpy as np
 
 from ..config.predictions import FindingSettings
 from ..errors import InputError, UnusableClip
+from .coder_files import write_boris, write_elan
 from .page import write_page
 from .recordings import SKELETONS, keypoints_beside
 from .scores import Windows, digest_of, read_windows, write_windows
@@ -74,6 +75,9 @@ def find_gestures(
         found = segments_of(windows, how)
         write_timeline(output / f"{windows.name}.csv", found, windows.classes, windows.times)
         write_subtitles(output / f"{windows.name}.srt", found, windows.classes, windows.times)
+        media = video if windows.has_video else None
+        write_elan(output / f"{windows.name}.eaf", found, windows.classes, windows.times, media)
+        write_boris(output / f"{windows.name}_boris.xlsx", found, windows.classes, windows.times)
         if how.pictures:
             yield from _show(output, source, windows, how, is_new)
         counted = f"{len(found)} gesture{'' if len(found) == 1 else 's'}"
