@@ -22,6 +22,7 @@ from microgesture.recogniser import stretches
 from microgesture.recogniser.export import export_recogniser, results_of
 from microgesture.recogniser.finding import find_gestures
 from microgesture.recogniser.loading import open_recogniser
+from microgesture.recogniser.scores import read_windows
 from microgesture.recogniser.scoring import Scorer
 from microgesture.recogniser.timeline import may_replace, write_timeline
 from microgesture.recogniser.windows import find_recording, window_spans
@@ -115,7 +116,7 @@ def test_windows_are_resampled_as_the_clips_of_the_training(exported, video, who
 
 def test_a_timeline_has_the_times_of_a_video_whose_rate_varies(exported, tmp_path):
     without_rate(write_timed(tmp_path / "web.webm", of_a_browser(), "libvpx", Fraction(1, 1000)))
-    said = list(find_gestures(exported, [tmp_path / "web.webm"], tmp_path / "out", None, EVERYTHING, CPU))
+    said = list(find_gestures(exported, [tmp_path / "web.webm"], tmp_path / "out", None, EVERYTHING, lambda: CPU))
     assert [line for line in said if "frame rate varies, with 19.3" in line]
     assert any(re.search(r"web\.csv: \d+ gestures? in 4\.[67] s", line) for line in said)
     rows = list(csv.DictReader((tmp_path / "out/web.csv").open()))
@@ -211,18 +212,49 @@ def test_a_folder_that_lacks_a_file_is_refused_and_names_it(run, tmp_path, file)
 
 
 def test_a_video_becomes_a_timeline(exported, video, tmp_path):
-    said = list(find_gestures(exported, [video], tmp_path, None, EVERYTHING, CPU))
+    said = list(find_gestures(exported, [video], tmp_path, None, EVERYTHING, lambda: CPU))
     assert re.search(r": (1 gesture|(\d\d|[02-9]) gestures) in 0\.8 s$", said[-1])
     with open(tmp_path / "talk.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     assert rows
     assert {row["class"] for row in rows} <= {"wave", "nod"}
     assert int(rows[-1]["end_frame"]) <= 19
-    assert {path.suffix for path in tmp_path.iterdir()} == {".csv", ".srt", ".mp4", ".html", ".parquet"}
+    assert {path.suffix for path in tmp_path.iterdir()} == {
+        *(".csv", ".srt", ".eaf", ".xlsx", ".mp4", ".html", ".parquet")
+    }
+
+
+def test_another_threshold_needs_no_network_and_no_video_and_another_stillness_only_the_rest(
+    exported, video, tmp_path, monkeypatch
+):
+    def found(**options):
+        return list(find_gestures(exported, [video], tmp_path, None, FindingSettings(**options), lambda: CPU))
+
+    found(threshold=0.9, stillness=1)
+    kept = read_windows(tmp_path / "talk.windows.parquet")
+    assert 0 < kept.scored_N.sum() < len(kept.starts_N)
+    film = (tmp_path / "talk.mp4").stat().st_mtime_ns
+    shown = []
+    score = Scorer.score
+
+    def counted(scorer, recording, windows, rows_M):
+        shown.append(len(rows_M))
+        return score(scorer, recording, windows, rows_M)
+
+    monkeypatch.setattr(Scorer, "score", counted)
+    found(threshold=0, stillness=1)
+    assert not shown
+    assert (tmp_path / "talk.mp4").stat().st_mtime_ns == film
+    found(threshold=0, stillness=0)
+    assert shown == [len(kept.starts_N) - kept.scored_N.sum()]
+    again = list(csv.DictReader((tmp_path / "talk.csv").open()))
+    found(threshold=0, stillness=0, fps=30)  # a setting on which scores depend
+    assert shown[1:] == [len(kept.starts_N)]
+    assert len(again) == len(list(csv.DictReader((tmp_path / "talk.csv").open())))
 
 
 def test_where_nothing_is_found_the_likeliest_is_told(exported, video, tmp_path):
-    said = list(find_gestures(exported, [video], tmp_path, None, FindingSettings(threshold=1), CPU))
+    said = list(find_gestures(exported, [video], tmp_path, None, FindingSettings(threshold=1), lambda: CPU))
     assert "0 gestures" in said[-2]
     assert re.search(r"^talk: .* (wave|nod) at 0\.\d s, with probability 0\.\d\d;", said[-1])
 
@@ -254,22 +286,24 @@ def test_what_is_no_video_is_told_of_and_passed_over(exported, video, tmp_path):
     with pytest.raises(UnusableClip, match=r"broken\.mp4"):
         find_recording(broken, None, 25)
     said = list(
-        find_gestures(exported, [broken, video.with_suffix(".npz")], tmp_path / "out", None, FindingSettings(), CPU)
+        find_gestures(
+            exported, [broken, video.with_suffix(".npz")], tmp_path / "out", None, FindingSettings(), lambda: CPU
+        )
     )
     assert "broken.mp4" in said[0]
     assert {path.name for path in (tmp_path / "out").iterdir()} >= {"talk.csv", "talk.html"}
     with pytest.raises(InputError, match="none of the files"):
-        list(find_gestures(exported, [broken], tmp_path / "out", None, FindingSettings(), CPU))
+        list(find_gestures(exported, [broken], tmp_path / "out", None, FindingSettings(), lambda: CPU))
 
 
 def test_two_videos_of_one_name_are_refused(exported, video, tmp_path):
     with pytest.raises(InputError, match="name talk"):
-        list(find_gestures(exported, [video, tmp_path / "talk.avi"], tmp_path, None, FindingSettings(), CPU))
+        list(find_gestures(exported, [video, tmp_path / "talk.avi"], tmp_path, None, FindingSettings(), lambda: CPU))
 
 
 def test_results_never_replace_what_they_are_made_of(exported, video):
     with pytest.raises(InputError, match="name another output folder"):
-        list(find_gestures(exported, [video], video.parent, None, FindingSettings(), CPU))
+        list(find_gestures(exported, [video], video.parent, None, FindingSettings(), lambda: CPU))
     assert video.with_suffix(".npz").is_file()
 
 
@@ -277,13 +311,13 @@ def test_results_replace_no_link_to_a_video_and_no_table_of_keypoints(exported, 
     link = tmp_path / "talk.mp4"
     link.symlink_to(video)
     with pytest.raises(InputError, match="name another output folder"):
-        list(find_gestures(exported, [link], tmp_path, None, FindingSettings(), CPU))
+        list(find_gestures(exported, [link], tmp_path, None, FindingSettings(), lambda: CPU))
     assert link.is_symlink()
     keypoints = tmp_path / "keypoints/talk.csv"
     keypoints.parent.mkdir()
     keypoints.write_text("x,y\n1,2\n")
     with pytest.raises(InputError, match="is no timeline"):
-        list(find_gestures(exported, [video], keypoints.parent, None, FindingSettings(), CPU))
+        list(find_gestures(exported, [video], keypoints.parent, None, FindingSettings(), lambda: CPU))
     assert keypoints.read_text() == "x,y\n1,2\n"
 
 

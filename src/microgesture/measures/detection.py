@@ -1,12 +1,14 @@
 """Measures of gestures found in recordings, compared with those that people have annotated."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import maximum_bipartite_matching
 
+STEP = 0.04  # seconds between the moments at which kappa compares
 LEAST = 0.3  # temporal overlap that a hit must exceed, as in the MiGA challenge
 
 
@@ -84,3 +86,46 @@ def frame_kappa(found: Iterable[Gesture], true: Iterable[Gesture], seconds: floa
     shares = marks.mean(1)
     expected = float(shares.prod() + (1 - shares).prod())
     return (agreed - expected) / (1 - expected) if expected < 1 else np.nan
+
+
+def detection_table(
+    found: Sequence[Gesture], true: Sequence[Gesture], lengths: Mapping[str, float], people: Mapping[str, str]
+) -> pd.DataFrame:
+    """The measures over all recordings, and of each class and each person, one row each.
+
+    ``lengths`` are those of the recordings in seconds, ``people`` who is in each; gestures of other recordings are not
+    counted. Kappa over several classes is that of each class on a time axis of its own.
+    """
+    found, true = ([one for one in gestures if one.recording in lengths] for gestures in (found, true))
+    labels = sorted({one.label for one in (*found, *true)})
+    groups = [("all", "", labels, list(lengths))]
+    groups += [("class", label, [label], list(lengths)) for label in labels]
+    for person in sorted(set(people.values())):
+        groups.append(("person", person, labels, [name for name in lengths if people.get(name) == person]))
+    rows = []
+    for of, name, own_labels, recordings in groups:
+        one, other = ([g for g in gestures if g.label in set(own_labels) and g.recording in set(recordings)]
+                      for gestures in (found, true))  # fmt: skip
+        counts = detect(one, other)
+        kappa = _kappa(one, other, own_labels, {name: lengths[name] for name in recordings})
+        of_organisers = counts.scores(counts.true_hit)
+        rows.append((of, name, *counts[:3], *counts.scores(), *of_organisers, kappa))
+    columns = ["of", "name", "found", "true", "hits", "precision", "recall", "f1"]
+    columns += ["miga_precision", "miga_recall", "miga_f1", "kappa"]
+    return pd.DataFrame(rows, columns=columns).round(4)
+
+
+def _kappa(
+    found: Sequence[Gesture], true: Sequence[Gesture], labels: Sequence[str], lengths: Mapping[str, float]
+) -> float:
+    """Kappa of the gestures of all labels and recordings, one after the other on one time axis."""
+    begins, total = {}, 0.0
+    for label in labels:
+        for name, seconds in lengths.items():
+            begins[name, label] = total
+            total += -(-seconds // STEP) * STEP
+    moved = []
+    for gestures in (found, true):
+        shifted = [(one, begins[one.recording, one.label]) for one in gestures]
+        moved.append([one._replace(start=begin + one.start, end=begin + one.end) for one, begin in shifted])
+    return frame_kappa(*moved, total, STEP) if total else np.nan

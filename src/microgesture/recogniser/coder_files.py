@@ -25,7 +25,9 @@ def write_elan(
     eaf.remove_tier("default")
     if media:
         uri = media.resolve().as_uri()
-        eaf.add_linked_file(uri, relpath=f"./{media.name}" if media.parent == path.parent else uri, mimetype="video/mp4")
+        eaf.add_linked_file(
+            uri, relpath=f"./{media.name}" if media.parent == path.parent else uri, mimetype="video/mp4"
+        )
     for label in dict.fromkeys(segment.label for segment in segments):
         eaf.add_tier(classes[label])
         for segment in segments:

@@ -1,6 +1,6 @@
 """Find gestures in videos and write their timelines, for the command ``predict-videos``."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -29,16 +29,17 @@ def find_gestures(
     output: Path,
     keypoints: Path | None,
     how: FindingSettings,
-    resources: "Resources",
+    resources: Callable[[], "Resources"],
 ) -> Iterator[str]:
     """Write ``<name>.csv`` in ``output`` for each video or file of keypoints, and yield messages about each.
 
     ``folder`` is an exported recogniser, ``keypoints`` is the file of keypoints for a single video. The scores of
-    windows are kept as ``<name>.windows.parquet``; where they exist and nothing that they depend on has changed, no
-    network runs, and no video is read. With ``how.pictures``, ``<name>.mp4`` is the video for browsers and
-    ``<name>.html`` the timeline next to it. A file that cannot be used is reported and skipped. Raises ``InputError``
-    if the folder is not a recogniser, if two files have the same name, if a file or a link to it is in ``output``, if
-    another table there has the name of a timeline, or if no file can be used.
+    windows are kept as ``<name>.windows.parquet``. Where they exist and nothing that they depend on has changed, no
+    network runs, no video is read, and ``resources`` is not called. The gestures are also written as subtitles and for
+    ELAN and BORIS. With ``how.pictures``, ``<name>.mp4`` is the video for browsers and ``<name>.html`` the timeline
+    next to it. A file that cannot be used is reported and skipped. Raises ``InputError`` if the folder is not a
+    recogniser, if two files have the same name, if a file or a link to it is in ``output``, if another table there has
+    the name of a timeline, or if no file can be used.
     """
     names = [video.stem for video in videos]
     if twice := sorted({name for name in names if names.count(name) > 1}):
@@ -107,14 +108,14 @@ class _Source:
 class _Recogniser:
     """An exported folder whose networks are loaded only if windows have to be scored."""
 
-    def __init__(self, folder: Path, how: FindingSettings, resources: "Resources") -> None:
+    def __init__(self, folder: Path, how: FindingSettings, resources: Callable[[], "Resources"]) -> None:
         self._folder, self._how, self._resources = folder, how, resources
 
     @cached_property
     def _scorer(self) -> "Scorer":
         from .scoring import Scorer
 
-        return Scorer(self._folder, self._resources, self._how.pose)
+        return Scorer(self._folder, self._resources(), self._how.pose)
 
     def windows(self, source: "_Source", kept: Path) -> tuple[Windows, bool]:
         """The windows of a recording, and whether they are new: those that are kept in a file have scores.

@@ -99,8 +99,11 @@ def write_windows(path: Path, windows: Windows, digest: str) -> None:
     write_parquet(path, pa.table(columns), {"windows": json.dumps(about, ensure_ascii=False)})
 
 
-def read_windows(path: Path, digest: str) -> Windows | None:
-    """Return the kept windows of a recording; None if there are none, or if they were made from something else."""
+def read_windows(path: Path, digest: str | None = None) -> Windows | None:
+    """Return the kept windows of a recording; None if there are none, or if they were made from something else.
+
+    Without a ``digest``, they may be made from anything.
+    """
     if not path.is_file():
         return None
     try:
@@ -108,7 +111,7 @@ def read_windows(path: Path, digest: str) -> Windows | None:
         about = json.loads(table.schema.metadata[b"windows"])
     except (InputError, KeyError, ValueError):  # of another program, or damaged: it is made again
         return None
-    if about["digest"] != digest:
+    if digest not in (None, about["digest"]):
         return None
     flat = table["probabilities"].combine_chunks().flatten().to_numpy()
     columns = [table[name].to_numpy() for name in ("start", "end", "motion", "scored")]
@@ -120,7 +123,7 @@ def read_windows(path: Path, digest: str) -> Windows | None:
         about["threshold"],
         about["overlap"],
         *columns,
-        np.round(flat.astype(np.float64), DIGITS).reshape(len(table), -1),
+        np.round(flat.astype(np.float64), DIGITS).reshape(len(table), len(about["classes"])),
         tuple(about["sentences"]),
     )
 

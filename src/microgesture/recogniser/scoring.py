@@ -182,14 +182,10 @@ class Scorer:
         members = zip(self.recogniser.members, self._networks, logits_SNK, strict=True)
         for member, network, logits_NK in members:
             step = member.step
-            options = {
-                "num_clips": step.recipe.num_clips,
-                "num_crops": step.recipe.num_crops,
-                "memory": self._resources.memory,
-            }
-            dataset = open_dataset(table, shards, step, training=False, workers=self._resources.workers, **options)
-            both_sides = step.recipe.in_testing().flip
-            found_NK = log_probabilities(network, dataset, step, self._device, both_sides=both_sides)
+            # One view is enough: windows overlap, so each moment is seen several times.
+            options = {"workers": self._resources.workers, "memory": self._resources.memory}
+            dataset = open_dataset(table, shards, step, training=False, **options)
+            found_NK = log_probabilities(network, dataset, step, self._device, both_sides=False)
             rows = [row_of[clip_id] for clip_id in dataset.clip_ids]
             if rows:
                 logits_NK[rows] = found_NK
