@@ -4,10 +4,12 @@
     python benchmarks/timelines.py model [--split test] [--recordings 0054 0067] [--threshold 0.5]
 
 The clips table of a corpus says where the gestures of its recordings are, and for test the file of true labels which
-they are. A gesture is found if a segment of its class overlaps it by more than 0.3. Thresholds are to be chosen on val; test is for the last word.
+they are. A gesture is found if a segment of its class overlaps it by more than 0.3. Thresholds are to be chosen on val;
+test is for the last word.
 """
 
 import argparse
+import resource
 import time
 from pathlib import Path
 

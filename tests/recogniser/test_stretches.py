@@ -148,11 +148,13 @@ def alone(video, folder):
 
 def stand_in(read_TVC):
     """What stands for MediaPipe: it finds the keypoints that are in the file."""
-    return lambda spans: [(path, read_TVC[: 1 + max(last for _, last in of_video)]) for path, of_video in spans.items()]
+    return lambda spans, pose: [
+        (path, read_TVC[: 1 + max(last for _, last in of_video)]) for path, of_video in spans.items()
+    ]
 
 
 def test_keypoints_that_were_found_count_as_those_from_a_file(exported, video, tmp_path, monkeypatch):
-    monkeypatch.setattr(scoring, "require_mediapipe", lambda: None)
+    monkeypatch.setattr(scoring, "require", lambda pose: None)
     monkeypatch.setattr(stretches, "keypoints_of_videos", stand_in(read_skeleton(video.with_suffix(".npz"))))
     beside = scored(Scorer(exported, CPU), find_recording(video, None, 25))
     found = scored(Scorer(exported, CPU), alone(video, tmp_path))
@@ -161,7 +163,7 @@ def test_keypoints_that_were_found_count_as_those_from_a_file(exported, video, t
 
 
 def test_keypoints_are_found_for_whoever_has_learnt_from_such_or_asks(exported, video, tmp_path, monkeypatch):
-    monkeypatch.setattr(scoring, "require_mediapipe", lambda: None)
+    monkeypatch.setattr(scoring, "require", lambda pose: None)
     monkeypatch.setattr(stretches, "keypoints_of_videos", stand_in(read_skeleton(video.with_suffix(".npz"))))
     recording = alone(video, tmp_path)
     [sentence] = scored(Scorer(exported, CPU, pose=False), recording).sentences
@@ -174,10 +176,10 @@ def test_keypoints_are_found_for_whoever_has_learnt_from_such_or_asks(exported, 
 
 
 def test_without_mediapipe_the_extra_is_named(exported, monkeypatch):
-    def missing():
+    def missing(pose):
         raise InputError("install the extra pose")
 
-    monkeypatch.setattr(scoring, "require_mediapipe", missing)
+    monkeypatch.setattr(scoring, "require", missing)
     with pytest.raises(InputError, match="extra pose"):
         Scorer(exported, CPU)
     assert Scorer(exported, CPU, pose=False).recogniser.pose == "mediapipe"

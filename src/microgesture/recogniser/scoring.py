@@ -15,8 +15,9 @@ from ..ensembles.fusion import Fusion, fuse
 from ..errors import UnusableClip
 from ..machine.resources import Resources
 from ..modalities.work import Work, make_modality
-from ..pose.holistic import require_mediapipe
+from ..pose.methods import Pose, require
 from ..progress import progress
+from ..skeletons.trajectories import steady
 from ..storage.clips import Clips
 from ..storage.scratch import temporary_folder
 from ..storage.shards import Shard, copy_clip, write_shard
@@ -40,9 +41,10 @@ class Scorer:
 
     def __init__(self, folder: Path, resources: Resources, pose: bool | None = None) -> None:
         self.recogniser: Recogniser = open_recogniser(folder)
-        self._pose = self.recogniser.pose is not None if pose is None else pose
+        wanted = self.recogniser.pose is not None if pose is None else pose
+        self._pose = Pose(self.recogniser.pose or "mediapipe", self.recogniser.pose_weights) if wanted else None
         if self._pose and self._reads_keypoints:
-            require_mediapipe()
+            require(self._pose)
         self._resources = resources
         self._device = resources.prepare()
         self._networks: list[nn.Module] = [
@@ -66,14 +68,16 @@ class Scorer:
 
         A stream without an input for a window is left out there, and its weight is divided among the others.
         """
-        wanted = self._pose and self._reads_keypoints
+        wanted = self._pose if self._reads_keypoints else None
         spans_M2 = np.stack((windows.starts_N[rows_M], windows.ends_N[rows_M]), 1)
         damaged_M = np.full(len(rows_M), recording.video is not None) & np.isnan(windows.motion_N[rows_M])
         fused_MK, reasons = np.empty((len(rows_M), len(self.recogniser.classes))), {}
         with temporary_folder() as scratch:
-            keypoints = read_keypoints(recording, wanted, scratch)
-            selection = self.recogniser.keypoints.selection
-            stretches = divided(recording, *spans_M2.T, damaged_M, keypoints, selection, self.recogniser.fps)
+            keypoints = read_keypoints(recording, wanted, scratch, self.recogniser.person)
+            how, steadied = self.recogniser.keypoints, keypoints
+            if how.is_steadied and isinstance(keypoints, np.ndarray):
+                steadied = steady(keypoints, how.fill_gaps, how.smoothing)
+            stretches = divided(recording, *spans_M2.T, damaged_M, steadied, how.selection, self.recogniser.fps)
             size = (recording.width, recording.height)
             geometry = Geometry(stretches, spans_M2, size, self.recogniser.rgb)
             clips = clips_of(recording, stretches, self.recogniser.fps, self.recogniser.classes)

@@ -1,19 +1,25 @@
 """Divide a recording into stretches: each modality is made once for a stretch, and its windows are views of it."""
 
+import logging
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from ..errors import UnusableClip
+from ..pose.methods import Pose
 from ..pose.videos import keypoints_of_videos
 from ..skeletons.keypoints import LATE_ROWS, cut_clip, hands_put_right, selection_named
+from ..skeletons.person import InFile, Recordings, noted
 from ..skeletons.reading import read_skeletons
+from ..skeletons.tracks import Followed
 from ..storage.clips import SCHEMA, Clips
-from ..storage.shards import Shard
+from ..storage.shards import Shard, write_shard
 from .windows import Recording
+
+log = logging.getLogger(__name__)
 
 LONGEST = 512  # frames of a stretch with several windows, which limits the memory for recordings of any length
 ROOT = Path("/")  # the files of stretches are relative to it
@@ -135,6 +141,7 @@ def clips_of(recording: Recording, stretches: Iterable[Stretch], rate: float | N
         video_frames=pd.array([recording.n_frames if recording.video else None] * len(table), "Int32"),
         skeleton=str(recording.skeleton) if recording.skeleton else None,
         skeleton_start=table.start,
+        person=None,
         fps=np.float32(rate or recording.times.rate),
         width=pd.array([recording.width] * len(table), "Int32"),
         height=pd.array([recording.height] * len(table), "Int32"),
@@ -145,22 +152,34 @@ def clips_of(recording: Recording, stretches: Iterable[Stretch], rate: float | N
     return Clips(table[SCHEMA.names], tuple(classes), tuple(classes))
 
 
-def read_keypoints(recording: Recording, pose: bool, scratch: Path) -> np.ndarray | UnusableClip:
+def read_keypoints(recording: Recording, pose: Pose | None, scratch: Path, person: str) -> np.ndarray | UnusableClip:
     """Read the keypoints (T, V, 3) of a recording, with swapped hands corrected; or return why it has none.
 
-    With ``pose``, MediaPipe finds the keypoints of a video that has no file of keypoints.
+    With ``pose``, this method finds the keypoints of a video that has no file of keypoints. Of several people,
+    ``person`` is the rule that chooses one for the whole recording.
     """
+    stored = scratch / "skeletons.arrow"
+    whole = Stretch(recording.name, np.array([0]), np.arange(recording.n_frames), UnusableClip(""))
+    clips = clips_of(recording, [whole], None, ())
     if recording.skeleton is None and recording.video is not None and pose:
-        [(_, found)] = keypoints_of_videos({recording.video: [(0, recording.n_frames - 1)]})
-        return found if isinstance(found, UnusableClip) else hands_put_right(found, str(recording.video))
-    if recording.skeleton is None:
+        clips = replace(clips, table=clips.table.assign(skeleton=str(recording.video)))
+        [(_, found)] = keypoints_of_videos({recording.video: [(0, recording.n_frames - 1)]}, pose)
+        found = noted(found) if isinstance(found, Followed) else found
+        write_shard(stored, [(str(recording.video), found)], "zstd")
+    elif recording.skeleton is None:
         return UnusableClip(
             f"{recording.name} has no keypoints; put a file of keypoints next to the video, or find them with --pose"
         )
-    stored = scratch / "skeletons.arrow"
-    whole = Stretch(recording.name, np.array([0]), np.arange(recording.n_frames), UnusableClip(""))
-    read_skeletons(clips_of(recording, [whole], None, ()), 0, ROOT, stored, scratch / "reading")
+    else:
+        read_skeletons(clips, 0, ROOT, stored, scratch / "reading")
+    shard, file = Shard(stored), clips.table.skeleton.iloc[0]
+    people = Recordings(shard, person)
     try:
-        return hands_put_right(Shard(stored).read(str(recording.skeleton)), str(recording.skeleton))
+        choice = people.choice(InFile.of(next(clips.table.itertuples())), range(shard.shape(file)[0]))
+        if choice and choice.people > 1:
+            close = "; another is nearly as likely" if choice.close else ""
+            name = choice.track.names[0]
+            log.warning("%s has %d people; %s is meant, as the %s%s", file, choice.people, name, person, close)
+        return hands_put_right(people.alone(file, choice and choice.track), file)
     except UnusableClip as reason:
         return reason
