@@ -60,8 +60,7 @@ def said_by_the_run(folder, plan, scratch):
         model = results / "streams" / stream / "model.safetensors"
         predict(clips, shards, model, step, build, {"test": scratch / f"{stream}.parquet"}, CPU)
         logits.append(read_scores(scratch / f"{stream}.parquet").log_probabilities["d"])
-    without_its_own_temperature = Fusion.from_json(fusion | {"temperature": 1}, fusion["streams"])
-    return fuse(np.array(logits)[:, None], without_its_own_temperature)[0]
+    return fuse(np.array(logits)[:, None], Fusion.from_json(fusion, fusion["streams"]))[0]
 
 
 def test_a_window_that_is_a_stretch_of_its_own_is_scored_as_a_clip_of_the_run(run, scorer, tmp_path, monkeypatch):

@@ -24,14 +24,14 @@ def said(labels, peaks):
     return {str(row): Prediction(probabilities_K, 1) for row, probabilities_K in enumerate(predictions)}
 
 
-def test_nine_in_ten_right_clips_exceed_the_threshold_and_wrong_ones_do_not_count():
+def test_nearly_all_right_clips_exceed_the_threshold_and_wrong_ones_do_not_count():
     peaks = np.linspace(0.41, 0.91, 51)
     labels = np.arange(51) % 3
     predicted = labels.copy()
     predicted[-10:] = (predicted[-10:] + 1) % 3
     found = fitted(table(labels), said(predicted, peaks))
     assert found.clips == 41
-    assert (peaks[:41] > found.threshold).mean() == pytest.approx(0.9, abs=0.025)
+    assert 39 <= (peaks[:41] > found.threshold).sum() <= 40
 
 
 def test_with_few_clips_the_threshold_is_the_usual_one():

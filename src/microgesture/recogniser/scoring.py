@@ -51,9 +51,7 @@ class Scorer:
             open_network(folder, self.recogniser, member).to(self._device) for member in self.recogniser.members
         ]
         streams = [member.step.stream for member in self.recogniser.members]
-        # The temperature of the fused probabilities is fitted on cut clips. Windows with a part of a gesture would be
-        # too confident: on val of the demo, F1 of the timelines falls from 0.93 to 0.90.
-        self._fusion = replace(Fusion.from_json(self.recogniser.fusion, streams), temperature=1.0)
+        self._fusion = Fusion.from_json(self.recogniser.fusion, streams)
 
     def windows_of(self, recording: Recording) -> Windows:
         """List the windows of a recording with their motion, before any is scored."""
