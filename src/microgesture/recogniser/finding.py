@@ -10,6 +10,7 @@ import numpy as np
 
 from ..config.predictions import FindingSettings
 from ..errors import InputError, UnusableClip
+from ..terminal import counted
 from .coder_files import write_boris, write_elan
 from .page import write_page
 from .recordings import SKELETONS, keypoints_beside
@@ -81,8 +82,7 @@ def find_gestures(
         write_boris(output / f"{windows.name}_boris.xlsx", found, windows.classes, windows.times)
         if how.pictures:
             yield from _show(output, source, windows, how, is_new)
-        counted = f"{len(found)} gesture{'' if len(found) == 1 else 's'}"
-        yield f"{output / windows.name}.csv: {counted} in {windows.times.end:.1f} s"
+        yield f"{output / windows.name}.csv: {counted(len(found), 'gesture')} in {windows.times.end:.1f} s"
         if not found:
             yield _likeliest(windows)
         usable += 1
