@@ -103,9 +103,12 @@ def quarantine(results: Results) -> Section:
 
 
 def keypoints(results: Results) -> Section:
-    """How many clips have several people, how many choices were close, and what share of points was filled."""
+    """How many clips have several people, how many choices were close, and what share of points was filled.
+
+    It is empty if there is only one person in every clip, and gaps are not filled.
+    """
     table, title = results.keypoints, "People and gaps"
-    if table is None or table.empty:
+    if table is None or not ((table.people > 1).any() or table.filled.notna().any()):
         return Section("keypoints", title, [])
     table = table.assign(several=table.people > 1, close=table.close.eq(True))
     by_corpus = table.groupby("corpus").agg(
