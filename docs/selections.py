@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from microgesture.skeletons.keypoints import LAYOUT_FILES, SELECTIONS, Selection
+from microgesture.skeletons.selections import SELECTIONS, Selection, complete_layouts, selection_named
 from microgesture.storage.files import replacing
 
 COLOURS = {"left": "#d1495b", "right": "#00798c", "": "#444444"}
@@ -48,8 +48,8 @@ def draw_selections(path: Path | str) -> None:
     figure = Figure(figsize=(8 * len(SELECTIONS), 13), layout="constrained", dpi=72)
     FigureCanvasAgg(figure)
     panels = figure.subplots(1, len(SELECTIONS))
-    for panel, selection in zip(panels, SELECTIONS.values(), strict=True):
-        _draw(panel, selection)
+    for panel, name in zip(panels, SELECTIONS, strict=True):
+        _draw(panel, selection_named(name))
     with replacing(path) as temporary:
         figure.savefig(temporary, format="png")
 
@@ -66,8 +66,10 @@ def _draw(panel, selection: Selection) -> None:
         away = (-4 * outwards, 5) if "thumb" in selection.joints[joint] else (6 * outwards, 2)
         anchor = "right" if away[0] < 0 else "left"
         panel.annotate(str(joint), place, away, textcoords="offset points", fontsize=10, ha=anchor)
-    points, indices = next(iter(selection.indices.items()))
-    caption = f"{selection.source}. Of the {points} points of {LAYOUT_FILES[points]}: {' '.join(map(str, indices))}"
+    layouts = {layout.name: layout for layout in complete_layouts(selection)}
+    layout = layouts.get("openpose_137") or next(iter(layouts.values()))
+    indices = " ".join(map(str, selection.columns(layout)))
+    caption = f"{selection.source}. Of the {layout.points} points of {layout.title}: {indices}"
     panel.set_title(
         f"selection {selection.name}: {len(selection.joints)} joints, {len(selection.edges)} limbs", size=18
     )

@@ -26,7 +26,8 @@ from microgesture.modalities.face import (
     make_face,
     similarity,
 )
-from microgesture.skeletons.keypoints import LAYOUTS, clean, mirrored_name
+from microgesture.skeletons.keypoints import clean
+from microgesture.skeletons.layouts import layout_named, mirrored_name
 from microgesture.storage.shards import Shard, write_shard
 from microgesture.videos.reading import decode
 
@@ -203,7 +204,10 @@ def test_landmarks_of_any_kind_give_a_picture(seed):
 
 def test_the_mirrored_video_has_the_mirrored_face():
     pictures, _, seen_TVC = drawn(4, (320, 240))
-    mirrored_TVC = seen_TVC[:, [LAYOUTS[137].index(mirrored_name(name)) for name in LAYOUTS[137]]]
+    mirrored_TVC = seen_TVC[
+        :,
+        [layout_named("openpose_137").names.index(mirrored_name(name)) for name in layout_named("openpose_137").names],
+    ]
     mirrored_TVC[..., 0] = np.where(mirrored_TVC[..., 2] > 0, 319 - mirrored_TVC[..., 0], 0)
     ours, theirs = (alignment(chosen(points_TVC), **SETTINGS) for points_TVC in (seen_TVC, mirrored_TVC))
     for picture_HWC, one_23, other_23 in zip(pictures, ours, theirs, strict=True):

@@ -8,7 +8,7 @@ from microgesture.config.modalities import HEATMAPS, SKELETONS, VIDEOS
 from microgesture.config.networks import NETWORKS, SlowOnlySettings
 from microgesture.networks import build
 from microgesture.networks.paths import mean_probability, per_path
-from microgesture.skeletons.keypoints import SELECTIONS
+from microgesture.skeletons.selections import selection_named
 from microgesture.streams.weights import start_from_file
 
 ALONE = [name for name in NETWORKS if name != "token_fusion"]  # which is made of two others
@@ -346,6 +346,6 @@ def test_r2plus1d_of_34_layers_has_twice_the_blocks():
 def test_a_network_that_accepts_any_skeleton_gets_the_selection(monkeypatch, sees, count):
     monkeypatch.setattr(SlowOnlySettings, "sees", sees)
     monkeypatch.setattr("microgesture.networks.slowonly.build", lambda *arguments: arguments)
-    arguments = build(SlowOnlySettings(name="slowonly"), (3,) * len(sees), 5, SELECTIONS["22"])
+    arguments = build(SlowOnlySettings(name="slowonly"), (3,) * len(sees), 5, selection_named("22"))
     assert len(arguments) == count
-    assert (arguments[-1] is SELECTIONS["22"]) == (count == 4)
+    assert (arguments[-1] is selection_named("22")) == (count == 4)

@@ -9,7 +9,7 @@ from microgesture.networks import agcn, stcnn
 from microgesture.networks.agcn import AGCN, AdaptiveGraphConvolution
 from microgesture.networks.stcnn import Block, DecoupledSTCNN
 from microgesture.skeletons.graph import adjacency, walk
-from microgesture.skeletons.keypoints import SELECTIONS
+from microgesture.skeletons.selections import selection_named
 
 
 def parameters(module: nn.Module) -> int:
@@ -27,7 +27,7 @@ def skeletons(V: int, T: int = 16) -> torch.Tensor:
 
 def networks(selection: str = "22", classes: int = 7) -> list[nn.Module]:
     torch.manual_seed(0)
-    chosen = SELECTIONS[selection]
+    chosen = selection_named(selection)
     return [
         DecoupledSTCNN(3, classes, walk(chosen), widths=(8, 12)).eval(),
         AGCN(3, classes, adjacency(chosen), width=4).eval(),
@@ -38,7 +38,7 @@ def networks(selection: str = "22", classes: int = 7) -> list[nn.Module]:
 def test_agcn_has_the_published_size(name, count):
     # 3.46, 3.48 and 3.58 million
     settings = AGCNSettings(name="agcn")
-    assert parameters(agcn.build(settings, [3], 32, SELECTIONS[name])) == count
+    assert parameters(agcn.build(settings, [3], 32, selection_named(name))) == count
 
 
 @pytest.mark.parametrize(("joints_apart", "features"), [(True, 6 * 36), (False, 6)])
@@ -47,7 +47,7 @@ def test_stcnn_has_the_size_of_its_layers(joints_apart, features):
     first = 4 * 4 * 3 + 4 * 4 * 5 + 2 * (2 * 4)  # over joints, over time, two norms; nothing to do on the way around
     second = 4 * 6 * 3 + 6 * 6 * 5 + 2 * (2 * 6) + (4 * 6 + 2 * 6)
     around = (3 * 4 + 4) + 4 + 4 * 36 + (features * 9 + 9)  # stem, missing, places, classifier
-    assert parameters(stcnn.build(settings, [3], 9, SELECTIONS["36"])) == first + second + around
+    assert parameters(stcnn.build(settings, [3], 9, selection_named("36"))) == first + second + around
 
 
 @pytest.mark.parametrize("change", [{"strides": [2, 2]}, {"widths": [8, 8, 0]}, {"strides": [1, 0, 1]}])
@@ -105,7 +105,7 @@ def test_features_are_averages_over_the_frames_that_a_joint_is_in():
 
 
 def test_stcnn_sees_joints_in_the_order_of_the_body():
-    selection = SELECTIONS["36"]
+    selection = selection_named("36")
     torch.manual_seed(0)
     network = DecoupledSTCNN(3, 7, walk(selection), widths=(8,), strides=(1,)).eval()
     order = torch.tensor(walk(selection))
@@ -213,14 +213,14 @@ def test_adaptive_graph_convolution_joint_by_joint():
 
 
 def test_agcn_starts_with_the_fixed_graph_and_halves_time_twice():
-    network = AGCN(3, 7, adjacency(SELECTIONS["22"]), width=4).eval()
+    network = AGCN(3, 7, adjacency(selection_named("22")), width=4).eval()
     x_BCTV = skeletons(22)
     torch.testing.assert_close(network.units[0].graph.learned_KVV, torch.full((3, 22, 22), 1e-6), atol=0, rtol=0)
     assert network.units(x_BCTV).shape == (2, 16, 4, 22)
 
 
 def test_a_clip_s_graph_follows_from_that_clip_alone():
-    network = AGCN(3, 7, adjacency(SELECTIONS["22"]), width=4).eval()
+    network = AGCN(3, 7, adjacency(selection_named("22")), width=4).eval()
     x_BCTV = skeletons(22)
     graph_BKVV = network.units[0].graph.graph(x_BCTV)
     torch.testing.assert_close(network.units[0].graph.graph(x_BCTV[1:]), graph_BKVV[1:])

@@ -25,7 +25,8 @@ from microgesture.pose import holistic, making, videos
 from microgesture.pose.making import make_pose
 from microgesture.pose.mapping import SIZES, in_openpose_order, origins
 from microgesture.pose.videos import keypoints_of_videos
-from microgesture.skeletons.keypoints import LAYOUTS, hands_swapped, mirrored_name, select_keypoints
+from microgesture.skeletons.keypoints import hands_swapped, select_keypoints
+from microgesture.skeletons.layouts import layout_named, mirrored_name
 from microgesture.storage.clips import SCHEMA, Clips, write_clips
 from microgesture.storage.shards import Shard
 from microgesture.videos.reading import decode
@@ -35,7 +36,7 @@ from microgesture.workflow.plan import Plan
 needs_mediapipe = pytest.mark.skipif(
     importlib.util.find_spec("mediapipe") is None, reason="the extra microgesture[pose] is not installed"
 )
-NAMES = LAYOUTS[137]
+NAMES = layout_named("openpose_137").names
 REAL_DATA = os.environ.get("MICROGESTURE_DATA")
 CLIPS = {"test_0005": (24, "left"), "train_0033": (29, "right")}  # frames, and the hand that signs
 # MediaPipe's own numbering of the body: nose, then right after left, but for the eyes' three points.

@@ -16,8 +16,9 @@ from fixtures.release_files import (
     write_npz,
     write_video,
 )
+from fixtures.skeletons import layout_with, named
 from microgesture.corpora import list_clips
-from microgesture.skeletons.keypoints import LAYOUTS
+from microgesture.skeletons.layouts import layout_named
 from microgesture.skeletons.plausibility import Picture, Rules, doubts, in_pixels
 from microgesture.skeletons.reading import each_compared, read_skeletons, sample
 from microgesture.storage.shards import Shard
@@ -32,7 +33,7 @@ def person(frames=40, points=137, x=0.5, seed=0, size=(WIDTH, HEIGHT)):
     x, y = x * width, 0.55 * height
     keypoints_TVC = np.ones((frames, points, 3), np.float32)
     keypoints_TVC[..., :2] = (x, y) + random.uniform((-0.1, -0.15), (0.1, 0.35), (frames, points, 2)) * height
-    names = LAYOUTS[points]
+    names = layout_with(points).names
     keypoints_TVC[:, names.index("neck"), :2] = x, y - 0.1 * height
     keypoints_TVC[:, names.index("nose"), :2] = x + 0.02 * height, y - 0.25 * height
     keypoints_TVC[:, 2] = 0  # a joint that is never found
@@ -50,7 +51,7 @@ def lying(keypoints_TVC, width):
 
 
 def verdicts(keypoints_TVC, picture=PICTURE, **options):
-    return {doubt.kind: doubt.refused for doubt in doubts(keypoints_TVC, picture, **options)}
+    return {doubt.kind: doubt.refused for doubt in doubts(named(keypoints_TVC), picture, **options)}
 
 
 @settings(max_examples=40, deadline=None, derandomize=True)
@@ -109,7 +110,11 @@ def test_points_of_an_original_of_another_size_are_recognised(factor, verdict):
 
 def test_legs_below_the_picture_are_no_fault():
     keypoints_TVC = person(points=25)
-    legs = [number for number, name in enumerate(LAYOUTS[25]) if name.split()[-1] in ("hip", "knee", "ankle", "foot")]
+    legs = [
+        number
+        for number, name in enumerate(layout_named("kinect_v2").names)
+        if name.split()[-1] in ("hip", "knee", "ankle", "foot")
+    ]
     keypoints_TVC[:, legs, 1] += HEIGHT
     assert not verdicts(keypoints_TVC)
 

@@ -17,9 +17,10 @@ from microgesture.errors import InputError
 from microgesture.machine.resources import Resources
 from microgesture.networks import build
 from microgesture.skeletons.input import bone_vectors, mirror_points, skeleton_input
-from microgesture.skeletons.keypoints import SELECTIONS, in_space
+from microgesture.skeletons.keypoints import in_space
 from microgesture.skeletons.kinect import kinect_joints
 from microgesture.skeletons.points import at_times, even_times, normalise, vary
+from microgesture.skeletons.selections import selection_named
 from microgesture.storage.scores import read_scores
 from microgesture.storage.shards import write_shard
 from microgesture.streams.augment import input_channels, network_input
@@ -29,7 +30,7 @@ from microgesture.streams.samples import ClipDataset
 from microgesture.streams.train import train
 from microgesture.workflow.plan import Plan
 
-SELECTION = SELECTIONS["25"]
+SELECTION = selection_named("25")
 NECK, LEFT, RIGHT = (SELECTION.joints.index(name) for name in ("neck", "left shoulder", "right shoulder"))
 NETWORKS = {
     "stcnn": {"name": "stcnn", "widths": (4, 8), "strides": (2, 2), "dropout": 0},

@@ -5,7 +5,7 @@ from typing import Annotated, Any, ClassVar, Literal, Union
 from pydantic import Field
 
 from .base import Settings
-from .corpus_format import CorpusFormat, DemoSettings, Release
+from .corpus_format import CorpusFormat, DemoSettings, KeypointFiles, Release
 from .extensions import by_name
 
 
@@ -37,7 +37,7 @@ class Ma52Corpus(CorpusFormat):
     synthetic_sources: ClassVar = frozenset({"video"})
 
     format: Literal["ma52"]
-    keypoints: str | None = Field(None, description="folder below root with <clip>.npz skeletons; null: none")
+    skeletons: str | None = Field(None, description="folder below root with <clip>.npz skeletons; null: none")
 
 
 class SmgCorpus(CorpusFormat):
@@ -108,5 +108,6 @@ class SkeletonStep(Settings):
     """Skeleton files to read, or videos in which to find keypoints."""
 
     root: str = Field(description="folder of the corpus")
+    files: KeypointFiles = Field(KeypointFiles(), description="how files of keypoints are read")
     normalized: bool = Field(False, description="x and y in the files are fractions of the video's width and height")
     row_tolerance: float = Field(0.01, description="fraction by which rows of keypoints and frames may differ")

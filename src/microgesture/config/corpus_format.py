@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Literal, get_args
 from pydantic import Field, model_validator
 
 from .base import FilePath, Seed, Settings
+from .layouts import LayoutChoice
 
 
 class DemoSettings(Settings):
@@ -35,6 +36,17 @@ class Release:
     corpus: str
     settings: str
     page: str
+
+
+class KeypointFiles(Settings):
+    """How the files of keypoints of a corpus are read."""
+
+    layout: LayoutChoice | None = Field(
+        None,
+        description="names of their points: a layout such as coco_wholebody, or a yaml file with `points` and `limbs`; "
+        "null: by names in the files, else by their number of points if only one layout has so many",
+    )
+    up: Literal["y", "-y", "z"] = Field("y", description="axis that points up, for points in space")
 
 
 class CorpusFormat(Settings):
@@ -69,6 +81,7 @@ class CorpusFormat(Settings):
         description="x and y in the files of keypoints are fractions (0 to 1) of the video's width and height; they "
         "are converted to pixels. false: they are pixels",
     )
+    keypoints: KeypointFiles = Field(KeypointFiles(), description="how its files of keypoints are read")
     row_tolerance: float = Field(
         0.01,
         ge=0,
@@ -112,10 +125,13 @@ class CorpusFormat(Settings):
             raise ValueError("normalized is for files of keypoints, which this corpus does not have; remove it")
         return self
 
+    def own_options(self) -> dict[str, Any]:
+        """The options of the reader of this format."""
+        return self.model_dump(mode="json", exclude={*CorpusFormat.model_fields, "format"})
+
     def reader_options(self) -> dict[str, Any]:
         """The options of ``corpora.declare`` for this corpus."""
-        without = {*CorpusFormat.model_fields, "format"} - {"pose", "allow_shared_subjects"}
-        return self.model_dump(mode="json", exclude=without)
+        return self.own_options() | {"pose": self.pose, "allow_shared_subjects": self.allow_shared_subjects}
 
     @classmethod
     def format_name(cls) -> str:

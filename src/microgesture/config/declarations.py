@@ -124,7 +124,7 @@ class NetworkSettings(Settings):
     """The settings of a network. A subclass has a ``name``, a ``module``, and accepted inputs (``sees``).
 
     ``module`` is the name of a module with a function ``build(settings, channels, classes)``. If ``sees`` contains a
-    skeleton, ``build`` has a fourth argument, ``selection``, a ``skeletons.keypoints.Selection``. ``channels`` has the
+    skeleton, ``build`` has a fourth argument, ``selection``, a ``skeletons.selections.Selection``. ``channels`` has the
     number of channels of each input: 3 for every video, also for one with one or two stored channels. The module is not
     imported here, so that the configuration can be read without torch, and a stream depends only on the code of its own
     network. ``networks`` describes what a network must have.

@@ -7,7 +7,8 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from .base import FilePath, Name, Settings
-from .modalities import Input, SelectionName
+from .layouts import SelectionChoice
+from .modalities import Input
 from .networks import Network, TokenFusionSettings
 from .recipes import Recipe
 
@@ -141,7 +142,7 @@ class TrainStep(Settings):
 
     stream: str
     inputs: Inputs = Field(description="inputs of the network, in the order of its arguments")
-    selection: SelectionName | None = Field(description="selection of keypoints; null without keypoints")
+    selection: SelectionChoice | None = Field(description="selection of keypoints; null without keypoints")
     margin: float | None = Field(
         None, description="margin around the person in the stored videos, for heatmaps in the same crop; else null"
     )

@@ -11,6 +11,7 @@ from .corpora import Corpus
 from .declarations import ModalitySettings
 from .emotion import EmotionSettings
 from .ensembles import Ensemble, Submission
+from .layouts import JointSelection, LayoutTable
 from .measures import AblationRow, GroundTruth
 from .modalities import MODALITIES
 from .predictions import PredictionSettings
@@ -69,6 +70,27 @@ class _Config(Settings):
     @classmethod
     def _complete_streams(cls, streams: dict[str, Stream]) -> dict[str, Stream]:
         return completed(streams)
+
+    @model_validator(mode="after")
+    def _all_points_are_known(self) -> "_Config":
+        """Replace the selection "all" by the points of the layout that the corpora name."""
+        if self.keypoints.selection != "all":
+            return self
+        layouts = [corpus.keypoints.layout for corpus in self.corpora.values()]
+        told = {str(layout): layout for layout in layouts if layout is not None}
+        if len(told) != 1:
+            found = " and ".join(layout for layout in told) if told else "none"
+            raise ValueError(
+                f"keypoints.selection: all needs one layout in keypoints.layout of the corpora, which name {found}; "
+                "name one, or list the joints"
+            )
+        (layout,) = told.values()
+        chosen = layout
+        if isinstance(layout, LayoutTable):
+            chosen = JointSelection(joints=layout.names, limbs=layout.pairs)
+        keypoints = self.keypoints.model_copy(update={"selection": chosen})
+        object.__setattr__(self, "keypoints", keypoints)  # the settings are frozen for all others
+        return self
 
     @model_validator(mode="after")
     def _names_exist(self) -> "_Config":

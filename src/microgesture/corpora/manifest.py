@@ -8,10 +8,12 @@ ignored.
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from itertools import zip_longest
 from pathlib import Path
 
 from ..errors import InputError, UnusableClip
+from ..skeletons.reading import in_space
 from ..storage.csv_files import csv_rows, refuse_repeated
 from ..storage.names import Folders
 from .listing import Listing, Row, check_frames, decimal, known_split, whole
@@ -50,8 +52,26 @@ def read(root: Path) -> Listing:
 
 
 def provides(root: Path) -> frozenset[str]:
-    """Return for which of "video" and "keypoints" the manifest has a column; only its first row is read."""
-    return frozenset(_SOURCES) & frozenset(_columns(_manifest(root)))
+    """Return for which of "video" and "keypoints" the manifest has a column, and "metres" for points in space.
+
+    Only its first row is read, and the header of the first file of keypoints.
+    """
+    path = _manifest(root)
+    columns = _columns(path)
+    kinds = frozenset(_SOURCES) & frozenset(columns)
+    return kinds | {"metres"} if "keypoints" in kinds and _in_space(path, columns.index("keypoints")) else kinds
+
+
+def _in_space(path: Path, column: int) -> bool:
+    """Return whether the first file of keypoints has points in space; False if it cannot be read."""
+    lines = csv_rows(path)
+    next(lines)
+    for _, cells in lines:
+        if column < len(cells) and cells[column]:
+            with suppress(UnusableClip, OSError, ValueError):
+                return in_space(path.parent / cells[column])
+            return False
+    return False
 
 
 def _manifest(root: Path) -> Path:

@@ -14,7 +14,9 @@ import cv2
 import numpy as np
 
 from ..errors import UnusableClip
-from ..skeletons.keypoints import LAYOUT_FILES, LAYOUTS, Selection, cut_clip, present
+from ..skeletons.keypoints import cut_clip, present
+from ..skeletons.layouts import Skeleton, stored_skeleton
+from ..skeletons.selections import Selection
 from ..storage.clips import Clips, frames_of
 from ..storage.shards import Shard
 from .cutting import Cutter, View, cut
@@ -127,7 +129,7 @@ Rows = Mapping[str, tuple[str | None, Sequence[int]]]  # by clip id: skeleton fi
 def face_cutter(skeletons: Path, rows: Rows, margin: float, smallest: int, confidence: float) -> Cutter:
     """Return a function that cuts the aligned faces of clips out of a video, located by the recordings' skeletons."""
     stored = Shard(skeletons)
-    recording = lru_cache(maxsize=1)(stored.read)  # the clips of a recording are consecutive
+    recording = lru_cache(maxsize=1)(partial(stored_skeleton, stored))  # the clips of a recording are consecutive
 
     def view_of(clip_id: str, _width: int, _height: int) -> View:
         file, rows_T = rows[clip_id]
@@ -140,13 +142,13 @@ def face_cutter(skeletons: Path, rows: Rows, margin: float, smallest: int, confi
     return partial(cut, view_of)
 
 
-def _landmarks(recording_TVC: np.ndarray, rows_T: Sequence[int], file: str) -> np.ndarray:
-    points = recording_TVC.shape[1]
-    if points in LAYOUTS and points not in LANDMARKS.indices:
+def _landmarks(skeleton: Skeleton, rows_T: Sequence[int], file: str) -> np.ndarray:
+    if LANDMARKS.lacking(skeleton.layout):
         raise UnusableClip(
-            f"{file} has no landmarks of the face ({LAYOUT_FILES[points]} have none); the face stage needs OpenPose-137"
+            f"{file} has no landmarks of the face ({skeleton.layout.title} has none); the face stage needs a layout "
+            "with them, such as OpenPose-137 or COCO-WholeBody"
         )
-    return cut_clip(recording_TVC, rows_T, LANDMARKS, file)
+    return cut_clip(skeleton, rows_T, LANDMARKS, file)
 
 
 def make_face(

@@ -7,9 +7,11 @@ import numpy as np
 
 from ..errors import UnusableClip
 from ..progress import progress
+from ..skeletons.layouts import note_of
 from ..storage.clips import Clips, folder_of
-from ..storage.shards import build_shard
+from ..storage.shards import Noted, build_shard
 from .holistic import Spans, require_mediapipe
+from .mapping import LAYOUT
 from .videos import keypoints_of_videos
 
 
@@ -27,11 +29,15 @@ def make_pose(clips: Clips, shard: int, root: Path, output: Path, scratch: Path)
     for row in mine[mine.video.notna()].itertuples():
         spans.setdefault(row.video, []).append((row.video_start, row.video_start + row.end - row.start))
 
-    def produce(todo: list[str]) -> Iterable[tuple[str, np.ndarray | UnusableClip]]:
+    def produce(todo: list[str]) -> Iterable[tuple[str, Noted | UnusableClip]]:
         of_paths = {folder / video: spans[video] for video in todo}
         each = progress(
             keypoints_of_videos(of_paths), f"pose {output.parent.name}/{output.stem}", len(todo), "recording"
         )
-        return ((video, found) for video, (_, found) in zip(todo, each, strict=True))
+        return ((video, _noted(found)) for video, (_, found) in zip(todo, each, strict=True))
 
     build_shard(output, scratch, sorted(spans), produce, "zstd")
+
+
+def _noted(found: np.ndarray | UnusableClip) -> Noted | UnusableClip:
+    return found if isinstance(found, UnusableClip) else Noted(found, note_of(LAYOUT))

@@ -7,10 +7,14 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from ..config.layouts import JointSelection
 from ..errors import UnusableClip
+from ..pose.mapping import LAYOUT
 from ..pose.videos import keypoints_of_videos
-from ..skeletons.keypoints import cut_clip, hands_put_right, selection_named
-from ..skeletons.reading import read_skeletons
+from ..skeletons.keypoints import cut_clip, hands_put_right
+from ..skeletons.layouts import Skeleton, stored_skeleton
+from ..skeletons.reading import noted, read_skeletons
+from ..skeletons.selections import selection_named
 from ..storage.clips import Clips, frames_of
 from ..storage.shards import Shard, each_clip, write_shard
 from .stretches import each_stretch
@@ -52,14 +56,16 @@ def each_piece(clips: Clips, seen: bool, folder: Path) -> Iterator[Piece]:
             stretch.unlink()
 
 
-def read_keypoints(clips: Clips, recording: Recording, pose: bool, scratch: Path) -> np.ndarray | UnusableClip:
-    """Read the keypoints (T, V, 3) of a recording, with swapped hands corrected; or return why it has none.
+def read_keypoints(clips: Clips, recording: Recording, pose: bool, scratch: Path) -> Skeleton | UnusableClip:
+    """Read the keypoints of a recording, with swapped hands corrected; or return why it has none.
 
     With ``pose``, MediaPipe finds the keypoints of a video that has no file of keypoints.
     """
     if recording.skeleton is None and recording.video is not None and pose:
         [(_, found)] = keypoints_of_videos({recording.video: [(0, recording.n_frames - 1)]})
-        return found if isinstance(found, UnusableClip) else hands_put_right(found, str(recording.video))
+        if isinstance(found, UnusableClip):
+            return found
+        return hands_put_right(Skeleton(found, LAYOUT), str(recording.video))
     if recording.skeleton is None:
         return UnusableClip(
             f"{recording.name} has no keypoints; put a file of keypoints next to the video, or find them with --pose"
@@ -68,12 +74,14 @@ def read_keypoints(clips: Clips, recording: Recording, pose: bool, scratch: Path
     row = clips.table.iloc[[0]].assign(shard=0)
     read_skeletons(Clips(row, clips.classes, clips.targets), 0, ROOT, stored, scratch / "reading")
     try:
-        return hands_put_right(Shard(stored).read(str(recording.skeleton)), str(recording.skeleton))
+        return hands_put_right(stored_skeleton(Shard(stored), str(recording.skeleton)), str(recording.skeleton))
     except UnusableClip as reason:
         return reason
 
 
-def store_keypoints(rows: pd.DataFrame, keypoints: np.ndarray | UnusableClip, selection: str, output: Path) -> None:
+def store_keypoints(
+    rows: pd.DataFrame, keypoints: Skeleton | UnusableClip, selection: str | JointSelection, output: Path
+) -> None:
     """Write the keypoints of some windows as the stage ``keypoints`` does for clips, or the reason for each."""
     chosen, row_of = selection_named(selection), {row.clip_id: row for row in rows.itertuples()}
 
@@ -86,15 +94,16 @@ def store_keypoints(rows: pd.DataFrame, keypoints: np.ndarray | UnusableClip, se
     write_shard(output, each_clip(row_of, make), "zstd")
 
 
-def store_part(rows: pd.DataFrame, keypoints: np.ndarray | UnusableClip, output: Path) -> pd.DataFrame:
+def store_part(rows: pd.DataFrame, keypoints: Skeleton | UnusableClip, output: Path) -> pd.DataFrame:
     """Write the keypoints of some windows as a shard of skeletons; return the windows with their rows in this shard.
 
     It is for ``make_face``, which would otherwise read the whole recording for each piece.
     """
     part, first = keypoints, 0
-    if isinstance(keypoints, np.ndarray):
-        first = min(int(rows.skeleton_start.min()), len(keypoints) - 1)
-        part = keypoints[first : int((rows.skeleton_start + rows.end - rows.start).max()) + 1]
+    if isinstance(keypoints, Skeleton):
+        first = min(int(rows.skeleton_start.min()), len(keypoints.keypoints_TVC) - 1)
+        last = int((rows.skeleton_start + rows.end - rows.start).max())
+        part = noted(keypoints._replace(keypoints_TVC=keypoints.keypoints_TVC[first : last + 1]))
     name = rows.recording.iloc[0]
     write_shard(output, [(name, part)], "zstd")
     return rows.assign(skeleton=name, skeleton_start=rows.skeleton_start - first)

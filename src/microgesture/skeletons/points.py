@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..config.recipes import Augmentation
-from .keypoints import Selection
+from .selections import Selection
 
 
 def even_times(n_frames: int, length: int) -> np.ndarray:

@@ -6,16 +6,19 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
+from ..config.layouts import LayoutTable
 from ..errors import UnusableClip
 from ..progress import progress
 from ..storage.clips import Clips, folder_of
-from ..storage.shards import build_shard
+from ..storage.shards import Noted, build_shard
 from ..videos.isolation import each_clip_isolated
 from ..videos.reading import probe
+from .file_format import People
 from .files import format_of
+from .keypoints import from_space
+from .layouts import Layout, Skeleton, layout_named, layout_of_file, note_of
 from .plausibility import DEFAULTS, Doubt, Picture, Rules, doubts, in_pixels, rows_differ
 
 log = logging.getLogger(__name__)
@@ -25,23 +28,42 @@ MEMORY = 4 << 30  # limit in bytes for reading one recording; a table of an hour
 SPREAD, SAMPLE = 25, 5  # files of which a sample is taken, and files in it
 
 
-def read_skeleton(path: Path | str) -> np.ndarray:
+def read_skeleton(path: Path | str, rules: Rules = DEFAULTS) -> Skeleton:
     """Read a recording's skeleton, float32 (T, V, 3): x, y in pixels and confidence, unchanged (NaN is kept).
 
-    With metres it is (T, V, 6); see ``SkeletonFormat.read``. Raises ``UnusableClip`` that names the file, the row and
-    the column.
+    Points in space are (T, V, 6), see ``from_space``. Raises ``UnusableClip`` that names the file, the row and the
+    column.
     """
-    return format_of(_there(path)).read(Path(path))
+    path = Path(path)
+    found = format_of(_there(path)).read(path)
+    keypoints_TVC = found.keypoints_TPVC[:, 0] if isinstance(found, People) else found
+    layout = skeleton_layout(path, rules.layout)
+    named_TVC = layout.named(keypoints_TVC)
+    if named_TVC.shape[-1] == 4:
+        return Skeleton(from_space(named_TVC, rules.up), layout, projected=True)
+    return Skeleton(named_TVC, layout)
+
+
+def skeleton_layout(path: Path | str, told: str | LayoutTable | None = None) -> Layout:
+    """Return the layout of a skeleton file, from the file alone or as ``told``; raises ``UnusableClip``."""
+    path = Path(path)
+    entry = format_of(path)
+    if entry.layout and told is None:
+        return layout_named(entry.layout)
+    try:
+        return layout_of_file(entry.points(path), entry.names(path), told, entry.in_space(path))
+    except UnusableClip as reason:
+        raise reason if str(reason).startswith(str(path)) else UnusableClip(f"{path}: {reason}") from None
+
+
+def in_space(path: Path | str) -> bool:
+    """Return whether a skeleton file has points in space; raises ``UnusableClip``."""
+    return format_of(Path(path)).in_space(Path(path))
 
 
 def skeleton_length(path: Path | str) -> int:
     """Return the number of frames of a skeleton, from its header alone; raises ``UnusableClip``."""
     return format_of(_there(path)).length(Path(path))
-
-
-def skeleton_points(path: Path | str) -> int:
-    """Return the number of points of a skeleton, from the file's name or header; raises ``UnusableClip``."""
-    return format_of(Path(path)).points(Path(path))
 
 
 def _there(path: Path | str) -> Path:
@@ -63,14 +85,14 @@ def read_skeletons(clips: Clips, shard: int, root: Path, output: Path, scratch: 
     folder = folder_of(root)
     doubted: dict[str, list[str]] = {}
 
-    def produce(todo: list[str]) -> Iterator[tuple[str, np.ndarray | UnusableClip]]:
+    def produce(todo: list[str]) -> Iterator[tuple[str, Noted | UnusableClip]]:
         each = each_compared(todo, clips.table, folder, rules)
         for path, found, of_file in progress(
             each, f"skeletons {output.parent.name}/{output.stem}", len(todo), "recording"
         ):
             for doubt in (doubt for doubt in of_file if not doubt.refused):
                 doubted.setdefault(doubt.kind, []).append(f"{path}: {doubt.text}")
-            yield path, found
+            yield path, noted(found) if isinstance(found, Skeleton) else found
 
     build_shard(output, scratch, paths, produce, "zstd")
     for texts in doubted.values():
@@ -78,27 +100,34 @@ def read_skeletons(clips: Clips, shard: int, root: Path, output: Path, scratch: 
         log.warning("%s%s", texts[0], others)
 
 
+def noted(skeleton: Skeleton) -> Noted:
+    """Return a skeleton as a shard of skeletons stores it; ``layouts.stored_skeleton`` reads it."""
+    return Noted(skeleton.keypoints_TVC, note_of(skeleton.layout))
+
+
 def each_compared(
     paths: Sequence[str], table: pd.DataFrame, folder: Path, rules: Rules = DEFAULTS
-) -> Iterator[tuple[str, np.ndarray | UnusableClip, list[Doubt]]]:
-    """Yield each skeleton file with its array in pixels, or why it cannot be used, and the doubts about it.
+) -> Iterator[tuple[str, Skeleton | UnusableClip, list[Doubt]]]:
+    """Yield each skeleton file with its keypoints in pixels, or why it cannot be used, and the doubts about it.
 
     ``table`` is a clips table with the videos of the skeletons, and ``folder`` that to which all paths are relative. A
     file for which a doubt says so is refused, and then has no other doubts.
     """
     pictures = pictures_of(table, set(paths))
-    for path, found in each_clip_isolated(paths, partial(_reader, folder), SECONDS, MEMORY):
+    for path, found in each_clip_isolated(paths, partial(_reader, folder, rules), SECONDS, MEMORY):
         if isinstance(found, UnusableClip):
             yield path, found, [Doubt("unreadable", str(found), True)]
             continue
         picture, video = pictures[path]
-        if video is not None and rows_differ(len(found), picture.frames):
+        if video is not None and rows_differ(len(found.keypoints_TVC), picture.frames):
             picture = replace(picture, frames=_counted(folder / video))
         of_file = doubts(found, picture, rules)
         if of_file and of_file[0].refused:
             yield path, UnusableClip(f"{folder / path}: {of_file[0].text}"), of_file[:1]
         else:
-            yield path, in_pixels(found, picture) if rules.normalized else found, of_file
+            if rules.normalized and not found.projected:
+                found = found._replace(keypoints_TVC=in_pixels(found.keypoints_TVC, picture))
+            yield path, found, of_file
 
 
 def sample(paths: Iterable[str], folder: Path) -> list[str]:
@@ -143,5 +172,5 @@ def _count(video: str) -> int | None:
     return probe(video, count=True).n_frames
 
 
-def _reader(folder: Path) -> Callable[[str], np.ndarray]:
-    return lambda path: read_skeleton(folder / path)
+def _reader(folder: Path, rules: Rules) -> Callable[[str], Skeleton]:
+    return lambda path: read_skeleton(folder / path, rules)

@@ -13,8 +13,9 @@ import pandas as pd
 from ..config.modalities import HEATMAPS, IN_SPACE, MODALITIES, SKELETONS, VIDEOS, store
 from ..config.streams import TrainStep
 from ..errors import InputError
-from ..skeletons.keypoints import in_picture, in_space, selection_named
+from ..skeletons.keypoints import in_picture, in_space
 from ..skeletons.points import at_times, even_times, normalise, random_times, vary
+from ..skeletons.selections import selection_named
 from ..storage.shards import Shard
 from .crops import (
     WHOLE,

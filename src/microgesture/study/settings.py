@@ -9,9 +9,11 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from ..config.modalities import MODALITIES, VIDEOS
+from ..skeletons.layouts import OWN, Layout
+from ..skeletons.selections import fitting_selections
 
 CORPUS = "mine"
-SELECTIONS = {137: "36", 35: "22", 28: "22"}  # by the number of points in a file
+SELECTIONS = ("36", "22")  # the first that a layout has is proposed, otherwise all its points
 _SIDED = re.compile(r"(?<![a-z])(left|right)(?![a-z])", re.IGNORECASE)
 # The size of the networks and their inputs, and the length of training in steps of a batch.
 _SMALL = {
@@ -29,7 +31,7 @@ _LARGE = {
 def settings_text(
     root: Path,
     video: bool,
-    points: int | None,
+    layout: Layout | None,
     clips: int,
     training: int,
     labels: Collection[str],
@@ -40,13 +42,13 @@ def settings_text(
 ) -> str:
     """The text of a ``config.yaml`` for the manifest in ``root`` (an absolute path).
 
-    ``points`` is the number of keypoints in a file, None without keypoints. ``clips`` and ``training`` are the numbers
+    ``layout`` is that of the files of keypoints, None without keypoints. ``clips`` and ``training`` are the numbers
     of all clips and of those in train. With ``shared``, a person is in test and also in train or val. With
     ``ground_truth``, the labels of test clips are known; with ``gpu``, networks and frames are larger; with ``pose``,
     keypoints are found in the videos.
     """
     size = _LARGE if gpu else _SMALL
-    there = {"video"} if points is None else {"video", "keypoints"}
+    there = {"video"} if layout is None else {"video", "keypoints"}
     proposed = [name for name in VIDEOS if video and MODALITIES[name].first_recipe is not None]
     videos = {n: MODALITIES[n].first_recipe for n in proposed if MODALITIES[n].settings().needs <= there}
     sided = next((label for label in sorted(labels) if _SIDED.search(label.replace("_", " "))), "")
@@ -66,14 +68,23 @@ def settings_text(
         epochs=min(size["longest"], max(12, math.ceil(size["steps"] * size["batch_size"] / max(1, training)))),
         learnt=training,
         sided=" ".join(sided.split()),
-        points=points,
-        selection=SELECTIONS.get(points),
+        points=layout and layout.points,
+        layout=layout and layout.title,
+        selection=layout and _selection(layout),
         videos=videos,
-        streams=[*(() if points is None else ("joint", "limb", "skeleton")), *videos],
+        streams=[*(() if layout is None else ("joint", "limb", "skeleton")), *videos],
         shared=shared,
         pose=pose,
         ground_truth=_quoted(root / "clips.csv") if ground_truth else None,
     )
+
+
+def _selection(layout: Layout) -> str:
+    """The selection of a layout as yaml text."""
+    fitting = fitting_selections(layout)
+    if found := [name for name in SELECTIONS if name in fitting]:
+        return f'"{found[0]}"'
+    return layout.name if layout.name != OWN else f"{{joints: [{', '.join(map(json.dumps, layout.names))}]}}"
 
 
 def _quoted(path: Path) -> str:

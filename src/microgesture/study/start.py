@@ -16,7 +16,8 @@ from ..errors import InputError, UnusableClip
 from ..machine.extras import install_hint
 from ..measures.people import TRAINED, count_people, person_of, shared_people
 from ..measures.warnings import people_warnings, warn_of_alike
-from ..skeletons.reading import skeleton_points
+from ..skeletons.layouts import Layout, layout_named
+from ..skeletons.reading import skeleton_layout
 from ..storage.files import write_text
 from ..videos import VIDEOS
 from .clips import KEYPOINTS, FoundClip, clip_ids, cut, find_clips, people_table, visible_files
@@ -28,7 +29,7 @@ from .splits import propose_splits
 from .tables import UNREAD, clip_names, has_annotations, read_tables
 
 ENOUGH = 0.98  # fraction of clips that must have a kind of file so that streams use it, as max_quarantined
-POSED = 137  # points per frame of keypoints found in videos
+POSED = "openpose_137"  # the layout of keypoints found in videos
 FEW = 5  # a class with fewer clips in train is reported
 
 
@@ -79,7 +80,7 @@ def plan_study(study: Path, folder: Path, gpu: bool, pose: bool = False, tiers: 
     if not clips:
         kinds = ", ".join((*VIDEOS, *KEYPOINTS))
         raise InputError(f"{folder}: there are no clips in it or its subfolders; looked for {kinds}")
-    clips, points, kinds = _usable_kinds(folder, clips)
+    clips, layout, kinds = _usable_kinds(folder, clips)
     clips, told = _read(folder, list(tables), clips, tiers)
     told += _unread(files)
     clips, proposed = propose_splits(clips, folder)
@@ -99,7 +100,7 @@ def plan_study(study: Path, folder: Path, gpu: bool, pose: bool = False, tiers: 
     text = settings_text(
         study.resolve(),
         video,
-        POSED if pose else points,
+        layout_named(POSED) if pose else layout,
         clips=len(clips),
         training=len(training),
         labels=labels,
@@ -164,11 +165,11 @@ def _read(
     return clips, notes + told
 
 
-def _usable_kinds(folder: Path, clips: list[FoundClip]) -> tuple[list[FoundClip], int | None, list[str]]:
-    """The clips with the kinds of files that nearly all have, the number of keypoints, and messages about the rest."""
+def _usable_kinds(folder: Path, clips: list[FoundClip]) -> tuple[list[FoundClip], Layout | None, list[str]]:
+    """The clips with the kinds of files that nearly all have, the layout of keypoints, and messages about the rest."""
     count = {kind: sum(getattr(clip, kind) is not None for clip in clips) for kind in ("video", "keypoints")}
-    points, notes = _points(folder, clips)
-    if count["keypoints"] and points is None:
+    layout, notes = _layout(folder, clips)
+    if count["keypoints"] and layout is None:
         clips = [replace(clip, keypoints=None) for clip in clips if clip.video]
         if not clips:
             raise InputError(f"{folder}: none of its clips can be used. {' '.join(notes)}")
@@ -182,16 +183,16 @@ def _usable_kinds(folder: Path, clips: list[FoundClip]) -> tuple[list[FoundClip]
             "use both, all clips need both."
         )
     if not any(clip.keypoints for clip in clips):
-        points = None
-    return clips, points, notes
+        layout = None
+    return clips, layout, notes
 
 
-def _points(folder: Path, clips: Sequence[FoundClip]) -> tuple[int | None, list[str]]:
-    """The number of points in the first readable file of keypoints, and messages about unreadable ones before it."""
+def _layout(folder: Path, clips: Sequence[FoundClip]) -> tuple[Layout | None, list[str]]:
+    """The layout of the first readable file of keypoints, and messages about unreadable ones before it."""
     notes: list[str] = []
     for path in [clip.keypoints for clip in clips if clip.keypoints][:10]:
         try:
-            return skeleton_points(folder / path), notes
+            return skeleton_layout(folder / path), notes
         except UnusableClip as error:
             notes.append(f"{error}.")
     return None, notes

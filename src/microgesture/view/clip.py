@@ -13,7 +13,8 @@ from PIL import Image
 from ..config.modalities import MODALITIES
 from ..config.view import ViewStep
 from ..errors import InputError, UnusableClip
-from ..skeletons.keypoints import Selection, in_picture, selection_named
+from ..skeletons.keypoints import in_picture
+from ..skeletons.selections import Selection, selection_named
 from ..storage.clips import Clips
 from ..storage.files import replacing
 from ..storage.scores import Prediction

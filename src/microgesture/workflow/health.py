@@ -24,7 +24,7 @@ from ..errors import InputError
 from ..machine.extras import install_hint
 from ..measures.warnings import corpus_warnings
 from ..skeletons.plausibility import Doubt, Rules
-from ..skeletons.reading import each_compared, sample, skeleton_points
+from ..skeletons.reading import each_compared, sample, skeleton_layout
 from ..storage.clips import SPLITS, Clips, folder_of
 from ..storage.disk import free_bytes, nearest
 from .claims import largest_shard
@@ -40,7 +40,6 @@ LIBRARIES = (
 )
 CODECS = ("h264", "hevc", "vp9", "mjpeg")
 FIRST = 3  # number of unusable clips of a corpus whose reasons are printed
-FACES = 137  # points of a skeleton with face landmarks
 
 
 @dataclass(frozen=True)
@@ -211,9 +210,10 @@ def corpus_health(name: str, config: Config, results: Path, faces: bool = False)
     if corpus.pose:
         return
     folder = folder_of(corpus.root)
-    yield from _keypoints_compared(name, listed, folder, Rules(corpus.normalized, corpus.row_tolerance))
+    rules = Rules(corpus.normalized, corpus.row_tolerance, corpus.keypoints.layout, corpus.keypoints.up)
+    yield from _keypoints_compared(name, listed, folder, rules)
     if faces:
-        yield from _faces_found(name, listed, folder, config.max_quarantined)
+        yield from _faces_found(name, listed, folder, rules, config.max_quarantined)
 
 
 def people_across_corpora(config: Config) -> Iterator[Finding]:
@@ -279,15 +279,16 @@ def _keypoints_compared(name: str, listed: Clips, folder: Path, rules: Rules) ->
         )
 
 
-def _faces_found(name: str, listed: Clips, folder: Path, limit: float) -> Iterator[Finding]:
+def _faces_found(name: str, listed: Clips, folder: Path, rules: Rules, limit: float) -> Iterator[Finding]:
     files = listed.usable.skeleton
-    without = [file for file in files.dropna().unique() if skeleton_points(folder / file) != FACES]
+    layouts = {file: skeleton_layout(folder / file, rules.layout) for file in files.dropna().unique()}
+    without = [file for file, layout in layouts.items() if "nose tip" not in layout.names]
     count = int(files.isin(without).sum())
     if count:
         yield Finding(
             f"corpus {name}",
             f"{count} of {len(files)} clips have no face: skeleton files such as {without[0]} have no face landmarks; "
-            f"skeletons with {FACES} points (OpenPose) have them",
+            "those of OpenPose with 137 points and of COCO-WholeBody have them",
             stops=count > limit * len(files),
         )
 

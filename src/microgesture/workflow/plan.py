@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from ..config.base import Settings
-from ..config.corpus_format import CorpusFormat
 from ..config.declarations import LAYOUTS
 from ..config.ensembles import EnsembleStep, PseudoLabelStep
 from ..config.measures import AblationRow, AblationStep, CrossSubjectStep
@@ -22,7 +21,7 @@ from ..config.whole import Config, load_config
 from ..corpora import provides
 from ..errors import InputError
 from ..storage.clips import shards_of
-from .corpus_stages import REGISTRY, corpus_stages, sources
+from .corpus_stages import REGISTRY, corpus_stages, selection_text, sources
 from .emotion_stages import emotion_stages
 from .listings import listing_digests
 from .prediction_stages import prediction_stages
@@ -196,8 +195,7 @@ class Plan:
         if settings.demo is not None:
             found = settings.synthetic_sources
         else:
-            options = settings.model_dump(exclude={*CorpusFormat.model_fields, "format"})
-            found = provides(settings.format, self.root(corpus), **options)
+            found = provides(settings.format, self.root(corpus), **settings.own_options())
         if settings.pose is None:
             return found
         if found != {"video"}:
@@ -254,6 +252,7 @@ class Plan:
         labels = [("pseudo_labels", stream.pseudo_labels)] if stream.pseudo_labels else []
         networks = [one.network.module for one in (stream, *fused)]
         declared = [MODALITIES[kind].stored for kind in self.stores(name)]
+        declared += [selection_text(step.selection)] if keypoints else []
 
         def add(
             stage: str,
