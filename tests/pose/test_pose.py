@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 
 from fixtures.project import ROOT
 from fixtures.release_files import write_video
+from fixtures.skeletons import named
 from microgesture.cli import app
 from microgesture.corpora import list_clips
 from microgesture.demo.people import Framing, draw_recording, draw_subject, idle, render
@@ -373,7 +374,7 @@ def test_real_people_have_their_points_where_they_belong(clip):
         for upper, lower in pairwise((f"{side} brow 2", f"{side} pupil", "nose tip", "upper lip", "lower lip", "chin")):
             assert y[upper] < y[lower]
     assert y["chin"] < y["neck"]
-    assert not hands_swapped(keypoints_TVC)
+    assert not hands_swapped(named(keypoints_TVC))
     # A hand ends at its own wrist.
     wrist, hand = (of(keypoints_TVC, f"{signing} {name}") for name in ("wrist", "hand wrist"))
     both = (wrist[:, 2] > 0) & (hand[:, 2] > 0)

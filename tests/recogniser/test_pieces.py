@@ -103,7 +103,7 @@ def stand_in(read_TVC):
 
 def test_keypoints_that_were_found_count_as_those_from_a_file(exported, video, tmp_path, monkeypatch):
     monkeypatch.setattr(scoring, "require_mediapipe", lambda: None)
-    monkeypatch.setattr(pieces, "keypoints_of_videos", stand_in(read_skeleton(video.with_suffix(".npz"))))
+    monkeypatch.setattr(pieces, "keypoints_of_videos", stand_in(read_skeleton(video.with_suffix(".npz")).keypoints_TVC))
     beside = Scorer(exported, CPU).score(find_recording(video, None, 25))
     found = Scorer(exported, CPU).score(alone(video, tmp_path))
     np.testing.assert_array_equal(found.probabilities_NK, beside.probabilities_NK)
@@ -112,7 +112,7 @@ def test_keypoints_that_were_found_count_as_those_from_a_file(exported, video, t
 
 def test_keypoints_are_found_for_whoever_has_learnt_from_such_or_asks(exported, video, tmp_path, monkeypatch):
     monkeypatch.setattr(scoring, "require_mediapipe", lambda: None)
-    monkeypatch.setattr(pieces, "keypoints_of_videos", stand_in(read_skeleton(video.with_suffix(".npz"))))
+    monkeypatch.setattr(pieces, "keypoints_of_videos", stand_in(read_skeleton(video.with_suffix(".npz")).keypoints_TVC))
     recording = alone(video, tmp_path)
     [sentence] = Scorer(exported, CPU, pose=False).score(recording).sentences
     assert "stream joint was left out" in sentence
@@ -135,9 +135,10 @@ def test_without_mediapipe_the_extra_is_named(exported, monkeypatch):
 
 def test_a_part_of_the_keypoints_is_where_its_windows_look(video, tmp_path):
     clips = window_table(find_recording(video, None, 25), LENGTHS, ("wave",))
-    read_TVC = read_skeleton(video.with_suffix(".npz"))
+    skeleton = read_skeleton(video.with_suffix(".npz"))
+    read_TVC = skeleton.keypoints_TVC
     rows = clips.table[clips.table.start.between(10, 20)]
-    placed = store_part(rows, read_TVC, tmp_path / "part.arrow")
+    placed = store_part(rows, skeleton, tmp_path / "part.arrow")
     stored_TVC = Shard(tmp_path / "part.arrow").read(placed.skeleton.iloc[0])
     assert len(stored_TVC) == rows.end.max() - rows.start.min() + 1
     for row, start in zip(rows.itertuples(), placed.skeleton_start, strict=True):

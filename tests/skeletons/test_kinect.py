@@ -15,6 +15,7 @@ from fixtures.release_files import (
     write_lines,
     write_smg,
 )
+from fixtures.skeletons import named
 from microgesture.corpora import list_clips
 from microgesture.errors import UnusableClip
 from microgesture.modalities.skeleton_depth import skeleton_depth
@@ -126,7 +127,7 @@ def test_one_wild_joint_changes_no_other():
 def test_a_file_is_read_as_its_numbers(tmp_path):
     columns_TN = kinect_columns(METRES).round(5)
     read_TVC = read_skeleton(write_kinect(tmp_path / "Sample0001_skeleton.csv", columns_TN))
-    np.testing.assert_allclose(read_TVC, kinect_joints(columns_TN), rtol=1e-6)
+    np.testing.assert_allclose(read_TVC.keypoints_TVC, kinect_joints(columns_TN), rtol=1e-6)
     bad = write_lines(tmp_path / "a_skeleton.csv", [",".join(["1.5"] * count) for count in (275, 274)])
     with pytest.raises(UnusableClip, match=r"a_skeleton\.csv, row 2: 274 columns, expected 275 \(11 .*25 joints"):
         read_skeleton(bad)
@@ -144,10 +145,11 @@ def test_a_damaged_file_gives_its_numbers_or_is_refused(tmp_path, examples):
 
     def check(data):
         path.write_bytes(data)
-        read_TVC, refused = attempt(read_skeleton, path)
+        read, refused = attempt(read_skeleton, path)
         if refused:
             assert path.name in refused
             return
+        read_TVC = read.keypoints_TVC
         assert read_TVC.shape[1:] == (25, 6)
         assert np.isfinite(read_TVC).all()
         assert set(np.unique(read_TVC[..., 2])) <= {0, 1}
@@ -210,10 +212,10 @@ def test_the_22_points_are_those_that_the_sensor_sees_and_the_others_are_missing
 def test_selections_that_the_sensor_hardly_sees_are_refused():
     joints_TVC = kinect_joints(kinect_columns(METRES))
     for name in ("36", "68", "42", "21"):
-        with pytest.raises(UnusableClip, match=rf"selection {name} .*SMG's Kinect files .*use selection 22"):
-            cut_clip(joints_TVC, range(3), selection_named(name), "Sample0001_skeleton.csv")
-    with pytest.raises(UnusableClip, match=r"selection 25 .*OpenPose-137"):
-        cut_clip(np.ones((5, 137, 3), np.float32), range(3), selection_named("25"), "a.xlsx")
+        with pytest.raises(UnusableClip, match=rf"Kinect v2.* selection {name}; use selection 25"):
+            cut_clip(named(joints_TVC), range(3), selection_named(name), "Sample0001_skeleton.csv")
+    with pytest.raises(UnusableClip, match=r"OpenPose-137.* selection 25"):
+        cut_clip(named(np.ones((5, 137, 3), np.float32)), range(3), selection_named("25"), "a.xlsx")
 
 
 @pytest.mark.parametrize("name", ["22", "25"])

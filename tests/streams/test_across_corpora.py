@@ -10,6 +10,7 @@ import torch
 import yaml
 
 from fixtures.release_files import kinect_columns, kinect_metres
+from fixtures.skeletons import named
 from fixtures.training_clips import draw_video, make_clips
 from microgesture.config.streams import TrainStep
 from microgesture.machine.resources import Resources
@@ -63,13 +64,13 @@ def openpose(row):
     """22 of OpenPose's points, (T, 22, 3)."""
     recording_TVC = np.random.default_rng(row).uniform(100, 300, (12, 137, 3)).astype(np.float32)
     recording_TVC[..., 2] = 0.9
-    return cut_clip(recording_TVC, range(12), selection_named("22"), "a.xlsx")
+    return cut_clip(named(recording_TVC), range(12), selection_named("22"), "a.xlsx")
 
 
 def kinect(row):
     """22 points of a Kinect, (T, 22, 6), of which it sees 12."""
     joints_TVC = kinect_joints(kinect_columns(kinect_metres(12, row)))
-    return cut_clip(joints_TVC, range(12), selection_named("22"), "a_skeleton.csv")
+    return cut_clip(named(joints_TVC), range(12), selection_named("22"), "a_skeleton.csv")
 
 
 def shards_of(folder, modality, keypoints):
