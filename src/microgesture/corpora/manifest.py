@@ -1,10 +1,10 @@
 """The user's own clips: a folder with ``clips.csv``, one row for each clip.
 
 Columns: ``clip_id``, ``split`` (train, val, test), ``subject``, ``label`` (a name), ``fps``, ``n_frames``, and
-``video``, ``keypoints`` or both (paths relative to ``clips.csv``). ``start`` and ``end`` (frames from 0, end included)
-define a part of that file. ``fps`` is the rate of the file, and ``n_frames`` the number of frames of the clip; both are
-compared with the file. Only ``clip_id``, ``split``, ``label`` and one of the paths are required; other columns are
-ignored.
+``video``, ``keypoints`` or both (paths relative to ``clips.csv``; keypoints may be a folder of files). ``start`` and
+``end`` (frames from 0, end included) define a part of that file. ``fps`` is the rate of the file, and ``n_frames`` the
+number of frames of the clip; both are compared with the file. Only ``clip_id``, ``split``, ``label`` and one of the
+paths are required; other columns are ignored.
 """
 
 from collections.abc import Mapping
@@ -112,7 +112,7 @@ def _row(path: Path, line: int, cells: Mapping[str, str], folders: Folders) -> R
         if source := cells.get(column):
             row.expected[column] = source
             try:
-                found = folders.find(source)
+                found = folders.find(source, or_folder=column == "keypoints")
                 if found is None:
                     row.refuse(f"column {column}: no such file {path.parent / source}")
             except UnusableClip as error:

@@ -5,13 +5,21 @@ from pathlib import Path
 from ...config.extensions import by_name
 from ...errors import UnusableClip
 from ..file_format import SkeletonFormat
+from .deeplabcut_csv import DeepLabCutCsv
 from .kinect_csv import KinectCsv
+from .landmark_csv import LandmarkCsv
 from .light_hand_csv import LightHandCsv
-from .npz import Npz
+from .npz import Npy, Npz
+from .openpose_json import OpenPoseJson
 from .openpose_xlsx import OpenPoseXlsx
+from .pose_json import PoseJson
+from .sleap import Sleap
 
 # The first match is used, so formats with longer endings come first.
-_BUILT_IN = (Npz(), OpenPoseXlsx(), KinectCsv(), LightHandCsv())
+_BUILT_IN = (
+    *(Npz(), Npy(), OpenPoseXlsx(), OpenPoseJson(), PoseJson(), Sleap()),
+    *(KinectCsv(), DeepLabCutCsv(), LandmarkCsv(), LightHandCsv()),
+)
 SKELETON_FILES: dict[str, SkeletonFormat] = by_name(
     SkeletonFormat, _BUILT_IN, lambda entry: entry.name, extensions_first=True
 )

@@ -40,10 +40,7 @@ class Npz(SkeletonFormat):
                 keypoints_TVC = archive["keypoints"].astype(np.float32)
         except NO_ARCHIVE as error:
             raise UnusableClip(f"{path}: no NumPy archive with an array 'keypoints' ({error})") from None
-        if header.shape[2] == 2 or (header.shape[2] == 3 and self.in_space(path)):
-            found_TV1 = np.isfinite(keypoints_TVC).all(-1, keepdims=True) & keypoints_TVC.any(-1, keepdims=True)
-            return np.concatenate((np.where(found_TV1, keypoints_TVC, 0), found_TV1), -1, dtype=np.float32)
-        return keypoints_TVC
+        return _with_confidence(keypoints_TVC, deep=header.shape[2] == 3 and self.in_space(path))
 
     def points(self, path: Path) -> int:
         return _header(path).shape[1]
@@ -57,6 +54,14 @@ class Npz(SkeletonFormat):
     def in_space(self, path: Path) -> bool:
         header = _header(path)
         return header.shape[2] > 3 or (header.shape[2] == 3 and _unit(path, header) in LENGTHS)
+
+
+def _with_confidence(keypoints_TVC: np.ndarray, deep: bool) -> np.ndarray:
+    """Append the confidence of points that have only x and y, or with ``deep`` x, y and z."""
+    if keypoints_TVC.shape[2] != 2 + deep:
+        return keypoints_TVC
+    found_TV1 = np.isfinite(keypoints_TVC).all(-1, keepdims=True) & keypoints_TVC.any(-1, keepdims=True)
+    return np.concatenate((np.where(found_TV1, keypoints_TVC, 0), found_TV1), -1, dtype=np.float32)
 
 
 def _unit(path: Path, header: _Header) -> str:
@@ -102,6 +107,13 @@ def _header_of(path: Path, _time: int, _size: int) -> _Header:
             members = frozenset(archive.namelist())
     except NO_ARCHIVE as error:
         raise UnusableClip(f"{path}: no NumPy archive with an array 'keypoints' ({error})") from None
+    _check(path, shape, dtype)
+    if held != (expected := math.prod(shape) * dtype.itemsize):
+        raise UnusableClip(f"{path}: 'keypoints' is {shape}, {expected} bytes, but the archive has {held}")
+    return _Header(shape, dtype, held, members)
+
+
+def _check(path: Path, shape: tuple[int, ...], dtype: np.dtype) -> None:
     if len(shape) != 3 or shape[2] not in CHANNELS or shape[1] == 0:
         channels = ", ".join(f"{count} ({what})" for count, what in CHANNELS.items())
         raise UnusableClip(f"{path}: 'keypoints' is {shape}, expected (frames, points, channels), channels {channels}")
@@ -109,6 +121,34 @@ def _header_of(path: Path, _time: int, _size: int) -> _Header:
         raise UnusableClip(f"{path}: the file has no frames")
     if dtype.kind not in "fiu":
         raise UnusableClip(f"{path}: 'keypoints' is {dtype}, expected float32")
-    if held != (expected := math.prod(shape) * dtype.itemsize):
-        raise UnusableClip(f"{path}: 'keypoints' is {shape}, {expected} bytes, but the archive has {held}")
-    return _Header(shape, dtype, held, members)
+
+
+class Npy(SkeletonFormat):
+    """One array (frames, points, channels), as in an archive, without names."""
+
+    name = "npy"
+    ending = ".npy"
+
+    def read(self, path: Path) -> np.ndarray:
+        return _with_confidence(_plain(path).astype(np.float32), deep=False)
+
+    def points(self, path: Path) -> int:
+        return _plain(path).shape[1]
+
+    def length(self, path: Path) -> int:
+        return len(_plain(path))
+
+    def in_space(self, path: Path) -> bool:
+        return _plain(path).shape[2] > 3
+
+
+def _plain(path: Path) -> np.ndarray:
+    """Map the array of a file, of which nothing is read yet."""
+    try:
+        array_TVC = np.load(path, mmap_mode="r", allow_pickle=False)
+    except NO_ARCHIVE as error:
+        raise UnusableClip(f"{path}: no NumPy array ({error})") from None
+    if not isinstance(array_TVC, np.ndarray):
+        raise UnusableClip(f"{path}: it has several arrays; name it .npz")
+    _check(path, array_TVC.shape, array_TVC.dtype)
+    return array_TVC
