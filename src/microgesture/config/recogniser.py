@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, create_model, model_validator
 
 from .base import Settings, fault_of_class
+from .corpus_format import KeypointFiles
 from .declarations import ModalitySettings
 from .modalities import HEATMAPS, MODALITIES, SKELETONS, store, with_sources
 from .recipes import Testing
@@ -69,6 +70,7 @@ class _RecogniserStep(Settings):
     pose: Literal["mediapipe"] | None = Field(
         None, description="method that found the keypoints; null: the corpus has files of keypoints"
     )
+    keypoint_files: KeypointFiles = Field(KeypointFiles(), description="how files of keypoints are read")
     fps: float | None = Field(
         None, ge=1, le=1000, description="frames per second to which clips were resampled; null: they kept their frames"
     )

@@ -13,6 +13,7 @@ from ..pose.mapping import LAYOUT
 from ..pose.videos import keypoints_of_videos
 from ..skeletons.keypoints import cut_clip, hands_put_right
 from ..skeletons.layouts import Skeleton, stored_skeleton
+from ..skeletons.plausibility import DEFAULTS, Rules
 from ..skeletons.reading import noted, read_skeletons
 from ..skeletons.selections import selection_named
 from ..storage.clips import Clips, frames_of
@@ -56,7 +57,9 @@ def each_piece(clips: Clips, seen: bool, folder: Path) -> Iterator[Piece]:
             stretch.unlink()
 
 
-def read_keypoints(clips: Clips, recording: Recording, pose: bool, scratch: Path) -> Skeleton | UnusableClip:
+def read_keypoints(
+    clips: Clips, recording: Recording, pose: bool, scratch: Path, rules: Rules = DEFAULTS
+) -> Skeleton | UnusableClip:
     """Read the keypoints of a recording, with swapped hands corrected; or return why it has none.
 
     With ``pose``, MediaPipe finds the keypoints of a video that has no file of keypoints.
@@ -72,7 +75,7 @@ def read_keypoints(clips: Clips, recording: Recording, pose: bool, scratch: Path
         )
     stored = scratch / "skeletons.arrow"
     row = clips.table.iloc[[0]].assign(shard=0)
-    read_skeletons(Clips(row, clips.classes, clips.targets), 0, ROOT, stored, scratch / "reading")
+    read_skeletons(Clips(row, clips.classes, clips.targets), 0, ROOT, stored, scratch / "reading", rules)
     try:
         return hands_put_right(stored_skeleton(Shard(stored), str(recording.skeleton)), str(recording.skeleton))
     except UnusableClip as reason:

@@ -16,6 +16,7 @@ from ..machine.resources import Resources
 from ..modalities.work import Work, make_modality
 from ..pose.holistic import require_mediapipe
 from ..progress import progress
+from ..skeletons.plausibility import Rules
 from ..storage.clips import Clips
 from ..storage.scratch import temporary_folder
 from ..streams.fused_samples import open_dataset
@@ -80,7 +81,7 @@ class Scorer:
         table, said, reasons = clips.table, [], {}
         wanted = self._pose and self._reads_keypoints
         with temporary_folder() as scratch:
-            keypoints = read_keypoints(clips, recording, wanted, scratch)
+            keypoints = read_keypoints(clips, recording, wanted, scratch, self._rules)
             pieces, total = each_piece(clips, self._opens_videos, scratch), table.shard.nunique()
             for piece in progress(pieces, f"windows of {recording.name}", total, "piece"):
                 with tempfile.TemporaryDirectory(dir=scratch) as folder:
@@ -95,6 +96,11 @@ class Scorer:
             )
         spans, probabilities_NK = (table.start.to_numpy(), table.end.to_numpy()), np.concatenate(said)
         return Windows(recording, *spans, probabilities_NK, motion_of(recording, *spans), tuple(sentences))
+
+    @property
+    def _rules(self) -> Rules:
+        files = self.recogniser.keypoint_files
+        return Rules(layout=files.layout, up=files.up)
 
     @property
     def _kinds(self) -> set[str]:

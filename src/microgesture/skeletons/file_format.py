@@ -43,6 +43,10 @@ class SkeletonFormat(ABC):
         """Whether a path is of this format; it need not exist."""
         return path.name.lower().endswith(self.ending) and not path.is_dir()
 
+    def recognises(self, path: Path) -> bool:
+        """Whether a file that exists is surely of this format; a suffix of many kinds of files does not tell."""
+        return self.known_by_suffix and self.matches(path)
+
     @abstractmethod
     def read(self, path: Path) -> np.ndarray | People:
         """Read the skeleton, float32 (T, V, C), its points in the order of the file; NaN is kept.

@@ -13,7 +13,7 @@ from ..progress import progress
 from ..storage.clips import Clips, frames_of
 from ..storage.shards import Shard, build_shard, each_clip
 from .layouts import Layout, Skeleton, mirrored_name, stored_skeleton
-from .selections import FINGERS, Selection, fitting_selections, selection_named
+from .selections import FINGERS, Selection, advice, selection_named
 
 log = logging.getLogger(__name__)
 
@@ -156,10 +156,8 @@ def cut_clip(skeleton: Skeleton, rows_T: Sequence[int], selection: Selection, fi
 
 def _lacking(selection: Selection, layout: Layout, file: str) -> str:
     missing = selection.lacking(layout)
-    others = fitting_selections(layout)
-    instead = f"use selection {others[-1]}" if others else "list joints that it has in keypoints.selection"
     named = ", ".join(missing[:5]) + (f" and {len(missing) - 5} more" if len(missing) > 5 else "")
-    return f"{file} ({layout.title}) lacks {named} of selection {selection.name}; {instead}"
+    return f"{file} ({layout.title}) lacks {named} of selection {selection.name}; {advice(layout)}"
 
 
 def select_keypoints(

@@ -76,6 +76,13 @@ def fitting_selections(layout: Layout) -> list[str]:
     return [selection.name for selection in sorted(fitting, key=lambda selection: len(selection.joints))]
 
 
+def advice(layout: Layout) -> str:
+    """Return what to use for files of a layout that lack joints of the chosen selection."""
+    if others := fitting_selections(layout):
+        return f"use selection {others[-1]}"
+    return f"use selection {layout.name}" if layout.name in LAYOUT_NAMES else "list its joints in keypoints.selection"
+
+
 def complete_layouts(selection: Selection) -> list[Layout]:
     """Return the layouts of the package that have all joints of a selection."""
     return [layout for layout in map(layout_named, LAYOUT_NAMES) if not selection.lacking(layout)]

@@ -20,7 +20,7 @@ from ..skeletons.layouts import Layout, layout_named
 from ..skeletons.reading import skeleton_layout
 from ..storage.files import write_text
 from ..videos import VIDEOS
-from .clips import KEYPOINTS, FoundClip, clip_ids, cut, find_clips, people_table, visible_files
+from .clips import KEYPOINTS, FoundClip, clip_ids, cut, find_clips, keypoint_files, people_table, visible_files
 from .names import listed, read_file_names, read_folders
 from .opinions import apply_tables
 from .releases import release_of
@@ -75,14 +75,16 @@ def plan_study(study: Path, folder: Path, gpu: bool, pose: bool = False, tiers: 
     """Return what ``start_study`` writes and reports, without writing."""
     files = list(visible_files(folder, but=study))
     _refuse_release(folder, files)
-    tables = {path: None for path in files if has_annotations(folder / path)}  # in their order
-    clips, notes = find_clips(path for path in files if path not in tables)
+    posed = keypoint_files(folder, files)
+    tables = {path: None for path in files if path not in posed and has_annotations(folder / path)}  # in order
+    paths = dict.fromkeys(posed.get(path, path) for path in files if path not in tables)
+    clips, notes = find_clips(paths, set(posed.values()))
     if not clips:
         kinds = ", ".join((*VIDEOS, *KEYPOINTS))
         raise InputError(f"{folder}: there are no clips in it or its subfolders; looked for {kinds}")
     clips, layout, kinds = _usable_kinds(folder, clips)
     clips, told = _read(folder, list(tables), clips, tiers)
-    told += _unread(files)
+    told += _unread([path for path in files if path not in posed])
     clips, proposed = propose_splits(clips, folder)
     video, keypoints = any(clip.video for clip in clips), any(clip.keypoints for clip in clips)
     training = [clip for clip in clips if clip.split == "train"]

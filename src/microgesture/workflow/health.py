@@ -23,12 +23,14 @@ from ..corpora.fitting import SAME_RATE
 from ..errors import InputError
 from ..machine.extras import install_hint
 from ..measures.warnings import corpus_warnings
+from ..skeletons.layouts import Skeleton
 from ..skeletons.plausibility import Doubt, Rules
 from ..skeletons.reading import each_compared, sample, skeleton_layout
 from ..storage.clips import SPLITS, Clips, folder_of
 from ..storage.disk import free_bytes, nearest
 from .claims import largest_shard
 from .given_files import check_given_files
+from .keypoint_layouts import layouts_found, units_differ
 from .listings import listing_changed, shared_across_corpora
 from .modules import described, fault, functions
 from .prediction_stages import recordings_to_predict
@@ -71,7 +73,7 @@ def examine(configfile: Path, changes: Sequence[str], results: Path) -> Iterator
     yield from stored_listings(plan.config, results)
     stopped = False
     for name in plan.config.corpora:
-        for finding in corpus_health(name, plan.config, results, faces="face" in plan.kinds(name)):
+        for finding in corpus_health(name, plan.config, results, plan.kinds(name)):
             stopped |= finding.stops
             yield finding
     if not stopped:
@@ -176,11 +178,11 @@ def stored_listings(config: Config, results: Path) -> Iterator[Finding]:
         yield Finding("results", str(error), stops=True)
 
 
-def corpus_health(name: str, config: Config, results: Path, faces: bool = False) -> Iterator[Finding]:
+def corpus_health(name: str, config: Config, results: Path, kinds: Sequence[str] = ()) -> Iterator[Finding]:
     """Read a corpus and count its usable clips; a synthetic corpus is made by the run and is not read.
 
     Also tell what has changed since the run with these ``results``, and check the files about its test clips. With
-    ``faces``, count the clips whose skeletons have no face landmarks.
+    "face" in ``kinds``, the modalities that the run makes, count the clips whose skeletons have no face landmarks.
     """
     corpus = config.corpora[name]
     if corpus.demo is not None:
@@ -211,8 +213,11 @@ def corpus_health(name: str, config: Config, results: Path, faces: bool = False)
         return
     folder = folder_of(corpus.root)
     rules = Rules(corpus.normalized, corpus.row_tolerance, corpus.keypoints.layout, corpus.keypoints.up)
+    chosen = config.keypoints.selection if "keypoints" in kinds else None
+    for text, stops in layouts_found(listed.usable.skeleton.dropna().unique().tolist(), folder, rules, chosen):
+        yield Finding(f"corpus {name}", text, stops)
     yield from _keypoints_compared(name, listed, folder, rules)
-    if faces:
+    if "face" in kinds:
         yield from _faces_found(name, listed, folder, rules, config.max_quarantined)
 
 
@@ -265,7 +270,9 @@ def _keypoints_compared(name: str, listed: Clips, folder: Path, rules: Rules) ->
     """Compare a few files of keypoints with their videos; one finding for each kind of doubt."""
     files = sample(listed.usable.skeleton.dropna(), folder)
     found: dict[str, list[Doubt]] = {}
+    skeletons = []
     for path, read, doubts in each_compared(files, listed.table, folder, rules):
+        skeletons += [(path, read)] if isinstance(read, Skeleton) else []
         for doubt in doubts:
             text = str(read) if doubt.refused else f"{path}: {doubt.text}"
             found.setdefault(doubt.kind, []).append(doubt._replace(text=text))
@@ -277,6 +284,9 @@ def _keypoints_compared(name: str, listed: Clips, folder: Path, rules: Rules) ->
             f"{len(doubts)} of {len(files)} files of keypoints that were looked at {verdict}: {doubts[0].text}",
             stops=2 * refused > len(files),
         )
+
+    if (text := units_differ(skeletons)) is not None:
+        yield Finding(f"corpus {name}", text)
 
 
 def _faces_found(name: str, listed: Clips, folder: Path, rules: Rules, limit: float) -> Iterator[Finding]:

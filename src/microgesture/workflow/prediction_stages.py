@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..config.base import PLACEHOLDERS
+from ..config.layouts import LAYOUT_FILES
 from ..config.modalities import MODALITIES, store, with_sources
 from ..config.predictions import FindingSettings, PredictionSettings
 from ..config.recogniser import RecogniserStep, unportable
@@ -66,6 +67,7 @@ def recogniser_step(config: Config, ensemble: str) -> RecogniserStep:
         ensemble=ensemble,
         corpus=corpus,
         pose=config.corpora[corpus].pose,
+        keypoint_files=config.corpora[corpus].keypoints,
         fps=config.corpora[corpus].fps,
         testing={name: config.recipes[config.streams[name].recipe].testing for name in streams},
         **{name: config.modality(name) for name in MODALITIES},
@@ -88,7 +90,7 @@ def prediction_stages(config: Config, predictions: PredictionSettings) -> Iterat
         yield Planned("recogniser", "recogniser", step, ["microgesture.recogniser.export", *rules], made_of)
     modules = ["microgesture.recogniser.finding", *networks, *rules, *makers, *MODULES]
     finding = FindingSettings(**predictions.model_dump(include=set(FindingSettings.model_fields)))
-    yield Planned("gestures", "predictions", finding, modules, above, tables=PAGE)
+    yield Planned("gestures", "predictions", finding, modules, above, tables=[*PAGE, *LAYOUT_FILES])
 
 
 def _networks(config: Config, streams: tuple[str, ...]) -> Iterator[str]:

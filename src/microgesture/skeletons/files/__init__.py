@@ -27,6 +27,11 @@ SUFFIXES = tuple(dict.fromkeys(entry.suffix for entry in SKELETON_FILES.values()
 MODULES = tuple(sorted({type(entry).__module__ for entry in SKELETON_FILES.values()}))
 
 
+def recognised(path: Path) -> bool:
+    """Return whether a file that exists is one of keypoints, from its beginning if its name does not tell."""
+    return any(entry.recognises(path) for entry in SKELETON_FILES.values())
+
+
 def format_of(path: Path) -> SkeletonFormat:
     """Return the format of a skeleton file; raises ``UnusableClip`` if no format matches."""
     for entry in SKELETON_FILES.values():

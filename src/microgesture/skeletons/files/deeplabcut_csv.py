@@ -28,6 +28,9 @@ class DeepLabCutCsv(WholeFormat):
         except (csv.Error, UnicodeDecodeError):
             return False
 
+    def recognises(self, path: Path) -> bool:
+        return self.matches(path)
+
     def parse(self, path: Path) -> Parsed:
         rows = list(csv_cells(path))
         heads = {row[0]: row[1:] for row in rows[: len(_HEADS)] if row and row[0] in _HEADS}

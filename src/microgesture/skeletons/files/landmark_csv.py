@@ -27,6 +27,7 @@ _WIDE = re.compile(rf"(?P<name>.+?)[ _.](?P<axis>{'|'.join(_AXES)})")
 _NUMBERED = re.compile(rf"(?P<axis>{'|'.join(_AXES)})[ _.]?(?P<name>\d+)")
 _HOLISTIC = {"pose": (0, 33), "face": (33, 468), "left_hand": (501, 21), "right_hand": (522, 21)}
 _MOST = 1_000_000  # frames
+FEWEST = 3  # joints of a wide table; one with fewer may be about something else
 
 
 class _Cell(NamedTuple):
@@ -48,6 +49,9 @@ class LandmarkCsv(WholeFormat):
 
     def matches(self, path: Path) -> bool:
         return path.suffix.lower() == ".csv" and path.is_file() and _kind(_header(path)) is not None
+
+    def recognises(self, path: Path) -> bool:
+        return self.matches(path)
 
     def parse(self, path: Path) -> Parsed:
         try:
@@ -91,8 +95,12 @@ def _kind(columns: Sequence[str]) -> str | None:
         return "mediapipe"
     if {"x", "y"} <= named and named & set(_FRAME) and named & set(_JOINT):
         return "tidy"
-    ends = [found["axis"] for column in columns if (found := _axis(column))]
-    return "wide" if {"x", "y"} <= set(ends) else None
+    ends: dict[str, set[str]] = {}
+    for column in columns:
+        if found := _axis(column):
+            ends.setdefault(found["name"], set()).add(found["axis"])
+    joints = [name for name, axes in ends.items() if {"x", "y"} <= axes]
+    return "wide" if len(joints) >= FEWEST else None
 
 
 def _axis(column: str) -> re.Match | None:

@@ -21,6 +21,7 @@ class OpenPoseJson(WholeFormat):
 
     name = "openpose_json"
     ending = ENDING
+    known_by_suffix = False
 
     def matches(self, path: Path) -> bool:
         return path.is_dir()

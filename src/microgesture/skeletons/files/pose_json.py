@@ -8,12 +8,22 @@ from ...errors import UnusableClip
 from .json_files import numbers, read_json
 from .whole import Found, Parsed, WholeFormat, people_of, with_confidence
 
+BEGIN = 1 << 16  # bytes in which a key of the first person stands
+
 
 class PoseJson(WholeFormat):
     """MMPose: frames with ``instances``. AlphaPose: a list of people, each with its ``image_id``."""
 
     name = "pose_json"
     ending = ".json"
+    known_by_suffix = False
+
+    def recognises(self, path: Path) -> bool:
+        if path.suffix.lower() != self.ending or path.is_dir():
+            return False
+        with open(path, "rb") as file:
+            begin = file.read(BEGIN)
+        return any(key in begin for key in (b'"instances"', b'"instance_info"', b'"image_id"'))
 
     def parse(self, path: Path) -> Parsed:
         content = read_json(path)
