@@ -26,7 +26,7 @@ def layouts_found(
     Files that would have to be read as a whole are only looked at in a sample. ``choice`` is the selection of
     keypoints, None if no stream needs one.
     """
-    cheap = [path for path in paths if not isinstance(format_of(Path(path)), WholeFormat)]
+    cheap = [path for path in paths if _is_cheap(folder / path)]
     found: dict[tuple[str, ...], tuple[Layout, list[str]]] = {}
     for path in sorted({*cheap, *sample(set(paths) - set(cheap), folder)}):
         try:
@@ -48,6 +48,13 @@ def layouts_found(
             lacking = selection.lacking(layout)
             text = f"{layout.title} lacks {len(lacking)} joints of selection {selection.name}, such as {lacking[0]}"
             yield f"{text}; {advice(layout)}", 2 * len(files) > len(paths)
+
+
+def _is_cheap(path: Path) -> bool:
+    try:
+        return not isinstance(format_of(path), WholeFormat)
+    except UnusableClip:
+        return False
 
 
 def _told(layout: Layout, files: Sequence[str], folder: Path, rules: Rules) -> str:

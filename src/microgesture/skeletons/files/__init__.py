@@ -13,11 +13,12 @@ from .npz import Npy, Npz
 from .openpose_json import OpenPoseJson
 from .openpose_xlsx import OpenPoseXlsx
 from .pose_json import PoseJson
-from .sleap import Sleap
+from .sleap import Nwb, Sleap, SleapAnalysis
 
 # The first match is used, so formats with longer endings come first.
 _BUILT_IN = (
-    *(Npz(), Npy(), OpenPoseXlsx(), OpenPoseJson(), PoseJson(), Sleap()),
+    *(Npz(), Npy(), OpenPoseXlsx(), OpenPoseJson(), PoseJson()),
+    *(Sleap(), SleapAnalysis(), Nwb()),
     *(KinectCsv(), DeepLabCutCsv(), LandmarkCsv(), LightHandCsv()),
 )
 SKELETON_FILES: dict[str, SkeletonFormat] = by_name(

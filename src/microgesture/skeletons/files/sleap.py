@@ -10,17 +10,12 @@ from ...machine.extras import install_hint
 from ..file_format import People
 from .whole import Parsed, WholeFormat
 
-SUFFIXES = (".slp", ".h5", ".nwb")
-
 
 class Sleap(WholeFormat):
-    """SLEAP (slp, analysis h5) and NWB; points without a position are missing."""
+    """Labels of SLEAP; points without a position are missing."""
 
     name = "sleap"
     ending = ".slp"
-
-    def matches(self, path: Path) -> bool:
-        return path.suffix.lower() in SUFFIXES and not path.is_dir()
 
     def parse(self, path: Path) -> Parsed:
         if importlib.util.find_spec("sleap_io") is None:
@@ -48,3 +43,17 @@ def _ids(labels, found_TPV: np.ndarray) -> np.ndarray | None:
         return None
     names = np.array([track.name or str(place) for place, track in enumerate(labels.tracks)])
     return np.where(found_TPV.any(-1), names, "")
+
+
+class SleapAnalysis(Sleap):
+    """SLEAP's export for analysis."""
+
+    name = "sleap_analysis"
+    ending = ".h5"
+
+
+class Nwb(Sleap):
+    """Neurodata Without Borders, with the extension ndx-pose."""
+
+    name = "nwb"
+    ending = ".nwb"
