@@ -171,6 +171,16 @@ def test_damage_of_the_files_of_other_programs_is_told(tmp_path):
             read_skeleton(write_lines(tmp_path / name, lines))
 
 
+def test_values_that_are_no_numbers_are_told(tmp_path):
+    layout = layout_named("coco_17")
+    points_TVC = clip(layout)
+    points_TVC[2, 5, 0] = np.nan
+    skeleton = read_skeleton(keypoint_files.npz(tmp_path / "clip", points_TVC, layout))
+    (found,) = doubts(skeleton, Picture())
+    assert (found.kind, found.refused) == ("numbers", False)
+    assert "first left shoulder in frame 2" in found.text
+
+
 @fuzzed
 def test_damaged_files_are_read_or_refused_by_name(tmp_path, examples):
     layout = layout_named("coco_17")

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, ClassVar, Literal, Union
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from .base import Settings
 from .corpus_format import CorpusFormat, DemoSettings, KeypointFiles, Release
@@ -38,6 +38,13 @@ class Ma52Corpus(CorpusFormat):
 
     format: Literal["ma52"]
     skeletons: str | None = Field(None, description="folder below root with <clip>.npz skeletons; null: none")
+
+    @field_validator("keypoints", mode="before")
+    @classmethod
+    def _name_the_new_key(cls, keypoints: Any) -> Any:
+        if isinstance(keypoints, str):
+            raise ValueError(f"the folder {keypoints} is now told by the key 'skeletons'; rename it")
+        return keypoints
 
 
 class SmgCorpus(CorpusFormat):

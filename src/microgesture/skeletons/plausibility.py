@@ -76,6 +76,7 @@ def doubts(skeleton: Skeleton, picture: Picture, rules: Rules = DEFAULTS) -> lis
         found = [
             *_rows(len(keypoints_TVC), picture.frames, rules.row_tolerance),
             *_absence(found_TV),
+            *_gaps(keypoints_TVC, names),
             *_confidences(keypoints_TVC[..., 2][found_TV]),
             *(_space(keypoints_TVC, found_TV, picture, names) if skeleton.projected else ()),
             *(() if skeleton.projected else _places(keypoints_TVC, found_TV, picture, rules.normalized, names)),
@@ -115,6 +116,14 @@ def _absence(found_TV: np.ndarray) -> Iterator[Doubt]:
     absent = 1 - found_TV.any(1).mean()
     if absent > ABSENT:
         yield Doubt("nobody", f"no person was found in {absent:.0%} of the frames", False)
+
+
+def _gaps(keypoints_TVC: np.ndarray, names: Sequence[str]) -> Iterator[Doubt]:
+    lost = np.argwhere(~np.isfinite(keypoints_TVC).all(-1))
+    if len(lost):
+        frame, joint = lost[0]
+        text = f"{len(lost)} points have a value that is not a number, first {names[joint]} in frame {frame}"
+        yield Doubt("numbers", f"{text}; clips with them are not used: write 0 where a point is missing", False)
 
 
 def _confidences(confidence_N: np.ndarray) -> Iterator[Doubt]:
