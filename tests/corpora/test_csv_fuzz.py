@@ -213,7 +213,7 @@ def test_each_row_of_a_damaged_list_is_read_as_it_stands_or_quarantined(tmp_path
 
     def check(data):
         path.write_bytes(data)
-        clips, refused = attempt(partial(list_clips, "ma52", "ma52", tmp_path, 4, keypoints="pose"))
+        clips, refused = attempt(partial(list_clips, "ma52", "ma52", tmp_path, 4, skeletons="pose"))
         if refused:
             assert path.name in refused or "no clip of" in refused or "no keypoints" in refused
             return

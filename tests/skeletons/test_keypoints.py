@@ -6,9 +6,10 @@ import pytest
 
 from fixtures.skeletons import layout_with, named
 from microgesture.errors import InputError, UnusableClip
-from microgesture.skeletons.keypoints import clean, cut_clip, hands_swapped, present, select_keypoints, swap_hands
+from microgesture.modalities.keypoints import select_keypoints
+from microgesture.skeletons.keypoints import clean, cut_clip, hands_swapped, present, swap_hands
 from microgesture.skeletons.layouts import mirrored_name
-from microgesture.skeletons.reading import noted
+from microgesture.skeletons.person import noted
 from microgesture.skeletons.selections import SELECTIONS, complete_layouts, selection_named
 from microgesture.storage.clips import SCHEMA, Clips
 from microgesture.storage.shards import Shard, write_shard

@@ -18,8 +18,9 @@ from fixtures.release_files import (
 from fixtures.skeletons import named
 from microgesture.corpora import list_clips
 from microgesture.errors import UnusableClip
+from microgesture.modalities.keypoints import select_keypoints
 from microgesture.modalities.skeleton_depth import skeleton_depth
-from microgesture.skeletons.keypoints import cut_clip, in_picture, in_space, present, select_keypoints
+from microgesture.skeletons.keypoints import cut_clip, in_picture, in_space, present
 from microgesture.skeletons.kinect import kinect_joints, swap_sides
 from microgesture.skeletons.layouts import layout_named
 from microgesture.skeletons.reading import read_skeleton, read_skeletons

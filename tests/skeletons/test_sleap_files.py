@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from fixtures.skeletons import the_person
 from microgesture.skeletons.reading import read_skeleton
 
 sleap_io = pytest.importorskip("sleap_io")
@@ -23,7 +24,7 @@ def test_points_of_a_mouse_keep_their_places_and_names(tmp_path, ending):
     path = tmp_path / f"clip.{ending}"
     save = {"slp": sleap_io.save_slp, "analysis.h5": sleap_io.save_analysis_h5, "nwb": sleap_io.save_nwb}[ending]
     save(labels, str(path))
-    read = read_skeleton(path)
+    read = the_person(read_skeleton(path))
     assert read.layout.names == ("snout", "left ear", "right ear")
     expected_TVC = np.insert(points_TVD, 2, 0.8, axis=-1)
     expected_TVC[2, 1] = 0

@@ -7,6 +7,7 @@ from pydantic import Field, field_validator
 from .base import Settings
 from .corpus_format import CorpusFormat, DemoSettings, KeypointFiles, Release
 from .extensions import by_name
+from .pose import POSE_METHODS
 
 
 class MigaCorpus(CorpusFormat):
@@ -68,6 +69,7 @@ class ManifestCorpus(CorpusFormat):
 
     title: ClassVar = "clips.csv"
     module: ClassVar = "microgesture.corpora.manifest"
+    has_person_ids: ClassVar = True
 
     format: Literal["manifest"]
 
@@ -118,3 +120,9 @@ class SkeletonStep(Settings):
     files: KeypointFiles = Field(KeypointFiles(), description="how files of keypoints are read")
     normalized: bool = Field(False, description="x and y in the files are fractions of the video's width and height")
     row_tolerance: float = Field(0.01, description="fraction by which rows of keypoints and frames may differ")
+    pose: Literal[tuple(POSE_METHODS)] | None = Field(
+        None, exclude_if=lambda pose: pose is None, description="method that finds keypoints; null: files are read"
+    )
+    pose_weights: str | None = Field(
+        None, exclude_if=lambda folder: folder is None, description="folder with the networks of the method"
+    )

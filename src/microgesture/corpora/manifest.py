@@ -3,8 +3,9 @@
 Columns: ``clip_id``, ``split`` (train, val, test), ``subject``, ``label`` (a name), ``fps``, ``n_frames``, and
 ``video``, ``keypoints`` or both (paths relative to ``clips.csv``; keypoints may be a folder of files). ``start`` and
 ``end`` (frames from 0, end included) define a part of that file. ``fps`` is the rate of the file, and ``n_frames`` the
-number of frames of the clip; both are compared with the file. Only ``clip_id``, ``split``, ``label`` and one of the
-paths are required; other columns are ignored.
+number of frames of the clip; both are compared with the file. A column of any name may have the id of the person in a
+file of keypoints with several people. Only ``clip_id``, ``split``, ``label`` and one of the paths are required; other
+columns are ignored.
 """
 
 from collections.abc import Mapping
@@ -12,6 +13,7 @@ from contextlib import suppress
 from itertools import zip_longest
 from pathlib import Path
 
+from ..config.corpus_format import PERSON_RULES
 from ..errors import InputError, UnusableClip
 from ..skeletons.reading import in_space
 from ..storage.csv_files import csv_rows, refuse_repeated
@@ -23,14 +25,21 @@ _REQUIRED = ("clip_id", "split", "label")
 _SOURCES = {"video": "video", "keypoints": "skeleton"}  # column -> field of a row
 
 
-def read(root: Path) -> Listing:
+def read(root: Path, person: str | None = None) -> Listing:
     """List the clips of ``root``, a ``clips.csv`` or its folder, in the order of the file.
+
+    ``person`` is the column with the id of the person in a file of keypoints, None if there is none.
 
     The classes are the distinct labels of train and val, sorted; labels of test rows are not read, and those of val may
     be missing. Raises ``InputError`` if the file is missing or lacks a column, or a row has no id or an unknown split.
     """
     path = _manifest(root)
     columns = _columns(path)
+    if person is not None and person not in columns:
+        raise InputError(
+            f"{path}: no column {person}, which person of the corpus names; the columns are {', '.join(columns)}. "
+            f"Without ids, use one of {', '.join(PERSON_RULES)}"
+        )
     lines = csv_rows(path)
     next(lines)
     folders = Folders(path.parent)
@@ -38,6 +47,7 @@ def read(root: Path) -> Listing:
     for line, cells in lines:
         named = dict(zip_longest(columns, cells[: len(columns)], fillvalue=""))
         row = _row(path, line, named, folders)
+        row.person = named.get(person, "").strip() or None
         if len(cells) > len(columns):
             row.refuse(f"{len(cells)} cells in {len(columns)} columns")
         rows.append(row)

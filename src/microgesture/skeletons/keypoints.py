@@ -1,19 +1,13 @@
-"""The joints of clips, cleaned and cut out of the skeletons of recordings, and the stage that does so."""
+"""The joints of a selection, cleaned and cut out of the skeletons of recordings."""
 
 import logging
 from collections.abc import Sequence
-from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 
-from ..config.layouts import JointSelection
 from ..errors import UnusableClip
-from ..progress import progress
-from ..storage.clips import Clips, frames_of
-from ..storage.shards import Shard, build_shard, each_clip
-from .layouts import Layout, Skeleton, mirrored_name, stored_skeleton
-from .selections import FINGERS, Selection, advice, selection_named
+from .layouts import Layout, Skeleton, mirrored_name
+from .selections import FINGERS, Selection, advice
 
 log = logging.getLogger(__name__)
 
@@ -158,34 +152,3 @@ def _lacking(selection: Selection, layout: Layout, file: str) -> str:
     missing = selection.lacking(layout)
     named = ", ".join(missing[:5]) + (f" and {len(missing) - 5} more" if len(missing) > 5 else "")
     return f"{file} ({layout.title}) lacks {named} of selection {selection.name}; {advice(layout)}"
-
-
-def select_keypoints(
-    clips: Clips, shard: int, skeletons: Path, output: Path, scratch: Path, selection: str | JointSelection
-) -> None:
-    """Write one shard of the selection's keypoints, float32 (T, V, 3) for each clip, from the recordings' skeletons.
-
-    x and y are in pixels of the source video, confidence is in [0, 1], a missing joint is (0, 0, 0). If a recording is
-    in space, x, y and z in its unit follow, (T, V, 6); see ``in_picture`` and ``in_space``. Swapped hands are corrected
-    with a warning. Raises ``InputError`` if there is no such selection.
-    """
-    chosen = selection_named(selection)
-    table = clips.usable[clips.usable.shard == shard]
-    rows = {row.clip_id: row for row in table.itertuples()}
-    stored = Shard(skeletons)
-
-    @lru_cache(maxsize=1)  # the clips of a recording are consecutive
-    def recording(file: str) -> Skeleton:
-        return hands_put_right(stored_skeleton(stored, file), file)
-
-    def make(clip_id: str) -> np.ndarray:
-        row = rows[clip_id]
-        if not isinstance(row.skeleton, str):
-            raise UnusableClip(f"{clip_id} has no keypoints")
-        return cut_clip(recording(row.skeleton), frames_of(row, row.skeleton_start), chosen, row.skeleton)
-
-    def produce(clip_ids: list[str]):
-        title = f"keypoints {output.parent.name}/{output.stem}"
-        return each_clip(progress(clip_ids, title, total=len(clip_ids)), make)
-
-    build_shard(output, scratch, list(rows), produce, "zstd")

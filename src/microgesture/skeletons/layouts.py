@@ -1,6 +1,6 @@
 """Layouts: the names of the points in a file of keypoints, from the tables of the package or of the user."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import Any, NamedTuple
@@ -9,7 +9,6 @@ import numpy as np
 
 from ..config.layouts import LAYOUT_NAMES, LayoutTable, shipped_layout
 from ..errors import UnusableClip
-from ..storage.shards import Shard
 from .spelling import spelled
 
 OWN = "own"  # the name of a layout that is not in the package
@@ -47,26 +46,27 @@ class Layout:
     def _named(self) -> list[int]:
         return [place for place, name in enumerate(self.table.in_order) if name]
 
-    def named(self, keypoints_TVC: np.ndarray) -> np.ndarray:
-        """Return the points that have names, (T, names, C), of all points of a file, with the means appended.
+    def named(self, keypoints: np.ndarray) -> np.ndarray:
+        """Return the points that have names, (..., names, C), of all points of a file, with the means appended.
 
         The confidence of a mean is the lowest of its points; it is all zero if one of them is missing.
         """
         if len(self._named) == self.points and not self.table.means:
-            return keypoints_TVC
-        named_TVC = keypoints_TVC[:, self._named]
-        means = [named_TVC[:, [self.names.index(name) for name in of]] for of in self.table.means.values()]
-        return np.concatenate([named_TVC, *map(_mean, means)], 1)
+            return keypoints
+        named = keypoints[..., self._named, :]
+        means = [named[..., [self.names.index(name) for name in of], :] for of in self.table.means.values()]
+        return np.concatenate([named, *map(_mean, means)], -2)
 
     def __reduce__(self) -> tuple:
         return layout_of, (self.table if self.name == OWN else self.name,)  # a short message between processes
 
 
-def _mean(points_TVC: np.ndarray) -> np.ndarray:
-    mean_TC = points_TVC.mean(1)
-    mean_TC[:, -1] = points_TVC[..., -1].min(1)
-    found_T = (points_TVC[..., -1] > 0).all(1) & (points_TVC[..., :-1] != 0).any(-1).all(1)
-    return np.where(found_T[:, None], mean_TC, 0)[:, None].astype(points_TVC.dtype)
+def _mean(points: np.ndarray) -> np.ndarray:
+    """Return the mean (..., 1, C) of points (..., V, C)."""
+    mean = points.mean(-2, keepdims=True)
+    mean[..., -1] = points[..., -1].min(-1, keepdims=True)
+    found = (points[..., -1] > 0).all(-1) & (points[..., :-1] != 0).any(-1).all(-1)
+    return np.where(found[..., None, None], mean, 0).astype(points.dtype)
 
 
 class Skeleton(NamedTuple):
@@ -78,6 +78,15 @@ class Skeleton(NamedTuple):
     keypoints_TVC: np.ndarray
     layout: Layout
     projected: bool = False
+
+    @property
+    def length(self) -> int:
+        """The number of frames."""
+        return len(self.keypoints_TVC)
+
+    def converted(self, convert: Callable[[np.ndarray], np.ndarray]) -> "Skeleton":
+        """Return it with other keypoints."""
+        return self._replace(keypoints_TVC=convert(self.keypoints_TVC))
 
 
 @cache
@@ -149,12 +158,6 @@ def layout_by_number(points: int, in_space: bool) -> Layout:
 def note_of(layout: Layout) -> dict[str, Any]:
     """What a shard of skeletons stores about a recording: the name of its layout, or the table of another layout."""
     return {"layout": layout.table.model_dump(mode="json") if layout.name == OWN else layout.name}
-
-
-def stored_skeleton(shard: Shard, recording: str) -> Skeleton:
-    """Read a recording of a shard of skeletons; raises ``UnusableClip`` with the reason if it has none."""
-    keypoints_TVC = shard.read(recording)
-    return Skeleton(keypoints_TVC, stored_layout(shard.note(recording)))
 
 
 def stored_layout(told: Mapping[str, Any]) -> Layout:

@@ -1,4 +1,7 @@
-"""Read skeleton files: one array for each recording, (frames, points, 3), or (frames, points, 6) with metres."""
+"""Read skeleton files: one array for each recording, (frames, points, 3), or (frames, points, 6) with metres.
+
+A recording of a file with several people is a ``Crowd``, an array (frames, people, points, 3 or 6) with their tracks.
+"""
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -6,20 +9,24 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
+from ..config.corpus_format import LARGEST
 from ..config.layouts import LayoutTable
 from ..errors import UnusableClip
 from ..progress import progress
 from ..storage.clips import Clips, folder_of
-from ..storage.shards import Noted, build_shard
+from ..storage.shards import Made, build_shard
 from ..videos.isolation import each_clip_isolated
 from ..videos.reading import probe
 from .file_format import People
 from .files import format_of
 from .keypoints import from_space
-from .layouts import Layout, Skeleton, layout_named, layout_of_file, note_of
+from .layouts import Layout, Skeleton, layout_named, layout_of_file
+from .person import Crowd, Recording, choose, noted, only
 from .plausibility import DEFAULTS, Doubt, Picture, Rules, doubts, in_pixels, rows_differ
+from .tracks import follow
 
 log = logging.getLogger(__name__)
 
@@ -28,20 +35,23 @@ MEMORY = 4 << 30  # limit in bytes for reading one recording; a table of an hour
 SPREAD, SAMPLE = 25, 5  # files of which a sample is taken, and files in it
 
 
-def read_skeleton(path: Path | str, rules: Rules = DEFAULTS) -> Skeleton:
+def read_skeleton(path: Path | str, rules: Rules = DEFAULTS) -> Recording:
     """Read a recording's skeleton, float32 (T, V, 3): x, y in pixels and confidence, unchanged (NaN is kept).
 
-    Points in space are (T, V, 6), see ``from_space``. Raises ``UnusableClip`` that names the file, the row and the
-    column.
+    Points in space are (T, V, 6), see ``from_space``. A file with several people is a ``Crowd``. Raises
+    ``UnusableClip`` that names the file, the row and the column.
     """
     path = Path(path)
     found = format_of(_there(path)).read(path)
-    keypoints_TVC = found.keypoints_TPVC[:, 0] if isinstance(found, People) else found
+    several = isinstance(found, People)
     layout = skeleton_layout(path, rules.layout)
-    named_TVC = layout.named(keypoints_TVC)
-    if named_TVC.shape[-1] == 4:
-        return Skeleton(from_space(named_TVC, rules.up), layout, projected=True)
-    return Skeleton(named_TVC, layout)
+    keypoints = layout.named(found.keypoints_TPVC if several else found)
+    projected = keypoints.shape[-1] == 4
+    if projected:
+        keypoints = from_space(keypoints, rules.up)
+    if several:
+        return Crowd(follow(found._replace(keypoints_TPVC=keypoints)), layout, projected)
+    return Skeleton(keypoints, layout, projected)
 
 
 def skeleton_layout(path: Path | str, told: str | LayoutTable | None = None) -> Layout:
@@ -85,14 +95,14 @@ def read_skeletons(clips: Clips, shard: int, root: Path, output: Path, scratch: 
     folder = folder_of(root)
     doubted: dict[str, list[str]] = {}
 
-    def produce(todo: list[str]) -> Iterator[tuple[str, Noted | UnusableClip]]:
+    def produce(todo: list[str]) -> Iterator[tuple[str, Made]]:
         each = each_compared(todo, clips.table, folder, rules)
         for path, found, of_file in progress(
             each, f"skeletons {output.parent.name}/{output.stem}", len(todo), "recording"
         ):
             for doubt in (doubt for doubt in of_file if not doubt.refused):
                 doubted.setdefault(doubt.kind, []).append(f"{path}: {doubt.text}")
-            yield path, noted(found) if isinstance(found, Skeleton) else found
+            yield path, found if isinstance(found, UnusableClip) else noted(found)
 
     build_shard(output, scratch, paths, produce, "zstd")
     for texts in doubted.values():
@@ -100,15 +110,12 @@ def read_skeletons(clips: Clips, shard: int, root: Path, output: Path, scratch: 
         log.warning("%s%s", texts[0], others)
 
 
-def noted(skeleton: Skeleton) -> Noted:
-    """Return a skeleton as a shard of skeletons stores it; ``layouts.stored_skeleton`` reads it."""
-    return Noted(skeleton.keypoints_TVC, note_of(skeleton.layout))
-
-
 def each_compared(
     paths: Sequence[str], table: pd.DataFrame, folder: Path, rules: Rules = DEFAULTS
-) -> Iterator[tuple[str, Skeleton | UnusableClip, list[Doubt]]]:
+) -> Iterator[tuple[str, Recording | UnusableClip, list[Doubt]]]:
     """Yield each skeleton file with its keypoints in pixels, or why it cannot be used, and the doubts about it.
+
+    Of several people, the largest is compared with the video.
 
     ``table`` is a clips table with the videos of the skeletons, and ``folder`` that to which all paths are relative. A
     file for which a doubt says so is refused, and then has no other doubts.
@@ -118,16 +125,35 @@ def each_compared(
         if isinstance(found, UnusableClip):
             yield path, found, [Doubt("unreadable", str(found), True)]
             continue
+        several = isinstance(found, Crowd)
         picture, video = pictures[path]
-        if video is not None and rows_differ(len(found.keypoints_TVC), picture.frames):
+        if video is not None and rows_differ(found.length, picture.frames):
             picture = replace(picture, frames=_counted(folder / video))
-        of_file = doubts(found, picture, rules)
+        of_file = doubts(_largest(found) if several else found, picture, rules)
+        if several and found.followed.mended:
+            of_file.append(_mended(found.followed.mended))
         if of_file and of_file[0].refused:
             yield path, UnusableClip(f"{folder / path}: {of_file[0].text}"), of_file[:1]
-        else:
-            if rules.normalized and not found.projected:
-                found = found._replace(keypoints_TVC=in_pixels(found.keypoints_TVC, picture))
-            yield path, found, of_file
+            continue
+        if rules.normalized and not found.projected:
+            found = found.converted(partial(in_pixels, picture=picture))
+        yield path, found, of_file
+
+
+def _largest(crowd: Crowd) -> Skeleton:
+    """Return the largest person of a recording, all zero if there is nobody."""
+    keypoints_TPVC, tracks = crowd.followed.keypoints_TPVC, crowd.followed.tracks
+    T, _, V, C = keypoints_TPVC.shape
+    alone_TVC = np.zeros((T, V, C), np.float32)
+    if tracks:
+        alone_TVC = only(keypoints_TPVC, choose(keypoints_TPVC, tracks, range(T), LARGEST, None).track)
+    return Skeleton(alone_TVC, crowd.layout, crowd.projected)
+
+
+def _mended(frames: Sequence[int]) -> Doubt:
+    told = ", ".join(map(str, frames[:SAMPLE])) + (" and others" if len(frames) > SAMPLE else "")
+    text = f"ids of people change from one frame to the next (at {told}), although the people do not; corrected"
+    return Doubt("ids", text, False)
 
 
 def sample(paths: Iterable[str], folder: Path) -> list[str]:
@@ -172,5 +198,5 @@ def _count(video: str) -> int | None:
     return probe(video, count=True).n_frames
 
 
-def _reader(folder: Path, rules: Rules) -> Callable[[str], Skeleton]:
+def _reader(folder: Path, rules: Rules) -> Callable[[str], Recording]:
     return lambda path: read_skeleton(folder / path, rules)
