@@ -108,7 +108,7 @@ def plan_study(study: Path, folder: Path, gpu: bool, pose: str | None = None, ti
         tuple(clip.label for clip in clips if clip.split == "val" and clip.label),
         groups=_groups(people),
         video=video,
-        keypoints=pose or points is not None,
+        keypoints=bool(pose) or layout is not None,
     )
     text = settings_text(
         study.resolve(),
