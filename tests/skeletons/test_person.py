@@ -6,6 +6,7 @@ import pytest
 
 from fixtures.release_files import keypoints
 from fixtures.skeletons import layout_with
+from fixtures.skeletons import named as named_points
 from microgesture.config.corpus_format import PERSON_RULES
 from microgesture.errors import UnusableClip
 from microgesture.modalities.keypoints import select_keypoints
@@ -160,7 +161,7 @@ def test_exchanged_ids_of_a_file_are_told(stored, caplog, tmp_path, monkeypatch)
 def test_filling_is_counted_for_each_clip(tmp_path):
     recording_TVC = keypoints(30, 137)
     recording_TVC[5:7] = 0
-    write_shard(tmp_path / "s.arrow", [("x.people", recording_TVC)], "zstd")
+    write_shard(tmp_path / "s.arrow", [("x.people", noted(named_points(recording_TVC)))], "zstd")
     clips = table(n_frames=[10, 10], skeleton_start=[0, 15])
     for name, how in (("off", {}), ("on", {"fill_gaps": 2, "smoothing": 5})):
         select_keypoints(clips, 0, tmp_path / "s.arrow", tmp_path / name, tmp_path / "scratch", "36", **how)

@@ -51,7 +51,11 @@ class WholeFormat(SkeletonFormat):
 
 @lru_cache(1)  # several questions about one file are asked one after the other
 def _parsed(entry: WholeFormat, path: Path, _state: Any) -> Parsed:
-    return entry.parse(path)
+    try:
+        return entry.parse(path)
+    except (LookupError, ValueError, TypeError, AttributeError, OverflowError) as error:
+        # Lists, numbers and texts may be anywhere in JSON; what the format does not expect ends here.
+        raise UnusableClip(f"{path}: it has not the structure of its format ({error!r})") from None
 
 
 def _state(path: Path) -> tuple[int, int]:
