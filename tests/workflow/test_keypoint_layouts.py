@@ -23,7 +23,7 @@ DEMO = json.loads(json.dumps(yaml.safe_load((Path(__file__).parents[2] / "config
 def standing(scale, points=20):
     """Points in space (T, V, 4) of somebody upright, in metres times a scale."""
     place_V3 = np.random.default_rng(0).uniform((-0.4, -0.9, 2), (0.4, 0.9, 2.4), (points, 3))
-    place_V3[3, 1] = 0.95
+    place_V3[points // 6, 1] = 0.95
     return np.tile(np.insert(place_V3 * scale, 3, 1, axis=-1), (4, 1, 1)).astype(np.float32)
 
 

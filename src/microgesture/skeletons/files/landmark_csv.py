@@ -48,7 +48,10 @@ class LandmarkCsv(WholeFormat):
     known_by_suffix = False
 
     def matches(self, path: Path) -> bool:
-        return path.suffix.lower() == ".csv" and path.is_file() and _kind(_header(path)) is not None
+        if path.suffix.lower() != ".csv" or not path.is_file():
+            return False
+        columns = _header(path)
+        return _kind(columns) is not None and not _is_light_hand(columns)
 
     def recognises(self, path: Path) -> bool:
         return self.matches(path)
@@ -106,6 +109,12 @@ def _kind(columns: Sequence[str]) -> str | None:
             ends.setdefault(found["name"], set()).add(found["axis"])
     joints = [name for name, axes in ends.items() if {"x", "y"} <= axes]
     return "wide" if len(joints) >= FEWEST else None
+
+
+def _is_light_hand(columns: Sequence[str]) -> bool:
+    """Whether the columns are a number and 35 points that only have numbers, such as ``point0_x``."""
+    found = [match for column in columns if (match := _axis(column))]
+    return len(columns) == 106 and all(match["name"][-1].isdigit() for match in found)
 
 
 def _axis(column: str) -> re.Match | None:
