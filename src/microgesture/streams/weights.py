@@ -18,6 +18,8 @@ from ..storage.checksums import OPEN, refuse_damaged, seal
 from ..storage.files import replacing
 from ..storage.strict import strict_json
 
+# What a network may have beside published weights: the first convolution over other joints, and counts of steps.
+OWN_INPUT = ("stem.conv.weight", "num_batches_tracked")
 LONGEST_HEADER = 16 << 20  # bytes; that of a network of 1000 tensors takes 0.1 MB
 
 
@@ -175,7 +177,8 @@ def start_from_file(network: nn.Module, path: Path | str, classes: Sequence[str]
 
     Such a file does not contain the names of its classes. Its head is loaded if it has the same number of classes, as
     an initialisation. Weights of our own streams are loaded as in ``start_from``. Raises ``InputError`` if the file
-    cannot be read, if it contains less than half of the network, or if it is of a network that computes something else.
+    cannot be read, or if the network would compute something else with its weights: if it lacks a tensor, or has it in
+    another shape, except in the head and in the first convolution over heatmaps of other joints.
     """
     path = Path(path)
     about = None
@@ -194,11 +197,11 @@ def start_from_file(network: nn.Module, path: Path | str, classes: Sequence[str]
         )
     shapes = {name: tensor.shape for name, tensor in network.state_dict().items() if not name.endswith(DERIVED)}
     fitting = adapt(offered, shapes)
-    body = {name for name in shapes if not is_head(name)}
-    if len(body & set(fitting)) < len(body) / 2:
+    needed = [name for name in shapes if not is_head(name) and not name.endswith(OWN_INPUT)]
+    if lacking := [name for name in needed if name not in fitting]:
         raise InputError(
-            f"{path} ({title}) has only {len(body & set(fitting))} of this network's "
-            f"{len(body)} tensors in the right shape; use weights of the same network in the same size"
+            f"{path} ({title}) has only {len(needed) - len(lacking)} of this network's {len(needed)} tensors in the "
+            f"right shape, and not {lacking[0]}; use weights of the same network in the same size"
         )
     return _fill(network, [path.name], offered, fitting)
 
