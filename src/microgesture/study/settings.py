@@ -16,8 +16,8 @@ from .proposal import Data, propose
 
 CORPUS = "mine"
 MOST_THREADS = 4  # of a training; networks of this size do not use more
-# The first that a layout has is proposed, otherwise all its points; heatmaps, of which there is one for each joint, have
-# the smaller selection.
+# The first that a layout has is proposed, otherwise all its points. Heatmaps, of which there is one for each joint,
+# have the smaller selection.
 SELECTIONS = ("68", "36", "22")
 _SIDED = re.compile(r"(?<![a-z])(left|right)(?![a-z])", re.IGNORECASE)
 MANY = 200  # clips of train, from which on skeletons have larger batches
