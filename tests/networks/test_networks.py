@@ -235,7 +235,7 @@ def test_strides_are_whole_numbers_that_can_be_compiled(name):
 @pytest.mark.parametrize("name", [name for name in ALONE if name != "swinface"])  # which leaves black frames out
 def test_all_of_a_network_can_be_compiled_for_batches_of_any_length(name):
     shapes = {"poseconv3d": [(36, 4, 16, 16)], "rgbposeconv3d": [(3, 2, 32, 32), (36, 8, 8, 8)]}
-    shapes |= {skeleton: [(3, 8, 36)] for skeleton in ("stcnn", "agcn")}
+    shapes |= {skeleton: [(3, 8, 36)] for skeleton in ("stcnn", "agcn", "ctrgcn", "skeleton_transformer")}
     module = wake(network(**narrow_settings(name))).eval()
     compiled = torch.compile(module, backend="eager", fullgraph=True)
     for clips in (2, 3):

@@ -63,6 +63,12 @@ class ManifestCorpus(CorpusFormat):
     module: ClassVar = "microgesture.corpora.manifest"
 
     format: Literal["manifest"]
+    subject_column: str = Field(
+        "subject",
+        min_length=1,
+        description="column of the people; or of something else that results should generalise to, such as a camera. "
+        "Folds hold out its values",
+    )
 
 
 _BUILT_IN = (MigaCorpus, Ma52Corpus, SmgCorpus, ManifestCorpus)

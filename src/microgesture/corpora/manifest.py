@@ -21,14 +21,20 @@ _REQUIRED = ("clip_id", "split", "label")
 _SOURCES = {"video": "video", "keypoints": "skeleton"}  # column -> field of a row
 
 
-def read(root: Path) -> Listing:
+def read(root: Path, subject_column: str = "subject") -> Listing:
     """List the clips of ``root``, a ``clips.csv`` or its folder, in the order of the file.
+
+    The values of ``subject_column`` are the subjects; they may as well be cameras.
 
     The classes are the distinct labels of train and val, sorted; labels of test rows are not read, and those of val may
     be missing. Raises ``InputError`` if the file is missing or lacks a column, or a row has no id or an unknown split.
     """
     path = _manifest(root)
     columns = _columns(path)
+    if subject_column not in ("subject", *columns):
+        raise InputError(
+            f"{path}: no column {subject_column!r}; set subject_column to one of {', '.join(columns)}, or remove it"
+        )
     lines = csv_rows(path)
     next(lines)
     folders = Folders(path.parent)
@@ -36,6 +42,7 @@ def read(root: Path) -> Listing:
     for line, cells in lines:
         named = dict(zip_longest(columns, cells[: len(columns)], fillvalue=""))
         row = _row(path, line, named, folders)
+        row.subject = named.get(subject_column) or None
         if len(cells) > len(columns):
             row.refuse(f"{len(cells)} cells in {len(columns)} columns")
         rows.append(row)
@@ -49,7 +56,7 @@ def read(root: Path) -> Listing:
     return Listing(rows, classes, classes)
 
 
-def provides(root: Path) -> frozenset[str]:
+def provides(root: Path, subject_column: str = "subject") -> frozenset[str]:
     """Return for which of "video" and "keypoints" the manifest has a column; only its first row is read."""
     return frozenset(_SOURCES) & frozenset(_columns(_manifest(root)))
 
@@ -87,7 +94,7 @@ def _row(path: Path, line: int, cells: Mapping[str, str], folders: Folders) -> R
         raise InputError(f"{path}, row {line}: clip_id {clip_id!r} has a character that cannot be printed; correct it")
     if split is None:
         raise InputError(f"{path}, row {line}, column split: {cells['split']!r} is not one of train, val, test")
-    row = Row(clip_id, declared, clip_id, split, subject=cells.get("subject") or None)
+    row = Row(clip_id, declared, clip_id, split)
     for column, target in _SOURCES.items():
         if source := cells.get(column):
             row.expected[column] = source

@@ -17,6 +17,7 @@ from ..terminal import PlainConsole
 from .plan import Plan
 
 UNKNOWN = "?"
+TRAININGS = ("train", "pretrain")
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,9 @@ def shards_and_trainings(plan: Plan) -> Iterator[Job]:
         for part in (".", *(f"fold{fold}" for fold in plan.folds if stream in plan.folded)):
             folder = results / "streams" / stream / part
             yield Job("train", "all streams", (folder / "model.safetensors", folder / "card.json"), 1)
+    for name in plan.config.pretraining:
+        folder = results / "pretraining" / name
+        yield Job("pretrain", name, (folder / "model.safetensors", folder / "card.json"), 1)
 
 
 def estimate_run(plan: Plan) -> list[Estimate]:
@@ -116,7 +120,7 @@ def _times(rate: float | None, units: float) -> float | None:
 
 def measured_seconds(job: Job) -> float | None:
     """The seconds of a finished job, from Snakemake's benchmark of a shard or the card of a training."""
-    if job.stage == "train":
+    if job.stage in TRAININGS:
         return float(read_json(job.files[1])["seconds"])
     file = job.files[0]
     benchmark = file.parents[2] / "benchmarks" / job.stage / job.name / f"{file.stem}.tsv"
@@ -127,7 +131,7 @@ def first_shards(plan: Plan, estimates: Sequence[Estimate]) -> list[str]:
     """For each kind of shard that does not exist yet, the path of a shard of median size to make first."""
     first = []
     for estimate in estimates:
-        if estimate.stage != "train" and not estimate.done and estimate.to_do:
+        if estimate.stage not in TRAININGS and not estimate.done and estimate.to_do:
             frames = shard_frames(plan, estimate.name)
             ordered = sorted((shard for shard in frames if frames[shard]), key=frames.__getitem__)
             if ordered:
