@@ -24,8 +24,8 @@ class RefinedGraphConvolution(nn.Module):
     """Graph convolution over three graphs that are refined for each channel: features_BCTV to features_BCTV.
 
     Each graph is the sum of a learned graph A, which all channels share, and of alpha times the correlations of joints
-    in the clip. The correlation of two joints is a linear function of tanh of the difference of their features, averaged
-    over time. alpha is learned, and 0 at first.
+    in the clip. The correlation of two joints is a linear function of tanh of the difference of their features, which
+    are averaged over time. alpha is learned, and 0 at first.
     """
 
     def __init__(self, channels: int, width: int, fixed_KVV: np.ndarray) -> None:
