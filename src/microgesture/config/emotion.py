@@ -6,10 +6,12 @@ from pydantic import Field, model_validator
 
 from .base import FilePath, Name, Settings
 from .measures import AblationRow
+from .modalities import SelectionName
 from .networks import SwinFaceSettings
 
-Source = Literal["face", "context", "gestures"]
-SOURCES: tuple[Source, ...] = ("face", "context", "gestures")
+Source = Literal["face", "context", "gestures", "pose"]
+SOURCES: tuple[Source, ...] = ("face", "context", "gestures", "pose")
+SHARDS: dict[Source, str] = {"face": "face", "pose": "keypoints"}  # the modality of those that come from no stream
 
 
 class FaceTokenSettings(Settings):
@@ -23,6 +25,13 @@ class FaceTokenSettings(Settings):
     weights: FilePath | None = Field(
         None, description="file with published weights of the encoder, which is then not trained; null: train it"
     )
+
+
+class PoseTokenSettings(Settings):
+    """How the token of the posture of a clip is computed: points and displacements, through two layers."""
+
+    frames: int = Field(16, ge=1, description="number of times in a clip, evenly spaced, whose features are averaged")
+    width: int = Field(128, ge=1, description="channels of both layers")
 
 
 class InterFusionSettings(Settings):
@@ -74,6 +83,9 @@ class EmotionSettings(Settings):
     gestures: Name | None = Field(
         None, description="stream whose probabilities are the tokens of micro-gestures; null: none"
     )
+    pose: PoseTokenSettings | None = Field(
+        None, description="settings of the tokens of posture, from the keypoints; null: none"
+    )
     network: InterFusionSettings = InterFusionSettings()
     recipe: EmotionRecipe = EmotionRecipe()
     folds: int = Field(
@@ -105,11 +117,20 @@ class EmotionSettings(Settings):
         With a single source, it is the only row.
         """
         rows: dict[str, tuple[Source, ...]] = {source: (source,) for source in self.sources}
-        if len(self.sources) > 2:
+        if self._has_more_than_published:
             rows["face_context"] = ("face", "context")
         if len(self.sources) > 1:
             rows["all"] = self.sources
         return rows
+
+    def shards_of(self, row: str) -> tuple[str, ...]:
+        """The kinds of shards that a row is made from."""
+        return tuple(SHARDS[source] for source in self.rows[row] if source in SHARDS)
+
+    @property
+    def _has_more_than_published(self) -> bool:
+        """Whether there are face and context, as published, and another source."""
+        return len(self.sources) > 2 and {"face", "context"} <= set(self.sources)
 
     @property
     def submitted(self) -> str:
@@ -118,13 +139,13 @@ class EmotionSettings(Settings):
 
     @property
     def versus(self) -> dict[str, str | None]:
-        """The row that each row is compared with: all sources with face and context, if there are three sources."""
-        return {row: "face_context" if row == "all" and len(self.sources) > 2 else None for row in self.rows}
+        """The row that each row is compared with: all sources with face and context, if there are more than these."""
+        return {row: "face_context" if row == "all" and self._has_more_than_published else None for row in self.rows}
 
     @model_validator(mode="after")
     def _has_a_source(self) -> "EmotionSettings":
         if not self.sources:
-            raise ValueError("emotion needs a source of tokens; set face, context or gestures")
+            raise ValueError("emotion needs a source of tokens; set face, context, gestures or pose")
         if self.targets[0] == self.targets[1]:
             raise ValueError(f"targets are equal for lose and win, '{self.targets[0]}'; give two different values")
         return self
@@ -146,6 +167,8 @@ class EmotionStep(Settings):
     face: FaceTokenSettings | None = None
     context: str | None = Field(None, description="stream of the context tokens")
     gestures: str | None = Field(None, description="stream of the gesture tokens")
+    pose: PoseTokenSettings | None = None
+    selection: SelectionName | None = Field(None, description="selection of keypoints; null without pose")
     network: InterFusionSettings = InterFusionSettings()
     recipe: EmotionRecipe = EmotionRecipe()
     folds: int = Field(5, ge=2)

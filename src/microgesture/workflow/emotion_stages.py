@@ -12,20 +12,23 @@ from ..emotion.videos import find_label_files
 from .stages import Planned
 
 
-def emotion_stages(emotion: EmotionSettings, root: str, seed: int) -> Iterator[Planned]:
+def emotion_stages(emotion: EmotionSettings, root: str, seed: int, selection: str) -> Iterator[Planned]:
     """The list of videos of the corpus in ``root``, every row of sources, their tables, and the submission."""
     corpus = emotion.corpus
     listing = VideosStep(root=root, labels=emotion.labels, split=emotion.split)
     tables = ["microgesture/tables/imigue_emotion.json"] if emotion.split == "published" else []
     yield Planned("videos", "emotion", listing, ["microgesture.emotion.videos"], [("clips", corpus)], tables=tables)
     for row, sources in emotion.rows.items():
-        step = _step_of_row(row, emotion, seed)
-        above = [("videos", "emotion"), *([("face", corpus)] if "face" in sources else [])]
+        step = _step_of_row(row, emotion, seed, selection)
+        above = [("videos", "emotion"), *((kind, corpus) for kind in emotion.shards_of(row))]
         above += [("embed", getattr(emotion, source)) for source in ("context", "gestures") if source in sources]
         fixed = ["microgesture.emotion.faces"] if step.face and step.face.weights else []
+        unused = [] if step.pose else ["microgesture.emotion.poses"]
         other = [f"microgesture.checkpoints.{layout}" for layout in LAYOUTS if layout not in SwinFaceSettings.layouts]
         for stage, upstream in (("train", above), ("predict", [*above, ("train_emotion", row)])):
-            yield Planned(f"{stage}_emotion", row, step, [f"microgesture.emotion.{stage}", *fixed], upstream, other)
+            yield Planned(
+                f"{stage}_emotion", row, step, [f"microgesture.emotion.{stage}", *fixed], upstream, [*other, *unused]
+            )
     rows = [("predict_emotion", row) for row in emotion.rows]
     for stage, ground_truth in (("emotion_ablation", None), ("emotion_cross_subject", emotion.ground_truth)):
         table = EmotionTableStep(
@@ -47,13 +50,14 @@ def label_files(config: Config, root: str) -> list[str]:
     return [*emotion.labels] or [str(path) for path in find_label_files(Path(root))]
 
 
-def _step_of_row(row: str, emotion: EmotionSettings, seed: int) -> EmotionStep:
+def _step_of_row(row: str, emotion: EmotionSettings, seed: int, selection: str) -> EmotionStep:
     """The step of a row of ``EmotionSettings``, without the settings that its sources do not need."""
     sources = emotion.rows[row]
     return EmotionStep(
         row=row,
         sources=sources,
         **{source: getattr(emotion, source) for source in sources},
+        selection=selection if "pose" in sources else None,
         network=emotion.network,
         recipe=emotion.recipe,
         folds=emotion.folds,

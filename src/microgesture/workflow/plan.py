@@ -14,6 +14,7 @@ from typing import Any
 from ..config.base import Settings
 from ..config.corpus_format import CorpusFormat
 from ..config.declarations import LAYOUTS
+from ..config.emotion import SHARDS
 from ..config.ensembles import EnsembleStep, PseudoLabelStep
 from ..config.measures import AblationRow, AblationStep, CrossSubjectStep
 from ..config.modalities import HEATMAPS, IN_SPACE, MODALITIES, SKELETONS, store, with_sources
@@ -186,8 +187,8 @@ class Plan:
         if any(corpus in pretraining.corpora for pretraining in self.config.pretraining.values()):
             wanted.add("keypoints")
         emotion = self.config.emotion
-        if emotion and emotion.corpus == corpus and emotion.face:
-            wanted.add("face")
+        if emotion and emotion.corpus == corpus:
+            wanted.update(emotion.shards_of(emotion.submitted))
         if corpus == self.framed:
             wanted.add("rgb")
         return with_sources(wanted, lambda kind: self.sources(kind, corpus))
@@ -346,12 +347,13 @@ class Plan:
         if emotion is None:
             return
         root = self.root(emotion.corpus)
-        if emotion.face and ("face", emotion.corpus) not in self._steps:
-            raise InputError(
-                f"emotion.face needs video and keypoints, but corpus '{emotion.corpus}' ({root}) does not have both; "
-                "remove emotion.face from the configuration"
-            )
-        for planned in emotion_stages(emotion, root, self.config.seed):
+        for source, kind in SHARDS.items():
+            if getattr(emotion, source) and (kind, emotion.corpus) not in self._steps:
+                needed = " and ".join(sorted(self.config.modality(kind).needs))
+                raise InputError(
+                    f"emotion.{source} needs {needed}, which corpus '{emotion.corpus}' ({root}) lacks; remove that key"
+                )
+        for planned in emotion_stages(emotion, root, self.config.seed, self.config.keypoints.selection):
             self._add(*planned)
 
     def _plan_views(self, corpus: str) -> None:
