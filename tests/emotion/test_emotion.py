@@ -246,6 +246,14 @@ def test_rows_are_measured_and_compared_pairwise():
     assert same.loc["b", ["difference", "difference_low", "difference_high"]].tolist() == [0, 0, 0]
 
 
+def test_draws_with_wins_alone_do_not_count_for_balanced_accuracy():
+    """One person only wins, the other only loses, and all are predicted to win: 0.5 whenever both are drawn."""
+    win_N, person_N = np.array([True, True, False]), np.array(["a", "a", "b"])
+    found = measure_rows({"win": np.full(3, 0.9)}, {"win": None}, win_N, person_N).iloc[0]
+    assert (found.balanced_accuracy_low, found.balanced_accuracy, found.balanced_accuracy_high) == (0.5, 0.5, 0.5)
+    assert (found.accuracy_low, found.accuracy_high) == (0, 1)
+
+
 def test_the_tables_are_of_held_out_videos_and_with_a_truth_of_test_videos(tmp_path):
     table, _ = a_corpus()
     learnt, tested = learnt_from(table), table[table.split == "test"]

@@ -25,7 +25,7 @@ from microgesture.emotion.tokens import (
     together,
     visible,
 )
-from microgesture.errors import InputError
+from microgesture.errors import InputError, UnusableClip
 from microgesture.networks.swinface import FaceEncoder
 from microgesture.networks.swinface import build as build_swinface
 from microgesture.storage.clips import Clips
@@ -267,7 +267,8 @@ def test_the_tokens_of_a_recording(tmp_path):
     faces_THWC = np.zeros((8, 112, 112, 3), np.uint8)
     faces_THWC[2:6] = np.arange(50, 90, 10)[:, None, None, None]
     black = np.zeros((3, 112, 112, 3), np.uint8)
-    write_shard(tmp_path / "0.arrow", [("c0", faces_THWC), ("c1", black), ("c2", faces_THWC[:1])], "jpeg")
+    clips = [("c0", faces_THWC), ("c1", black), ("c2", UnusableClip("no face"))]
+    write_shard(tmp_path / "0.arrow", clips, "jpeg")
     shard = Shard(tmp_path / "0.arrow")
     assert visible(faces_THWC).tolist() == [False, False, True, True, True, True, False, False]
     probability_K = np.full(GESTURES, 0.25)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.special import softmax
 
 from fixtures.made_up_scores import as_scores, made_up_stream
-from microgesture.ensembles.calibration import fit_temperature
+from microgesture.ensembles.calibration import fit_pool_temperature, fit_temperature
 from microgesture.ensembles.fusion import Fitting, fit_fusion, fuse, stack, stacked
 from microgesture.ensembles.rules.grid import grid_weights
 from microgesture.measures.metrics import expected_calibration_error, measure
@@ -32,6 +32,21 @@ def test_calibration_halves_the_error_of_an_overconfident_stream(seed):
         for temperature in (1, fit_temperature(5 * logits_NK, labels_N))
     )
     assert after < before / 2
+
+
+@pytest.mark.parametrize("fit", [fit_temperature, lambda *given: fit_pool_temperature(softmax(given[0], 1), given[1])])
+def test_a_temperature_lies_between_a_twentieth_and_twenty(fit):
+    labels_N = np.arange(1000) % 2
+    right_NK = np.where(np.eye(2)[labels_N] > 0, 0.01, 0.0)
+    assert fit(right_NK, labels_N) == pytest.approx(0.05, rel=1e-3)  # too little confidence
+    assert fit(3000 * right_NK, (labels_N + np.arange(1000) // 2) % 2) == pytest.approx(20, rel=1e-3)  # too much
+
+
+def test_what_is_calibrated_stays_exactly_as_it_is():
+    """Three of four are right at 0.75; and with two clips, the target of Platt scaling is 0.75."""
+    logits_NK = np.log(np.tile([0.75, 0.25], (4, 1)))
+    assert fit_temperature(logits_NK, np.array([0, 0, 0, 1])) == 1
+    assert fit_pool_temperature(np.exp(logits_NK[:2]), np.array([0, 0])) == 1
 
 
 def test_a_fixed_temperature_is_the_same_for_all_streams_and_needs_no_labels():
@@ -115,6 +130,15 @@ def test_stacking_never_names_a_class_that_it_was_not_taught():
     logits_SNK, labels_N = made_up_stream(0)[0][None], made_up_stream(0)[1]
     said_NK = stacked(logits_SNK, labels_N, np.equal(labels_N, 3).astype(int))
     assert (said_NK[labels_N == 3, 3] == 0).all()
+
+
+def test_stacking_sees_probabilities_and_not_logits():
+    """A constant that is added to all logits of a clip changes none of its probabilities."""
+    logits_SNK = np.array([made_up_stream(seed, skill=2.0)[0] for seed in (0, 1)])
+    labels_N, fold_N = made_up_stream(0)[1], np.arange(60) // 4 % 3
+    shifted_SNK = logits_SNK + np.random.default_rng(0).normal(0, 5, (2, 60, 1))
+    expected_NK = stacked(logits_SNK, labels_N, fold_N)
+    np.testing.assert_allclose(stacked(shifted_SNK, labels_N, fold_N), expected_NK, atol=1e-6)
 
 
 def test_stacking_copes_with_streams_of_any_scale():

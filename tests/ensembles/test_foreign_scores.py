@@ -149,6 +149,7 @@ def test_clips_that_the_file_does_not_have_get_a_reason(tmp_path):
         (list(LOGITS_NK[:, :3]), r"sample 0 \(0000_0\) has scores of shape \(3,\) instead of 4"),
         ([np.ones((10, 4))] * 12, r"has scores of shape \(10, 4\) instead of 4.*averaged over views"),
         ([*LOGITS_NK[:11], np.array([1, np.nan, 1, 1])], r"sample 11 \(0011_0\) has scores that are not finite"),
+        ([[10**400, 0, 0, 0]] * 12, r"sample 0 \(0000_0\) has no numbers instead of 4"),
         (["wave"] * 12, r"sample 0 \(0000_0\) has no numbers instead of 4"),
         ([{"pred_label": 1}] * 12, r"sample 0 \(0000_0\) has parts pred_label; name one"),
         ({"annotations": []}, "holds neither a list of samples"),
@@ -157,6 +158,12 @@ def test_clips_that_the_file_does_not_have_get_a_reason(tmp_path):
 def test_files_of_something_else_are_told(tmp_path, saved, message):
     with pytest.raises(InputError, match=rf"their\.pkl.* {message}|their\.pkl,? {message}"):
         import_scores(dumped(tmp_path / "their.pkl", saved), clips(), IDS, tmp_path / "ours.parquet")
+
+
+def test_large_whole_numbers_are_scores(tmp_path):
+    saved = [[10**30, 0, -(10**30), 1]] * 12
+    import_scores(dumped(tmp_path / "their.pkl", saved), clips(), IDS, tmp_path / "ours.parquet")
+    assert read_scores(tmp_path / "ours.parquet").log_probabilities[IDS[0]].tolist() == np.float32(saved[0]).tolist()
 
 
 def test_lists_of_clips_are_read_as_they_lie_about(tmp_path):

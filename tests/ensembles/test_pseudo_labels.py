@@ -44,6 +44,12 @@ def test_which_clips_are_sure_by_hand():
     assert sure_clips(probabilities_NK, votes_NS, 0.65, quota=2).tolist() == [1, 0, 0, 1, 0, 1]
 
 
+def test_the_first_of_equally_confident_clips_are_within_the_quota():
+    confidence_N = np.tile([0.8, 0.9, 0.7], 30)
+    sure_N = sure_clips(np.stack((confidence_N, 1 - confidence_N), 1), np.zeros((90, 1), int), 0.65, quota=35)
+    assert np.flatnonzero(sure_N).tolist() == sorted([*range(1, 90, 3), *range(0, 15, 3)])
+
+
 @given(st.integers(0, 10_000), st.floats(0, 0.99), st.integers(1, 5), st.booleans())
 @settings(max_examples=50, deadline=None)
 def test_a_quota_keeps_the_surest_of_each_class(seed, threshold, quota, agreement):
@@ -159,6 +165,11 @@ def test_learning_joins_train_val_and_the_pseudo_labelled():
         assert joined.label[[f"c{n}" for n in range(60)]].tolist() == labels_N[:60].tolist()
     with pytest.raises(InputError, match="clip c3, which is not in test"):
         with_pseudo_labels(clips, {"c3": 1})
+
+
+def test_ids_of_digits_keep_their_zeros(tmp_path):
+    (tmp_path / "pseudo.csv").write_text("clip_id,label,confidence\n007,3,0.9\n")
+    assert read_pseudo_labels(tmp_path / "pseudo.csv") == {"007": 3}
 
 
 def test_a_file_of_another_kind_is_refused(tmp_path):

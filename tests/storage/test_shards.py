@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from microgesture.errors import InputError, UnusableClip
-from microgesture.storage.shards import Shard, build_shard, each_clip, write_shard
+from microgesture.storage.shards import Noted, Shard, build_shard, each_clip, write_shard
 
 
 def smooth_frames(frames=5, height=24, width=32):
@@ -51,6 +51,16 @@ def test_an_unusable_clip_keeps_its_reason(tmp_path):
     assert shard.reason("good") is None
     with pytest.raises(UnusableClip, match="ends at frame 3"):
         shard.read("bad")
+
+
+def test_a_note_is_kept_and_counts_as_content(tmp_path):
+    frames = np.zeros((2, 3), np.float32)
+    made = {"plain": frames, "a": Noted(frames, {"tracks": [["é"], 1]}), "b": Noted(frames, {"tracks": []})}
+    build_shard(tmp_path / "s.arrow", tmp_path / "scratch", list(made), lambda todo: made.items(), "zstd")
+    shard = Shard(tmp_path / "s.arrow")
+    assert [shard.note(name) for name in made] == [{}, {"tracks": [["é"], 1]}, {"tracks": []}]
+    assert len({shard.content(name) for name in made}) == 3
+    np.testing.assert_array_equal(shard.read("a"), frames)
 
 
 def test_a_file_that_is_no_shard_is_named(tmp_path):

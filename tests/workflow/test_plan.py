@@ -274,17 +274,45 @@ def test_frames_in_the_report_are_made_for_it_even_if_no_stream_sees_them():
     assert (Plan(only_joint).kinds("imigue"), Plan(shown).kinds("imigue")) == (["keypoints"], ["keypoints", "rgb"])
 
 
-def test_pseudo_labels_lie_between_an_ensemble_and_the_streams_that_learn_from_them():
+def pseudo_labelled():
+    """The demo with a stream that learns from the pseudo-labels of an ensemble."""
     raw = change(DEMO, "ablation", [])
     raw["streams"] |= {"again": raw["streams"]["joint"] | {"pseudo_labels": "base"}}
-    raw["ensembles"] = {
-        "base": {"streams": ["joint", "limb"]},
-        "final": {"streams": ["again", "limb"], "calibration_from": "base"},
+    return raw | {
+        "ensembles": {
+            "base": {"streams": ["joint", "limb"]},
+            "final": {"streams": ["again", "limb"], "calibration_from": "base"},
+        }
     }
+
+
+def test_pseudo_labels_lie_between_an_ensemble_and_the_streams_that_learn_from_them():
+    raw = pseudo_labelled()
     labelled = {"train again", "predict again"}
     assert following(raw, "pseudo_labels", "base") - AFTER_SCORES == labelled
     assert following(raw, "ensemble", "base") - AFTER_SCORES == labelled | {"pseudo_labels base"}
     assert (Plan(raw).trained_on("joint"), Plan(raw).trained_on("again")) == ("train", None)
+
+
+def test_edited_test_clips_reach_only_the_trainings_that_learn_from_them(monkeypatch):
+    listed = {"elsewhere": iter(["before", "before", "after", "after"])}
+
+    def digests(config, corpus, results):
+        digest = next(listed[results])
+        return {"train_clips": "", "test_clips": digest, "clips": digest}
+
+    monkeypatch.setattr("microgesture.workflow.plan.listing_digests", digests)
+    before, after = (Plan(pseudo_labelled(), "elsewhere") for _ in range(2))
+    touched = {f"{stage} {name}" for stage, name in changed(before, after) if stage.startswith("train")}
+    assert touched == {"train again"}
+    assert ("predict", "joint") in changed(before, after)
+    assert ("train_clips", "imigue") not in changed(before, after)
+
+
+def test_the_shards_of_test_clips_are_the_last_quarter():
+    plan = Plan(change(DEMO, "shards", 8))
+    assert (plan.shards_of("train"), plan.shards_of("test")) == (plan.shards[:6], plan.shards[6:])
+    assert plan.shards_of(None) == plan.shards
 
 
 class Asked:

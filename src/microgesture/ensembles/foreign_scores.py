@@ -150,5 +150,8 @@ def _numbers(value: Any) -> np.ndarray | None:
     if isinstance(value, int | float) or (
         isinstance(value, list) and all(isinstance(one, int | float) for one in value)
     ):
-        return np.array(value, np.float64)
+        try:
+            return np.array(value, np.float64)
+        except OverflowError:  # a whole number above the largest float
+            return None
     return None

@@ -2,11 +2,23 @@
 
 from abc import ABC, abstractmethod
 from pathlib import Path, PurePosixPath
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
 from ..errors import UnusableClip
+
+
+class People(NamedTuple):
+    """Several people in the frames of a recording.
+
+    ``keypoints_TPVC`` is float32 as in ``SkeletonFormat.read``, with one person in each place P, in any order, and all
+    zero where a frame has fewer people. ``ids_TP`` are the ids of the file as texts, "" where there is no person or no
+    id; None if the file has no ids.
+    """
+
+    keypoints_TPVC: np.ndarray
+    ids_TP: np.ndarray | None = None
 
 
 class SkeletonFormat(ABC):
@@ -31,11 +43,12 @@ class SkeletonFormat(ABC):
         return path.name.lower().endswith(self.ending) and not path.is_dir()
 
     @abstractmethod
-    def read(self, path: Path) -> np.ndarray:
+    def read(self, path: Path) -> np.ndarray | People:
         """Read the skeleton, float32 (T, V, 3): x, y in pixels and confidence; NaN is kept.
 
         With x, y, z in metres after these it is (T, V, 6). V is one of the keys of ``keypoints.LAYOUTS``, which has the
-        names of the points. Raises ``UnusableClip`` that names the file, the row and the column.
+        names of the points. A format of files with several people returns ``People``, also if there is only one. Raises
+        ``UnusableClip`` that names the file, the row and the column.
         """
 
     @abstractmethod

@@ -13,6 +13,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -60,6 +61,16 @@ CODECS: dict[str, tuple[Callable, Callable]] = {
 }
 
 
+class Noted(NamedTuple):
+    """The frames of a clip with a note about them, which must be representable in JSON and must not be empty."""
+
+    frames: np.ndarray
+    note: dict[str, Any]
+
+
+Made = np.ndarray | Noted | UnusableClip  # the frames of a clip, or the reason there are none
+
+
 class Shard:
     """A shard file that is open for reading: its ``clip_ids``, the frames of each clip, or the reason there are none.
 
@@ -99,6 +110,10 @@ class Shard:
         """The clips that could not be made, and the reasons."""
         return {clip["clip_id"]: clip["reason"] for clip in self._clips if clip["reason"]}
 
+    def note(self, clip_id: str) -> dict[str, Any]:
+        """The note about the frames of a clip, empty if there is none."""
+        return self._clips[self._row[clip_id]].get("note", {})
+
     def shape(self, clip_id: str) -> tuple[int, ...]:
         """The shape (T, ...) of the array of a clip, without reading it."""
         return tuple(self._clips[self._row[clip_id]]["shape"])
@@ -127,10 +142,11 @@ class Shard:
         return np.stack([decoded[i] for i in where])
 
     def content(self, clip_id: str) -> str:
-        """A text that is equal for clips with equal frames, or with the same reason; no frame is read."""
+        """A text that is equal for clips with equal frames and notes, or the same reason; no frame is read."""
         clip, batch = self._clips[self._row[clip_id]], self._file.get_batch(self._row[clip_id])
         checksums = zlib.crc32(batch.columns[1].to_numpy().tobytes())
-        return f"{clip['shape']} {clip['dtype']} {clip['codec']} {clip['reason']} {checksums:08x}"
+        note = f" {clip['note']}" if "note" in clip else ""
+        return f"{clip['shape']} {clip['dtype']} {clip['codec']} {clip['reason']} {checksums:08x}{note}"
 
     def damage(self, clip_id: str) -> str | None:
         """The error message for the first damaged frame of a clip, or None."""
@@ -157,7 +173,7 @@ class Shard:
             yield stored
 
 
-def write_shard(path: Path | str, entries: Iterable[tuple[str, np.ndarray | UnusableClip]], codec: str) -> None:
+def write_shard(path: Path | str, entries: Iterable[tuple[str, Made]], codec: str) -> None:
     """Write a shard file from pairs of clip id and frames (T, ...), or the reason there are none, in this order.
 
     Raises ``InputError`` if the codec cannot store the frames of a clip.
@@ -167,13 +183,12 @@ def write_shard(path: Path | str, entries: Iterable[tuple[str, np.ndarray | Unus
         _write(temporary, clips, batches)
 
 
-def _encode(
-    entries: Iterable[tuple[str, np.ndarray | UnusableClip]], codec: str
-) -> tuple[list[dict], list[pa.RecordBatch]]:
+def _encode(entries: Iterable[tuple[str, Made]], codec: str) -> tuple[list[dict], list[pa.RecordBatch]]:
     """The description of each clip in the shard file, and its encoded frames."""
     encode = CODECS[codec][0]
     clips, batches = [], []
-    for clip_id, frames in entries:
+    for clip_id, made in entries:
+        frames, noted = (made.frames, {"note": made.note}) if isinstance(made, Noted) else (made, {})
         reason = str(frames) if isinstance(frames, UnusableClip) else None
         if codec == "jpeg" and not reason and not _are_pictures(frames):
             raise InputError(
@@ -187,7 +202,7 @@ def _encode(
         described = {"shape": [0], "dtype": "uint8"}
         if not reason:
             described = {"shape": list(frames.shape), "dtype": frames.dtype.str}
-        clips.append({"clip_id": clip_id, **described, "codec": codec, "reason": reason})
+        clips.append({"clip_id": clip_id, **described, "codec": codec, "reason": reason, **noted})
     return clips, batches
 
 
@@ -217,7 +232,7 @@ def build_shard(
     path: Path | str,
     scratch: Path | str,
     clip_ids: Sequence[str],
-    produce: Callable[[list[str]], Iterable[tuple[str, np.ndarray | UnusableClip]]],
+    produce: Callable[[list[str]], Iterable[tuple[str, Made]]],
     codec: str,
 ) -> None:
     """Make a shard clip by clip, so that a killed job can resume.
@@ -268,9 +283,7 @@ def _part(scratch: Path, clip_id: str) -> Path:
     return scratch / f"{int(hashlib.sha256(clip_id.encode()).hexdigest()[:16], 16):020d}.arrow"
 
 
-def each_clip(
-    clip_ids: Iterable[str], make: Callable[[str], np.ndarray]
-) -> Iterable[tuple[str, np.ndarray | UnusableClip]]:
+def each_clip(clip_ids: Iterable[str], make: Callable[[str], np.ndarray | Noted]) -> Iterable[tuple[str, Made]]:
     """Make clips one by one with ``make``; if it raises ``UnusableClip``, the exception is yielded as the reason."""
     for clip_id in clip_ids:
         try:
