@@ -71,7 +71,7 @@ def test_a_token_moves_as_much_as_since_the_patch_before():
     assert not amounts(steps()[:, :, :3], 4).any()
 
 
-@pytest.mark.parametrize(("ratio", "hidden"), [(0.9, 36), (0.5, 20), (0.01, 1)])
+@pytest.mark.parametrize(("ratio", "hidden"), [(0.9, 36), (0.5, 20), (0.01, 0), (0.999, 39)])
 def test_every_clip_hides_the_same_share(ratio, hidden):
     hidden_BN = hidden_tokens(torch.rand(3, 40), ratio, 0.8)
     assert hidden_BN.sum(1).tolist() == [hidden] * 3

@@ -87,7 +87,11 @@ def test_its_settings_touch_every_stream_that_starts_from_it(planned):
         (("streams", "tuned", "input"), "bone", "whose input is skeleton, not bone"),
         (("streams", "tuned", "network", "width"), 16, "whose network has other sizes"),
         (("streams", "tuned", "init"), "balanced", "cannot have both init and pretraining"),
-        (("streams", "tuned", "network"), {"name": "stcnn"}, "layer_decay of recipes.short is for skeleton_transf"),
+        (
+            ("streams", "balanced"),
+            {"corpus": "mine", "input": "bone", "network": {"name": "stcnn"}, "recipe": "short"},
+            "layer_decay of recipes.short is for skeleton_transformer",
+        ),
         (("streams", "balanced", "init"), None, "freeze of recipes.last needs trained weights"),
     ],
 )

@@ -46,7 +46,7 @@ class MaskedMotion(SkeletonTransformer):
     def predicted(self, x_BCTV: torch.Tensor, hidden_BN: torch.Tensor) -> torch.Tensor:
         """The predicted motion of each token, (B, N, P); each clip has equally many hidden tokens."""
         tokens_BNE = self.embedded(x_BCTV)
-        shown = hidden_BN.long().argsort(1, stable=True)[:, : int((~hidden_BN[0]).sum())]
+        shown = hidden_BN.long().argsort(dim=1, stable=True)[:, : int((~hidden_BN[0]).sum())]
         shown_BNE = shown[..., None].expand(-1, -1, tokens_BNE.shape[2])
         seen_BNE = self.to_decoder(self.encoded(tokens_BNE.gather(1, shown_BNE)))
         all_BNE = self.hidden.to(seen_BNE.dtype).expand(tokens_BNE.shape).scatter(1, shown_BNE, seen_BNE)
@@ -97,7 +97,7 @@ def hidden_tokens(amount_BN: torch.Tensor, ratio: float, temperature: float) -> 
     One token after the other is drawn without repetition, with probabilities in proportion to softmax(amount /
     (temperature * largest amount of the clip)), by Gumbel noise (arXiv 2308.07092).
     """
-    count = amount_BN.shape[1] - int((1 - ratio) * amount_BN.shape[1])
+    count = min(round(ratio * amount_BN.shape[1]), amount_BN.shape[1] - 1)  # the encoder needs a token
     largest_B1 = amount_BN.amax(1, keepdim=True)
     score_BN = (amount_BN / (temperature * largest_B1 + 1e-10)).log_softmax(1)
     noise_BN = -torch.empty_like(score_BN).exponential_().log()
