@@ -32,6 +32,12 @@ def test_windows_follow_each_other_to_the_end(tmp_path, frames, windows):
     assert provides("unlabelled", tmp_path, seconds=0.5, rate=20) == {"keypoints"}
 
 
+def test_windows_of_one_frame_are_all_frames(tmp_path):
+    write_npz(tmp_path / "ann.npz", keypoints(3, 137))
+    table = list_clips("hours", "unlabelled", tmp_path, 4, seconds=0.01, rate=10).table
+    assert list(zip(table.start, table.end, strict=True)) == [(0, 0), (1, 1), (2, 2)]
+
+
 def test_a_damaged_recording_costs_itself_and_other_files_are_no_recordings(tmp_path):
     write_npz(tmp_path / "ann.npz", keypoints(20, 137))
     (tmp_path / "bob.npz").write_text("no archive")

@@ -150,22 +150,23 @@ def test_the_encoder_has_the_tensors_of_the_network_that_starts_from_it():
 
 
 def test_masked_motion_learns_better_than_predicting_the_mean():
-    # Joints on circles: what is hidden follows from what is seen. The mean of each patch has the loss 7/8.
+    # Each clip sways to one side or to the other first: what is hidden follows from what is seen. The loss of the mean
+    # of all clips, which is 0, is 7/8.
     torch.manual_seed(0)
-    phase_BV = torch.rand(8, 1) * 6.28 + torch.linspace(0, 3, 22)
-    angle_BTV = phase_BV[:, None] + torch.arange(16.0)[:, None] * 0.7
-    x_BCTV = torch.stack((angle_BTV.cos(), angle_BTV.sin(), torch.ones_like(angle_BTV)), 1)
+    side_B11 = torch.tensor([1.0, -1.0]).repeat(4)[:, None, None]
+    sway_BTV = side_B11 * torch.tensor([0.0, 1, 3, 4]).repeat(4)[:, None] * torch.linspace(1, 2, 22)
+    x_BCTV = torch.stack((sway_BTV, 0.5 * sway_BTV, torch.ones_like(sway_BTV)), 1)
     module = network(MaskedMotionSettings(ratio=0.5, decoder_depth=1))
     optimizer = torch.optim.AdamW(module.parameters(), 0.005)
     losses = []
-    for _ in range(150):
+    for _ in range(60):
         optimizer.zero_grad()
         loss = module(x_BCTV).mean()
         loss.backward()
         optimizer.step()
-        losses.append(float(loss))
+        losses.append(float(loss.detach()))
     assert losses[0] > 0.8
-    assert np.mean(losses[-10:]) < 0.6
+    assert np.mean(losses[-5:]) < 0.4
 
 
 def test_places_tell_joints_and_times_apart():

@@ -47,7 +47,8 @@ def _windows(root: Path, path: Path, length: int) -> list[Row]:
         row = _row(name, path, 0, 0)
         row.refuse(str(error))
         return [row]
-    starts = range(0, max(frames - length // 2, 1), length)
+    least = -(-length // 2)  # frames of the shortest rest
+    starts = range(0, max(frames - least + 1, 1), length)
     return [_row(name, path, start, min(start + length, frames) - 1) for start in starts]
 
 

@@ -15,7 +15,7 @@ from ..skeletons.keypoints import Selection
 from .tokens import Features
 
 EXPANSION = 4  # width of the hidden layer of a block, in widths of the tokens
-SPREAD = 0.02  # standard deviation of the initial weights
+SPREAD = 0.02  # initial standard deviation of learned tokens
 
 
 class DropPath(nn.Module):
@@ -156,7 +156,7 @@ def initialise(network: nn.Module) -> None:
     """Set the initial weights of all linear layers of a transformer."""
     for module in network.modules():
         if isinstance(module, nn.Linear):
-            nn.init.trunc_normal_(module.weight, std=SPREAD)
+            nn.init.xavier_uniform_(module.weight)
             nn.init.zeros_(module.bias)
 
 

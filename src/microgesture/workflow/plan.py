@@ -349,9 +349,9 @@ class Plan:
         root = self.root(emotion.corpus)
         for source, kind in SHARDS.items():
             if getattr(emotion, source) and (kind, emotion.corpus) not in self._steps:
-                needed = " and ".join(sorted(self.config.modality(kind).needs))
+                needed = " and ".join(sorted(self.config.modality(kind).needs, reverse=True))
                 raise InputError(
-                    f"emotion.{source} needs {needed}, which corpus '{emotion.corpus}' ({root}) lacks; remove that key"
+                    f"emotion.{source} needs {needed}, but corpus '{emotion.corpus}' ({root}) lacks it; remove that key"
                 )
         for planned in emotion_stages(emotion, root, self.config.seed, self.config.keypoints.selection):
             self._add(*planned)
