@@ -27,6 +27,7 @@ from microgesture.modalities.face import (
     similarity,
 )
 from microgesture.skeletons.keypoints import LAYOUTS, clean, mirrored_name
+from microgesture.skeletons.person import InFile
 from microgesture.storage.shards import Shard, write_shard
 from microgesture.videos.reading import decode
 
@@ -271,7 +272,9 @@ def test_a_clip_in_which_no_face_is_large_enough_is_black_throughout(corpus):
 def test_a_clip_that_ends_beyond_its_skeleton_is_refused_before_it_is_tried(corpus):
     """The end of a clip comes from a list, and may be anything."""
     root, skeletons, _ = corpus
-    cut = face_cutter(skeletons, {"endless": ("a.npz", range(3, 2**31 - 2)), "early": ("a.npz", range(10))}, **SETTINGS)
+    file = InFile("a.npz", None, None)
+    rows = {"endless": (file, range(3, 2**31 - 2)), "early": (file, range(10))}
+    cut = face_cutter(skeletons, rows, **SETTINGS)
     found = list(islice(cut(root / "a.mp4", {"endless": range(3, 2**31 - 1), "early": range(10)}), 11))
     reasons = {clip_id: str(made) for clip_id, made in found if isinstance(made, UnusableClip)}
     assert reasons == {"endless": "a.npz has 30 rows, but the clip needs rows 3 to 2147483645"}

@@ -7,8 +7,9 @@ from fixtures.release_files import number_of, numbered_frames, write_lines, writ
 from microgesture.corpora import list_clips
 from microgesture.modalities.face import POINTS, TEMPLATE_N2, make_face
 from microgesture.modalities.flow import DISFlow
+from microgesture.modalities.keypoints import select_keypoints
 from microgesture.modalities.rgb import make_rgb
-from microgesture.skeletons.keypoints import LAYOUTS, SELECTIONS, select_keypoints
+from microgesture.skeletons.keypoints import LAYOUTS, SELECTIONS
 from microgesture.skeletons.reading import read_skeletons
 from microgesture.storage.clips import read_clips, write_clips
 from microgesture.storage.shards import Shard

@@ -10,23 +10,25 @@ from pathlib import Path
 from types import ModuleType
 
 import numpy as np
-import pandas as pd
 import pytest
 import yaml
 from typer.testing import CliRunner
 
+from fixtures.posed_clips import posed_clips
 from fixtures.project import ROOT
 from fixtures.release_files import write_video
 from microgesture.cli import app
 from microgesture.corpora import list_clips
 from microgesture.demo.people import Framing, draw_recording, draw_subject, idle, render
 from microgesture.errors import InputError, UnusableClip
-from microgesture.pose import holistic, making, videos
+from microgesture.modalities.keypoints import select_keypoints
+from microgesture.pose import holistic, making, methods, videos
 from microgesture.pose.making import make_pose
 from microgesture.pose.mapping import SIZES, in_openpose_order, origins
+from microgesture.pose.methods import Pose
 from microgesture.pose.videos import keypoints_of_videos
-from microgesture.skeletons.keypoints import LAYOUTS, hands_swapped, mirrored_name, select_keypoints
-from microgesture.storage.clips import SCHEMA, Clips, write_clips
+from microgesture.skeletons.keypoints import LAYOUTS, hands_swapped, mirrored_name
+from microgesture.storage.clips import write_clips
 from microgesture.storage.shards import Shard
 from microgesture.videos.reading import decode
 from microgesture.workflow import health
@@ -35,6 +37,7 @@ from microgesture.workflow.plan import Plan
 needs_mediapipe = pytest.mark.skipif(
     importlib.util.find_spec("mediapipe") is None, reason="the extra microgesture[pose] is not installed"
 )
+MEDIAPIPE = Pose("mediapipe")
 NAMES = LAYOUTS[137]
 REAL_DATA = os.environ.get("MICROGESTURE_DATA")
 CLIPS = {"test_0005": (24, "left"), "train_0033": (29, "right")}  # frames, and the hand that signs
@@ -166,13 +169,13 @@ def test_without_mediapipe_a_sentence_says_what_to_install(tmp_path, monkeypatch
     found = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "mediapipe" else found(name))
     with pytest.raises(InputError, match=r'pip install "\.\[pose\]"'):
-        holistic.finder()
+        methods.finder(MEDIAPIPE)
     with pytest.raises(InputError, match=r'pip install "\.\[pose\]"'):
-        keypoints_of_frames([])
+        next(keypoints_of_videos({tmp_path / "a.mp4": [(0, 2)]}, MEDIAPIPE))
     with pytest.raises(InputError, match=r'pip install "\.\[pose\]"'):
-        next(keypoints_of_videos({tmp_path / "a.mp4": [(0, 2)]}))
-    with pytest.raises(InputError, match=r'pip install "\.\[pose\]"'):
-        make_pose(table(("a", "a.mp4", 0, 3)), 0, tmp_path, tmp_path / "out.arrow", tmp_path / "scratch")
+        make_pose(
+            posed_clips(("a", "a.mp4", 0, 3)), 0, tmp_path, tmp_path / "out.arrow", tmp_path / "scratch", MEDIAPIPE
+        )
     assert not (tmp_path / "out.arrow").exists()
     config = Plan(raw_config(manifest(tmp_path / "own", "clip_id,split,label,video"), pose="mediapipe")).config
     (finding,) = health.needed_files(config)
@@ -182,21 +185,12 @@ def test_without_mediapipe_a_sentence_says_what_to_install(tmp_path, monkeypatch
 
 
 def test_a_mediapipe_that_cannot_do_it_is_told_apart(monkeypatch):
-    monkeypatch.setattr(holistic, "require_mediapipe", lambda: None)
     monkeypatch.setitem(sys.modules, "mediapipe", ModuleType("mediapipe"))
     with pytest.raises(InputError, match=r'this version of MediaPipe .* pip install "\.\[pose\]"'):
         keypoints_of_frames([])
 
 
-def table(*rows: tuple[str, str, int, int]) -> Clips:
-    columns = ("clip_id", "video", "video_start", "n_frames")
-    listed = pd.DataFrame(rows, columns=columns).assign(shard=0, status="ok", start=0)
-    listed["end"] = listed.n_frames - 1
-    listed["skeleton"], listed["skeleton_start"] = listed.video, listed.video_start
-    return Clips(listed.reindex(columns=SCHEMA.names), ("x",), ("1",))
-
-
-def stand_in():
+def stand_in(pose: Pose):
     """What looks at no frame: each point is where the number of the frame says."""
 
     def find(video: Path, spans: list[tuple[int, int]]) -> Iterator[tuple[int, np.ndarray]]:
@@ -215,13 +209,13 @@ def stand_in():
 def made(tmp_path, monkeypatch) -> Callable[..., tuple[Shard, Shard]]:
     """What makes the shards of skeletons and of keypoints of some clips."""
     monkeypatch.setattr(videos, "finder", stand_in)
-    monkeypatch.setattr(videos, "require_mediapipe", lambda: None)
-    monkeypatch.setattr(making, "require_mediapipe", lambda: None)
+    monkeypatch.setattr(videos, "require", lambda pose: None)
+    monkeypatch.setattr(making, "require", lambda pose: None)
 
     def make(*rows: tuple[str, str, int, int]) -> tuple[Shard, Shard]:
         skeletons, cut = tmp_path / "skeletons.arrow", tmp_path / "keypoints.arrow"
-        make_pose(table(*rows), 0, tmp_path, skeletons, tmp_path / "scratch")
-        select_keypoints(table(*rows), 0, skeletons, cut, tmp_path / "scratch2", "22")
+        make_pose(posed_clips(*rows), 0, tmp_path, skeletons, tmp_path / "scratch", MEDIAPIPE)
+        select_keypoints(posed_clips(*rows), 0, skeletons, cut, tmp_path / "scratch2", "22")
         return Shard(skeletons), Shard(cut)
 
     return make
@@ -321,8 +315,8 @@ def test_a_shard_holds_the_same_bytes_whatever_was_looked_at_before(tmp_path):
     write_video(tmp_path / "other.mp4", other)
     write_video(tmp_path / "empty.mp4", [np.full_like(person[0], 128)] * 2)
     (tmp_path / "damaged.mp4").write_bytes((tmp_path / "person.mp4").read_bytes()[:900])
-    alone = table(("p", "person.mp4", 0, 3))
-    after = table(
+    alone = posed_clips(("p", "person.mp4", 0, 3))
+    after = posed_clips(
         ("d", "damaged.mp4", 0, 3), ("e", "empty.mp4", 0, 2), ("o", "other.mp4", 0, 2), ("p", "person.mp4", 0, 3)
     )
     stored = {}

@@ -9,12 +9,12 @@ from microgesture.config.streams import TrainStep
 from microgesture.ensembles.fusion import Fusion, fuse
 from microgesture.machine.resources import Resources
 from microgesture.modalities.face import make_face
+from microgesture.modalities.keypoints import select_keypoints
 from microgesture.modalities.rgb import make_rgb
 from microgesture.networks import build
 from microgesture.recogniser.export import export_recogniser, results_of
 from microgesture.recogniser.scoring import Scorer
 from microgesture.recogniser.windows import find_recording
-from microgesture.skeletons.keypoints import select_keypoints
 from microgesture.skeletons.reading import read_skeletons
 from microgesture.storage.clips import read_clips
 from microgesture.storage.files import read_json

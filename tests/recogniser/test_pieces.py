@@ -98,11 +98,13 @@ def alone(video, folder):
 
 def stand_in(read_TVC):
     """What stands for MediaPipe: it finds the keypoints that are in the file."""
-    return lambda spans: [(path, read_TVC[: 1 + max(last for _, last in of_video)]) for path, of_video in spans.items()]
+    return lambda spans, pose: [
+        (path, read_TVC[: 1 + max(last for _, last in of_video)]) for path, of_video in spans.items()
+    ]
 
 
 def test_keypoints_that_were_found_count_as_those_from_a_file(exported, video, tmp_path, monkeypatch):
-    monkeypatch.setattr(scoring, "require_mediapipe", lambda: None)
+    monkeypatch.setattr(scoring, "require", lambda pose: None)
     monkeypatch.setattr(pieces, "keypoints_of_videos", stand_in(read_skeleton(video.with_suffix(".npz"))))
     beside = Scorer(exported, CPU).score(find_recording(video, None, 25))
     found = Scorer(exported, CPU).score(alone(video, tmp_path))
@@ -111,7 +113,7 @@ def test_keypoints_that_were_found_count_as_those_from_a_file(exported, video, t
 
 
 def test_keypoints_are_found_for_whoever_has_learnt_from_such_or_asks(exported, video, tmp_path, monkeypatch):
-    monkeypatch.setattr(scoring, "require_mediapipe", lambda: None)
+    monkeypatch.setattr(scoring, "require", lambda pose: None)
     monkeypatch.setattr(pieces, "keypoints_of_videos", stand_in(read_skeleton(video.with_suffix(".npz"))))
     recording = alone(video, tmp_path)
     [sentence] = Scorer(exported, CPU, pose=False).score(recording).sentences
@@ -124,10 +126,10 @@ def test_keypoints_are_found_for_whoever_has_learnt_from_such_or_asks(exported, 
 
 
 def test_without_mediapipe_the_extra_is_named(exported, monkeypatch):
-    def missing():
+    def missing(pose):
         raise InputError("install the extra pose")
 
-    monkeypatch.setattr(scoring, "require_mediapipe", missing)
+    monkeypatch.setattr(scoring, "require", missing)
     with pytest.raises(InputError, match="extra pose"):
         Scorer(exported, CPU)
     assert Scorer(exported, CPU, pose=False).recogniser.pose == "mediapipe"

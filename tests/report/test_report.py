@@ -206,6 +206,22 @@ def test_hostile_names_and_reasons_stay_text():
     assert HOSTILE in [row["class"] for row in rows(section(found, "classes").all("table")[0])]
 
 
+def test_people_and_filled_points_are_counted_by_corpus():
+    columns = ["corpus", "clip_id", "people", "person", "close", "filled"]
+    lines = [("a", "c1", 3, "p", True, 0.5), ("a", "c2", 1, "q", False, 0.1), ("b", "c3", None, None, None, 0.25)]
+    step, results = made_up_results()
+    found = section(
+        read_page(render(step, replace(results, keypoints=pd.DataFrame(lines, columns=columns)))), "keypoints"
+    )
+    counted, close = (rows(table) for table in found.all("table"))
+    assert [list(row.values()) for row in counted] == [["a", 1, 1, 0.3, 0.5], ["b", 0, 0, 0.25, 0.25]]
+    assert [list(row.values()) for row in close] == [["a", "c1", 3, "p"]]
+    empty = pd.DataFrame(columns=columns)
+    assert "keypoints" not in [
+        part.attributes.get("id") for part in read_page(render(step, replace(results, keypoints=empty))).all("section")
+    ]
+
+
 def attributes(element):
     for child in element.children:
         if not isinstance(child, str):

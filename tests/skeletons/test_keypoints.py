@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from microgesture.errors import InputError, UnusableClip
+from microgesture.modalities.keypoints import select_keypoints
 from microgesture.skeletons.keypoints import (
     LAYOUTS,
     SELECTIONS,
@@ -13,7 +14,6 @@ from microgesture.skeletons.keypoints import (
     hands_swapped,
     mirrored_name,
     present,
-    select_keypoints,
     selection_named,
     swap_hands,
 )

@@ -17,6 +17,7 @@ from fixtures.release_files import (
 )
 from microgesture.corpora import list_clips
 from microgesture.errors import UnusableClip
+from microgesture.modalities.keypoints import select_keypoints
 from microgesture.modalities.skeleton_depth import skeleton_depth
 from microgesture.skeletons.keypoints import (
     LAYOUTS,
@@ -25,7 +26,6 @@ from microgesture.skeletons.keypoints import (
     in_picture,
     in_space,
     present,
-    select_keypoints,
 )
 from microgesture.skeletons.kinect import kinect_joints, swap_sides
 from microgesture.skeletons.reading import read_skeleton, read_skeletons

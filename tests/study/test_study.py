@@ -307,13 +307,13 @@ def test_without_labels_it_says_what_to_do_first(folder, capsys):
 
 def test_keypoints_to_be_found_in_the_videos(folder):
     root = folder("wave/a.mp4", "nod/b.mp4")
-    started = plan_study(root / "study", root, gpu=False, pose=True)
+    started = plan_study(root / "study", root, gpu=False, pose="rtmw")
     config = load_config(yaml.safe_load(started.settings))
-    assert config.corpora["mine"].pose == "mediapipe"
+    assert config.corpora["mine"].pose == "rtmw"
     assert config.streams.keys() == {"joint", "limb", "skeleton", "rgb", "taylor", "flow", "depth"}
     assert started.manifest.startswith("clip_id,split,subject,label,video\n")
     with pytest.raises(InputError, match="--pose"):
-        plan_study(root / "study", folder("wave/a.npz", "nod/b.npz"), gpu=False, pose=True)
+        plan_study(root / "study", folder("wave/a.npz", "nod/b.npz"), gpu=False, pose="mediapipe")
 
 
 def test_a_folder_without_clips_is_refused(tmp_path):

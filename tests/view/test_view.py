@@ -1,5 +1,6 @@
 import copy
 import re
+from dataclasses import replace
 from itertools import pairwise
 
 import av
@@ -14,9 +15,12 @@ from fixtures.training_clips import FRAME, draw_keypoints, film
 from microgesture.cli import main
 from microgesture.config.view import HeatmapView, ViewStep
 from microgesture.errors import InputError, UnusableClip
+from microgesture.skeletons.keypoints import SELECTIONS
+from microgesture.skeletons.person import noted
+from microgesture.skeletons.tracks import Followed, Track
 from microgesture.storage.clips import SCHEMA, Clips, write_clips
 from microgesture.storage.scores import Prediction, write_predictions
-from microgesture.storage.shards import Shard, write_shard
+from microgesture.storage.shards import Noted, Shard, write_shard
 from microgesture.view.choice import chosen_clips, file_name, find_clip, write_views
 from microgesture.view.clip import Source, moments, rows_of, times_of, words_about, write_view
 from microgesture.view.sheet import Row, Words, contact_sheet, video_pictures
@@ -133,6 +137,29 @@ def test_pictures_are_of_the_frames_that_are_asked_for(source):
         alone = np.concatenate([rows[place].pictures_THWC for rows in each])
         np.testing.assert_array_equal(row.pictures_THWC, alone)
         assert len(np.unique(alone.reshape(FRAMES, -1), axis=0)) == FRAMES
+
+
+def test_of_several_people_the_one_that_is_meant_has_colours_and_the_others_are_grey(source, tmp_path):
+    own_TVC = source.shards["keypoints"].read("good")
+    other_TVC = draw_keypoints(1, 0, FRAMES)
+    tracks = (Track(("a",), 0, 0, FRAMES - 1), Track(("b",), 1, 2, FRAMES - 1))
+    people_TPVC = np.zeros((FRAMES, 2, 137, 3), np.float32)
+    for place, alone_TVC in enumerate((own_TVC, other_TVC)):
+        people_TPVC[:, place, list(SELECTIONS["36"].indices[137])] = alone_TVC
+    write_shard(tmp_path / "skeletons", [("r.people", noted(Followed(people_TPVC, tracks)))], "zstd")
+    note = {"people": 2, "person": "a", "close": True}
+    write_shard(tmp_path / "keypoints", [("good", Noted(own_TVC, note))], "zstd")
+    shards = {**source.shards, "skeletons": Shard(tmp_path / "skeletons"), "keypoints": Shard(tmp_path / "keypoints")}
+    clip = row_of("good", replace(CLIPS, table=CLIPS.table.assign(skeleton="r.people")))
+    rows = rows_of(clip, replace(source, shards=shards), STEP, np.array([0, 5]))
+    [row] = [row for row in rows if row.name == "people"]
+    assert row.pictures_THWC.shape[:2] == (2, STEP.cell)
+    assert abs(row.pictures_THWC.shape[2] - STEP.cell * FRAME[0] / FRAME[1]) <= 1
+    grey_T = ((np.ptp(row.pictures_THWC, axis=-1) == 0) & (row.pictures_THWC.max(-1) > 0)).any((1, 2))
+    assert grey_T.tolist() == [False, True]  # the other one comes with frame 2
+    assert (np.ptp(row.pictures_THWC, axis=-1) > 0).any((1, 2)).all()
+    assert "a" in row.note
+    assert "people" not in [row.name for row in rows_of(row_of("test"), source, STEP, np.array([0]))]
 
 
 def test_what_a_clip_lacks_is_named_in_its_row(source):

@@ -1,6 +1,7 @@
 import copy
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import yaml
 
@@ -11,6 +12,7 @@ from microgesture.cli import main
 from microgesture.config.corpora import ManifestCorpus
 from microgesture.config.modalities import MODALITIES
 from microgesture.config.networks import VideoSwinSettings
+from microgesture.skeletons.tracks import Followed, Track
 from microgesture.workflow import health
 
 SPLITS = {"a": "train", "b": "train", "c": "val", "d": "test"}
@@ -129,6 +131,25 @@ def test_a_module_without_its_function_is_a_finding(doctor, monkeypatch):
     monkeypatch.delattr("microgesture.modalities.taylor.make")
     (line,) = stopping(doctor()[1])
     assert "microgesture.modalities.taylor has no function make(work)" in line
+
+
+def test_several_people_and_close_choices_are_counted(doctor, config, monkeypatch):
+    def compared(files, table, folder, rules):
+        big, small = keypoints(4, 137, seed=1), keypoints(4, 137, seed=2)
+        for number, file in enumerate(files):
+            people = np.stack([big, small if number else 0.1 * small], 1)
+            people[..., 2] = 1
+            yield file, Followed(people, (Track(("1",), 0, 0, 3), Track(("2",), 1, 0, 3))), []
+
+    monkeypatch.setattr(health, "each_compared", compared)
+    code, lines = doctor()
+    assert code == 0
+    (line,) = [line for line in lines if "several people" in line]
+    assert "4 of 4 clips" in line
+    assert "in 3 of them" in line
+    config["corpora"]["mine"]["person"] = "subject"
+    (line,) = stopping(doctor()[1])
+    assert "'a'" in line
 
 
 def test_skeletons_without_landmarks_of_the_face_are_counted_where_faces_are_wanted(doctor, config, tmp_path):

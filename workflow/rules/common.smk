@@ -126,6 +126,12 @@ def is_learned(modality):
     return plan.config.modality(modality.name).is_learned
 
 
+def pose_networks(corpus):
+    """The files of the networks that find the keypoints of a corpus, if a folder of the user has them."""
+    folder = plan.config.corpora[corpus].pose_weights
+    return sorted(map(str, Path(folder).glob("*.onnx"))) if folder else []
+
+
 def stream_clips(wildcards):
     """All clips of the stream's corpus."""
     return f"results/clips/{plan.config.streams[wildcards.stream].corpus}.parquet"

@@ -2,7 +2,7 @@
 # nothing for a synthetic corpus, which the run makes and lists.
 # OUTPUTS: results/measured/<corpus>/<shard>.parquet, the clips of a shard without their labels; with their labels
 # results/clips/<corpus>/<part>.parquet, the clips of a part (train with val, and test), and results/clips/<corpus>.parquet,
-# all; results/quarantine.csv, unusable clips with reasons.
+# all; results/quarantine.csv, unusable clips with reasons; results/keypoints.csv, clips with several people or filled gaps.
 
 
 localrules:
@@ -135,7 +135,8 @@ rule list_quarantine:
             path for kind in ("skeletons", *MODALITIES) for path in all_shards(kind)
         ],
     output:
-        "results/quarantine.csv",
+        clips="results/quarantine.csv",
+        keypoints="results/keypoints.csv",
     log:
         "results/logs/quarantine.log",
     params:
@@ -143,4 +144,5 @@ rule list_quarantine:
     message:
         "Listing the unusable clips"
     shell:
-        "microgesture --log {log:q} quarantine --output {output:q} {input.clips:q} {input.shards:q}"
+        "microgesture --log {log:q} quarantine --output {output.clips:q} --keypoints {output.keypoints:q}"
+        " {input.clips:q} {input.shards:q}"

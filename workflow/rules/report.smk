@@ -34,6 +34,7 @@ rule write_report:
         rgb=shards("rgb", plan.framed) if plan.framed else [],
         ablation="results/ablation.csv",
         quarantine="results/quarantine.csv",
+        keypoints="results/keypoints.csv",
         submission="results/submission.csv",
         cross_subject=(
             "results/cross_subject/ablation.csv" if plan.config.ground_truth else []
@@ -62,5 +63,5 @@ rule write_report:
     shell:
         "microgesture --log {log:q} report --settings {params.settings:q} --clips {input.clips:q}"
         " --fusion {input.fusion:q} --ablation {input.ablation:q} --quarantine {input.quarantine:q}"
-        " --submission {input.submission:q} --benchmarks results/benchmarks {params.tables:q} --output {output:q}"
+        " --submission {input.submission:q} --keypoints {input.keypoints:q} --benchmarks results/benchmarks {params.tables:q} --output {output:q}"
         " {input.scores:q} {input.cards:q} {input.labels:q} {input.rgb:q}"

@@ -30,7 +30,8 @@ if plan.posed:
 
     rule make_pose:
         input:
-            "results/measured/{corpus}/{shard}.parquet",
+            clips="results/measured/{corpus}/{shard}.parquet",
+            networks=lambda wildcards: pose_networks(wildcards.corpus),
         output:
             "results/skeletons/{corpus}/{shard}.arrow",
         log:
@@ -48,5 +49,5 @@ if plan.posed:
         message:
             "Finding keypoints in the videos of {wildcards.corpus}, shard {wildcards.shard}"
         shell:
-            "microgesture --log {log:q} pose --settings {params.settings:q} --clips {input:q} --shard {wildcards.shard:q}"
+            "microgesture --log {log:q} pose --settings {params.settings:q} --clips {input.clips:q} --shard {wildcards.shard:q}"
             " --output {output:q} --stamp {params.stamp:q}"

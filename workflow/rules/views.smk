@@ -15,7 +15,7 @@ rule view_clips:
         clips="results/clips/{corpus}.parquet",
         shards=lambda wildcards: [
             path
-            for kind in plan.kinds(wildcards.corpus)
+            for kind in plan.shown(wildcards.corpus)
             for path in shards(kind, wildcards.corpus)
         ],
         predictions=submitted_predictions,

@@ -11,6 +11,7 @@ import typer
 
 from ..config.base import parse_step
 from ..config.corpora import DemoStep, ListStep, MeasureStep, SkeletonStep
+from ..config.corpus_format import LARGEST
 from ..config.declarations import Modality
 from ..config.modalities import MODALITIES, STEPS
 from .options import (
@@ -143,15 +144,20 @@ def skeletons(settings: SettingsText, clips: File, shard: ShardNumber, output: O
 @stage("pose", SkeletonStep)
 def pose(settings: SettingsText, clips: File, shard: ShardNumber, output: Output, stamp: Stamp = BY_HAND) -> None:
     """Find keypoints in the videos of the recordings in a shard, instead of reading skeleton files."""
+    from ..corpora.versions import file_digest
     from ..modalities.sources import sources_of_recordings
     from ..pose.making import make_pose
+    from ..pose.methods import Pose
     from ..storage.clips import read_clips
 
     step = parse_step(SkeletonStep, settings)
-    table = read_clips(clips)
-    sources = partial(sources_of_recordings, table, shard, stamp)
+    table, method = read_clips(clips), Pose(step.pose or "mediapipe", step.pose_weights)
+    digests = (
+        [file_digest(path) for path in sorted(Path(step.pose_weights).glob("*.onnx"))] if step.pose_weights else []
+    )
+    sources = partial(sources_of_recordings, table, shard, " ".join([stamp, *digests]))
     with scratch_folder(output, stamp) as scratch, _reusing(output, scratch, stamp, sources):
-        make_pose(table, shard, Path(step.root), output, scratch)
+        make_pose(table, shard, Path(step.root), output, scratch, method)
 
 
 def _add(modality: Modality) -> None:
@@ -187,6 +193,7 @@ def _add(modality: Modality) -> None:
                 clips=read_clips(clips) if clips else None,
                 shard=shard,
                 root=Path(step.root) if modality.opens_videos else None,
+                person=getattr(step, "person", LARGEST),
                 weights=weights,
                 device=device,
                 threads=threads,

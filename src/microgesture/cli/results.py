@@ -111,11 +111,17 @@ def submission(settings: SettingsText, clips: File, predictions: File, output: O
 
 
 @stage("quarantine")
-def quarantine(files: Files, output: Output) -> None:
+def quarantine(
+    files: Files,
+    output: Output,
+    keypoints: Annotated[Path | None, typer.Option(help="table of clips with several people or filled gaps")] = None,
+) -> None:
     """List all clips that a stage could not use. The files are clips tables and shards."""
-    from ..storage.quarantine import list_quarantine
+    from ..storage.quarantine import list_keypoints, list_quarantine
 
     list_quarantine(files, output)
+    if keypoints is not None:
+        list_keypoints(files, keypoints)
 
 
 @stage("summary")
@@ -155,6 +161,7 @@ def report(
     cross_subject: OptionalFile = None,
     emotion: OptionalFile = None,
     emotion_on_test: OptionalFile = None,
+    keypoints: OptionalFile = None,
 ) -> None:
     """Write the report of a run as one HTML page.
 
@@ -167,7 +174,7 @@ def report(
     step = parse_step(ReportStep, settings)
     needed = clips, fusion, ablation, quarantine, submission, files
     folder = benchmarks if benchmarks and benchmarks.exists() else None
-    write_report(output, step, read_results(step, *needed, folder, cross_subject, emotion, emotion_on_test))
+    write_report(output, step, read_results(step, *needed, folder, cross_subject, emotion, emotion_on_test, keypoints))
 
 
 @stage("evaluate")

@@ -1,10 +1,11 @@
 """The subcommand that starts a study of your own clips."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
+from ..config.pose import POSE_METHODS
 from .options import say, stage
 
 
@@ -12,7 +13,12 @@ from .options import say, stage
 def init(
     study: Annotated[Path, typer.Argument(help="folder to write clips.csv and config.yaml into")],
     folder: Annotated[Path, typer.Option("--from", help="folder with your clips, in any layout")],
-    pose: Annotated[bool, typer.Option(help="find keypoints in the videos (extra pose)")] = False,
+    pose: Annotated[
+        Literal[tuple(POSE_METHODS)] | None,
+        typer.Option(
+            help="method that finds keypoints in the videos: mediapipe follows one person, rtmw finds everybody",
+        ),
+    ] = None,
     tier: Annotated[
         list[str] | None, typer.Option(help="the tier of annotations that has your classes (may be repeated)")
     ] = None,

@@ -42,8 +42,8 @@ def view(
     step = parse_step(ViewStep, plan.step("view", found).settings)
     step = step.model_copy(update={key: value for key, value in asked.items() if value})
     number = int(clips.table.set_index("clip_id").shard[clip_id])
-    shards = by_kind(shard_files(results, found, step.kinds, number))
-    if step.kinds and not shards:
+    shards = by_kind(shard_files(results, found, ("skeletons", *step.kinds), number))
+    if step.kinds and set(shards) <= {"skeletons"}:
         targets = " ".join(f"results/{kind}/{found}/{number:04d}.arrow" for kind in step.kinds)
         raise InputError(
             f"{results} has no network inputs of clip {clip_id}; make them with: snakemake --cores all {targets}"

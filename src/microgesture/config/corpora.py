@@ -7,6 +7,7 @@ from pydantic import Field
 from .base import Settings
 from .corpus_format import CorpusFormat, DemoSettings, Release
 from .extensions import by_name
+from .pose import POSE_METHODS
 
 
 class MigaCorpus(CorpusFormat):
@@ -61,6 +62,7 @@ class ManifestCorpus(CorpusFormat):
 
     title: ClassVar = "clips.csv"
     module: ClassVar = "microgesture.corpora.manifest"
+    has_person_ids: ClassVar = True
 
     format: Literal["manifest"]
     subject_column: str = Field(
@@ -127,3 +129,9 @@ class SkeletonStep(Settings):
     root: str = Field(description="folder of the corpus")
     normalized: bool = Field(False, description="x and y in the files are fractions of the video's width and height")
     row_tolerance: float = Field(0.01, description="fraction by which rows of keypoints and frames may differ")
+    pose: Literal[tuple(POSE_METHODS)] | None = Field(
+        None, exclude_if=lambda pose: pose is None, description="method that finds keypoints; null: files are read"
+    )
+    pose_weights: str | None = Field(
+        None, exclude_if=lambda folder: folder is None, description="folder with the networks of the method"
+    )

@@ -1,11 +1,26 @@
 """The declaration of a corpus format: its settings, its reader, and its release. Does not import pandas."""
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, get_args
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import Field, model_validator
 
 from .base import FilePath, Seed, Settings
+from .pose import POSE_METHODS
+
+LARGEST, LONGEST, MOST_CENTRAL, MOST_MOVING = "largest", "longest", "most_central", "most_moving"
+PERSON_RULES = (LARGEST, LONGEST, MOST_CENTRAL, MOST_MOVING)
+# Left out of the settings of a step, so that a corpus of one person in each file does not depend on them.
+Person = Annotated[
+    str,
+    Field(
+        pattern=r"^\S(.*\S)?$",
+        max_length=200,
+        exclude_if=lambda person: person == LARGEST,
+        description=f"who is meant in a clip if its file of keypoints, or its video, shows several people: "
+        f"{', '.join(PERSON_RULES)}, or the name of a column of clips.csv with the id of the person in the file",
+    ),
+]
 
 
 class DemoSettings(Settings):
@@ -49,6 +64,7 @@ class CorpusFormat(Settings):
     title: ClassVar[str]  # the usual name of the corpus
     module: ClassVar[str]
     facts: ClassVar[str | None] = None  # a file in the package with classes and lists for the reader
+    has_person_ids: ClassVar[bool] = False  # whether ``read`` has an option ``person``, a column of its lists with ids
     in_space: ClassVar[bool] = False  # whether keypoints also have coordinates in metres
     release: ClassVar[Release | None] = None
     # The synthetic version: the module that writes it (see ``demo.corpus``), what it provides, whether it has emotions.
@@ -81,11 +97,17 @@ class CorpusFormat(Settings):
         description="look up size and time of every file before a run, so that a replaced file is used; false saves "
         "time on a slow network drive",
     )
-    pose: Literal["mediapipe"] | None = Field(
+    pose: Literal[tuple(POSE_METHODS)] | None = Field(
         None,
-        description="method that finds keypoints in the videos of a corpus without any: mediapipe (extra pose); "
-        "null: none",
+        description="method that finds keypoints in the videos of a corpus without any: mediapipe (extra pose), which "
+        "follows one person, or rtmw (extra rtmw), which finds everybody; null: none",
     )
+    pose_weights: FilePath | None = Field(
+        None,
+        description="for rtmw: folder with two ONNX files, a detector of people and a network of 133 points; null: "
+        "rtmlib fetches the published ones once",
+    )
+    person: Person = LARGEST
     fps: float | None = Field(
         None,
         ge=1,
@@ -108,6 +130,11 @@ class CorpusFormat(Settings):
             raise ValueError(f"format {self.format} has no synthetic version; replace demo by root")
         if self.demo is not None and self.demo.emotion and not self.synthetic_emotions:
             raise ValueError(f"a synthetic corpus of format {self.format} has no emotions; remove demo.emotion")
+        if self.person not in PERSON_RULES and not self.has_person_ids:
+            raise ValueError(f"person: {self.person} is not one of {', '.join(PERSON_RULES)}")
+        if self.pose_weights is not None and not (self.pose and POSE_METHODS[self.pose].has_weights):
+            methods = ", ".join(name for name, method in POSE_METHODS.items() if method.has_weights)
+            raise ValueError(f"pose_weights is only for pose: {methods}; remove it")
         if self.normalized and (self.demo is not None or self.pose is not None):
             raise ValueError("normalized is for files of keypoints, which this corpus does not have; remove it")
         return self
@@ -115,7 +142,8 @@ class CorpusFormat(Settings):
     def reader_options(self) -> dict[str, Any]:
         """The options of ``corpora.declare`` for this corpus."""
         without = {*CorpusFormat.model_fields, "format"} - {"pose", "allow_shared_subjects"}
-        return self.model_dump(mode="json", exclude=without)
+        options = self.model_dump(mode="json", exclude=without)
+        return options if self.person in PERSON_RULES else options | {"person": self.person}
 
     @classmethod
     def format_name(cls) -> str:

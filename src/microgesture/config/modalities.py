@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import Field, create_model, model_validator
 
 from .base import FilePath, Settings
+from .corpus_format import LARGEST, Person
 from .declarations import Modality, ModalitySettings
 from .extensions import by_name
 
@@ -21,6 +22,38 @@ class KeypointSettings(ModalitySettings):
         description="number of points: 36 as in MM-Gesture, 22 that all file formats have, 42 of the hands, 68 with "
         "arms and face, 21 of the right hand, 25 of a Kinect v2",
     )
+    fill_gaps: int = Field(
+        0,
+        ge=0,
+        le=1000,
+        exclude_if=lambda frames: frames == 0,
+        description="longest gap in frames that is filled: a point that is missing in so few consecutive frames, and "
+        "found before and after them, is interpolated; 0: none",
+    )
+    smoothing: int | None = Field(
+        None,
+        ge=5,
+        le=1001,
+        exclude_if=lambda window: window is None,
+        description="window in frames, an odd number, in which the positions of a point are smoothed (Savitzky-Golay, "
+        "degree 2), after gaps are filled; null: they are not",
+    )
+
+    @model_validator(mode="after")
+    def _window_is_odd(self) -> "KeypointSettings":
+        if self.smoothing is not None and self.smoothing % 2 == 0:
+            raise ValueError(f"keypoints.smoothing is {self.smoothing}, but the window must be odd, such as 5, 7 or 9")
+        return self
+
+    @property
+    def unused_modules(self) -> tuple[str, ...]:
+        """The code that fills gaps and smooths, if neither is done."""
+        return () if self.is_steadied else ("microgesture.skeletons.trajectories",)
+
+    @property
+    def is_steadied(self) -> bool:
+        """Whether gaps are filled or positions smoothed."""
+        return bool(self.fill_gaps or self.smoothing)
 
     @property
     def needs(self) -> frozenset[str]:
@@ -334,6 +367,8 @@ def _step(modality: Modality) -> type[Settings]:
         name: (used.settings, Field(used.settings(), description=f"settings of {used.label}"))
         for name, used in ((name, MODALITIES[name]) for name in (modality.name, *modality.uses))
     }
+    if "skeletons" in modality.settings().made_from:
+        fields["person"] = (Person, LARGEST)
     if modality.opens_videos:
         fields["root"] = (str, Field(description="folder of the corpus"))
     title = f"{modality.name.capitalize()}Step"

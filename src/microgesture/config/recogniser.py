@@ -7,9 +7,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, create_model, model_validator
 
-from .base import Settings, fault_of_class
+from .base import FilePath, Settings, fault_of_class
+from .corpus_format import LARGEST, PERSON_RULES
 from .declarations import ModalitySettings
 from .modalities import HEATMAPS, MODALITIES, SKELETONS, store, with_sources
+from .pose import POSE_METHODS
 from .recipes import Testing
 from .streams import Stream, TrainStep
 
@@ -66,8 +68,18 @@ class _RecogniserStep(Settings):
     ensemble: str
     corpus: str
     testing: dict[str, Testing] = Field({}, description="settings of testing, by stream; none: those of its recipe")
-    pose: Literal["mediapipe"] | None = Field(
+    pose: Literal[tuple(POSE_METHODS)] | None = Field(
         None, description="method that found the keypoints; null: the corpus has files of keypoints"
+    )
+    pose_weights: FilePath | None = Field(
+        None,
+        exclude_if=lambda folder: folder is None,
+        description="folder with the networks of the method; null: the published ones",
+    )
+    person: Literal[PERSON_RULES] = Field(
+        LARGEST,
+        exclude_if=lambda person: person == LARGEST,
+        description="who is meant in a recording with several people",
     )
     fps: float | None = Field(
         None, ge=1, le=1000, description="frames per second to which clips were resampled; null: they kept their frames"

@@ -32,6 +32,7 @@ _FILES = pa.schema(
         ("skeleton", pa.string()),
         ("skeleton_start", pa.int64()),
         ("skeleton_version", pa.string()),
+        ("person", pa.string()),
         ("fps", pa.float64()),
         ("declared_fps", pa.float64()),
         ("declared_frames", pa.int64()),

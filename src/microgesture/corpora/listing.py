@@ -58,6 +58,7 @@ class Row:
     video_start: int | None = None
     skeleton: str | None = None
     skeleton_start: int | None = None
+    person: str | None = None
     fps: float | None = None
     declared_fps: float | None = None
     declared_frames: int | None = None

@@ -3,14 +3,15 @@
 Columns: ``clip_id``, ``split`` (train, val, test), ``subject``, ``label`` (a name), ``fps``, ``n_frames``, and
 ``video``, ``keypoints`` or both (paths relative to ``clips.csv``). ``start`` and ``end`` (frames from 0, end included)
 define a part of that file. ``fps`` is the rate of the file, and ``n_frames`` the number of frames of the clip; both are
-compared with the file. Only ``clip_id``, ``split``, ``label`` and one of the paths are required; other columns are
-ignored.
+compared with the file. A column of any name may have the id of the person in a file of keypoints with several people.
+Only ``clip_id``, ``split``, ``label`` and one of the paths are required; other columns are ignored.
 """
 
 from collections.abc import Mapping
 from itertools import zip_longest
 from pathlib import Path
 
+from ..config.corpus_format import PERSON_RULES
 from ..errors import InputError, UnusableClip
 from ..storage.csv_files import csv_rows, refuse_repeated
 from ..storage.names import Folders
@@ -21,10 +22,11 @@ _REQUIRED = ("clip_id", "split", "label")
 _SOURCES = {"video": "video", "keypoints": "skeleton"}  # column -> field of a row
 
 
-def read(root: Path, subject_column: str = "subject") -> Listing:
+def read(root: Path, person: str | None = None, subject_column: str = "subject") -> Listing:
     """List the clips of ``root``, a ``clips.csv`` or its folder, in the order of the file.
 
-    The values of ``subject_column`` are the subjects; they may as well be cameras.
+    ``person`` is the column with the id of the person in a file of keypoints, None if there is none. The values of
+    ``subject_column`` are the subjects; they may as well be cameras.
 
     The classes are the distinct labels of train and val, sorted; labels of test rows are not read, and those of val may
     be missing. Raises ``InputError`` if the file is missing or lacks a column, or a row has no id or an unknown split.
@@ -35,6 +37,11 @@ def read(root: Path, subject_column: str = "subject") -> Listing:
         raise InputError(
             f"{path}: no column {subject_column!r}; set subject_column to one of {', '.join(columns)}, or remove it"
         )
+    if person is not None and person not in columns:
+        raise InputError(
+            f"{path}: no column {person}, which person of the corpus names; the columns are {', '.join(columns)}. "
+            f"Without ids, use one of {', '.join(PERSON_RULES)}"
+        )
     lines = csv_rows(path)
     next(lines)
     folders = Folders(path.parent)
@@ -43,6 +50,7 @@ def read(root: Path, subject_column: str = "subject") -> Listing:
         named = dict(zip_longest(columns, cells[: len(columns)], fillvalue=""))
         row = _row(path, line, named, folders)
         row.subject = named.get(subject_column) or None
+        row.person = named.get(person, "").strip() or None
         if len(cells) > len(columns):
             row.refuse(f"{len(cells)} cells in {len(columns)} columns")
         rows.append(row)

@@ -7,14 +7,16 @@ in the stored rgb frames.
 """
 
 from collections.abc import Mapping, Sequence
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 
 import cv2
 import numpy as np
 
+from ..config.corpus_format import LARGEST
 from ..errors import UnusableClip
 from ..skeletons.keypoints import LAYOUT_FILES, LAYOUTS, Selection, cut_clip, present
+from ..skeletons.person import InFile, Recordings
 from ..storage.clips import Clips, frames_of
 from ..storage.shards import Shard
 from .cutting import Cutter, View, cut
@@ -121,19 +123,21 @@ def aligned(frame_HWC: np.ndarray, matrix_23: np.ndarray) -> np.ndarray:
     return warped if finer == 1 else cv2.resize(warped, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
 
 
-Rows = Mapping[str, tuple[str | None, Sequence[int]]]  # by clip id: skeleton file, and the rows of the clip in it
+Rows = Mapping[str, tuple[InFile, Sequence[int]]]  # by clip id: its skeleton file, and its rows there
 
 
-def face_cutter(skeletons: Path, rows: Rows, margin: float, smallest: int, confidence: float) -> Cutter:
+def face_cutter(
+    skeletons: Path, rows: Rows, margin: float, smallest: int, confidence: float, person: str = LARGEST
+) -> Cutter:
     """Return a function that cuts the aligned faces of clips out of a video, located by the recordings' skeletons."""
-    stored = Shard(skeletons)
-    recording = lru_cache(maxsize=1)(stored.read)  # the clips of a recording are consecutive
+    stored = Recordings(Shard(skeletons), person)
 
     def view_of(clip_id: str, _width: int, _height: int) -> View:
-        file, rows_T = rows[clip_id]
-        if not isinstance(file, str):
+        clip, rows_T = rows[clip_id]
+        if clip.skeleton is None:
             raise UnusableClip(f"{clip_id} has no keypoints")
-        landmarks_TVC = _landmarks(recording(file), rows_T, file)
+        choice = stored.choice(clip, rows_T)
+        landmarks_TVC = _landmarks(stored.alone(clip.skeleton, choice and choice.track), rows_T, clip.skeleton)
         matrices_T23 = alignment(landmarks_TVC, margin, smallest, confidence)
         return View((SIDE, SIDE), lambda frame_HWC, index: aligned(frame_HWC, matrices_T23[index]))
 
@@ -159,21 +163,23 @@ def make_face(
     margin: float,
     smallest: int,
     confidence: float,
+    person: str = LARGEST,
 ) -> None:
     """Store the aligned faces of the clips of a shard, uint8 (T, 112, 112, 3) RGB in 0..255, as jpeg.
 
     A frame is black if no face is found in it or the face is too small; for the settings see ``alignment``. A clip is
     stored without frames, with the reason, if its recording in the ``skeletons`` shard has no landmarks of the face, or
     if it cannot be decoded (see ``store_decoded``). ``root`` is the corpus's folder, or a file in it such as
-    ``clips.csv``.
+    ``clips.csv``; ``person`` tells whose face it is if there are several people (see ``skeletons.person``).
     """
     mine = clips.usable[clips.usable.shard == shard]
-    rows = {row.clip_id: (row.skeleton, frames_of(row, row.skeleton_start)) for row in mine.itertuples()}
-    start = partial(face_cutter, skeletons, rows, margin, smallest, confidence)
+    rows = {row.clip_id: (InFile.of(row), frames_of(row, row.skeleton_start)) for row in mine.itertuples()}
+    start = partial(face_cutter, skeletons, rows, margin, smallest, confidence, person)
     store_decoded("face", clips, shard, root, start, output, scratch)
 
 
 def make(work: Work) -> None:
     """Run the stage; see ``make_face``."""
     settings, skeletons = work.settings["face"], work.source("skeletons")
-    make_face(work.clips, work.shard, work.root, skeletons, work.output, work.scratch, **settings.model_dump())
+    files = skeletons, work.output, work.scratch
+    make_face(work.clips, work.shard, work.root, *files, **settings.model_dump(), person=work.person)

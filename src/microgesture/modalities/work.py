@@ -6,6 +6,7 @@ from importlib import import_module
 from pathlib import Path
 
 from ..config.base import Settings
+from ..config.corpus_format import LARGEST
 from ..config.declarations import Modality
 from ..errors import InputError
 from ..storage.clips import Clips
@@ -18,7 +19,8 @@ class Work:
 
     ``settings`` maps the modality, and those that it ``uses``, to their settings. ``shards`` maps the modalities from
     which it is computed (and ``skeletons``) to their files of the same shard. ``root`` is the corpus's folder, or a
-    file in it such as ``clips.csv``, for a modality that opens videos. ``clips`` is None for a modality that does not
+    file in it such as ``clips.csv``, for a modality that opens videos. ``person`` tells who is meant in a clip with
+    several people (see ``skeletons.person``). ``clips`` is None for a modality that does not
     read the clips table. Unfinished clips are kept in ``scratch``. ``weights`` is a file to read in place of the
     weights that the settings name; ``device`` is "auto", "cpu", "cuda" or "cuda:N", ``threads`` is the number of CPU
     threads.
@@ -31,6 +33,7 @@ class Work:
     clips: Clips | None = None
     shard: int = 0
     root: Path | None = None
+    person: str = LARGEST
     weights: Path | None = None
     device: str = "auto"
     threads: int = 1

@@ -1,1 +1,1 @@
-"""Keypoints from video for corpora without keypoints: found by MediaPipe, in the order of OpenPose-137."""
+"""Keypoints from video for corpora without keypoints: found by MediaPipe or RTMW, in the order of OpenPose-137."""

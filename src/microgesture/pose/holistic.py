@@ -1,10 +1,8 @@
 """Run MediaPipe Holistic (arXiv 2006.10204: body, 1907.06724: face, 2006.10214: hands) on the frames of videos."""
 
-import importlib.util
 import os
 import warnings
-from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
+from collections.abc import Iterable, Iterator
 from types import ModuleType
 from typing import Any
 
@@ -14,26 +12,18 @@ from ..errors import InputError
 from ..machine.extras import install_hint
 from ..videos.reading import decode_spans
 from .mapping import SIZES, in_openpose_order
+from .methods import Finder
 
 VISIBLE = 0.5  # least visibility of a point of the body; MediaPipe's own drawings omit points below it
 _FIELDS = {f"{part.replace(' ', '_')}_landmarks": part for part in SIZES}
 
-Spans = list[tuple[int, int]]  # first and last frames, from 0, the last included
-Finder = Callable[[Path, Spans], Iterator[tuple[int, np.ndarray]]]
 
-
-def require_mediapipe() -> None:
-    """Raise ``InputError`` if MediaPipe is not installed."""
-    if importlib.util.find_spec("mediapipe") is None:
-        raise InputError(f"keypoints from video need packages that are not installed: {install_hint('pose')}")
-
-
-def finder() -> Finder:
+def finder(weights: None = None) -> Finder:
     """Return a function that finds keypoints in a video; call it in a separate process, as it discards standard error.
 
     The function takes a video and spans of frames, and yields each frame of the spans, once and in order, as (index,
-    float32 (137, 3)), see ``in_openpose_order``. It raises ``UnusableClip`` at a frame that cannot be decoded. Raises
-    ``InputError`` without MediaPipe.
+    float32 (137, 3)), see ``in_openpose_order``. It raises ``UnusableClip`` at a frame that cannot be decoded. The
+    ``weights`` are those in the package.
     """
     mediapipe = _mediapipe()
     with open(os.devnull, "wb") as nowhere:
@@ -43,7 +33,6 @@ def finder() -> Finder:
 
 
 def _mediapipe() -> ModuleType:
-    require_mediapipe()
     warnings.filterwarnings("ignore", "SymbolDatabase.GetPrototype", UserWarning)  # from MediaPipe's use of protobuf
     import mediapipe
 

@@ -3,35 +3,36 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-import numpy as np
-
-from ..errors import UnusableClip
 from ..progress import progress
+from ..skeletons.person import noted
+from ..skeletons.tracks import Followed
 from ..storage.clips import Clips, folder_of
-from ..storage.shards import build_shard
-from .holistic import Spans, require_mediapipe
+from ..storage.shards import Made, build_shard
+from .methods import Pose, Spans, require
 from .videos import keypoints_of_videos
 
 
-def make_pose(clips: Clips, shard: int, root: Path, output: Path, scratch: Path) -> None:
+def make_pose(clips: Clips, shard: int, root: Path, output: Path, scratch: Path, pose: Pose) -> None:
     """Store keypoints of a shard's recordings, float32 (T, 137, 3) in OpenPose's order, keyed by their video.
 
     ``read_skeletons`` stores those of skeleton files in the same way. See ``keypoints_of_videos`` for the values, and
     for videos that are damaged or show no person; these do not affect the others. Only frames of clips are processed.
-    ``root`` is the corpus's folder, or a file in it such as ``clips.csv``. Raises ``InputError`` without MediaPipe.
+    ``root`` is the corpus's folder, or a file in it such as ``clips.csv``. Raises ``InputError`` if the
+    packages of the method are missing.
     """
-    require_mediapipe()
+    require(pose)
     mine = clips.usable[clips.usable.shard == shard]
     folder = folder_of(root)
     spans: dict[str, Spans] = {}
     for row in mine[mine.video.notna()].itertuples():
         spans.setdefault(row.video, []).append((row.video_start, row.video_start + row.end - row.start))
 
-    def produce(todo: list[str]) -> Iterable[tuple[str, np.ndarray | UnusableClip]]:
+    def produce(todo: list[str]) -> Iterable[tuple[str, Made]]:
         of_paths = {folder / video: spans[video] for video in todo}
         each = progress(
-            keypoints_of_videos(of_paths), f"pose {output.parent.name}/{output.stem}", len(todo), "recording"
+            keypoints_of_videos(of_paths, pose), f"pose {output.parent.name}/{output.stem}", len(todo), "recording"
         )
-        return ((video, found) for video, (_, found) in zip(todo, each, strict=True))
+        pairs = zip(todo, each, strict=True)
+        return ((video, noted(found) if isinstance(found, Followed) else found) for video, (_, found) in pairs)
 
     build_shard(output, scratch, sorted(spans), produce, "zstd")

@@ -1,5 +1,6 @@
 """Process the windows of a recording in pieces, each with its stretch of the video and its keypoints."""
 
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -8,13 +9,18 @@ import numpy as np
 import pandas as pd
 
 from ..errors import UnusableClip
+from ..pose.methods import Pose
 from ..pose.videos import keypoints_of_videos
 from ..skeletons.keypoints import cut_clip, hands_put_right, selection_named
+from ..skeletons.person import InFile, Recordings, noted
 from ..skeletons.reading import read_skeletons
+from ..skeletons.tracks import Followed
 from ..storage.clips import Clips, frames_of
 from ..storage.shards import Shard, each_clip, write_shard
 from .stretches import each_stretch
 from .windows import Recording
+
+log = logging.getLogger(__name__)
 
 ROOT = Path("/")  # the files of windows are relative to it
 
@@ -52,23 +58,35 @@ def each_piece(clips: Clips, seen: bool, folder: Path) -> Iterator[Piece]:
             stretch.unlink()
 
 
-def read_keypoints(clips: Clips, recording: Recording, pose: bool, scratch: Path) -> np.ndarray | UnusableClip:
+def read_keypoints(
+    clips: Clips, recording: Recording, pose: Pose | None, scratch: Path, person: str
+) -> np.ndarray | UnusableClip:
     """Read the keypoints (T, V, 3) of a recording, with swapped hands corrected; or return why it has none.
 
-    With ``pose``, MediaPipe finds the keypoints of a video that has no file of keypoints.
+    With ``pose``, this method finds the keypoints of a video that has no file of keypoints. Of several people,
+    ``person`` is the rule that chooses one for the whole recording.
     """
+    stored, row = scratch / "skeletons.arrow", clips.table.iloc[[0]].assign(shard=0)
     if recording.skeleton is None and recording.video is not None and pose:
-        [(_, found)] = keypoints_of_videos({recording.video: [(0, recording.n_frames - 1)]})
-        return found if isinstance(found, UnusableClip) else hands_put_right(found, str(recording.video))
-    if recording.skeleton is None:
+        row = row.assign(skeleton=str(recording.video))
+        [(_, found)] = keypoints_of_videos({recording.video: [(0, recording.n_frames - 1)]}, pose)
+        found = noted(found) if isinstance(found, Followed) else found
+        write_shard(stored, [(str(recording.video), found)], "zstd")
+    elif recording.skeleton is None:
         return UnusableClip(
             f"{recording.name} has no keypoints; put a file of keypoints next to the video, or find them with --pose"
         )
-    stored = scratch / "skeletons.arrow"
-    row = clips.table.iloc[[0]].assign(shard=0)
-    read_skeletons(Clips(row, clips.classes, clips.targets), 0, ROOT, stored, scratch / "reading")
+    else:
+        read_skeletons(Clips(row, clips.classes, clips.targets), 0, ROOT, stored, scratch / "reading")
+    shard, file = Shard(stored), row.skeleton.iloc[0]
+    people = Recordings(shard, person)
     try:
-        return hands_put_right(Shard(stored).read(str(recording.skeleton)), str(recording.skeleton))
+        choice = people.choice(InFile.of(next(row.itertuples())), range(shard.shape(file)[0]))
+        if choice and choice.people > 1:
+            close = "; another is nearly as likely" if choice.close else ""
+            name = choice.track.names[0]
+            log.warning("%s has %d people; %s is meant, as the %s%s", file, choice.people, name, person, close)
+        return hands_put_right(people.alone(file, choice and choice.track), file)
     except UnusableClip as reason:
         return reason
 

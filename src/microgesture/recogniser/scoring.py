@@ -14,8 +14,9 @@ from ..ensembles.fusion import Fusion, fuse
 from ..errors import UnusableClip
 from ..machine.resources import Resources
 from ..modalities.work import Work, make_modality
-from ..pose.holistic import require_mediapipe
+from ..pose.methods import Pose, require
 from ..progress import progress
+from ..skeletons.trajectories import steady
 from ..storage.clips import Clips
 from ..storage.scratch import temporary_folder
 from ..streams.fused_samples import open_dataset
@@ -24,6 +25,8 @@ from .loading import open_network, open_recogniser
 from .motion import motion_of
 from .pieces import ROOT, Piece, each_piece, read_keypoints, store_keypoints, store_part, store_reason
 from .windows import Recording, window_table
+
+Keypoints = np.ndarray | UnusableClip  # (T, V, 3) of a recording, or why it has none
 
 
 @dataclass(frozen=True)
@@ -58,9 +61,10 @@ class Scorer:
 
     def __init__(self, folder: Path, resources: Resources, pose: bool | None = None) -> None:
         self.recogniser: Recogniser = open_recogniser(folder)
-        self._pose = self.recogniser.pose is not None if pose is None else pose
+        wanted = self.recogniser.pose is not None if pose is None else pose
+        self._pose = Pose(self.recogniser.pose or "mediapipe", self.recogniser.pose_weights) if wanted else None
         if self._pose and self._reads_keypoints:
-            require_mediapipe()
+            require(self._pose)
         self._resources = resources
         self._device = resources.prepare()
         self._networks: list[nn.Module] = [
@@ -78,13 +82,17 @@ class Scorer:
         """
         clips = window_table(recording, self.recogniser.lengths, self.recogniser.classes, self.recogniser.fps)
         table, said, reasons = clips.table, [], {}
-        wanted = self._pose and self._reads_keypoints
+        wanted = self._pose if self._reads_keypoints else None
         with temporary_folder() as scratch:
-            keypoints = read_keypoints(clips, recording, wanted, scratch)
+            keypoints = read_keypoints(clips, recording, wanted, scratch, self.recogniser.person)
+            how = self.recogniser.keypoints
+            steadied = keypoints
+            if how.is_steadied and isinstance(keypoints, np.ndarray):
+                steadied = steady(keypoints, how.fill_gaps, how.smoothing)
             pieces, total = each_piece(clips, self._opens_videos, scratch), table.shard.nunique()
             for piece in progress(pieces, f"windows of {recording.name}", total, "piece"):
                 with tempfile.TemporaryDirectory(dir=scratch) as folder:
-                    shards = self._make(piece, keypoints, Path(folder))
+                    shards = self._make(piece, keypoints, steadied, Path(folder))
                     logits_SNK = self._listen(piece.clips.table, shards, reasons)
                 said.append(fuse(logits_SNK, self._fusion))
         sentences = [f"{recording.name}: stream {stream} was left out: {why}" for stream, why in reasons.items()]
@@ -114,11 +122,14 @@ class Scorer:
     def _reads_keypoints(self) -> bool:
         return any("keypoints" in getattr(self.recogniser, name).needs for name in self._kinds)
 
-    def _make(self, piece: Piece, keypoints: np.ndarray | UnusableClip, folder: Path) -> dict[str, list[Path]]:
-        """Write the shards of all inputs of a piece and return them by kind; unusable windows have a reason there."""
+    def _make(self, piece: Piece, keypoints: Keypoints, steadied: Keypoints, folder: Path) -> dict[str, list[Path]]:
+        """Write the shards of all inputs of a piece and return them by kind; unusable windows have a reason there.
+
+        ``keypoints`` are those of the recording, and ``steadied`` the same after filling and smoothing.
+        """
         files = {kind: folder / f"{kind}.arrow" for kind in ("keypoints", "skeletons", *self._made)}
         clips, rows = piece.clips, piece.clips.table
-        store_keypoints(rows, keypoints, self.recogniser.keypoints.selection, files["keypoints"])
+        store_keypoints(rows, steadied, self.recogniser.keypoints.selection, files["keypoints"])
         with_skeletons = clips
         if any("skeletons" in getattr(self.recogniser, name).made_from for name in self._made):
             with_skeletons = Clips(store_part(rows, keypoints, files["skeletons"]), clips.classes, clips.targets)

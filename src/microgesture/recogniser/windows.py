@@ -95,6 +95,7 @@ def window_table(
         video_frames=pd.array([recording.n_frames if recording.video else None] * len(table), "Int32"),
         skeleton=str(recording.skeleton) if recording.skeleton else None,
         skeleton_start=table.start,
+        person=None,
         fps=np.float32(resampled or times.rate),
         width=pd.array([recording.width] * len(table), "Int32"),
         height=pd.array([recording.height] * len(table), "Int32"),

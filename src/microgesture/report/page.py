@@ -58,6 +58,7 @@ def _sections(step: ReportStep, results: Results, measured: Measured) -> list[Se
         held_out.missed_clips(measured, results),
         held_out.people(measured),
         run.quarantine(results),
+        run.keypoints(results),
         run.pseudo_labels(results),
         run.emotion(results),
         run.time_and_memory(results),

@@ -40,6 +40,7 @@ class Results:
     pseudo_labels: Mapping[str, pd.DataFrame] | None = None
     emotion: pd.DataFrame | None = None
     emotion_on_test: pd.DataFrame | None = None
+    keypoints: pd.DataFrame | None = None
     rgb: Mapping[int, Shard] = field(default_factory=dict)
 
 
@@ -55,6 +56,7 @@ def read_results(
     cross_subject: Path | None = None,
     emotion: Path | None = None,
     emotion_on_test: Path | None = None,
+    keypoints: Path | None = None,
 ) -> Results:
     """Read the results of a run.
 
@@ -88,6 +90,7 @@ def read_results(
         pseudo_labels=labels or None,
         emotion=pd.read_csv(emotion) if emotion else None,
         emotion_on_test=pd.read_csv(emotion_on_test) if emotion_on_test else None,
+        keypoints=pd.read_csv(keypoints, dtype={"clip_id": str, "person": str}) if keypoints else None,
         rgb={int(path.stem): Shard(path) for path in files if step.frames and path.suffix == ".arrow"},
     )
 

@@ -9,7 +9,7 @@ import pandas as pd
 from .charts import learning_chart
 from .measured import Measured
 from .results import Results
-from .section import COUNT, GAIN, MEASURES, MOST_ROWS, NOTHING, SCORE, Chart, Section
+from .section import COUNT, GAIN, MEASURES, MOST_ROWS, NOTHING, SCORE, SHARE, Chart, Section
 from .tables import Column, Table, make_table
 
 
@@ -88,6 +88,33 @@ def quarantine(results: Results) -> Section:
     columns = [Column(name, name.replace("clip_id", "clip")) for name in ("corpus", "stage", "clip_id", "reason")]
     tables = [("By stage", make_table(by_stage, counted)), ("", make_table(table.head(MOST_ROWS), columns))]
     return Section("quarantine", title, said, tables)
+
+
+def keypoints(results: Results) -> Section | None:
+    """How many clips have several people, how many choices were close, and what share of points was filled."""
+    table = results.keypoints
+    if table is None or table.empty:
+        return None
+    table = table.assign(several=table.people > 1, close=table.close.eq(True))
+    by_corpus = table.groupby("corpus").agg(
+        several=("several", "sum"), close=("close", "sum"), filled=("filled", "mean"), most=("filled", "max")
+    )
+    columns = [
+        Column("corpus", "corpus"),
+        Column("several", "clips with several people", COUNT),
+        Column("close", "close choices", COUNT, "another person was nearly chosen as the one that is meant"),
+        Column(
+            "filled", "points filled", SHARE, "share of points that were missing and interpolated; mean over the clips"
+        ),
+        Column("most", "most in a clip", SHARE),
+    ]
+    tables = [("", make_table(by_corpus.reset_index(), columns))]
+    if table.close.any():
+        listed = [Column("corpus", "corpus"), Column("clip_id", "clip"), Column("people", "people", COUNT)]
+        listed += [Column("person", "person that was chosen")]
+        tables.append(("Close choices", make_table(table[table.close].head(MOST_ROWS), listed)))
+    said = "results/keypoints.csv lists all clips. A contact sheet (microgesture view) shows everybody in a clip."
+    return Section("keypoints", "People and gaps", [said], tables)
 
 
 def pseudo_labels(results: Results) -> Section | None:

@@ -1,18 +1,14 @@
-"""Selections of keypoints for networks, with their limbs and mirror pairs, and the stage that cuts them into clips."""
+"""Selections of keypoints for networks, with their limbs and mirror pairs, and how they are cut out of recordings."""
 
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 
 from ..errors import InputError, UnusableClip
-from ..progress import progress
-from ..storage.clips import Clips, frames_of
-from ..storage.shards import Shard, build_shard, each_clip
 
 log = logging.getLogger(__name__)
 
@@ -342,32 +338,3 @@ def cut_clip(recording_TVC: np.ndarray, rows_T: Sequence[int], selection: Select
     there = [joint for joint, column in enumerate(columns) if column is not None]
     chosen_TVC[:, there] = clip_TVC[:, [columns[joint] for joint in there]]
     return clean(chosen_TVC)
-
-
-def select_keypoints(clips: Clips, shard: int, skeletons: Path, output: Path, scratch: Path, selection: str) -> None:
-    """Write one shard of the selection's keypoints, float32 (T, V, 3) for each clip, from the recordings' skeletons.
-
-    x and y are in pixels of the source video, confidence is in [0, 1], a missing joint is (0, 0, 0). If a recording has
-    metres, x, y and z in metres follow, (T, V, 6); see ``in_picture`` and ``in_space``. Swapped hands are corrected
-    with a warning. Raises ``InputError`` if there is no such selection.
-    """
-    chosen = selection_named(selection)
-    table = clips.usable[clips.usable.shard == shard]
-    rows = {row.clip_id: row for row in table.itertuples()}
-    stored = Shard(skeletons)
-
-    @lru_cache(maxsize=1)  # the clips of a recording are consecutive
-    def recording(file: str) -> np.ndarray:
-        return hands_put_right(stored.read(file), file)
-
-    def make(clip_id: str) -> np.ndarray:
-        row = rows[clip_id]
-        if not isinstance(row.skeleton, str):
-            raise UnusableClip(f"{clip_id} has no keypoints")
-        return cut_clip(recording(row.skeleton), frames_of(row, row.skeleton_start), chosen, row.skeleton)
-
-    def produce(clip_ids: list[str]):
-        title = f"keypoints {output.parent.name}/{output.stem}"
-        return each_clip(progress(clip_ids, title, total=len(clip_ids)), make)
-
-    build_shard(output, scratch, list(rows), produce, "zstd")

@@ -1,4 +1,7 @@
-"""Read skeleton files: one array for each recording, (frames, points, 3), or (frames, points, 6) with metres."""
+"""Read skeleton files: one array for each recording, (frames, points, 3), or (frames, points, 6) with metres.
+
+A recording of a file with several people is ``Followed``, an array (frames, people, points, 3 or 6) with their tracks.
+"""
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -9,14 +12,20 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from ..config.corpus_format import LARGEST
 from ..errors import UnusableClip
 from ..progress import progress
 from ..storage.clips import Clips, folder_of
-from ..storage.shards import build_shard
+from ..storage.shards import Made, build_shard
 from ..videos.isolation import each_clip_isolated
 from ..videos.reading import probe
+from .file_format import People
 from .files import format_of
+from .person import choose, noted, only
 from .plausibility import DEFAULTS, Doubt, Picture, Rules, doubts, in_pixels, rows_differ
+from .tracks import Followed, follow
+
+Recording = np.ndarray | Followed
 
 log = logging.getLogger(__name__)
 
@@ -25,11 +34,11 @@ MEMORY = 4 << 30  # limit in bytes for reading one recording; a table of an hour
 SPREAD, SAMPLE = 25, 5  # files of which a sample is taken, and files in it
 
 
-def read_skeleton(path: Path | str) -> np.ndarray:
+def read_skeleton(path: Path | str) -> np.ndarray | People:
     """Read a recording's skeleton, float32 (T, V, 3): x, y in pixels and confidence, unchanged (NaN is kept).
 
-    With metres it is (T, V, 6); see ``SkeletonFormat.read``. Raises ``UnusableClip`` that names the file, the row and
-    the column.
+    With metres it is (T, V, 6), and with several people ``People``; see ``SkeletonFormat.read``. Raises
+    ``UnusableClip`` that names the file, the row and the column.
     """
     return format_of(_there(path)).read(Path(path))
 
@@ -63,14 +72,14 @@ def read_skeletons(clips: Clips, shard: int, root: Path, output: Path, scratch: 
     folder = folder_of(root)
     doubted: dict[str, list[str]] = {}
 
-    def produce(todo: list[str]) -> Iterator[tuple[str, np.ndarray | UnusableClip]]:
+    def produce(todo: list[str]) -> Iterator[tuple[str, Made]]:
         each = each_compared(todo, clips.table, folder, rules)
         for path, found, of_file in progress(
             each, f"skeletons {output.parent.name}/{output.stem}", len(todo), "recording"
         ):
             for doubt in (doubt for doubt in of_file if not doubt.refused):
                 doubted.setdefault(doubt.kind, []).append(f"{path}: {doubt.text}")
-            yield path, found
+            yield path, noted(found) if isinstance(found, Followed) else found
 
     build_shard(output, scratch, paths, produce, "zstd")
     for texts in doubted.values():
@@ -80,8 +89,10 @@ def read_skeletons(clips: Clips, shard: int, root: Path, output: Path, scratch: 
 
 def each_compared(
     paths: Sequence[str], table: pd.DataFrame, folder: Path, rules: Rules = DEFAULTS
-) -> Iterator[tuple[str, np.ndarray | UnusableClip, list[Doubt]]]:
+) -> Iterator[tuple[str, Recording | UnusableClip, list[Doubt]]]:
     """Yield each skeleton file with its array in pixels, or why it cannot be used, and the doubts about it.
+
+    Of several people, the largest is compared with the video.
 
     ``table`` is a clips table with the videos of the skeletons, and ``folder`` that to which all paths are relative. A
     file for which a doubt says so is refused, and then has no other doubts.
@@ -91,14 +102,34 @@ def each_compared(
         if isinstance(found, UnusableClip):
             yield path, found, [Doubt("unreadable", str(found), True)]
             continue
+        several = isinstance(found, Followed)
+        keypoints = found.keypoints_TPVC if several else found
         picture, video = pictures[path]
-        if video is not None and rows_differ(len(found), picture.frames):
+        if video is not None and rows_differ(len(keypoints), picture.frames):
             picture = replace(picture, frames=_counted(folder / video))
-        of_file = doubts(found, picture, rules)
+        of_file = doubts(_largest(found) if several else found, picture, rules)
+        if several and found.mended:
+            of_file.append(_mended(found.mended))
         if of_file and of_file[0].refused:
             yield path, UnusableClip(f"{folder / path}: {of_file[0].text}"), of_file[:1]
-        else:
-            yield path, in_pixels(found, picture) if rules.normalized else found, of_file
+            continue
+        if rules.normalized:
+            keypoints = in_pixels(keypoints, picture)
+        yield path, found._replace(keypoints_TPVC=keypoints) if several else keypoints, of_file
+
+
+def _largest(found: Followed) -> np.ndarray:
+    """Return the largest person (T, V, C) of a recording, all zero if there is nobody."""
+    T, _, V, C = found.keypoints_TPVC.shape
+    if not found.tracks:
+        return np.zeros((T, V, C), np.float32)
+    return only(found.keypoints_TPVC, choose(found.keypoints_TPVC, found.tracks, range(T), LARGEST, None).track)
+
+
+def _mended(frames: Sequence[int]) -> Doubt:
+    told = ", ".join(map(str, frames[:SAMPLE])) + (" and others" if len(frames) > SAMPLE else "")
+    text = f"ids of people change from one frame to the next (at {told}), although the people do not; corrected"
+    return Doubt("ids", text, False)
 
 
 def sample(paths: Iterable[str], folder: Path) -> list[str]:
@@ -143,5 +174,9 @@ def _count(video: str) -> int | None:
     return probe(video, count=True).n_frames
 
 
-def _reader(folder: Path) -> Callable[[str], np.ndarray]:
-    return lambda path: read_skeleton(folder / path)
+def _reader(folder: Path) -> Callable[[str], Recording]:
+    def read(path: str) -> Recording:
+        found = read_skeleton(folder / path)
+        return follow(found) if isinstance(found, People) else found
+
+    return read

@@ -35,6 +35,7 @@ SCHEMA = pa.schema(
         ("video_frames", pa.int32()),  # frames of that file, counted or as its header says; null if unknown
         ("skeleton", pa.string()),  # path relative to the corpus root; null if there is none
         ("skeleton_start", pa.int32()),  # the clip's first row in that file
+        ("person", pa.string()),  # the id of the person in that file; null: a rule chooses the person
         ("fps", pa.float32()),  # of the clip, the mean if it varies; null if unknown
         ("width", pa.int32()),  # of the video in pixels; null if unknown
         ("height", pa.int32()),

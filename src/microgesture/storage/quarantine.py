@@ -1,4 +1,4 @@
-"""The list of quarantined clips of all stages, with the reasons."""
+"""The list of quarantined clips of all stages with the reasons, and of clips with several people or filled gaps."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,6 +8,8 @@ import pandas as pd
 from .clips import read_clips
 from .files import write_csv
 from .shards import Shard
+
+NOTES = ("people", "person", "close", "filled")  # of the clips in a shard of keypoints
 
 
 def list_quarantine(files: Sequence[Path], output: Path) -> None:
@@ -26,3 +28,18 @@ def list_quarantine(files: Sequence[Path], output: Path) -> None:
             kind, corpus = path.parts[-3:-1]
             rows += [(corpus, kind, clip_id, reason) for clip_id, reason in Shard(path).reasons.items()]
     write_csv(output, pd.DataFrame(rows, columns=["corpus", "stage", "clip_id", "reason"]))
+
+
+def list_keypoints(files: Sequence[Path], output: Path) -> None:
+    """Write what the notes of shards of keypoints tell about each clip; clips without a note are left out.
+
+    The columns are ``corpus``, ``clip_id``, ``people``, the number of people in the clip, ``person``, the one that is
+    meant, ``close``, whether another was nearly chosen, and ``filled``, the share of its points that were filled.
+    """
+    rows = []
+    for path in files:
+        if path.suffix != ".parquet" and path.parts[-3] == "keypoints":
+            shard, corpus = Shard(path), path.parts[-2]
+            notes = {clip_id: shard.note(clip_id) for clip_id in shard.clip_ids}
+            rows += [{"corpus": corpus, "clip_id": clip_id, **note} for clip_id, note in notes.items() if note]
+    write_csv(output, pd.DataFrame(rows, columns=["corpus", "clip_id", *NOTES]).round(4))

@@ -9,6 +9,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from ..config.modalities import MODALITIES, VIDEOS
+from ..config.pose import PoseMethod
 
 CORPUS = "mine"
 SELECTIONS = {137: "36", 35: "22", 28: "22"}  # by the number of points in a file
@@ -36,14 +37,14 @@ def settings_text(
     shared: bool,
     ground_truth: bool,
     gpu: bool,
-    pose: bool,
+    pose: PoseMethod | None,
 ) -> str:
     """The text of a ``config.yaml`` for the manifest in ``root`` (an absolute path).
 
     ``points`` is the number of keypoints in a file, None without keypoints. ``clips`` and ``training`` are the numbers
     of all clips and of those in train. With ``shared``, a person is in test and also in train or val. With
-    ``ground_truth``, the labels of test clips are known; with ``gpu``, networks and frames are larger; with ``pose``,
-    keypoints are found in the videos.
+    ``ground_truth``, the labels of test clips are known; with ``gpu``, networks and frames are larger; ``pose`` is
+    the method that finds keypoints in the videos.
     """
     size = _LARGE if gpu else _SMALL
     there = {"video"} if points is None else {"video", "keypoints"}

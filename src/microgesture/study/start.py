@@ -1,7 +1,6 @@
 """Starting a study from a folder of clips: the manifest, the configuration, and a list of what is missing."""
 
 import csv
-import importlib.util
 import io
 import json
 import os
@@ -12,10 +11,12 @@ from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
+from ..config.pose import POSE_METHODS
 from ..errors import InputError, UnusableClip
 from ..machine.extras import install_hint
 from ..measures.people import TRAINED, count_people, person_of, shared_people
 from ..measures.warnings import people_warnings, warn_of_alike
+from ..pose.methods import missing_packages
 from ..skeletons.reading import skeleton_points
 from ..storage.files import write_text
 from ..videos import VIDEOS
@@ -46,12 +47,12 @@ class Study:
     can_start: bool
 
 
-def start_study(study: Path, folder: Path, gpu: bool, pose: bool = False, tiers: Sequence[str] = ()) -> Study:
+def start_study(study: Path, folder: Path, gpu: bool, pose: str | None = None, tiers: Sequence[str] = ()) -> Study:
     """Write ``clips.csv`` and ``config.yaml`` into the folder ``study`` for the clips in ``folder``.
 
-    With ``gpu``, networks and frames are larger; with ``pose``, keypoints are found in the videos. ``tiers`` are those
-    of the annotations whose labels are classes. Raises ``InputError`` if there are no clips, if they are a published
-    release, if the folder of the study has other files than clips, or if a tier has to be chosen.
+    With ``gpu``, networks and frames are larger; ``pose`` is the method that finds keypoints in the videos. ``tiers``
+    are those of the annotations whose labels are classes. Raises ``InputError`` if there are no clips, if they are a
+    published release, if the folder of the study has other files than clips, or if a tier has to be chosen.
     """
     targets = [study / "clips.csv", study / "config.yaml"]
     if there := [path for path in targets if os.path.lexists(path)]:
@@ -70,7 +71,7 @@ def start_study(study: Path, folder: Path, gpu: bool, pose: bool = False, tiers:
     return started
 
 
-def plan_study(study: Path, folder: Path, gpu: bool, pose: bool = False, tiers: Sequence[str] = ()) -> Study:
+def plan_study(study: Path, folder: Path, gpu: bool, pose: str | None = None, tiers: Sequence[str] = ()) -> Study:
     """Return what ``start_study`` writes and reports, without writing."""
     files = list(visible_files(folder, but=study))
     _refuse_release(folder, files)
@@ -106,7 +107,7 @@ def plan_study(study: Path, folder: Path, gpu: bool, pose: bool = False, tiers: 
         shared=shared,
         ground_truth=bool(asked) and asked <= known,
         gpu=gpu,
-        pose=pose,
+        pose=POSE_METHODS[pose] if pose else None,
     )
     return Study(
         _manifest(clips, study, folder, video, keypoints),
@@ -205,7 +206,7 @@ def _counted(clips: Sequence[FoundClip], people: pd.DataFrame) -> str:
     return f"{video} with video, {keypoints} with keypoints, {labels} classes, {subjects} subjects"
 
 
-def _missing(clips: Sequence[FoundClip], people: pd.DataFrame, pose: bool) -> list[str]:
+def _missing(clips: Sequence[FoundClip], people: pd.DataFrame, pose: str | None) -> list[str]:
     """Messages about what is missing in clips.csv."""
     by_split = {split: [clip for clip in clips if clip.split == split] for split in ("train", "val", "test")}
     notes = []
@@ -229,11 +230,12 @@ def _missing(clips: Sequence[FoundClip], people: pd.DataFrame, pose: bool) -> li
     notes += warn_of_alike(clip.label for clip in clips if clip.label)
     if not pose and not any(clip.keypoints for clip in clips):
         notes.append(
-            "Keypoints: there are none, so the streams of joints and depth are left out. init with --pose finds "
-            f"keypoints in the videos; it needs MediaPipe: {install_hint('pose')}."
+            "Keypoints: there are none, so the streams of joints and depth are left out. init finds keypoints in the "
+            f"videos with --pose {' or --pose '.join(POSE_METHODS)}; they need packages: "
+            f"{' or '.join(install_hint(method.extra) for method in POSE_METHODS.values())}."
         )
-    if pose and importlib.util.find_spec("mediapipe") is None:
-        notes.append(f"MediaPipe, which finds the keypoints, is not installed: {install_hint('pose')}.")
+    if pose and (missing := missing_packages(POSE_METHODS[pose])):
+        notes.append(f"{POSE_METHODS[pose].title}, which finds the keypoints, {missing}.")
     if any(clip.subject is None for clip in clips):
         unknown = sum(clip.subject is None for clip in clips)
         notes.append(f"Subjects: the subject of {unknown} clips is unknown; fill in the column subject if you can.")

@@ -13,12 +13,13 @@ from PIL import Image
 from ..config.modalities import MODALITIES
 from ..config.view import ViewStep
 from ..errors import InputError, UnusableClip
-from ..skeletons.keypoints import Selection, in_picture, selection_named
-from ..storage.clips import Clips
+from ..skeletons.keypoints import Selection, cut_clip, in_picture, selection_named
+from ..skeletons.person import each_person, tracks_of
+from ..storage.clips import Clips, frames_of
 from ..storage.files import replacing
 from ..storage.scores import Prediction
 from ..storage.shards import Shard
-from ..streams.crops import keypoints_in_box, person_square, video_box
+from ..streams.crops import Box, keypoints_in_box, person_square, video_box
 from ..videos.lettering import can_write
 from ..videos.writing import write_video
 from .pictures import (
@@ -29,6 +30,7 @@ from .pictures import (
     heatmap_pictures,
     scaled,
     with_figure,
+    with_others,
 )
 from .sheet import Row, Words, contact_sheet, video_pictures
 
@@ -128,7 +130,8 @@ def rows_of(clip: Any, source: Source, step: ViewStep, frames_N: np.ndarray) -> 
     figures = ["rgb"] if "rgb" in step.kinds else ["keypoints"] if "keypoints" in step.kinds else []
     heatmaps = list(step.heatmaps) if "keypoints" in step.kinds else []
     videos = [kind for kind in step.kinds if MODALITIES[kind].is_video and kind not in figures]
-    ways = {_figure_row: figures, _heatmap_row: heatmaps, _video_row: videos}
+    people = ["people"] if _people_in(clip, source) > 1 else []
+    ways = {_figure_row: figures, _people_row: people, _heatmap_row: heatmaps, _video_row: videos}
     rows = []
     for make, names in ways.items():
         for name in names:
@@ -182,6 +185,38 @@ def _figure_row(name: str, clip: Any, source: Source, step: ViewStep, frames_N: 
     shares_NVC = keypoints_in_box(keypoints_TVC[frames_N], box)
     note = f"{len(selection.joints)} joints; the person's left side is red"
     return Row(name, with_figure(pictures_NHWC, shares_NVC, selection), note)
+
+
+def _people_in(clip: Any, source: Source) -> int:
+    """The number of people in a clip, 0 if its recording can have only one."""
+    kept = source.shards.get("keypoints")
+    return kept.note(clip.clip_id).get("people", 0) if kept and clip.clip_id in kept.clip_ids else 0
+
+
+def _people_row(name: str, clip: Any, source: Source, step: ViewStep, frames_N: np.ndarray) -> Row:
+    """Everybody in the picture: the person that is meant in colour, the others grey."""
+    chosen, selection = source.shards["keypoints"].note(clip.clip_id), selection_named(step.selection)
+    if "skeletons" not in source.shards or clip.skeleton not in source.shards["skeletons"].clip_ids:
+        raise UnusableClip(f"no skeletons of all {chosen['people']} people")
+    stored = source.shards["skeletons"]
+    rows_N = np.asarray(frames_of(clip, clip.skeleton_start))[frames_N]
+    rows_N = np.minimum(rows_N, stored.shape(clip.skeleton)[0] - 1)
+    keypoints_NPVC = stored.read(clip.skeleton, rows_N)
+    everybody = [
+        (track, in_picture(cut_clip(alone_NVC, range(len(rows_N)), selection, clip.skeleton)))
+        for track, alone_NVC in each_person(keypoints_NPVC, tracks_of(stored.note(clip.skeleton)), rows_N)
+    ]
+    own_NVC = in_picture(_read("keypoints", clip, source, frames_N))
+    width, height = _size(clip)
+    if width is None or height is None:
+        width, height = (int(1.05 * side) + 1 for side in np.max([k[..., :2].max((0, 1)) for _, k in everybody], 0))
+    box = Box(0, 0, width, height)
+    pictures_NHWC = np.zeros((len(frames_N), step.cell, max(round(step.cell * width / height), 1), 3), np.uint8)
+    others = [keypoints_in_box(k, box) for track, k in everybody if chosen["person"] not in track.names]
+    pictures_NHWC = with_others(pictures_NHWC, others, selection)
+    close = "; another is nearly chosen" if chosen["close"] else ""
+    note = f"{chosen['people']} people; person {chosen['person']} in colour is meant{close}"
+    return Row(name, with_figure(pictures_NHWC, keypoints_in_box(own_NVC, box), selection), note)
 
 
 def _heatmap_row(modality: str, clip: Any, source: Source, step: ViewStep, frames_N: np.ndarray) -> Row:

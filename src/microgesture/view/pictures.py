@@ -1,6 +1,6 @@
 """Stored modalities of a clip as pictures for people to look at: pure functions of arrays."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import cv2
 import numpy as np
@@ -51,6 +51,14 @@ def with_figure(pictures_THWC: np.ndarray, shares_TVC: np.ndarray, selection: Se
                 picture_HWC, places_V2[joint], round(radius * 2**_FINER), colour, cv2.FILLED, cv2.LINE_AA, _FINER
             )
     return drawn_THWC
+
+
+def with_others(pictures_THWC: np.ndarray, others_PTVC: Sequence[np.ndarray], selection: Selection) -> np.ndarray:
+    """Draw the figures of other people, with shares as in ``with_figure``, in grey on black pictures."""
+    for shares_TVC in others_PTVC:
+        drawn_THW = with_figure(np.zeros_like(pictures_THWC), shares_TVC, selection).max(-1) // 2
+        pictures_THWC = np.maximum(pictures_THWC, drawn_THW[..., None])
+    return pictures_THWC
 
 
 def heatmap_pictures(

@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterator, Mapping
 
 from ..config.corpora import ClipsStep, DemoStep, ListStep, MeasureStep, SkeletonStep
 from ..config.modalities import MODALITIES, STEPS
+from ..config.pose import POSE_METHODS
 from ..config.whole import Config
 from ..skeletons.files import MODULES
 from .stages import Planned
@@ -46,19 +47,22 @@ def _modalities(config: Config, name: str, root: str, provides: Collection[str])
     """The stages that make the skeletons of recordings and the shards of every modality."""
     clips = [("measured", name)]
     if "keypoints" in provides:
-        makers = (
-            ["microgesture.pose.making"] if config.corpora[name].pose else ["microgesture.skeletons.reading", *MODULES]
-        )
-        tables = [POSE_TABLE] if config.corpora[name].pose else []
         corpus = config.corpora[name]
-        reading = SkeletonStep(root=root, normalized=corpus.normalized, row_tolerance=corpus.row_tolerance)
+        makers = ["microgesture.skeletons.reading", *MODULES]
+        if corpus.pose:
+            makers = ["microgesture.pose.making", POSE_METHODS[corpus.pose].module]
+        tables = [POSE_TABLE] if corpus.pose else []
+        rules = {key: getattr(corpus, key) for key in ("normalized", "row_tolerance", "pose", "pose_weights")}
+        reading = SkeletonStep(root=root, **rules)
         yield Planned("skeletons", name, reading, makers, clips, tables=tables)
     for modality in MODALITIES.values():
         own = config.modality(modality.name)
         if not own.needs <= set(provides):
             continue
         settings = {used: config.modality(used) for used in (modality.name, *modality.uses)}
-        step = STEPS[modality.name](**settings, **({"root": root} if modality.opens_videos else {}))
+        of_corpus = {"root": root, "person": config.corpora[name].person}
+        step_class = STEPS[modality.name]
+        step = step_class(**settings, **{key: of_corpus[key] for key in of_corpus if key in step_class.model_fields})
         above = [
             *(clips if modality.reads_clips else []),
             *((kind, name) for kind in sources(config, modality.name, provides)),

@@ -16,16 +16,20 @@ from av.codec.codec import UnknownCodecError
 from rich.filesize import decimal
 
 from ..config.modalities import MODALITIES
+from ..config.pose import POSE_METHODS
 from ..config.streams import is_published_name
 from ..config.whole import Config
 from ..corpora import list_clips
 from ..corpora.fitting import SAME_RATE
-from ..errors import InputError
+from ..errors import InputError, UnusableClip
 from ..machine.extras import install_hint
 from ..measures.warnings import corpus_warnings
+from ..pose.methods import missing_packages
+from ..skeletons.person import Choice, InFile, meant
 from ..skeletons.plausibility import Doubt, Rules
 from ..skeletons.reading import each_compared, sample, skeleton_points
-from ..storage.clips import SPLITS, Clips, folder_of
+from ..skeletons.tracks import Followed
+from ..storage.clips import SPLITS, Clips, folder_of, frames_of
 from ..storage.disk import free_bytes, nearest
 from .claims import largest_shard
 from .given_files import check_given_files
@@ -142,6 +146,7 @@ def needed_files(config: Config) -> Iterator[Finding]:
     """Missing files and packages that the configuration needs, besides the corpora."""
     named = {f"streams.{name}.weights": stream.weights for name, stream in config.streams.items()}
     modalities = {name: config.modality(name) for name in MODALITIES}
+    named |= {f"corpora.{name}.pose_weights": corpus.pose_weights for name, corpus in config.corpora.items()}
     named |= {f"{name}.{key}": path for name, own in modalities.items() for key, path in own.files.items()}
     for key, path in named.items():
         if path and not is_published_name(path) and not Path(path).exists():
@@ -150,9 +155,8 @@ def needed_files(config: Config) -> Iterator[Finding]:
         if own.package and importlib.util.find_spec(own.package[0]) is None:
             missing = f"needs packages that are not installed: {install_hint(own.package[1])}"
             yield Finding(f"{name}.backend", missing, stops=True)
-    if importlib.util.find_spec("mediapipe") is None:
-        for name in (name for name, corpus in config.corpora.items() if corpus.pose):
-            missing = f"needs packages that are not installed: {install_hint('pose')}"
+    for name, corpus in config.corpora.items():
+        if corpus.pose and (missing := missing_packages(POSE_METHODS[corpus.pose])):
             yield Finding(f"corpora.{name}.pose", missing, stops=True)
 
 
@@ -211,7 +215,8 @@ def corpus_health(name: str, config: Config, results: Path, faces: bool = False)
     if corpus.pose:
         return
     folder = folder_of(corpus.root)
-    yield from _keypoints_compared(name, listed, folder, Rules(corpus.normalized, corpus.row_tolerance))
+    rules = Rules(corpus.normalized, corpus.row_tolerance)
+    yield from _keypoints_compared(name, listed, folder, rules, corpus.person)
     if faces:
         yield from _faces_found(name, listed, folder, config.max_quarantined)
 
@@ -261,11 +266,13 @@ def _rates_found(name: str, listed: Clips) -> Iterator[Finding]:
         )
 
 
-def _keypoints_compared(name: str, listed: Clips, folder: Path, rules: Rules) -> Iterator[Finding]:
-    """Compare a few files of keypoints with their videos; one finding for each kind of doubt."""
+def _keypoints_compared(name: str, listed: Clips, folder: Path, rules: Rules, person: str) -> Iterator[Finding]:
+    """Compare a few files of keypoints with their videos; one finding for each kind of doubt, and one for people."""
     files = sample(listed.usable.skeleton.dropna(), folder)
     found: dict[str, list[Doubt]] = {}
+    choices: list[Choice | UnusableClip] = []
     for path, read, doubts in each_compared(files, listed.table, folder, rules):
+        choices += _choices(listed, path, read, person)
         for doubt in doubts:
             text = str(read) if doubt.refused else f"{path}: {doubt.text}"
             found.setdefault(doubt.kind, []).append(doubt._replace(text=text))
@@ -276,6 +283,38 @@ def _keypoints_compared(name: str, listed: Clips, folder: Path, rules: Rules) ->
             f"corpus {name}",
             f"{len(doubts)} of {len(files)} files of keypoints that were looked at {verdict}: {doubts[0].text}",
             stops=2 * refused > len(files),
+        )
+    yield from _people_found(name, person, choices)
+
+
+def _choices(listed: Clips, path: str, read: object, person: str) -> Iterator[Choice | UnusableClip]:
+    """Who is meant in the clips of a file with several people, or why nobody is."""
+    if not isinstance(read, Followed):
+        return
+    for row in listed.usable[listed.usable.skeleton == path].itertuples():
+        rows_T = frames_of(row, row.skeleton_start)
+        try:
+            yield meant(read.keypoints_TPVC, read.tracks, InFile.of(row), rows_T, person)
+        except UnusableClip as reason:
+            yield reason
+
+
+def _people_found(name: str, person: str, choices: Sequence[Choice | UnusableClip]) -> Iterator[Finding]:
+    lost = [choice for choice in choices if isinstance(choice, UnusableClip)]
+    several = [choice for choice in choices if isinstance(choice, Choice) and choice.people > 1]
+    if several:
+        close = sum(choice.close for choice in several)
+        told = f"; in {close} of them another is nearly chosen, see microgesture view" if close else ""
+        yield Finding(
+            f"corpus {name}",
+            f"{len(several)} of {len(choices)} clips that were looked at have several people; person: {person} tells "
+            f"who is meant{told}",
+        )
+    if lost:
+        yield Finding(
+            f"corpus {name}",
+            f"{len(lost)} of {len(choices)} clips that were looked at cannot be used: {lost[0]}",
+            stops=2 * len(lost) > len(choices),
         )
 
 

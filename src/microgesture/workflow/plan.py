@@ -193,6 +193,11 @@ class Plan:
             wanted.add("rgb")
         return with_sources(wanted, lambda kind: self.sources(kind, corpus))
 
+    def shown(self, corpus: str) -> list[str]:
+        """The kinds of shards from which contact sheets are made; skeletons have everybody in a clip."""
+        kinds = self.kinds(corpus)
+        return [*(["skeletons"] if "keypoints" in kinds else []), *kinds]
+
     def sources(self, kind: str, corpus: str) -> tuple[str, ...]:
         """The kinds of shards that a modality of a corpus is made from."""
         return sources(self.config, kind, self.provides(corpus))

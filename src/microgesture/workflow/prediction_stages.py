@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..config.base import PLACEHOLDERS
+from ..config.corpus_format import LARGEST, PERSON_RULES
 from ..config.modalities import MODALITIES, store, with_sources
 from ..config.predictions import FindingSettings, PredictionSettings
 from ..config.recogniser import RecogniserStep, unportable
@@ -66,6 +67,8 @@ def recogniser_step(config: Config, ensemble: str) -> RecogniserStep:
         ensemble=ensemble,
         corpus=corpus,
         pose=config.corpora[corpus].pose,
+        pose_weights=config.corpora[corpus].pose_weights,
+        person=person if (person := config.corpora[corpus].person) in PERSON_RULES else LARGEST,
         fps=config.corpora[corpus].fps,
         testing={name: config.recipes[config.streams[name].recipe].testing for name in streams},
         **{name: config.modality(name) for name in MODALITIES},

@@ -1,0 +1,31 @@
+"""The methods that find keypoints in videos."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class PoseMethod:
+    """A method that finds keypoints in videos, in the order of OpenPose-137.
+
+    ``module`` has a function ``finder(weights)`` that returns a ``pose.methods.Finder``; it is not imported here. The
+    ``packages`` are installed by the extra ``extra`` of this project. A frame may take ``seconds``, besides its
+    decoding. ``has_weights`` is true if ``pose_weights`` of a corpus may name a folder with the networks.
+    """
+
+    name: str
+    title: str
+    module: str
+    packages: tuple[str, ...]
+    extra: str
+    seconds: float
+    has_weights: bool = False
+
+
+POSE_METHODS = {
+    method.name: method
+    for method in (
+        # One core needs 0.06 s at 256 x 256.
+        PoseMethod("mediapipe", "MediaPipe", "microgesture.pose.holistic", ("mediapipe",), "pose", 2),
+        PoseMethod("rtmw", "RTMW", "microgesture.pose.rtmw", ("rtmlib", "onnxruntime"), "rtmw", 30, has_weights=True),
+    )
+}

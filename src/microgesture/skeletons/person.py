@@ -1,0 +1,201 @@
+"""Which of several people in a recording is meant in a clip."""
+
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from ..config.corpus_format import LARGEST, LONGEST, MOST_CENTRAL, MOST_MOVING, PERSON_RULES
+from ..errors import UnusableClip
+from ..storage.shards import Noted, Shard
+from .keypoints import in_picture, present
+from .tracks import Followed, Track, boxes
+
+CLOSE = 0.8  # a choice is close if the score of the second is at least this fraction of the first
+SHOWN = 5  # ids that a message names
+
+Size = tuple[int, int] | None  # width and height of the picture in pixels
+
+
+class Choice(NamedTuple):
+    """The person of a clip: its track, how many people are in the clip, and whether another is nearly as good."""
+
+    track: Track
+    people: int
+    close: bool
+
+    @property
+    def note(self) -> dict[str, Any]:
+        """The choice as the note of a clip."""
+        return {"person": self.track.names[0], "people": self.people, "close": self.close}
+
+
+def noted(followed: Followed) -> Noted:
+    """Return people as they are stored in a shard of skeletons: (T, P, V, C) with a note of the tracks."""
+    note = {"tracks": [list(track) for track in followed.tracks], "mended": list(followed.mended)}
+    return Noted(followed.keypoints_TPVC, note)
+
+
+def tracks_of(note: dict[str, Any]) -> list[Track]:
+    """Return the tracks in the note of a recording; empty for a recording of one person."""
+    return [Track(tuple(names), *rest) for names, *rest in note.get("tracks", ())]
+
+
+def only(keypoints_TPVC: np.ndarray, track: Track) -> np.ndarray:
+    """Return the keypoints (T, V, C) of one person, all zero before and after its track."""
+    alone_TVC = np.zeros_like(keypoints_TPVC[:, 0])
+    frames = slice(track.first, track.last + 1)
+    alone_TVC[frames] = keypoints_TPVC[frames, track.place]
+    return alone_TVC
+
+
+def choose(keypoints_TPVC: np.ndarray, tracks: Sequence[Track], rows_T: Sequence[int], rule: str, size: Size) -> Choice:
+    """Choose the person of a clip, whose frames are ``rows_T``, by one of ``PERSON_RULES``.
+
+    Each rule is a mean over the frames of the clip, in which a person that is not found has 0:
+
+    * ``largest``: the diagonal of the box in pixels;
+    * ``longest``: 1, so that it is the share of frames in which the person is found;
+    * ``most_central``: 1 in the middle of the picture, and 0 at its corners; without a picture of known ``size``, in
+      the box around everybody in the clip;
+    * ``most_moving``: the mean distance that a joint moves to the next frame, in diagonals of the person's box.
+
+    Of equal scores the largest wins. Raises ``UnusableClip`` if nobody is in the clip.
+    """
+    here = _in_clip(keypoints_TPVC, tracks, rows_T)
+    if not here:
+        raise UnusableClip("nobody is in these frames")
+    boxes_NT4 = np.stack([boxes(person_TVC[..., :2], present(person_TVC)) for _, person_TVC in here])
+    largest_N = np.nan_to_num(_diagonals(boxes_NT4)).mean(1)
+    if rule == LARGEST:
+        scores_N = largest_N
+    elif rule == LONGEST:
+        scores_N = np.isfinite(boxes_NT4[..., 0]).mean(1)
+    elif rule == MOST_CENTRAL:
+        scores_N = _centrality(boxes_NT4, size)
+    elif rule == MOST_MOVING:
+        scores_N = np.array([_motion(of, boxes_T4) for (_, of), boxes_T4 in zip(here, boxes_NT4, strict=True)])
+    else:
+        raise ValueError(f"{rule} is none of {', '.join(PERSON_RULES)}")
+    order = np.lexsort((-largest_N, -scores_N))
+    close = len(order) > 1 and scores_N[order[1]] >= CLOSE * scores_N[order[0]]
+    return Choice(here[order[0]][0], len(here), bool(close))
+
+
+def named(keypoints_TPVC: np.ndarray, tracks: Sequence[Track], rows_T: Sequence[int], name: str) -> Choice:
+    """Return the person with an id in the frames of a clip; of several, the one that is in most of them.
+
+    Raises ``UnusableClip`` that names the ids in the clip if none of them is this one.
+    """
+    here = _in_clip(keypoints_TPVC, tracks, rows_T)
+    mine = {track: present(person_TVC).any(1).sum() for track, person_TVC in here if name in track.names}
+    if not mine:
+        ids = list(dict.fromkeys(known for track, _ in here for known in track.names))
+        told = ", ".join(ids[:SHOWN]) + (f" and {len(ids) - SHOWN} more" if len(ids) > SHOWN else "")
+        raise UnusableClip(f"nobody has the id {name!r} in these frames; the ids there are {told or 'none'}")
+    return Choice(max(mine, key=mine.__getitem__), len(here), False)
+
+
+def _in_clip(
+    keypoints_TPVC: np.ndarray, tracks: Sequence[Track], rows_T: Sequence[int]
+) -> list[tuple[Track, np.ndarray]]:
+    """Return everyone who is found in some frames, with the keypoints (T, V, 3) there; each frame counts once."""
+    rows_T = np.unique(rows_T[: bisect_left(rows_T, len(keypoints_TPVC))])  # a wrong end may be any number
+    return list(each_person(in_picture(keypoints_TPVC[rows_T]), tracks, rows_T))
+
+
+def each_person(
+    rows_NPVC: np.ndarray, tracks: Sequence[Track], rows_N: np.ndarray
+) -> Iterator[tuple[Track, np.ndarray]]:
+    """Yield everyone who is found in the rows ``rows_N`` of a recording, each alone as (N, V, C)."""
+    for track in tracks:
+        with_N = (track.first <= rows_N) & (rows_N <= track.last)
+        if with_N.any():
+            alone_NVC = np.where(with_N[:, None, None], rows_NPVC[:, track.place], 0)
+            if present(alone_NVC).any():
+                yield track, alone_NVC
+
+
+class InFile(NamedTuple):
+    """What is known of a clip about the person in its skeleton file: the path, the id, and the size of the picture."""
+
+    skeleton: str | None
+    person: str | None
+    size: Size
+
+    @classmethod
+    def of(cls, row: Any) -> "InFile":
+        """Take it from a row of the clips table."""
+        skeleton, person = (value if isinstance(value, str) else None for value in (row.skeleton, row.person))
+        sizes = None if pd.isna(row.width) or pd.isna(row.height) else (int(row.width), int(row.height))
+        return cls(skeleton, person, sizes)
+
+
+def meant(
+    keypoints: np.ndarray, tracks: Sequence[Track], clip: InFile, rows_T: Sequence[int], rule: str
+) -> Choice | None:
+    """Return who is meant in a clip in the rows ``rows_T`` of its file; None if the file can have only one person.
+
+    Raises ``UnusableClip`` if nobody is there, or not the person with the clip's id.
+    """
+    by_rule = rule in PERSON_RULES
+    if not tracks and (by_rule or clip.person is None):
+        return None
+    try:
+        if by_rule:
+            return choose(keypoints, tracks, rows_T, rule, clip.size)
+        if clip.person is None:
+            raise UnusableClip(f"column {rule} has no id of a person")
+        if not tracks:
+            raise UnusableClip(f"the file has no ids, but column {rule} has the id {clip.person!r}")
+        return named(keypoints, tracks, rows_T, clip.person)
+    except UnusableClip as reason:
+        raise UnusableClip(f"{clip.skeleton}, rows {rows_T[0]} to {rows_T[-1]}: {reason}") from None
+
+
+class Recordings:
+    """The recordings of a shard of skeletons, each with only the person that is meant in a clip.
+
+    ``rule`` is one of ``PERSON_RULES``, or else the column ``person`` of the clips table has the id in the file.
+    """
+
+    def __init__(self, skeletons: Shard, rule: str) -> None:
+        self._shard, self._rule = skeletons, rule
+        self._read = lru_cache(maxsize=1)(skeletons.read)  # the clips of a recording are consecutive
+        self.alone = lru_cache(maxsize=1)(self._alone)
+
+    def choice(self, clip: InFile, rows_T: Sequence[int]) -> Choice | None:
+        """Return who is meant in a clip; see ``meant``."""
+        tracks = tracks_of(self._shard.note(clip.skeleton))
+        return meant(self._read(clip.skeleton), tracks, clip, rows_T, self._rule)
+
+    def _alone(self, file: str, track: Track | None) -> np.ndarray:
+        """Return a recording (T, V, C) with one person; None is the only one."""
+        keypoints = self._read(file)
+        return keypoints if track is None else only(keypoints, track)
+
+
+def _diagonals(boxes_NT4: np.ndarray) -> np.ndarray:
+    return np.linalg.norm(boxes_NT4[..., 2:] - boxes_NT4[..., :2], axis=-1)
+
+
+def _centrality(boxes_NT4: np.ndarray, size: Size) -> np.ndarray:
+    low_2, high_2 = np.nanmin(boxes_NT4[..., :2], (0, 1)), np.nanmax(boxes_NT4[..., 2:], (0, 1))
+    if size is not None:
+        low_2, high_2 = np.zeros(2), np.array(size, float)
+    centres_NT2 = (boxes_NT4[..., :2] + boxes_NT4[..., 2:]) / 2
+    apart_NT = np.linalg.norm(centres_NT2 - (low_2 + high_2) / 2, axis=-1)
+    reach = max(float(np.linalg.norm(high_2 - low_2)) / 2, 1e-6)
+    return np.nan_to_num((1 - apart_NT / reach).clip(0)).mean(1)
+
+
+def _motion(person_TVC: np.ndarray, boxes_T4: np.ndarray) -> float:
+    found_TV = present(person_TVC)
+    both_TV = found_TV[1:] & found_TV[:-1]
+    moved_TV = np.where(both_TV, np.linalg.norm(np.diff(person_TVC[..., :2], axis=0), axis=-1), 0)
+    count_T = both_TV.sum(1)
+    steps_T = np.divide(moved_TV.sum(1), count_T, out=np.zeros(len(count_T)), where=count_T > 0)
+    return float((steps_T / np.maximum(np.nan_to_num(_diagonals(boxes_T4[1:])), 1)).sum() / len(person_TVC))
