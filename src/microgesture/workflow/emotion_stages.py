@@ -1,14 +1,15 @@
 """The stages of emotion recognition, in the order in which they are planned."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from ..config.declarations import LAYOUTS
-from ..config.emotion import EmotionSettings, EmotionStep, EmotionSubmissionStep, EmotionTableStep, VideosStep
+from ..config.emotion import SHARDS, EmotionSettings, EmotionStep, EmotionSubmissionStep, EmotionTableStep, VideosStep
 from ..config.measures import AblationRow
 from ..config.networks import SwinFaceSettings
 from ..config.whole import Config
 from ..emotion.videos import find_label_files
+from ..errors import InputError
 from .stages import Planned
 
 
@@ -37,6 +38,17 @@ def emotion_stages(emotion: EmotionSettings, root: str, seed: int, selection: st
         yield Planned(stage, "emotion", table, ["microgesture.emotion.measure"], rows)
     handed_in = EmotionSubmissionStep(sample=emotion.sample, targets=emotion.targets)
     yield Planned("emotion_submission", "emotion", handed_in, ["microgesture.emotion.submission"], rows[-1:])
+
+
+def refuse_missing_shards(config: Config, root: str, made: Collection[str]) -> None:
+    """Raise ``InputError`` if a source needs a modality that is not among those ``made`` of the corpus in ``root``."""
+    corpus = config.emotion.corpus
+    for source, kind in SHARDS.items():
+        if getattr(config.emotion, source) is not None and kind not in made:
+            needed = " and ".join(sorted(config.modality(kind).needs, reverse=True))
+            raise InputError(
+                f"emotion.{source} needs {needed}, but corpus '{corpus}' ({root}) lacks it; remove emotion.{source}"
+            )
 
 
 def label_files(config: Config, root: str) -> list[str]:

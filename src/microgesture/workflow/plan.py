@@ -14,7 +14,6 @@ from typing import Any
 from ..config.base import Settings
 from ..config.corpus_format import CorpusFormat
 from ..config.declarations import LAYOUTS
-from ..config.emotion import SHARDS
 from ..config.ensembles import EnsembleStep, PseudoLabelStep
 from ..config.measures import AblationRow, AblationStep, CrossSubjectStep
 from ..config.modalities import HEATMAPS, IN_SPACE, MODALITIES, SKELETONS, store, with_sources
@@ -24,7 +23,7 @@ from ..corpora import provides
 from ..errors import InputError
 from ..storage.clips import shards_of
 from .corpus_stages import REGISTRY, corpus_stages, sources
-from .emotion_stages import emotion_stages
+from .emotion_stages import emotion_stages, refuse_missing_shards
 from .listings import listing_digests
 from .prediction_stages import prediction_stages
 from .pretraining_stages import pretraining_stage
@@ -352,12 +351,7 @@ class Plan:
         if emotion is None:
             return
         root = self.root(emotion.corpus)
-        for source, kind in SHARDS.items():
-            if getattr(emotion, source) and (kind, emotion.corpus) not in self._steps:
-                needed = " and ".join(sorted(self.config.modality(kind).needs, reverse=True))
-                raise InputError(
-                    f"emotion.{source} needs {needed}, but corpus '{emotion.corpus}' ({root}) lacks it; remove that key"
-                )
+        refuse_missing_shards(self.config, root, {kind for kind, corpus in self._steps if corpus == emotion.corpus})
         for planned in emotion_stages(emotion, root, self.config.seed, self.config.keypoints.selection):
             self._add(*planned)
 
