@@ -305,6 +305,14 @@ def test_without_labels_it_says_what_to_do_first(folder, capsys):
     assert "ground_truth" not in yaml.safe_load((root.parent / "study/config.yaml").read_text())
 
 
+@pytest.mark.parametrize(("unlabelled", "can_start"), [(1, True), (2, False)])
+def test_a_run_can_start_if_98_percent_of_the_training_clips_have_labels(folder, unlabelled, can_start):
+    root = folder(*(f"train/{n:02}.mp4" for n in range(50)))
+    labels = ["" if n < unlabelled else "ab"[n % 2] for n in range(50)]
+    write_lines(root / "list.csv", ["file,label", *(f"{n:02},{label}" for n, label in enumerate(labels))])
+    assert plan_study(root.parent / "study", root, gpu=False).can_start == can_start
+
+
 def test_keypoints_to_be_found_in_the_videos(folder):
     root = folder("wave/a.mp4", "nod/b.mp4")
     started = plan_study(root / "study", root, gpu=False, pose="rtmw")

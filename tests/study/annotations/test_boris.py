@@ -13,6 +13,7 @@ from fixtures.annotation_files import (
     write_boris_table,
 )
 from fixtures.release_files import write_lines
+from microgesture.study.annotations import boris_project
 
 
 def shown(media, lengths, more=()):
@@ -132,6 +133,12 @@ def test_the_tabular_export_of_boris_6_with_its_preamble(folder):
     ]
     write_lines(root / "o.tsv", [*preamble, header, *rows])
     assert planned(root)[1] == [("a.mp4", "wave", "P01", 25, 49)]
+
+
+def test_events_of_a_project_are_counted_from_one(tmp_path):
+    events = [(3.0, "P01", "nod"), (1.0, "P01", "wave"), (2.0, "P01", "wave"), (4.0, "P01", "nod")]
+    path = write_boris_project(tmp_path / "study.boris", {"o": boris_observation({"a.mp4": 8.0}, events)})
+    assert [entry.row for entry in boris_project.read(path).annotations] == ["event 2 of o", "event 1 of o"]
 
 
 @pytest.mark.parametrize("ending", [".boris", ".boris.gz"])
