@@ -20,6 +20,7 @@ SEEN = {
     "agcn": (SKELETONS, (4, 36), 0),
     "ctrgcn": (SKELETONS, (4, 36), 0),
     "skeleton_transformer": (SKELETONS, (4, 36), 0),
+    "stgcn": (SKELETONS, (4, 36), 0),
 }
 AVERAGED = sorted(set(SEEN) - {"stcnn", "mvit"})
 

@@ -58,6 +58,7 @@ def edited(path: str, value: object) -> dict:
     ("path", "value", "expected"),
     [
         ("max_quarantined", 0.05, {}),
+        ("flow.encoding", "colour_wheel", {"train": 1, "predict": 1, **AFTER_SCORES}),
         ("corpora.imigue.allow_shared_subjects", True, {"report": 1}),  # which shows the configuration
         ("recipes.*.num_clips", 10, {"predict": 7} | AFTER_SCORES),
         ("recipes.*.num_crops", 3, {"predict": 7} | AFTER_SCORES),

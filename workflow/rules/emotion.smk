@@ -77,7 +77,7 @@ rule embed_stream:
         "results/logs/embed/{stream}.log",
     threads: lambda wildcards: claimed_threads(plan.config, workflow.resource_settings.cores)
     resources:
-        gpu=int(plan.config.device != "cpu"),
+        gpu=gpus(),
         mem_mb=lambda wildcards, attempt: training_memory(plan.config, attempt),
         runtime=lambda wildcards, attempt: 240 * attempt,
     params:
@@ -107,7 +107,7 @@ rule train_emotion:
         "results/logs/emotion/train_{row}.log",
     threads: lambda wildcards: claimed_threads(plan.config, workflow.resource_settings.cores)
     resources:
-        gpu=int(plan.config.device != "cpu"),
+        gpu=gpus(),
         mem_mb=lambda wildcards, attempt: training_memory(plan.config, attempt),
         runtime=lambda wildcards, attempt: 720 * attempt,
     params:
@@ -136,7 +136,7 @@ rule predict_emotion:
         "results/logs/emotion/predict_{row}.log",
     threads: lambda wildcards: claimed_threads(plan.config, workflow.resource_settings.cores)
     resources:
-        gpu=int(plan.config.device != "cpu"),
+        gpu=gpus(),
         mem_mb=lambda wildcards, attempt: training_memory(plan.config, attempt),
         runtime=lambda wildcards, attempt: 120 * attempt,
     params:

@@ -12,6 +12,7 @@ from .networks import SwinFaceSettings
 Source = Literal["face", "context", "gestures", "pose"]
 SOURCES: tuple[Source, ...] = ("face", "context", "gestures", "pose")
 SHARDS: dict[Source, str] = {"face": "face", "pose": "keypoints"}  # the modality of those that come from no stream
+Row = Literal["face", "context", "gestures", "pose", "face_context", "all"]
 
 
 class FaceTokenSettings(Settings):
@@ -99,6 +100,9 @@ class EmotionSettings(Settings):
         None, description="sample submission of the challenge, with the ids and their order"
     )
     targets: tuple[str, str] = Field(("0", "1"), description="values of lose and win in the submission")
+    submission: Row | None = Field(
+        None, description="the row whose predictions are submitted, of those that the sources allow; null: all sources"
+    )
 
     @property
     def sources(self) -> tuple[Source, ...]:
@@ -134,8 +138,8 @@ class EmotionSettings(Settings):
 
     @property
     def submitted(self) -> str:
-        """The row that is submitted: all sources."""
-        return list(self.rows)[-1]
+        """The row that is submitted: ``submission``, or all sources."""
+        return self.submission or list(self.rows)[-1]
 
     @property
     def versus(self) -> dict[str, str | None]:

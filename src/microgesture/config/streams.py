@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from .base import FilePath, Name, Settings
-from .modalities import Input, SelectionName
+from .modalities import FlowEncoding, Input, SelectionName
 from .networks import Network, TokenFusionSettings
 from .recipes import Recipe
 
@@ -149,6 +149,7 @@ class TrainStep(Settings):
     margin: float | None = Field(
         None, description="margin around the person in the stored videos, for heatmaps in the same crop; else null"
     )
+    flow_encoding: FlowEncoding = Field("vectors", description="what networks see of optical flow")
     network: Network
     branches: tuple[Branch, ...] | None = Field(
         None, description="networks of a fused stream, in the order of its inputs; else null"

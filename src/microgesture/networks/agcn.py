@@ -5,6 +5,7 @@ This is the network of one stream. 2s-AGCN has two streams: one over joints and 
 
 import math
 from collections.abc import Sequence
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -13,9 +14,10 @@ from torch import nn
 from ..config.networks import AGCNSettings
 from ..skeletons.graph import adjacency
 from ..skeletons.keypoints import Selection
-from .graph_network import GraphNetwork
 from .shortcut import Shortcut
+from .tokens import Features
 
+UNITS = ((1, 1), (1, 1), (1, 1), (1, 1), (2, 2), (2, 1), (2, 1), (4, 2), (4, 1), (4, 1))  # times the width, stride
 KERNEL = 9  # frames that a temporal convolution covers
 
 
@@ -57,27 +59,73 @@ class AdaptiveGraphConvolution(nn.Module):
         return torch.relu(self.norm(total_BCTV) + self.shortcut(x_BCTV))
 
 
-class TemporalConvolution(nn.Sequential):
-    """A convolution over nine frames, and batch norm: features_BCTV to features_BCTV."""
+class Unit(nn.Module):
+    """A graph convolution and a convolution over nine frames, with a residual connection if ``residual``."""
 
-    def __init__(self, width: int, stride: int) -> None:
-        convolution = nn.Conv2d(width, width, (KERNEL, 1), (stride, 1), padding=(KERNEL // 2, 0))
-        super().__init__(convolution, nn.BatchNorm2d(width))
+    def __init__(self, channels: int, width: int, stride: int, fixed_KVV: np.ndarray, residual: bool = True) -> None:
+        super().__init__()
+        self.graph = AdaptiveGraphConvolution(channels, width, fixed_KVV)
+        self.time = nn.Sequential(
+            nn.Conv2d(width, width, (KERNEL, 1), (stride, 1), padding=(KERNEL // 2, 0)), nn.BatchNorm2d(width)
+        )
+        self.residual = residual
+        self.shortcut = (
+            Shortcut(channels, width, stride) if residual and (channels != width or stride != 1) else nn.Identity()
+        )
+
+    def forward(self, x_BCTV: torch.Tensor) -> torch.Tensor:
+        new_BCTV = self.time(self.graph(x_BCTV))
+        return torch.relu(new_BCTV + self.shortcut(x_BCTV) if self.residual else new_BCTV)
 
 
-class AGCN(GraphNetwork):
-    """Logits_BK of skeletons x_BCTV; see ``GraphNetwork``.
+class AGCN(nn.Module):
+    """Logits_BK of skeletons x_BCTV, whose last channel is above 0 where a joint was detected.
 
-    The network has 3,482,360 parameters for 36 joints, 3 channels, 32 classes and width 64.
+    The network has 3,482,360 parameters for 36 joints, 3 channels, 32 classes and width 64. It accepts any number of
+    frames. The coordinates of a missing joint are set to 0 after normalisation, which stands for the joint's mean
+    position; only its confidence shows that it is missing.
     """
+
+    unit: ClassVar[type[nn.Module]] = Unit
 
     def __init__(
         self, channels: int, classes: int, fixed_KVV: np.ndarray, width: int = 64, dropout: float = 0.0
     ) -> None:
-        super().__init__(AdaptiveGraphConvolution, TemporalConvolution, channels, classes, fixed_KVV, width, dropout)
+        super().__init__()
+        V = fixed_KVV.shape[1]
+        self.norm = nn.BatchNorm1d(V * channels)
+        self.units = nn.Sequential()
+        before = channels
+        for index, (times, stride) in enumerate(UNITS):
+            self.units.append(self.unit(before, times * width, stride, fixed_KVV, residual=index > 0))
+            before = times * width
+        self.token_width = before
+        self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(before, classes))
         for module in self.modules():
             if isinstance(module, nn.Conv2d) and module.kernel_size == (KERNEL, 1):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out")
+        nn.init.normal_(self.head[-1].weight, std=math.sqrt(2 / classes))
+
+    def _tokens(self, x_BCTV: torch.Tensor) -> torch.Tensor:
+        B, C, T, V = x_BCTV.shape
+        found_B1TV = x_BCTV[:, -1:] > 0
+        normed_BXT = self.norm(x_BCTV.permute(0, 3, 1, 2).reshape(B, V * C, T))
+        normed_BCTV = normed_BXT.reshape(B, V, C, T).permute(0, 2, 3, 1)
+        seen_BCTV = torch.cat((torch.where(found_B1TV, normed_BCTV[:, :-1], 0), normed_BCTV[:, -1:]), 1)
+        return self.units(seen_BCTV)
+
+    def features(self, x_BCTV: torch.Tensor) -> torch.Tensor:
+        """The input of the classifier, features_BD; D is four times the width."""
+        return self._tokens(x_BCTV).mean((2, 3))
+
+    def forward(self, x_BCTV: torch.Tensor) -> torch.Tensor:
+        return self.head(self.features(x_BCTV))
+
+    def forward_features(self, x_BCTV: torch.Tensor) -> Features:
+        """The features with one token for each joint and for every four frames."""
+        tokens_BDTV = self._tokens(x_BCTV)
+        features_BD = tokens_BDTV.mean((2, 3))
+        return Features(tokens_BDTV, features_BD, self.head(features_BD))
 
 
 def build(settings: AGCNSettings, channels: Sequence[int], classes: int, selection: Selection) -> AGCN:

@@ -1,6 +1,7 @@
 """CTR-GCN: graph convolutions with a graph for each channel of each clip, arXiv 2107.12213 (ICCV 2021).
 
-This is the network of one stream. CTR-GCN has four streams: joints, bones, and the motions of both.
+It is built like one stream of 2s-AGCN, which came before it, with other units. CTR-GCN has four streams: joints,
+bones, and the motions of both.
 """
 
 from collections.abc import Sequence
@@ -12,7 +13,7 @@ from torch import nn
 from ..config.networks import CTRGCNSettings
 from ..skeletons.graph import adjacency
 from ..skeletons.keypoints import Selection
-from .graph_network import GraphNetwork
+from .agcn import AGCN
 from .shortcut import Shortcut
 
 KERNEL = 5  # frames that a temporal convolution covers
@@ -89,16 +90,30 @@ class TemporalConvolution(nn.Module):
         return torch.cat([branch(x_BCTV) for branch in self.branches], 1)
 
 
-class CTRGCN(GraphNetwork):
-    """Logits_BK of skeletons x_BCTV; see ``GraphNetwork``.
+class Unit(nn.Module):
+    """A graph convolution and a convolution over time, with a residual connection if ``residual``."""
+
+    def __init__(self, channels: int, width: int, stride: int, fixed_KVV: np.ndarray, residual: bool = True) -> None:
+        super().__init__()
+        self.graph = RefinedGraphConvolution(channels, width, fixed_KVV)
+        self.time = TemporalConvolution(width, stride)
+        self.residual = residual
+        self.shortcut = (
+            Shortcut(channels, width, stride) if residual and (channels != width or stride != 1) else nn.Identity()
+        )
+
+    def forward(self, x_BCTV: torch.Tensor) -> torch.Tensor:
+        new_BCTV = self.time(self.graph(x_BCTV))
+        return torch.relu(new_BCTV + self.shortcut(x_BCTV) if self.residual else new_BCTV)
+
+
+class CTRGCN(AGCN):
+    """Logits_BK of skeletons x_BCTV; see ``AGCN``.
 
     The network has 1,461,942 parameters for 25 joints, 3 channels, 120 classes and width 64: published as 1.46 million.
     """
 
-    def __init__(
-        self, channels: int, classes: int, fixed_KVV: np.ndarray, width: int = 64, dropout: float = 0.0
-    ) -> None:
-        super().__init__(RefinedGraphConvolution, TemporalConvolution, channels, classes, fixed_KVV, width, dropout)
+    unit = Unit
 
 
 def build(settings: CTRGCNSettings, channels: Sequence[int], classes: int, selection: Selection) -> CTRGCN:

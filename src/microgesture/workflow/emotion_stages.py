@@ -37,7 +37,8 @@ def emotion_stages(emotion: EmotionSettings, root: str, seed: int, selection: st
         )
         yield Planned(stage, "emotion", table, ["microgesture.emotion.measure"], rows)
     handed_in = EmotionSubmissionStep(sample=emotion.sample, targets=emotion.targets)
-    yield Planned("emotion_submission", "emotion", handed_in, ["microgesture.emotion.submission"], rows[-1:])
+    predicted = [("predict_emotion", emotion.submitted)]
+    yield Planned("emotion_submission", "emotion", handed_in, ["microgesture.emotion.submission"], predicted)
 
 
 def refuse_missing_shards(config: Config, root: str, made: Collection[str]) -> None:

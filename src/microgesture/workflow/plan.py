@@ -32,8 +32,8 @@ from .stamps import Sources
 from .view_stages import view_stage
 
 SOURCES = Sources(Path(__file__).resolve().parents[2])
-# Progress bars and error classes do not change results.
-WITHOUT_EFFECT = ("microgesture.progress", "microgesture.errors", "microgesture.config.base")
+# Progress bars, texts for terminals and error classes do not change results.
+WITHOUT_EFFECT = ("microgesture.progress", "microgesture.terminal", "microgesture.errors", "microgesture.config.base")
 # A step names the module of each entry that it uses, so a new entry reruns no job.
 REGISTRIES = (
     "microgesture.config.corpora:FORMATS",
@@ -183,11 +183,10 @@ class Plan:
         """The kinds of shards of a corpus that streams need, directly or through other kinds."""
         streams = [name for name, stream in self.config.streams.items() if stream.corpus == corpus]
         wanted = {kind for name in streams for kind in self.stores(name)}
-        if any(corpus in pretraining.corpora for pretraining in self.config.pretraining.values()):
-            wanted.add("keypoints")
+        wanted |= {"keypoints" for pretraining in self.config.pretraining.values() if corpus in pretraining.corpora}
         emotion = self.config.emotion
         if emotion and emotion.corpus == corpus:
-            wanted.update(emotion.shards_of(emotion.submitted))
+            wanted.update(kind for row in emotion.rows for kind in emotion.shards_of(row))
         if corpus == self.framed:
             wanted.add("rgb")
         return with_sources(wanted, lambda kind: self.sources(kind, corpus))
@@ -222,11 +221,9 @@ class Plan:
         for who, corpus, inputs in wanted:
             for needed in self._needed_from_corpus(inputs):
                 if needed not in self.provides(corpus):
-                    found = f", or find them in its videos (corpora.{corpus}.pose: mediapipe)"
-                    raise InputError(
-                        f"{who} needs {needed}, but corpus '{corpus}' ({self.root(corpus)}) has none; remove it from "
-                        "the configuration" + (found if needed == "keypoints" else "")
-                    )
+                    find = f", or find them in its videos (corpora.{corpus}.pose: mediapipe)"
+                    none = f"{who} needs {needed}, but corpus '{corpus}' ({self.root(corpus)}) has none; remove it"
+                    raise InputError(none + (find if needed == "keypoints" else ""))
 
     def _needed_from_corpus(self, inputs: Iterable[str]) -> list[str]:
         needed = [need for modality in inputs for need in sorted(self.config.modality(store(modality)).needs)]
@@ -253,6 +250,7 @@ class Plan:
             inputs=stream.inputs,
             selection=self.config.keypoints.selection if keypoints else None,
             margin=self.config.rgb.margin if not fused and 0 < len(heatmaps) < len(stream.inputs) else None,
+            flow_encoding=self.config.flow.encoding if "flow" in stream.inputs else "vectors",
             network=stream.network,
             branches=branches or None,
             recipe=self.config.recipes[stream.recipe],
@@ -321,7 +319,8 @@ class Plan:
         if name not in {stream.pseudo_labels for stream in self.config.streams.values()}:
             return
         label = PseudoLabelStep(**ensemble.pseudo_labels.model_dump(), streams=ensemble.streams)
-        self._add("pseudo_labels", name, label, ["microgesture.ensembles.pseudo_labels"], [("ensemble", name)])
+        modules = ["microgesture.ensembles.pseudo_labels", ensemble.rule.module]
+        self._add("pseudo_labels", name, label, modules, [("ensemble", name)])
 
     def _plan_ablation(self) -> None:
         rows, stage = self.held_out, "predict_fold" if self.config.folds else "predict"

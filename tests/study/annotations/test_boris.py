@@ -55,7 +55,7 @@ def test_several_files_of_a_player_run_on_after_each_other(folder):
     )
     told, parts = planned(root)
     assert parts == [("part1.mp4", "wave", "", 10, 19), ("part2.mp4", "nod", "", 25, 49)]
-    assert "1 events run on into the next file" in told
+    assert "1 event runs on into the next file" in told
 
 
 def test_other_players_are_other_views_of_the_same_time(folder):
@@ -84,7 +84,7 @@ def test_a_part_of_a_player_that_is_not_there_is_not_looked_for_elsewhere(folder
     )
     told, parts = planned(root)
     assert parts == [("part1.mp4", "wave", "", 10, 19)]
-    assert "part1.tsv: 1 rows name no existing clip" in told
+    assert "part1.tsv: 1 row names no existing clip" in told
 
 
 def test_several_files_without_their_lengths_are_not_guessed(folder):
@@ -121,7 +121,7 @@ def test_starts_and_stops_of_boris_are_paired(folder):
     told, parts = planned(root)
     assert parts == [("a.mp4", "wave", "P01", 10, 34), ("a.mp4", "wave", "P02", 15, 39)]
     assert "2 events are a START or STOP without the other" in told
-    assert "1 events are points in time" in told
+    assert "1 event has no duration" in told
 
 
 def test_the_tabular_export_of_boris_6_with_its_preamble(folder):
@@ -155,8 +155,8 @@ def test_a_project_of_boris(folder, ending):
         path.unlink()
     told, parts = planned(root)
     assert parts == [("part1.mp4", "wave", "P01", 10, 19), ("part2.mp4", "nod", "", 25, 49)]
-    assert "2 events are points in time" in told
-    assert "1 events have a start and no stop" in told
+    assert "2 events have no duration" in told
+    assert "1 event has a start and no stop" in told
     assert "7 events are of an observation without media files" in told
 
 
