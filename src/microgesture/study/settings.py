@@ -14,7 +14,9 @@ from .proposal import Data, propose
 
 CORPUS = "mine"
 MOST_THREADS = 4  # of a training; networks of this size do not use more
-SELECTIONS = {137: "36", 35: "22", 28: "22"}  # by the number of points in a file
+# By the number of points in a file; heatmaps, of which there is one for each joint, have the smaller selection.
+SELECTIONS = {137: "68", 35: "22", 28: "22"}
+SELECTIONS_OF_HEATMAPS = SELECTIONS | {137: "36"}
 _SIDED = re.compile(r"(?<![a-z])(left|right)(?![a-z])", re.IGNORECASE)
 MANY = 200  # clips of train, from which on skeletons have larger batches
 # The length of training is in steps of a batch. Networks of skeletons are small, so a GPU changes nothing for them.
@@ -75,7 +77,7 @@ def settings_text(
         proposed=proposed,
         sided=" ".join(sided.split()),
         points=points,
-        selection=SELECTIONS.get(points),
+        selection=(SELECTIONS_OF_HEATMAPS if proposed.heatmaps else SELECTIONS).get(points),
         videos={name: MODALITIES[name].first_recipe for name in proposed.videos},
         shared=shared,
         pose=pose,
