@@ -100,9 +100,9 @@ class Examples:
 class ClipDataset(Examples):
     """The clips of a stream: ``dataset[row, draw]`` is a ``Sample``.
 
-    ``shards`` are the shard files of each modality that the inputs of the step are made from. All inputs of a clip have
-    the same frames and the same crop and are mirrored together. If there are ``heatmap_frames`` heatmaps, the video has
-    ``frames`` of the same frames, evenly spaced, starting with the first.
+    ``shards`` are the shards of each modality that the inputs of the step are made from, files or open ones. All inputs
+    of a clip have the same frames and the same crop and are mirrored together. If there are ``heatmap_frames``
+    heatmaps, the video has ``frames`` of the same frames, evenly spaced, starting with the first.
 
     In training, ``draw``, the seed and the clip's id determine the frames, the crop and the mirroring. In testing,
     nothing is random, and ``draw`` is the number of a distinct view; the views combine ``num_clips`` fixed samplings
@@ -301,9 +301,10 @@ class ClipDataset(Examples):
 class _Store:
     """The shards of one modality, read by clip id; ``kept`` are the clips that stay in memory, None to keep none."""
 
-    def __init__(self, kind: str, paths: Sequence[Path], clip_ids: Iterable[str]) -> None:
+    def __init__(self, kind: str, paths: Sequence[Path | Shard], clip_ids: Iterable[str]) -> None:
         self._bytes = np.dtype(MODALITIES[kind].dtype).itemsize
-        self._holder = {clip_id: shard for shard in map(Shard, paths) for clip_id in shard.clip_ids}
+        shards = [Shard(path) if isinstance(path, Path) else path for path in paths]
+        self._holder = {clip_id: shard for shard in shards for clip_id in shard.clip_ids}
         self.kept: dict[str, np.ndarray] | None = None
         if missing := [clip_id for clip_id in clip_ids if clip_id not in self._holder]:
             raise InputError(
