@@ -150,6 +150,8 @@ class EmotionSettings(Settings):
     def _has_a_source(self) -> "EmotionSettings":
         if not self.sources:
             raise ValueError("emotion needs a source of tokens; set face, context, gestures or pose")
+        if self.submitted not in self.rows:
+            raise ValueError(f"submission is {self.submission}, but the sources allow only {', '.join(self.rows)}")
         if self.targets[0] == self.targets[1]:
             raise ValueError(f"targets are equal for lose and win, '{self.targets[0]}'; give two different values")
         return self
