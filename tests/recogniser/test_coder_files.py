@@ -7,8 +7,10 @@ from types import SimpleNamespace
 
 import pandas as pd
 import pytest
+from typer.testing import CliRunner
 
 from fixtures.exported import timeline_of
+from microgesture.cli import app
 from microgesture.errors import InputError
 from microgesture.measures.detection import Gesture
 from microgesture.recogniser.coder_files import BORIS, write_boris, write_elan
@@ -104,3 +106,21 @@ def test_a_folder_without_timelines_is_refused(tmp_path):
     (tmp_path / "notes.csv").write_text("a,b\n1,2\n")
     with pytest.raises(InputError, match="has no timelines"):
         read_timelines(tmp_path)
+
+
+def test_the_commands_compare_and_count_the_timelines_of_a_folder(tmp_path):
+    found = tmp_path / "found"
+    found.mkdir()
+    timeline_of(found, "talk", SEGMENTS, CLASSES, TIMES)
+    timeline_of(found, "other", [], CLASSES, TIMES)
+    write_elan(tmp_path / "truth.eaf", SEGMENTS[:2], CLASSES, TIMES, tmp_path / "talk.mp4")
+    run = CliRunner().invoke(
+        app, ["evaluate-timelines", str(found), str(tmp_path / "truth.eaf"), "--output", str(tmp_path / "table.csv")]
+    )
+    assert run.exit_code == 0, run.output
+    assert "not compared: other" in run.output
+    first = pd.read_csv(tmp_path / "table.csv").iloc[0]
+    assert (first.found, first.true, first.hits, first.recall) == (3, 2, 2, 1)
+    run = CliRunner().invoke(app, ["summarise-timelines", str(found), "--output", str(tmp_path / "summary.csv")])
+    assert run.exit_code == 0, run.output
+    assert pd.read_csv(tmp_path / "summary.csv")["count"].sum() == 3

@@ -48,7 +48,7 @@ def write_boris(path: Path, segments: Sequence[Segment], classes: Sequence[str],
     rows = []
     for segment in segments:
         start, end = times.seconds(segment.start, segment.end)
-        rows.append((round(start, 3), classes[segment.label], f"{segment.probability:.2f}"))
+        rows.append((round(start, 3), classes[segment.label], f"probability {segment.probability:.2f}"))
         rows.append((round(end, 3), classes[segment.label], ""))
     with (
         replacing(path) as temporary,
