@@ -11,6 +11,7 @@ from microgesture.networks.paths import mean_probability, per_path
 from microgesture.skeletons.selections import selection_named
 from microgesture.streams.weights import start_from_file
 
+SKELETON_NETWORKS = ("stcnn", "agcn", "stgcn", "ctrgcn", "skeleton_transformer")
 ALONE = [name for name in NETWORKS if name != "token_fusion"]  # which is made of two others
 
 
@@ -235,7 +236,7 @@ def test_strides_are_whole_numbers_that_can_be_compiled(name):
 @pytest.mark.parametrize("name", [name for name in ALONE if name != "swinface"])  # which leaves black frames out
 def test_all_of_a_network_can_be_compiled_for_batches_of_any_length(name):
     shapes = {"poseconv3d": [(36, 4, 16, 16)], "rgbposeconv3d": [(3, 2, 32, 32), (36, 8, 8, 8)]}
-    shapes |= {skeleton: [(3, 8, 36)] for skeleton in ("stcnn", "agcn", "stgcn")}
+    shapes |= {skeleton: [(3, 8, 36)] for skeleton in SKELETON_NETWORKS}
     module = wake(network(**narrow_settings(name))).eval()
     compiled = torch.compile(module, backend="eager", fullgraph=True)
     for clips in (2, 3):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from microgesture.config.recipes import Augmentation
-from microgesture.skeletons.points import at_times, even_times, normalise, random_times, vary
+from microgesture.skeletons.points import at_times, centre, even_times, fill_box, normalise, random_times, vary
 from microgesture.skeletons.selections import SELECTIONS, selection_named
 
 
@@ -35,7 +35,7 @@ def test_even_times_span_the_clip():
 def test_random_times_are_in_order_inside_the_clip_and_long_enough(n_frames):
     spans = []
     for seed in range(200):
-        times_S = random_times(n_frames, 64, 0.6, np.random.default_rng(seed))
+        times_S = random_times(n_frames, 64, Augmentation(shortest=0.6), np.random.default_rng(seed))
         assert times_S.shape == (64,)
         assert (np.diff(times_S) >= 0).all()
         assert times_S[0] >= 0
@@ -44,6 +44,19 @@ def test_random_times_are_in_order_inside_the_clip_and_long_enough(n_frames):
     if n_frames > 1:
         assert min(spans) > 0.6 - 1 / 63
         assert max(spans) - min(spans) > 0.3
+
+
+def test_random_frames_are_whole_sorted_and_equally_likely():
+    augmentation = Augmentation(frames="random")
+    counts_T = np.zeros(10)
+    for seed in range(300):
+        times_S = random_times(10, 52, augmentation, np.random.default_rng(seed))
+        assert (np.diff(times_S) >= 0).all()
+        np.add.at(counts_T, times_S.astype(int), 1)
+        assert (times_S == times_S.astype(int)).all()
+    np.testing.assert_allclose(counts_T / 300, 5.2, atol=0.5)
+    part_S = random_times(100, 52, Augmentation(frames="random", shortest=0.5), np.random.default_rng(0))
+    assert np.ptp(part_S) < 99
 
 
 def test_at_times_of_the_frames_themselves_is_the_clip():
@@ -144,6 +157,39 @@ def test_a_person_without_neck_shoulders_and_wrists_is_finite_and_of_the_size_of
 
 def test_nobody_is_nobody():
     assert not normalise(np.zeros((3, 36, 3), np.float32), selection_named("36")).any()
+
+
+@pytest.mark.parametrize("columns", [3, 4])
+def test_a_filled_box_reaches_from_minus_one_to_one_along_each_axis(columns):
+    keypoints_TVC = np.random.default_rng(0).uniform(5, 9, (6, 7, columns)).astype(np.float32)
+    keypoints_TVC[..., -1] = 1
+    keypoints_TVC[2, 3] = 0
+    found_TV = keypoints_TVC[..., -1] > 0
+    filled_TVC = fill_box(centre(keypoints_TVC))
+    places_ND = keypoints_TVC[found_TV][:, :-1]
+    low_D, high_D = places_ND.min(0), places_ND.max(0)
+    expected_ND = (places_ND - low_D) / (high_D - low_D) * 2 - 1
+    np.testing.assert_allclose(filled_TVC[found_TV][:, :-1], expected_ND, atol=1e-5)
+    assert not filled_TVC[~found_TV].any()
+    np.testing.assert_array_equal(filled_TVC[..., -1], keypoints_TVC[..., -1])
+
+
+def test_a_centred_clip_keeps_its_proportions_and_has_length_one():
+    keypoints_TVC = person("36")
+    found_TV = keypoints_TVC[..., 2] > 0
+    centred_ND = centre(keypoints_TVC)[found_TV][:, :2]
+    np.testing.assert_allclose(centred_ND.max(0), -centred_ND.min(0), atol=1e-5)
+    assert np.ptp(centred_ND, 0).max() == pytest.approx(1, abs=1e-5)
+    shown = np.linalg.norm(keypoints_TVC[found_TV][1:, :2] - keypoints_TVC[found_TV][:-1, :2], axis=1)
+    ratio = np.linalg.norm(np.diff(centred_ND, axis=0), axis=1) / shown
+    np.testing.assert_allclose(ratio, ratio[0], rtol=1e-3)
+
+
+def test_boxes_of_nothing_and_of_one_place_are_zero():
+    nobody_TVC = np.zeros((3, 5, 4), np.float32)
+    still_TVC = np.full((3, 5, 4), 2, np.float32)
+    assert not fill_box(centre(nobody_TVC)).any()
+    assert not fill_box(centre(still_TVC))[..., :3].any()
 
 
 def test_nothing_varies_by_default():

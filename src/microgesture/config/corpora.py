@@ -72,9 +72,26 @@ class ManifestCorpus(CorpusFormat):
     has_person_ids: ClassVar = True
 
     format: Literal["manifest"]
+    subject_column: str = Field(
+        "subject",
+        min_length=1,
+        description="column of the people; or of something else that results should generalise to, such as a camera. "
+        "Folds hold out its values",
+    )
 
 
-_BUILT_IN = (MigaCorpus, Ma52Corpus, SmgCorpus, ManifestCorpus)
+class UnlabelledCorpus(CorpusFormat):
+    """Whole recordings without labels, for pretraining: a folder with files of keypoints, cut into windows."""
+
+    title: ClassVar = "recordings without labels"
+    module: ClassVar = "microgesture.corpora.unlabelled"
+
+    format: Literal["unlabelled"]
+    seconds: float = Field(4.0, gt=0, le=3600, description="length of a window")
+    rate: float = Field(30.0, gt=0, le=1000, description="frames a second of the files of keypoints")
+
+
+_BUILT_IN = (MigaCorpus, Ma52Corpus, SmgCorpus, ManifestCorpus, UnlabelledCorpus)
 FORMATS: dict[str, type[CorpusFormat]] = by_name(CorpusFormat, _BUILT_IN, lambda corpus: corpus.format_name())
 SYNTHETIC = tuple(name for name, corpus in FORMATS.items() if corpus.synthetic_module)
 

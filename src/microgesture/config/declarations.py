@@ -133,6 +133,7 @@ class NetworkSettings(Settings):
     module: ClassVar[str]
     sees: ClassVar[tuple[tuple[str, ...], ...]]  # the accepted inputs of each argument
     layouts: ClassVar[tuple[str, ...]] = LAYOUTS  # those in which weights of it are published; all, if unknown
+    has_layers: ClassVar[bool] = False  # whether it has ``layer_of`` and ``layers``, for the recipe's layer_decay
 
     def check_recipe(self, recipe: "Recipe", inputs: tuple[str, ...], name: str) -> None:
         """Raise ``ValueError`` if the network cannot be trained with a recipe, ``name`` in the configuration."""

@@ -25,16 +25,21 @@ _REQUIRED = ("clip_id", "split", "label")
 _SOURCES = {"video": "video", "keypoints": "skeleton"}  # column -> field of a row
 
 
-def read(root: Path, person: str | None = None) -> Listing:
+def read(root: Path, person: str | None = None, subject_column: str = "subject") -> Listing:
     """List the clips of ``root``, a ``clips.csv`` or its folder, in the order of the file.
 
-    ``person`` is the column with the id of the person in a file of keypoints, None if there is none.
+    ``person`` is the column with the id of the person in a file of keypoints, None if there is none. The values of
+    ``subject_column`` are the subjects; they may as well be cameras.
 
     The classes are the distinct labels of train and val, sorted; labels of test rows are not read, and those of val may
     be missing. Raises ``InputError`` if the file is missing or lacks a column, or a row has no id or an unknown split.
     """
     path = _manifest(root)
     columns = _columns(path)
+    if subject_column not in ("subject", *columns):
+        raise InputError(
+            f"{path}: no column {subject_column!r}; set subject_column to one of {', '.join(columns)}, or remove it"
+        )
     if person is not None and person not in columns:
         raise InputError(
             f"{path}: no column {person}, which person of the corpus names; the columns are {', '.join(columns)}. "
@@ -47,6 +52,7 @@ def read(root: Path, person: str | None = None) -> Listing:
     for line, cells in lines:
         named = dict(zip_longest(columns, cells[: len(columns)], fillvalue=""))
         row = _row(path, line, named, folders)
+        row.subject = named.get(subject_column) or None
         row.person = named.get(person, "").strip() or None
         if len(cells) > len(columns):
             row.refuse(f"{len(cells)} cells in {len(columns)} columns")
@@ -61,7 +67,7 @@ def read(root: Path, person: str | None = None) -> Listing:
     return Listing(rows, classes, classes)
 
 
-def provides(root: Path) -> frozenset[str]:
+def provides(root: Path, subject_column: str = "subject") -> frozenset[str]:
     """Return for which of "video" and "keypoints" the manifest has a column, and "metres" for points in space.
 
     Only its first row is read, and the header of the first file of keypoints.
@@ -117,7 +123,7 @@ def _row(path: Path, line: int, cells: Mapping[str, str], folders: Folders) -> R
         raise InputError(f"{path}, row {line}: clip_id {clip_id!r} has a character that cannot be printed; correct it")
     if split is None:
         raise InputError(f"{path}, row {line}, column split: {cells['split']!r} is not one of train, val, test")
-    row = Row(clip_id, declared, clip_id, split, subject=cells.get("subject") or None)
+    row = Row(clip_id, declared, clip_id, split)
     for column, target in _SOURCES.items():
         if source := cells.get(column):
             row.expected[column] = source
