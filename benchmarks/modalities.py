@@ -23,7 +23,7 @@ from av.video.reformatter import VideoReformatter
 from microgesture.modalities.flow import DISFlow
 from microgesture.modalities.heatmap import FAINTEST, joint_heatmaps, limb_heatmaps
 from microgesture.modalities.taylor import taylor_video
-from microgesture.skeletons.keypoints import SELECTIONS
+from microgesture.skeletons.selections import SELECTIONS, selection_named
 from microgesture.storage.shards import Shard, write_shard
 
 SIGMA = 0.6
@@ -189,7 +189,7 @@ def main() -> None:
 
 
 def heatmaps(chosen: argparse.Namespace, rng: np.random.Generator) -> None:
-    selection, size = SELECTIONS[chosen.selection], chosen.grid
+    selection, size = selection_named(chosen.selection), chosen.grid
     keypoints_TVC = walk(chosen.frames, len(selection.joints), size, rng)
     keypoints_BTVC = torch.from_numpy(keypoints_TVC)[None]
     shape = f"{chosen.frames} frames of {size} x {size}"

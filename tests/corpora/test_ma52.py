@@ -115,16 +115,16 @@ def test_keypoints_are_found_in_their_folder(release):
         for row in split:
             write_npz(release / "pose" / f"{row.split('.')[0]}.npz", keypoints(12, 28))
     assert provides("ma52", release) == {"video"}
-    assert provides("ma52", release, keypoints="pose") == {"video", "keypoints"}
-    assert by_id(release, keypoints="pose").loc["test0001"].skeleton == "pose/test0001.npz"
+    assert provides("ma52", release, skeletons="pose") == {"video", "keypoints"}
+    assert by_id(release, skeletons="pose").loc["test0001"].skeleton == "pose/test0001.npz"
     for split in ("train", "val", "test"):
         for video in (release / f"videos_{split}").iterdir():
             video.unlink()
-    alone = by_id(release, keypoints="pose")
+    alone = by_id(release, skeletons="pose")
     assert (alone.status == "ok").all()
     assert (alone.n_frames == 12).all()
-    with pytest.raises(InputError, match="no such folder; set keypoints"):
-        by_id(release, keypoints="poses")
+    with pytest.raises(InputError, match="no such folder; set skeletons"):
+        by_id(release, skeletons="poses")
 
 
 def test_lists_that_are_missing_or_contradict_each_other_are_refused(release, tmp_path):

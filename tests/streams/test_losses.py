@@ -11,7 +11,7 @@ from scipy.stats import entropy
 from microgesture.config.losses import CrossEntropySettings
 from microgesture.config.networks import Network
 from microgesture.networks import build
-from microgesture.skeletons.keypoints import SELECTIONS
+from microgesture.skeletons.selections import selection_named
 from microgesture.streams.cross_entropy import CrossEntropy, class_weights, total_focal_loss
 from microgesture.streams.losses import Loss
 from microgesture.streams.semantic import SemanticAnchors, orthogonal_anchors, total_semantic_loss
@@ -176,7 +176,7 @@ def test_semantic_loss_of_nothing_is_one_feature_s_share():
 )
 def test_every_network_shows_its_features(settings, shape):
     checked = TypeAdapter(Network).validate_python(settings)
-    network = build(checked, [3], 2, SELECTIONS["22"]).eval()
+    network = build(checked, [3], 2, selection_named("22")).eval()
     anchors, labels = SemanticAnchors(network, torch.device("cpu")), torch.tensor([1, 0])
     x, linear = torch.rand(shape), network.head[-1]
     logits_BK = network(x)

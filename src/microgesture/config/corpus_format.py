@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal, get_args
 from pydantic import Field, model_validator
 
 from .base import FilePath, Seed, Settings
+from .layouts import LayoutChoice
 from .pose import POSE_METHODS
 
 LARGEST, LONGEST, MOST_CENTRAL, MOST_MOVING = "largest", "longest", "most_central", "most_moving"
@@ -54,6 +55,17 @@ class Release:
     page: str
 
 
+class KeypointFiles(Settings):
+    """How the files of keypoints of a corpus are read."""
+
+    layout: LayoutChoice | None = Field(
+        None,
+        description="names of their points: a layout such as coco_wholebody, or a yaml file with `points` and `limbs`; "
+        "null: by names in the files, else by their number of points if only one layout has so many",
+    )
+    up: Literal["y", "-y", "z"] = Field("y", description="axis that points up, for points in space")
+
+
 class CorpusFormat(Settings):
     """The settings of a corpus, and the declaration of its format.
 
@@ -88,6 +100,7 @@ class CorpusFormat(Settings):
         description="x and y in the files of keypoints are fractions (0 to 1) of the video's width and height; they "
         "are converted to pixels. false: they are pixels",
     )
+    keypoints: KeypointFiles = Field(KeypointFiles(), description="how its files of keypoints are read")
     row_tolerance: float = Field(
         0.01,
         ge=0,
@@ -156,10 +169,13 @@ class CorpusFormat(Settings):
         classes = facts.get("classes", ())
         return {group["name"]: tuple(classes[group["first"] : group["last"] + 1]) for group in facts.get("groups", ())}
 
+    def own_options(self) -> dict[str, Any]:
+        """The options of the reader of this format."""
+        return self.model_dump(mode="json", exclude={*CorpusFormat.model_fields, "format"})
+
     def reader_options(self) -> dict[str, Any]:
         """The options of ``corpora.declare`` for this corpus."""
-        without = {*CorpusFormat.model_fields, "format"} - {"pose", "allow_shared_subjects"}
-        options = self.model_dump(mode="json", exclude=without)
+        options = self.own_options() | {"pose": self.pose, "allow_shared_subjects": self.allow_shared_subjects}
         return options if self.person in PERSON_RULES else options | {"person": self.person}
 
     @classmethod

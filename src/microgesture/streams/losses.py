@@ -27,6 +27,18 @@ class Term(Protocol):
         """The divisor for a step with these labels: the number of its clips, or the sum of their weights."""
 
 
+class Given:
+    """The loss that a network itself returns for each clip, loss_B, in place of logits."""
+
+    def total(self, loss_B: torch.Tensor, label_B: torch.Tensor) -> torch.Tensor:
+        """Its sum over the clips of a micro-batch."""
+        return loss_B.sum()
+
+    def size(self, labels_N: np.ndarray) -> int:
+        """The number of clips of a step."""
+        return len(labels_N)
+
+
 class Loss:
     """The weighted sum of loss terms."""
 
@@ -59,10 +71,13 @@ class Loss:
 
 
 def make_loss(recipe: Recipe, network: nn.Module, counts: Sequence[int], device: torch.device) -> Loss:
-    """The loss of a recipe; ``counts`` are the numbers of training clips of each class.
+    """The loss of a recipe, or that which the network returns if it has ``returns_loss``.
 
-    Raises ``ValueError`` if a term does not fit the network.
+    ``counts`` are the numbers of training clips of each class. Raises ``ValueError`` if a term does not fit the
+    network.
     """
+    if getattr(network, "returns_loss", False):
+        return Loss([(1.0, Given())])
     terms = []
     for settings in recipe.loss_terms:
         module = import_module(settings.module)

@@ -13,8 +13,9 @@ import pandas as pd
 from ..config.modalities import HEATMAPS, IN_SPACE, MODALITIES, SKELETONS, VIDEOS, store
 from ..config.streams import TrainStep
 from ..errors import InputError
-from ..skeletons.keypoints import in_picture, in_space, selection_named
-from ..skeletons.points import at_times, even_times, normalise, random_times, vary
+from ..skeletons.keypoints import in_picture, in_space
+from ..skeletons.points import at_times, centre, even_times, fill_box, normalise, random_times, vary
+from ..skeletons.selections import selection_named
 from ..storage.shards import Shard
 from .colour_wheel import by_fastest
 from .crops import (
@@ -211,8 +212,14 @@ class ClipDataset(Examples):
     def _points(self, modality: str, row: int, view: View, generator: np.random.Generator | None) -> np.ndarray:
         seen = in_space if modality in IN_SPACE else in_picture
         keypoints_TVC = at_times(seen(self._stores["keypoints"].read(self.clip_ids[row])), view.frames)
-        points_TVC = normalise(keypoints_TVC, self._selection, self._recipe.own_hands)
-        return vary(points_TVC, self._recipe.augmentation, generator) if generator else points_TVC
+        boxed = self._recipe.normalisation == "box"
+        if boxed:
+            points_TVC = centre(keypoints_TVC)
+        else:
+            points_TVC = normalise(keypoints_TVC, self._selection, self._recipe.own_hands)
+        if generator:
+            points_TVC = vary(points_TVC, self._recipe.augmentation, generator)
+        return fill_box(points_TVC) if boxed else points_TVC  # the box is that of the points as the network sees them
 
     def _keypoints(self, row: int, view: View) -> np.ndarray:
         keypoints_TVC = in_picture(self._stores["keypoints"].read(self.clip_ids[row]))
@@ -266,7 +273,7 @@ class ClipDataset(Examples):
     def _random_view(self, row: int, generator: np.random.Generator) -> View:
         n_frames, recipe = self._frame_count(row), self._recipe
         if self._inputs[0] in SKELETONS:
-            frames = random_times(n_frames, recipe.frames, recipe.augmentation.shortest, generator)
+            frames = random_times(n_frames, recipe.frames, recipe.augmentation, generator)
         elif recipe.interval is None:
             frames = uniform_frames(n_frames, self._length, generator)
         else:

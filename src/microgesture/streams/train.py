@@ -28,7 +28,7 @@ from ..storage.files import replacing
 from .augment import step_input
 from .batches import TwoSplits, load_batches
 from .card import Made, write_card
-from .checks import refuse_new_branches, refuse_too_few
+from .checks import refuse_new_branches, refuse_too_few, refuse_unknown_backbone
 from .distributed import Process, on_each_device
 from .folds import assign_folds
 from .fused_samples import Dataset, FusedSample, open_dataset
@@ -38,7 +38,7 @@ from .order import epoch_batches, in_parts
 from .predict import Build, Shards, log_probabilities, network_of, test_batches
 from .preemption import Stopped, StopRequest
 from .samples import Key, Sample
-from .weights import About, save_weights, start_from, start_from_file
+from .weights import About, freeze_backbone, save_weights, start_from, start_from_file, train_mode
 
 log = logging.getLogger(__name__)
 
@@ -123,13 +123,17 @@ def learn(
     torch.manual_seed(step.seed)
     network = network_of(step, build, n_classes)
     start = None
+    frozen = recipe.freeze == "backbone"
     if parents:
-        start = start_from(network, parents, clips.classes)
+        start = start_from(network, parents, () if frozen else clips.classes)  # without classes, the head is new
         refuse_new_branches(step, start)
     elif weights is not None:
         start = start_from_file(network, weights, clips.classes)
     if start:
         log.info("%s %s", step.stream, start.sentence())
+    if frozen:
+        refuse_unknown_backbone(step, start)
+        freeze_backbone(network)
     network.to(device)
     if resources.compile:
         network.compile()
@@ -186,7 +190,7 @@ def learn(
         loss_S = torch.zeros(len(steps), dtype=torch.float64, device=device)
         if process.is_first:
             loss_S[: len(losses)] = torch.tensor(losses, dtype=torch.float64)
-        network.train()
+        train_mode(network)
         to_do = range(len(losses), len(steps))
         title, quiet = f"epoch {epoch + 1}", not process.is_first
         for number in progress(to_do, title, len(steps), "step", done=len(losses), part=True, quiet=quiet):

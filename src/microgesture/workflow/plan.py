@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from ..config.base import Settings
-from ..config.corpus_format import CorpusFormat
 from ..config.declarations import LAYOUTS
 from ..config.ensembles import EnsembleStep, PseudoLabelStep, SubmissionStep
 from ..config.measures import AblationRow, AblationStep, CrossSubjectStep
@@ -22,10 +21,11 @@ from ..config.whole import Config, load_config
 from ..corpora import provides
 from ..errors import InputError
 from ..storage.clips import shards_of
-from .corpus_stages import REGISTRY, corpus_stages, sources
-from .emotion_stages import emotion_stages
+from .corpus_stages import REGISTRY, corpus_stages, selection_text, sources
+from .emotion_stages import emotion_stages, refuse_missing_shards
 from .listings import listing_digests
 from .prediction_stages import prediction_stages
+from .pretraining_stages import pretraining_stage
 from .report_stages import report_stage, reported_streams
 from .stamps import Sources
 from .view_stages import view_stage
@@ -64,6 +64,8 @@ class Plan:
             digests = listing_digests(self.config, corpus, results)
             for planned in corpus_stages(self.config, corpus, self.root(corpus), self.provides(corpus), digests):
                 self._add(*planned)
+        for name in self.config.pretraining:
+            self._add(*pretraining_stage(self.config, name))
         for stream in self.config.streams:
             self._plan_stream(stream)
         for ensemble in self.config.ensembles:
@@ -189,9 +191,10 @@ class Plan:
         """The kinds of shards of a corpus that streams need, directly or through other kinds."""
         streams = [name for name, stream in self.config.streams.items() if stream.corpus == corpus]
         wanted = {kind for name in streams for kind in self.stores(name)}
+        wanted |= {"keypoints" for pretraining in self.config.pretraining.values() if corpus in pretraining.corpora}
         emotion = self.config.emotion
-        if emotion and emotion.corpus == corpus and emotion.face:
-            wanted.add("face")
+        if emotion and emotion.corpus == corpus:
+            wanted.update(kind for row in emotion.rows for kind in emotion.shards_of(row))
         if corpus == self.framed:
             wanted.add("rgb")
         return with_sources(wanted, lambda kind: self.sources(kind, corpus))
@@ -210,8 +213,7 @@ class Plan:
         if settings.demo is not None:
             found = settings.synthetic_sources
         else:
-            options = settings.model_dump(exclude={*CorpusFormat.model_fields, "format"})
-            found = provides(settings.format, self.root(corpus), **options)
+            found = provides(settings.format, self.root(corpus), **settings.own_options())
         if settings.pose is None:
             return found
         if found != {"video"}:
@@ -220,19 +222,19 @@ class Plan:
         return found | {"keypoints"}
 
     def _refuse_missing_inputs(self) -> None:
-        for name, stream in self.config.streams.items():
-            for needed in self._needed_from_corpus(stream):
-                if needed not in self.provides(stream.corpus):
-                    found = f", or find them in its videos (corpora.{stream.corpus}.pose: mediapipe)"
-                    raise InputError(
-                        f"stream '{name}' needs {needed}, but corpus '{stream.corpus}' "
-                        f"({self.root(stream.corpus)}) has none; remove the stream from the configuration"
-                        + (found if needed == "keypoints" else "")
-                    )
+        wanted = [(f"stream '{name}'", one.corpus, one.inputs) for name, one in self.config.streams.items()]
+        for name, one in self.config.pretraining.items():
+            wanted += [(f"pretraining '{name}'", corpus, (one.input,)) for corpus in one.corpora]
+        for who, corpus, inputs in wanted:
+            for needed in self._needed_from_corpus(inputs):
+                if needed not in self.provides(corpus):
+                    find = f", or find them in its videos (corpora.{corpus}.pose: mediapipe)"
+                    none = f"{who} needs {needed}, but corpus '{corpus}' ({self.root(corpus)}) has none; remove it"
+                    raise InputError(none + (find if needed == "keypoints" else ""))
 
-    def _needed_from_corpus(self, stream: Stream) -> list[str]:
-        needed = [need for modality in stream.inputs for need in sorted(self.config.modality(store(modality)).needs)]
-        return needed + ["metres" for modality in stream.inputs if modality in IN_SPACE]
+    def _needed_from_corpus(self, inputs: Iterable[str]) -> list[str]:
+        needed = [need for modality in inputs for need in sorted(self.config.modality(store(modality)).needs)]
+        return needed + ["metres" for modality in inputs if modality in IN_SPACE]
 
     def _same_corpus(self, one: str, other: str) -> bool:
         return self.config.streams[one].corpus == self.config.streams[other].corpus
@@ -269,6 +271,7 @@ class Plan:
         labels = [("pseudo_labels", stream.pseudo_labels)] if stream.pseudo_labels else []
         networks = [one.network.module for one in (stream, *fused)]
         declared = [MODALITIES[kind].stored for kind in self.stores(name)]
+        declared += [selection_text(step.selection)] if keypoints else []
 
         def add(
             stage: str,
@@ -285,13 +288,15 @@ class Plan:
             seen = clips if stage == "train" and self.trained_on(name) is None else part_clips
             add(stage, trained, modules, [seen, *upstream], _other_weights(stream))
 
-        add_training("train", step, [*(("train", parent) for parent in stream.parents), *labels])
+        pretrained = [("pretrain", stream.pretraining)] if stream.pretraining else []
+        add_training("train", step, [*(("train", parent) for parent in stream.parents), *pretrained, *labels])
         add("predict", step, ["microgesture.streams.predict"], [clips, ("train", name)])
         if self.config.emotion and name in self.config.emotion.streams:
             add("embed", step, ["microgesture.emotion.embeddings"], [clips, ("train", name)])
         if name in self.folded:
             parents = self.fold_parents(name).items()
-            add_training("train_fold", part, [("train_fold" if same else "train", parent) for parent, same in parents])
+            above = [("train_fold" if same else "train", parent) for parent, same in parents]
+            add_training("train_fold", part, [*above, *pretrained])
             add("predict_fold", part, ["microgesture.streams.predict"], [part_clips, ("train_fold", name)])
 
     def _plan_ensemble(self, name: str) -> None:
@@ -355,12 +360,8 @@ class Plan:
         if emotion is None:
             return
         root = self.root(emotion.corpus)
-        if emotion.face and ("face", emotion.corpus) not in self._steps:
-            raise InputError(
-                f"emotion.face needs video and keypoints, but corpus '{emotion.corpus}' ({root}) does not have both; "
-                "remove emotion.face from the configuration"
-            )
-        for planned in emotion_stages(emotion, root, self.config.seed):
+        refuse_missing_shards(self.config, root, {kind for kind, corpus in self._steps if corpus == emotion.corpus})
+        for planned in emotion_stages(emotion, root, self.config.seed, self.config.keypoints.selection):
             self._add(*planned)
 
     def _plan_views(self, corpus: str) -> None:
