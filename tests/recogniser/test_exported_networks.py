@@ -49,7 +49,7 @@ def said_by_the_run(folder, plan, scratch):
     files = {kind: scratch / f"{kind}.arrow" for kind in ("skeletons", "keypoints", "rgb", "face")}
     read_skeletons(clips, 0, root, files["skeletons"], scratch / "work")
     select_keypoints(clips, 0, files["skeletons"], files["keypoints"], scratch / "work", config.keypoints.selection)
-    make_rgb(clips, 0, root, files["keypoints"], files["rgb"], scratch / "work", **config.rgb.model_dump())
+    make_rgb(clips, 0, root, files["keypoints"], files["rgb"], scratch / "work", config.rgb.size, config.rgb.margin)
     make_face(clips, 0, root, files["skeletons"], files["face"], scratch / "work", **config.face.model_dump())
     fusion = read_json(results / "ensembles" / "final" / "fusion.json")
     logits = []
