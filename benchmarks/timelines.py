@@ -4,58 +4,41 @@
     python benchmarks/timelines.py model [--split test] [--recordings 0054 0067] [--threshold 0.5]
 
 The clips table of a corpus says where the gestures of its recordings are, and for test the file of true labels which
-they are. A gesture is found if a segment of its class overlaps it by more than 0.3 (frames in both, as a share of those
-in either). Thresholds are to be chosen on val; test is for the last word.
+they are. A gesture is found if a segment of its class overlaps it by more than 0.3. Thresholds are to be chosen on val;
+test is for the last word.
 """
 
 import argparse
+import resource
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
-from microgesture.config.predictions import STILLNESS, THRESHOLD, FindingSettings
+from microgesture.config.predictions import STILLNESS, FindingSettings
 from microgesture.machine.resources import Resources
+from microgesture.measures.detection import Detection, Gesture, detect
 from microgesture.recogniser.finding import segments_of
 from microgesture.recogniser.scoring import Scorer
-from microgesture.recogniser.segments import Segment
+from microgesture.recogniser.segments import at_rest
 from microgesture.recogniser.windows import find_recording
 from microgesture.storage.clips import Clips, read_clips
 
 
-def overlap(one: Segment, other: Segment) -> float:
-    """Frames that both have, as a share of those that either has, 0 to 1."""
-    common = min(one.end, other.end) - max(one.start, other.start) + 1
-    either = max(one.end, other.end) - min(one.start, other.start) + 1
-    return max(common, 0) / either
-
-
-def count_found(found: Sequence[Segment], ground_truth: Sequence[Segment], least: float = 0.3) -> int:
-    """How many true segments have a found one of their class that overlaps them by more than ``least``.
-
-    Each found segment stands for one true one; pairs are made in order of their overlap.
-    """
-    pairs = sorted(
-        ((overlap(a, b), i, j) for i, a in enumerate(found) for j, b in enumerate(ground_truth) if a.label == b.label),
-        reverse=True,
-    )
-    used, met = set(), set()
-    for share, i, j in pairs:
-        if share > least and i not in used and j not in met:
-            used.add(i)
-            met.add(j)
-    return len(met)
-
-
-def true_segments(clips: Clips, recording: str, answers: dict[str, str]) -> list[Segment]:
+def true_gestures(clips: Clips, recording: str, answers: dict[str, str]) -> list[Gesture]:
     """The gestures of a recording; ``answers`` name the targets of clips whose label the release does not hold."""
     label_of = {target: label for label, target in enumerate(clips.targets)}
     rows = clips.table[clips.table.recording == recording].itertuples()
     return [
-        Segment(row.start, row.end, label_of[answers[row.clip_id]] if pd.isna(row.label) else int(row.label), 1.0)
+        gesture(recording, label_of[answers[row.clip_id]] if pd.isna(row.label) else row.label, row.start, row.end)
         for row in rows
     ]
+
+
+def gesture(recording: str, label: int, start: int, end: int) -> Gesture:
+    """A gesture on a time axis of frames."""
+    return Gesture(recording, str(label), start, end + 1)
 
 
 def main() -> None:
@@ -68,7 +51,7 @@ def main() -> None:
     parser.add_argument("--ground-truth", type=Path, help="CSV with Id and Target; by default the demo's")
     parser.add_argument("--split", default="test")
     parser.add_argument("--recordings", nargs="*", help="by default all of the split")
-    parser.add_argument("--threshold", type=float, default=THRESHOLD)
+    parser.add_argument("--threshold", type=float, help="by default the recogniser's own")
     parser.add_argument("--stillness", type=float, default=STILLNESS)
     options = parser.parse_args()
     how = FindingSettings(threshold=options.threshold, stillness=options.stillness)
@@ -78,20 +61,26 @@ def main() -> None:
     clips = read_clips(options.results / "clips" / f"{options.corpus}.parquet")
     files = clips.table[clips.table.split == options.split].groupby("recording").first()
     scorer = Scorer(options.model, Resources("cpu"))
-    totals = [0, 0, 0]
+    found, true, seconds, spent = [], [], 0.0, 0.0
     for name in options.recordings or files.index:
-        started = time.monotonic()
+        before = time.process_time()
         row = files.loc[name]
-        windows = scorer.score(find_recording(root / row.video, root / row.skeleton, float(row.fps)))
-        found, true = segments_of(windows, how), true_segments(clips, name, answers)
-        counts = [count_found(found, true), len(true), len(found)]
-        totals = [sum(pair) for pair in zip(totals, counts, strict=True)]
-        print(f"{name}: {sentence(*counts)}; {time.monotonic() - started:.0f} s", flush=True)
-    print(f"all: {sentence(*totals)}")
+        recording = find_recording(root / row.video, root / row.skeleton, float(row.fps))
+        windows = scorer.windows_of(recording)
+        windows = scorer.score(recording, windows, np.flatnonzero(~at_rest(windows.motion_N, how.stillness)))
+        own = [gesture(name, one.label, one.start, one.end) for one in segments_of(windows, how)]
+        ground_truth = true_gestures(clips, name, answers)
+        seconds, spent = seconds + recording.times.end, spent + time.process_time() - before
+        print(f"{name}: {sentence(detect(own, ground_truth))}", flush=True)
+        found, true = [*found, *own], [*true, *ground_truth]
+    print(f"all: {sentence(detect(found, true))}")
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    print(f"{spent / seconds:.2f} CPU-seconds per second of video, without decoding; {peak:.2f} GiB at most")
 
 
-def sentence(right: int, true: int, found: int) -> str:
+def sentence(counts: Detection) -> str:
     """The share of gestures that was found, and of what was found that is right, in words."""
+    found, true, right, _ = counts
     return (
         f"{right} of {true} gestures found ({right / max(true, 1):.1%}), "
         f"{right} of {found} segments right ({right / max(found, 1):.1%})"

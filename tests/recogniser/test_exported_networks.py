@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fixtures.exported import OTHERS, finished_run
+from fixtures.exported import OTHERS, finished_run, scored
 from microgesture.config.base import parse_step
 from microgesture.config.streams import TrainStep
 from microgesture.ensembles.fusion import Fusion, fuse
@@ -12,6 +12,7 @@ from microgesture.modalities.face import make_face
 from microgesture.modalities.keypoints import select_keypoints
 from microgesture.modalities.rgb import make_rgb
 from microgesture.networks import build
+from microgesture.recogniser import stretches
 from microgesture.recogniser.export import export_recogniser, results_of
 from microgesture.recogniser.scoring import Scorer
 from microgesture.recogniser.windows import find_recording
@@ -59,12 +60,12 @@ def said_by_the_run(folder, plan, scratch):
         model = results / "streams" / stream / "model.safetensors"
         predict(clips, shards, model, step, build, {"test": scratch / f"{stream}.parquet"}, CPU)
         logits.append(read_scores(scratch / f"{stream}.parquet").log_probabilities["d"])
-    without_its_own_temperature = Fusion.from_json(fusion | {"temperature": 1}, fusion["streams"])
-    return fuse(np.array(logits)[:, None], without_its_own_temperature)[0]
+    return fuse(np.array(logits)[:, None], Fusion.from_json(fusion, fusion["streams"]))[0]
 
 
-def test_a_window_is_scored_as_a_clip_of_the_run(run, scorer, tmp_path):
-    found = scorer.score(find_recording(run[0] / "corpus" / "clip.mp4", None, 25))
+def test_a_window_that_is_a_stretch_of_its_own_is_scored_as_a_clip_of_the_run(run, scorer, tmp_path, monkeypatch):
+    monkeypatch.setattr(stretches, "LONGEST", 1)
+    found = scored(scorer, find_recording(run[0] / "corpus" / "clip.mp4", None, 25))
     assert not found.sentences
     [window] = np.flatnonzero((found.starts_N == 0) & (found.ends_N == 8))
     expected_K = said_by_the_run(*run, tmp_path)
@@ -75,7 +76,7 @@ def test_a_window_is_scored_as_a_clip_of_the_run(run, scorer, tmp_path):
 def test_what_fuses_two_inputs_goes_on_with_one_and_what_needs_two_is_left_out(run, scorer, tmp_path):
     alone = tmp_path / "alone.mp4"
     alone.write_bytes((run[0] / "corpus" / "clip.mp4").read_bytes())
-    found = scorer.score(find_recording(alone, None, 25))
+    found = scored(scorer, find_recording(alone, None, 25))
     left_out = {sentence.split(": stream ")[1].split(" was left out:")[0] for sentence in found.sentences}
     assert left_out == {"joint", "pair", "face"}
     np.testing.assert_allclose(found.probabilities_NK.sum(1), 1)

@@ -12,19 +12,21 @@ import numpy as np
 import pytest
 from safetensors.torch import load_file
 
-from fixtures.exported import STREAMS, finished_run, recorded
+from fixtures.exported import STREAMS, finished_run, recorded, scored
 from fixtures.timed_videos import of_a_browser, rate_halved, without_rate, write_timed
 from microgesture.config.predictions import FindingSettings
 from microgesture.config.recogniser import FORMAT, Lengths
+from microgesture.ensembles.calibration import sharpened
 from microgesture.errors import InputError, UnusableClip
 from microgesture.machine.resources import Resources
-from microgesture.recogniser import windows
+from microgesture.recogniser import stretches
 from microgesture.recogniser.export import export_recogniser, results_of
 from microgesture.recogniser.finding import find_gestures
 from microgesture.recogniser.loading import open_recogniser
+from microgesture.recogniser.scores import read_windows
 from microgesture.recogniser.scoring import Scorer
 from microgesture.recogniser.timeline import may_replace, write_timeline
-from microgesture.recogniser.windows import Recording, find_recording, window_table
+from microgesture.recogniser.windows import find_recording, window_spans
 from microgesture.videos.reading import probe
 from microgesture.videos.timestamps import FrameTimes
 from microgesture.workflow.prediction_stages import recogniser_step
@@ -67,43 +69,35 @@ def scorer(exported):
 
 @pytest.fixture(scope="module")
 def whole(scorer, video):
-    return scorer.score(find_recording(video, None, 25))
-
-
-def recording(n_frames, fps=25.0):
-    return Recording("talk", None, None, FrameTimes.constant(fps, n_frames), None, None)
+    return scored(scorer, find_recording(video, None, 25))
 
 
 @pytest.mark.parametrize("n_frames", [1, 7, 8, 9, 11, 12, 13, 50])
 def test_windows_leave_no_frame_out_and_none_runs_past_the_end(n_frames):
-    table = window_table(recording(n_frames), LENGTHS, ("wave",)).table
-    seen = {frame for row in table.itertuples() for frame in range(row.start, row.end + 1)}
-    assert seen == set(range(n_frames))
-    assert set(table.n_frames) == {min(size, n_frames) for size in LENGTHS.frames}
-    assert table.clip_id.is_unique
+    spans = list(zip(*window_spans(FrameTimes.constant(25, n_frames), LENGTHS), strict=True))
+    assert {frame for start, end in spans for frame in range(start, end + 1)} == set(range(n_frames))
+    assert {end - start + 1 for start, end in spans} == {min(size, n_frames) for size in LENGTHS.frames}
+    assert spans == sorted(set(spans))
 
 
 def test_windows_last_as_long_at_any_frame_rate():
-    assert set(window_table(recording(200, fps=50), LENGTHS, ("wave",)).table.n_frames) == {16, 24}
+    starts_N, ends_N = window_spans(FrameTimes.constant(50, 200), LENGTHS)
+    assert set(ends_N - starts_N + 1) == {16, 24}
 
 
 def test_windows_last_as_long_where_the_rate_varies():
     times = FrameTimes.of(np.array(rate_halved()), None)
-    uneven = Recording("talk", None, None, times, None, None)
-    table = window_table(uneven, Lengths(frames=(20,), fps=40), ("wave",)).table
-    lasting = [np.subtract(*times.seconds(row.start, row.end)[::-1]) for row in table.itertuples()]
+    starts_N, ends_N = window_spans(times, Lengths(frames=(20,), fps=40))
+    lasting = [np.subtract(*times.seconds(start, end)[::-1]) for start, end in zip(starts_N, ends_N, strict=True)]
     np.testing.assert_allclose(lasting, 0.5, atol=1 / 15)
-    assert set(table.n_frames[table.end < 60]) <= {14, 15, 16}
-    assert set(table.n_frames[table.start >= 60]) <= {7, 8}
-    assert {frame for row in table.itertuples() for frame in range(row.start, row.end + 1)} == set(range(90))
-    assert table.clip_id.is_unique
+    sizes_N = ends_N - starts_N + 1
+    assert set(sizes_N[ends_N < 60]) <= {14, 15, 16}
+    assert set(sizes_N[starts_N >= 60]) <= {7, 8}
+    shown = {frame for start, end in zip(starts_N, ends_N, strict=True) for frame in range(start, end + 1)}
+    assert shown == set(range(90))
 
 
-def test_windows_for_streams_of_resampled_clips_have_frames_of_that_rate(run):
-    table = window_table(recording(200, fps=50), LENGTHS, ("wave",), resampled=25).table
-    assert set(table.n_frames) == {8, 12}
-    assert table.frames.iloc[0].tolist() == list(range(0, 16, 2))
-    assert set(table.end - table.start + 1) == {16, 24}
+def test_a_recogniser_of_resampled_clips_knows_their_rate(run):
     mine = run.config.corpora["mine"].model_copy(update={"fps": 25.0})
     config = run.config.model_copy(update={"corpora": run.config.corpora | {"mine": mine}})
     assert recogniser_step(config, "final").fps == 25
@@ -115,7 +109,7 @@ def test_windows_are_resampled_as_the_clips_of_the_training(exported, video, who
     for fps in (25.0, 12.5):
         scorer = Scorer(exported, CPU)
         scorer.recogniser = scorer.recogniser.model_copy(update={"fps": fps})
-        answers[fps] = scorer.score(find_recording(video, None, 25)).probabilities_NK
+        answers[fps] = scored(scorer, find_recording(video, None, 25)).probabilities_NK
     np.testing.assert_array_equal(answers[25.0], whole.probabilities_NK)
     assert np.isfinite(answers[12.5]).all()
     assert np.abs(answers[12.5] - answers[25.0]).max() > 1e-4
@@ -123,7 +117,7 @@ def test_windows_are_resampled_as_the_clips_of_the_training(exported, video, who
 
 def test_a_timeline_has_the_times_of_a_video_whose_rate_varies(exported, tmp_path):
     without_rate(write_timed(tmp_path / "web.webm", of_a_browser(), "libvpx", Fraction(1, 1000)))
-    said = list(find_gestures(exported, [tmp_path / "web.webm"], tmp_path / "out", None, EVERYTHING, CPU))
+    said = list(find_gestures(exported, [tmp_path / "web.webm"], tmp_path / "out", None, EVERYTHING, lambda: CPU))
     assert [line for line in said if "frame rate varies, with 19.3" in line]
     assert any(re.search(r"web\.csv: \d+ gestures? in 4\.[67] s", line) for line in said)
     rows = list(csv.DictReader((tmp_path / "out/web.csv").open()))
@@ -132,18 +126,9 @@ def test_a_timeline_has_the_times_of_a_video_whose_rate_varies(exported, tmp_pat
         start, end = int(row["start_frame"]), int(row["end_frame"])
         assert float(row["start_seconds"]) == of_a_browser()[start]
         assert float(row["end_seconds"]) == pytest.approx([*of_a_browser(), 4.65][end + 1], abs=0.01)
-    page = (tmp_path / "out/web.html").read_text(encoding="utf-8")
-    assert "in 4.7 seconds" in page or "in 4.6 seconds" in page
-    assert "frame rate varies" in page
+    assert "frame rate varies" in (tmp_path / "out/web.html").read_text(encoding="utf-8")
     annotated = probe(tmp_path / "out/web.mp4", count=True)
     np.testing.assert_allclose(annotated.times.starts_T, of_a_browser(), atol=0.001)
-
-
-def test_pieces_are_of_one_size_whatever_the_length(monkeypatch):
-    monkeypatch.setattr(windows, "PIECE", 10)
-    sizes = window_table(recording(300), LENGTHS, ("wave",)).table.groupby("shard").size()
-    assert set(sizes[:-1]) == {10}
-    assert sizes.iloc[-1] <= 10
 
 
 def test_the_folder_holds_the_weights_and_what_they_need(run, exported):
@@ -228,26 +213,57 @@ def test_a_folder_that_lacks_a_file_is_refused_and_names_it(run, tmp_path, file)
 
 
 def test_a_video_becomes_a_timeline(exported, video, tmp_path):
-    said = list(find_gestures(exported, [video], tmp_path, None, EVERYTHING, CPU))
+    said = list(find_gestures(exported, [video], tmp_path, None, EVERYTHING, lambda: CPU))
     assert re.search(r": (1 gesture|(\d\d|[02-9]) gestures) in 0\.8 s$", said[-1])
     with open(tmp_path / "talk.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     assert rows
     assert {row["class"] for row in rows} <= {"wave", "nod"}
     assert int(rows[-1]["end_frame"]) <= 19
-    assert {path.name for path in tmp_path.iterdir()} == {"talk.csv", "talk.mp4", "talk.html"}
+    assert {path.suffix for path in tmp_path.iterdir()} == {
+        *(".csv", ".srt", ".eaf", ".xlsx", ".mp4", ".html", ".parquet")
+    }
+
+
+def test_another_threshold_needs_no_network_and_no_video_and_another_stillness_only_the_rest(
+    exported, video, tmp_path, monkeypatch
+):
+    def found(**options):
+        return list(find_gestures(exported, [video], tmp_path, None, FindingSettings(**options), lambda: CPU))
+
+    found(threshold=0.9, stillness=1)
+    kept = read_windows(tmp_path / "talk.windows.parquet")
+    assert 0 < kept.scored_N.sum() < len(kept.starts_N)
+    film = (tmp_path / "talk.mp4").stat().st_mtime_ns
+    shown = []
+    score = Scorer.score
+
+    def counted(scorer, recording, windows, rows_M):
+        shown.append(len(rows_M))
+        return score(scorer, recording, windows, rows_M)
+
+    monkeypatch.setattr(Scorer, "score", counted)
+    found(threshold=0, stillness=1)
+    assert not shown
+    assert (tmp_path / "talk.mp4").stat().st_mtime_ns == film
+    found(threshold=0, stillness=0)
+    assert shown == [len(kept.starts_N) - kept.scored_N.sum()]
+    again = list(csv.DictReader((tmp_path / "talk.csv").open()))
+    found(threshold=0, stillness=0, fps=30)  # a setting on which scores depend
+    assert shown[1:] == [len(kept.starts_N)]
+    assert len(again) == len(list(csv.DictReader((tmp_path / "talk.csv").open())))
 
 
 def test_where_nothing_is_found_the_likeliest_is_told(exported, video, tmp_path):
-    said = list(find_gestures(exported, [video], tmp_path, None, FindingSettings(threshold=1), CPU))
+    said = list(find_gestures(exported, [video], tmp_path, None, FindingSettings(threshold=1), lambda: CPU))
     assert "0 gestures" in said[-2]
     assert re.search(r"^talk: .* (wave|nod) at 0\.\d s, with probability 0\.\d\d;", said[-1])
 
 
-def test_pieces_change_no_score(scorer, whole, monkeypatch):
-    monkeypatch.setattr(windows, "PIECE", len(whole.starts_N) // 2 + 1)
-    pieces = scorer.score(whole.recording)
-    np.testing.assert_allclose(pieces.probabilities_NK, whole.probabilities_NK, atol=1e-5)
+def test_stretches_change_scores_only_by_what_is_made_at_their_borders(scorer, video, whole, monkeypatch):
+    monkeypatch.setattr(stretches, "LONGEST", 1)  # a stretch for each window, made as a clip is made
+    alone = scored(scorer, find_recording(video, None, 25))
+    assert np.abs(alone.probabilities_NK - whole.probabilities_NK).max() < 0.05
     np.testing.assert_allclose(whole.probabilities_NK.sum(1), 1)
     assert not whole.sentences
 
@@ -255,13 +271,16 @@ def test_pieces_change_no_score(scorer, whole, monkeypatch):
 def test_without_keypoints_or_video_the_other_streams_go_on(scorer, whole, video, tmp_path):
     alone = tmp_path / "alone.mp4"
     alone.write_bytes(video.read_bytes())
-    silent = scorer.score(find_recording(alone, None, 25))
+    silent = scored(scorer, find_recording(alone, None, 25))
     assert [sentence.split(": ")[1] for sentence in silent.sentences] == ["stream joint was left out"]
     np.testing.assert_allclose(silent.probabilities_NK.sum(1), 1)
-    blind = scorer.score(find_recording(video.with_suffix(".npz"), None, 25))
-    assert [sentence.split(": ")[1] for sentence in blind.sentences] == ["stream taylor was left out"]
+    blind = scored(scorer, find_recording(video.with_suffix(".npz"), None, 25))
+    assert [sentence.split(": ")[1] for sentence in blind.sentences[1:]] == ["stream taylor was left out"]
     # The keypoints are read alike with and without a video: a quarter of the whole is what they say alone.
-    assert (whole.probabilities_NK >= 0.25 * blind.probabilities_NK - 1e-6).all()
+    pooled, alone_NK = (
+        sharpened(windows.probabilities_NK, 1 / 0.5) for windows in (whole, blind)
+    )  # without temperature
+    assert (pooled >= 0.25 * alone_NK - 1e-5).all()
     assert np.abs(blind.probabilities_NK - whole.probabilities_NK).max() > 1e-4
 
 
@@ -271,22 +290,24 @@ def test_what_is_no_video_is_told_of_and_passed_over(exported, video, tmp_path):
     with pytest.raises(UnusableClip, match=r"broken\.mp4"):
         find_recording(broken, None, 25)
     said = list(
-        find_gestures(exported, [broken, video.with_suffix(".npz")], tmp_path / "out", None, FindingSettings(), CPU)
+        find_gestures(
+            exported, [broken, video.with_suffix(".npz")], tmp_path / "out", None, FindingSettings(), lambda: CPU
+        )
     )
     assert "broken.mp4" in said[0]
-    assert {path.name for path in (tmp_path / "out").iterdir()} == {"talk.csv", "talk.html"}
+    assert {path.name for path in (tmp_path / "out").iterdir()} >= {"talk.csv", "talk.html"}
     with pytest.raises(InputError, match="none of the files"):
-        list(find_gestures(exported, [broken], tmp_path / "out", None, FindingSettings(), CPU))
+        list(find_gestures(exported, [broken], tmp_path / "out", None, FindingSettings(), lambda: CPU))
 
 
 def test_two_videos_of_one_name_are_refused(exported, video, tmp_path):
     with pytest.raises(InputError, match="name talk"):
-        list(find_gestures(exported, [video, tmp_path / "talk.avi"], tmp_path, None, FindingSettings(), CPU))
+        list(find_gestures(exported, [video, tmp_path / "talk.avi"], tmp_path, None, FindingSettings(), lambda: CPU))
 
 
 def test_results_never_replace_what_they_are_made_of(exported, video):
     with pytest.raises(InputError, match="name another output folder"):
-        list(find_gestures(exported, [video], video.parent, None, FindingSettings(), CPU))
+        list(find_gestures(exported, [video], video.parent, None, FindingSettings(), lambda: CPU))
     assert video.with_suffix(".npz").is_file()
 
 
@@ -294,13 +315,13 @@ def test_results_replace_no_link_to_a_video_and_no_table_of_keypoints(exported, 
     link = tmp_path / "talk.mp4"
     link.symlink_to(video)
     with pytest.raises(InputError, match="name another output folder"):
-        list(find_gestures(exported, [link], tmp_path, None, FindingSettings(), CPU))
+        list(find_gestures(exported, [link], tmp_path, None, FindingSettings(), lambda: CPU))
     assert link.is_symlink()
     keypoints = tmp_path / "keypoints/talk.csv"
     keypoints.parent.mkdir()
     keypoints.write_text("x,y\n1,2\n")
     with pytest.raises(InputError, match="is no timeline"):
-        list(find_gestures(exported, [video], keypoints.parent, None, FindingSettings(), CPU))
+        list(find_gestures(exported, [video], keypoints.parent, None, FindingSettings(), lambda: CPU))
     assert keypoints.read_text() == "x,y\n1,2\n"
 
 

@@ -8,11 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from microgesture.recogniser.segments import Segment, find_segments, joined, without_rest
+from microgesture.recogniser.segments import Segment, at_rest, candidates, find_segments, joined
 from microgesture.recogniser.timeline import write_timeline
 from microgesture.videos.timestamps import FrameTimes
 
 SPAN = st.tuples(st.integers(0, 20), st.integers(1, 8), st.integers(1, 99))
+
+
+def select(starts_N, ends_N, probabilities_NK, threshold, overlap=False):
+    return find_segments(candidates(starts_N, ends_N, probabilities_NK, threshold, overlap), threshold, overlap)
 
 
 @given(st.lists(SPAN, min_size=1, max_size=9), st.integers(0, 90))
@@ -31,7 +35,7 @@ def test_no_other_choice_of_windows_has_more_evidence(spans, percent):
             if all(one[1] < other[0] for one, other in pairwise(ordered)):
                 best = max(best, sum(evidence(sizes_N[i], peak_N[i]) for i in chosen))
 
-    found = find_segments(starts_N, ends_N, probabilities_NK, threshold)
+    found = select(starts_N, ends_N, probabilities_NK, threshold)
 
     assert all(one.end < other.start for one, other in pairwise(found))
     assert all(segment.probability > threshold for segment in found)
@@ -40,25 +44,34 @@ def test_no_other_choice_of_windows_has_more_evidence(spans, percent):
 
 
 def test_windows_that_nothing_was_said_of_are_rest():
-    found = find_segments(np.array([0, 4]), np.array([3, 7]), np.array([[np.nan, np.nan], [0.2, 0.8]]), 0.5)
+    found = select(np.array([0, 4]), np.array([3, 7]), np.array([[np.nan, np.nan], [0.2, 0.8]]), 0.5)
     assert found == [Segment(4, 7, 1, 0.8)]
 
 
 def test_without_any_evidence_all_is_rest():
-    assert find_segments(np.array([0]), np.array([3]), np.array([[0.4, 0.3]]), 0.5) == []
+    assert select(np.array([0]), np.array([3]), np.array([[0.4, 0.3]]), 0.5) == []
+
+
+@given(st.lists(SPAN, min_size=1, max_size=9), st.data())
+def test_with_overlap_each_class_has_what_it_would_have_alone(spans, data):
+    starts_N, sizes_N, _ = map(np.array, zip(*spans, strict=True))
+    percent = st.lists(st.integers(0, 100), min_size=3, max_size=3)
+    probabilities_NK = np.array([data.draw(percent) for _ in spans]) / 100
+    found = select(starts_N, starts_N + sizes_N - 1, probabilities_NK, 0.3, overlap=True)
+    for label in range(3):
+        alone = select(starts_N, starts_N + sizes_N - 1, probabilities_NK[:, [label]], 0.3)
+        assert [segment for segment in found if segment.label == label] == [one._replace(label=label) for one in alone]
 
 
 def test_what_hardly_moves_is_rest_unless_nothing_is_still():
-    probabilities_NK = np.full((40, 2), 0.5)
     motion_N = np.r_[np.full(30, 0.2), np.full(9, 1.0), np.nan]
-    rest_N = np.isnan(without_rest(probabilities_NK, motion_N, 0.25)).all(1)
-    assert rest_N.tolist() == [True] * 30 + [False] * 10
+    assert at_rest(motion_N, 0.25).tolist() == [True] * 30 + [False] * 10
     for never_still in (motion_N + 1, np.full(40, np.nan)):
-        assert (without_rest(probabilities_NK, never_still, 0.25) == probabilities_NK).all()
-    assert (without_rest(probabilities_NK, motion_N, 0) == probabilities_NK).all()
+        assert not at_rest(never_still, 0.25).any()
+    assert not at_rest(motion_N, 0).any()
     for unit in (0.125, 64):  # in any unit
-        assert (np.isnan(without_rest(probabilities_NK, unit * motion_N, 0.25)).all(1) == rest_N).all()
-    assert (without_rest(probabilities_NK, np.r_[np.full(30, 0.25), np.full(10, 1.0)], 0.25) == probabilities_NK).all()
+        assert (at_rest(unit * motion_N, 0.25) == at_rest(motion_N, 0.25)).all()
+    assert not at_rest(np.r_[np.full(30, 0.25), np.full(10, 1.0)], 0.25).any()
 
 
 def test_pieces_of_one_gesture_are_joined_across_short_gaps_alone():

@@ -222,6 +222,7 @@ def test_the_last_and_the_kept_epoch_are_told():
     history = [results(0.5, 0.5, 1.0), results(0.8, 0.8, 1.0), results(0.6, 0.6, 1.0, train_loss=0.25)]
     text = outcome(history, "best_balanced_accuracy")
     assert text == "loss 0.25, val accuracy 60.0%; epoch 1 is kept: loss 1.00, val accuracy 80.0%"
+    assert outcome(history, "last") == "loss 0.25, val accuracy 60.0%"
 
 
 @pytest.mark.parametrize(

@@ -116,4 +116,4 @@ def test_a_dry_run_with_a_recogniser_of_others_finds_gestures_in_every_recording
     counts = dict(re.findall(r"^(\w+) +(\d+)$", printed, re.MULTILINE))
     assert counts["find_gestures"] == "2"
     assert not {"export_recogniser", "train_stream"} & set(counts)
-    assert "--fps 25.0 --threshold 0.5 --stillness 0.25 -- 'handed over' 'my videos/a talk.mp4'" in printed
+    assert "--fps 25.0 --stillness 0.25 -- 'handed over' 'my videos/a talk.mp4'" in printed

@@ -1,5 +1,5 @@
 # REQUIRED INPUTS: the recordings in predictions.folder; and predictions.recogniser, or the inputs of this run's own recogniser:
-# results/clips/<corpus>.parquet, results/ensembles/<ensemble>/{fusion.json,summary.csv}, results/streams/<stream>/.
+# results/clips/<corpus>.parquet, results/ensembles/<ensemble>/{fusion.json,summary.csv,held_out.parquet}, results/streams/<stream>/.
 # OUTPUTS: results/recogniser, the exported ensemble; results/predictions/<recording>.{csv,mp4,html}.
 
 import re
@@ -22,13 +22,14 @@ if workflow.is_main_process:
 def finding_options(wildcards):
     """The options for finding gestures."""
     finding = plan.config.predictions
-    options = ["--fps", finding.fps, "--threshold", finding.threshold]
-    options += ["--stillness", finding.stillness]
-    options += [] if finding.join is None else ["--join", finding.join]
+    options = ["--fps", finding.fps, "--stillness", finding.stillness]
+    for name in ("threshold", "join"):
+        if (value := getattr(finding, name)) is not None:
+            options += [f"--{name}", value]
     options += [] if finding.pictures else ["--no-pictures"]
-    options += (
-        [] if finding.pose is None else ["--pose" if finding.pose else "--no-pose"]
-    )
+    for name in ("overlap", "pose"):
+        if (value := getattr(finding, name)) is not None:
+            options += [f"--{name}" if value else f"--no-{name}"]
     return options
 
 
@@ -50,6 +51,7 @@ if plan.config.predictions.recogniser is None:
             clips=ensemble_clips(exported),
             fusion=f"results/ensembles/{exported}/fusion.json",
             summary=f"results/ensembles/{exported}/summary.csv",
+            held_out=f"results/ensembles/{exported}/held_out.parquet",
             models=expand(
                 "results/streams/{stream}/model.safetensors",
                 stream=plan.config.ensembles[exported].streams,
@@ -69,7 +71,8 @@ if plan.config.predictions.recogniser is None:
             "Exporting the ensemble"
         shell:
             "microgesture --log {log:q} recogniser --settings {params.settings:q} --clips {input.clips:q}"
-            " --fusion {input.fusion:q} --summary {input.summary:q} --output {output:q} {input.models:q}"
+            " --fusion {input.fusion:q} --summary {input.summary:q} --held-out {input.held_out:q}"
+            " --output {output:q} {input.models:q}"
 
 
 rule find_gestures:

@@ -4,16 +4,24 @@ from pydantic import Field
 
 from .base import FilePath, Settings
 
-# Chosen on recordings of the demo's validation subjects: five of the corpus, and two synthetic ones with long rests.
-THRESHOLD, STILLNESS = 0.5, 0.25
+THRESHOLD = 0.5  # of a recogniser without held-out clips on which a threshold could be fitted
+STILLNESS = 0.25  # chosen on recordings of the demo's validation subjects, two of them with long rests
 
 
 class FindingSettings(Settings):
     """How gestures are found in a recording."""
 
     fps: float = Field(25.0, gt=0, description="frames per second of files without a frame rate")
-    threshold: float = Field(
-        THRESHOLD, ge=0, le=1, description="report gestures with a higher probability; a lower value finds more"
+    threshold: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="report gestures with a higher probability; a lower value finds more; null: the recogniser's own, "
+        "which was fitted on held-out clips",
+    )
+    overlap: bool | None = Field(
+        None,
+        description="let gestures of different classes overlap; null: if they do in the recogniser's training data",
     )
     stillness: float = Field(
         STILLNESS,
@@ -28,7 +36,7 @@ class FindingSettings(Settings):
         description="merge successive gestures of one class with a gap of at most this many seconds, for gestures much "
         "longer than those in training; null: do not merge",
     )
-    pictures: bool = Field(True, description="also write NAME.mp4, annotated, and NAME.html with the timeline")
+    pictures: bool = Field(True, description="also write NAME.html with the timeline, and its video NAME.mp4")
     pose: bool | None = Field(
         None,
         description="find keypoints in videos without a file of keypoints (needs the extra pose); null: only if the "

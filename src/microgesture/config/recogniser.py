@@ -16,7 +16,7 @@ from .recipes import Testing
 from .streams import Stream, TrainStep
 
 MANIFEST, SUMS, CARD = "recogniser.json", "SHA256SUMS", "README.md"
-FORMAT = 3  # 3: heatmaps are placed as in pyskl, and RGBPoseConv3D does not halve time
+FORMAT = 4  # 3: heatmaps as in pyskl, and RGBPoseConv3D does not halve time; 4: how gestures are found
 LARGEST_INPUT = 1 << 28  # pixels of a sample, 3 GiB as float32 in colour; published networks see 0.3 to 8 million
 
 
@@ -62,6 +62,14 @@ class Lengths(Settings):
         return self
 
 
+class Finding(Settings):
+    """How gestures are found in recordings, unless a user says otherwise."""
+
+    threshold: float = Field(ge=0, le=1, description="probability that a gesture must exceed")
+    clips: int = Field(ge=0, description="held-out clips on which the threshold was fitted; 0: it is the usual one")
+    overlap: bool = Field(description="whether gestures of different classes overlap each other in the training data")
+
+
 class _RecogniserStep(Settings):
     """An ensemble to export, without the settings of the modalities."""
 
@@ -102,6 +110,7 @@ class Recogniser(RecogniserStep):
     members: tuple[Member, ...] = Field(min_length=1, max_length=100)
     fusion: dict[str, Any] = Field(description="how the streams are fused, as in fusion.json of the ensemble")
     lengths: Lengths
+    finding: Finding
 
     @property
     def inputs(self) -> frozenset[str]:

@@ -16,8 +16,10 @@ from ..ensembles.fusion import Fusion
 from ..errors import InputError
 from ..storage.clips import read_clips
 from ..storage.files import read_json, write_json, write_text
+from ..storage.scores import read_predictions
 from ..streams.weights import load_weights, save_weights
 from .card import card_text
+from .thresholds import fitted
 
 QUANTILES = (0.1, 0.5, 0.9)  # of the lengths of training clips; they are the lengths of windows
 USUAL_FPS = 25.0  # if the rate of a clip is unknown
@@ -30,6 +32,7 @@ class Sources:
     clips: Path
     fusion: Path
     summary: Path
+    held_out: Path
     streams: Mapping[str, Path]
 
 
@@ -38,7 +41,7 @@ def results_of(results: Path, step: RecogniserStep, streams: Iterable[str]) -> S
     ensemble = results / "ensembles" / step.ensemble
     folders = {stream: results / "streams" / stream for stream in streams}
     clips = results / "clips" / f"{step.corpus}.parquet"
-    return Sources(clips, ensemble / "fusion.json", ensemble / "summary.csv", folders)
+    return Sources(clips, ensemble / "fusion.json", ensemble / "summary.csv", ensemble / "held_out.parquet", folders)
 
 
 def export_recogniser(step: RecogniserStep, sources: Sources, output: Path) -> Recogniser:
@@ -58,6 +61,7 @@ def export_recogniser(step: RecogniserStep, sources: Sources, output: Path) -> R
         "members": members,
         "fusion": Fusion.from_json(fusion, fusion["streams"]).to_json(fusion["streams"]),
         "lengths": _lengths(clips.usable),
+        "finding": fitted(clips, read_predictions(_found(sources.held_out))),
     }
     try:
         recogniser = Recogniser(**content)

@@ -11,20 +11,37 @@ from ..errors import UnusableClip
 from ..videos.reading import DECODER_MEMORY, decode, decoding_seconds
 from .windows import Recording, isolated
 
+AROUND = 2  # frames before and after one, over which the median of changes is taken
 SIZE = (160, 120)  # pixels; frames are compared at this size, which removes most of the camera's noise
 
 
 def motion_of(recording: Recording, starts_N: np.ndarray, ends_N: np.ndarray) -> np.ndarray:
     """Compute the motion in windows, given by their first and last frames, (N,), in grey levels; see ``mean_change``.
 
-    The video is decoded once, in a separate process. All values are NaN for a recording without a video.
+    A cut or a flash is no motion, so it does not count (see ``without_cuts``). The video is decoded once, in a separate
+    process. All values are NaN for a recording without a video, and from damage on.
     """
     changes_T = np.full(recording.n_frames, np.nan)
     if recording.video is not None:
         watch = partial(_watcher, recording.n_frames)
         with suppress(UnusableClip):
             changes_T = isolated(recording.video, watch, decoding_seconds(recording.n_frames), DECODER_MEMORY)
-    return mean_change(changes_T, starts_N, ends_N, recording.times.starts_T * recording.times.rate)
+    return mean_change(without_cuts(changes_T), starts_N, ends_N, recording.times.starts_T * recording.times.rate)
+
+
+def without_cuts(changes_T: np.ndarray) -> np.ndarray:
+    """Replace each change by the median of those from two frames before to two frames after.
+
+    One or two successive frames that differ from their neighbours, as at a cut or a flash, leave no trace. Motion of
+    three frames or more stays. The first value, and all from the first later NaN on, stay as they are.
+    """
+    unknown = np.flatnonzero(np.isnan(changes_T[1:]))
+    known = slice(1, 1 + int(unknown[0]) if len(unknown) else len(changes_T))
+    robust_T = changes_T.copy()
+    if len(changes_T[known]):
+        padded_T = np.pad(changes_T[known], AROUND, mode="reflect" if len(changes_T[known]) > AROUND else "edge")
+        robust_T[known] = np.median(np.lib.stride_tricks.sliding_window_view(padded_T, 2 * AROUND + 1), axis=1)
+    return robust_T
 
 
 def mean_change(changes_T: np.ndarray, starts_N: np.ndarray, ends_N: np.ndarray, times_T: np.ndarray) -> np.ndarray:

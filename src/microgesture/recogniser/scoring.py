@@ -1,7 +1,8 @@
 """Predict every window of a recording with the streams of a recogniser; the inputs come from the usual stages."""
 
 import tempfile
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,36 +20,15 @@ from ..progress import progress
 from ..skeletons.trajectories import steady
 from ..storage.clips import Clips
 from ..storage.scratch import temporary_folder
+from ..storage.shards import Shard, copy_clip, write_shard
 from ..streams.fused_samples import open_dataset
 from ..streams.predict import log_probabilities
 from .loading import open_network, open_recogniser
 from .motion import motion_of
-from .pieces import ROOT, Piece, each_piece, read_keypoints, store_keypoints, store_part, store_reason
-from .windows import Recording, window_table
-
-Keypoints = np.ndarray | UnusableClip  # (T, V, 3) of a recording, or why it has none
-
-
-@dataclass(frozen=True)
-class Windows:
-    """The windows of a recording and their predictions.
-
-    ``starts_N`` and ``ends_N`` are the first and last frames, from 0; ``probabilities_NK`` are NaN if no stream could
-    use the window. ``motion_N`` is the mean change of a pixel from frame to frame in grey levels, NaN without a video.
-    ``sentences`` name the streams without predictions, with the reason.
-    """
-
-    recording: Recording
-    starts_N: np.ndarray
-    ends_N: np.ndarray
-    probabilities_NK: np.ndarray
-    motion_N: np.ndarray
-    sentences: tuple[str, ...]
-
-    @property
-    def silent(self) -> bool:
-        """Whether no stream could use any window."""
-        return bool(np.isnan(self.probabilities_NK).all())
+from .scores import Windows, empty_windows
+from .stretches import ROOT, Stretch, clips_of, divided, read_keypoints
+from .views import Geometry, View, WindowShard, array_of
+from .windows import Recording, window_spans
 
 
 class Scorer:
@@ -71,38 +51,55 @@ class Scorer:
             open_network(folder, self.recogniser, member).to(self._device) for member in self.recogniser.members
         ]
         streams = [member.step.stream for member in self.recogniser.members]
-        # The temperature of the fused probabilities is fitted on cut clips. Windows with a part of a gesture would be
-        # too confident: on val of the demo, F1 of the timelines falls from 0.93 to 0.90.
-        self._fusion = replace(Fusion.from_json(self.recogniser.fusion, streams), temperature=1.0)
+        self._fusion = Fusion.from_json(self.recogniser.fusion, streams)
 
-    def score(self, recording: Recording) -> Windows:
-        """Compute the fused probabilities of all windows of a recording, in pieces of limited size.
+    def windows_of(self, recording: Recording) -> Windows:
+        """List the windows of a recording with their motion, before any is scored."""
+        spans = window_spans(recording.times, self.recogniser.lengths)
+        own = self.recogniser.finding
+        return empty_windows(
+            recording, self.recogniser.classes, own.threshold, own.overlap, *spans, motion_of(recording, *spans)
+        )
+
+    def score(self, recording: Recording, windows: Windows, rows_M: np.ndarray) -> Windows:
+        """Add the fused probabilities of some windows of a recording, given by their numbers, in order.
 
         A stream without an input for a window is left out there, and its weight is divided among the others.
         """
-        clips = window_table(recording, self.recogniser.lengths, self.recogniser.classes, self.recogniser.fps)
-        table, said, reasons = clips.table, [], {}
         wanted = self._pose if self._reads_keypoints else None
+        spans_M2 = np.stack((windows.starts_N[rows_M], windows.ends_N[rows_M]), 1)
+        damaged_M = np.full(len(rows_M), recording.video is not None) & np.isnan(windows.motion_N[rows_M])
+        fused_MK, reasons = np.empty((len(rows_M), len(self.recogniser.classes))), {}
         with temporary_folder() as scratch:
-            keypoints = read_keypoints(clips, recording, wanted, scratch, self.recogniser.person)
-            how = self.recogniser.keypoints
-            steadied = keypoints
+            keypoints = read_keypoints(recording, wanted, scratch, self.recogniser.person)
+            how, steadied = self.recogniser.keypoints, keypoints
             if how.is_steadied and isinstance(keypoints, np.ndarray):
                 steadied = steady(keypoints, how.fill_gaps, how.smoothing)
-            pieces, total = each_piece(clips, self._opens_videos, scratch), table.shard.nunique()
-            for piece in progress(pieces, f"windows of {recording.name}", total, "piece"):
+            stretches = divided(recording, *spans_M2.T, damaged_M, steadied, how.selection, self.recogniser.fps)
+            size = (recording.width, recording.height)
+            geometries = {
+                name: Geometry(stretches, spans_M2, size, getattr(self.recogniser, name))
+                for name in dict.fromkeys(MODALITIES[kind].framed_as or "rgb" for kind in ("rgb", *self._made))
+            }
+            clips = clips_of(recording, stretches, self.recogniser.fps, self.recogniser.classes)
+            sources = self._decode(clips, stretches, keypoints, geometries, scratch)
+            title = f"windows of {recording.name}"
+            for stretch in progress(stretches, title, len(stretches), "piece"):
                 with tempfile.TemporaryDirectory(dir=scratch) as folder:
-                    shards = self._make(piece, keypoints, steadied, Path(folder))
-                    logits_SNK = self._listen(piece.clips.table, shards, reasons)
-                said.append(fuse(logits_SNK, self._fusion))
+                    made = self._make(stretch, clips, sources, geometries, Path(folder))
+                windows_M = [str(row) for row in stretch.rows_M]
+                views = {
+                    name: dict(zip(windows_M, geometry.views(stretch, spans_M2), strict=True))
+                    for name, geometry in geometries.items()
+                }
+                fused_MK[stretch.rows_M] = fuse(self._listen(recording, views, made, reasons), self._fusion)
         sentences = [f"{recording.name}: stream {stream} was left out: {why}" for stream, why in reasons.items()]
         if wanted and recording.skeleton is None and recording.video and self.recogniser.pose is None:
             sentences.append(
                 f"{recording.name}: its keypoints were found in the video, but those of the training data came from "
                 "files, so predictions may be worse"
             )
-        spans, probabilities_NK = (table.start.to_numpy(), table.end.to_numpy()), np.concatenate(said)
-        return Windows(recording, *spans, probabilities_NK, motion_of(recording, *spans), tuple(sentences))
+        return windows.with_scores(rows_M, fused_MK, tuple(sentences))
 
     @property
     def _kinds(self) -> set[str]:
@@ -115,61 +112,94 @@ class Scorer:
         return [name for name in made if name != "keypoints"]
 
     @property
-    def _opens_videos(self) -> bool:
-        return any(MODALITIES[name].opens_videos for name in self._made)
-
-    @property
     def _reads_keypoints(self) -> bool:
         return any("keypoints" in getattr(self.recogniser, name).needs for name in self._kinds)
 
-    def _make(self, piece: Piece, keypoints: Keypoints, steadied: Keypoints, folder: Path) -> dict[str, list[Path]]:
-        """Write the shards of all inputs of a piece and return them by kind; unusable windows have a reason there.
+    def _decode(
+        self,
+        clips: Clips,
+        stretches: Sequence[Stretch],
+        keypoints: np.ndarray | UnusableClip,
+        geometries: Mapping[str, Geometry],
+        folder: Path,
+    ) -> dict[str, Path]:
+        """Write shards of all stretches: their keypoints, and the modalities that open the video, which is read once.
 
-        ``keypoints`` are those of the recording, and ``steadied`` the same after filling and smoothing.
+        The frames of a video are stored as they are in a run, so that they need little space.
         """
-        files = {kind: folder / f"{kind}.arrow" for kind in ("keypoints", "skeletons", *self._made)}
-        clips, rows = piece.clips, piece.clips.table
-        store_keypoints(rows, steadied, self.recogniser.keypoints.selection, files["keypoints"])
-        with_skeletons = clips
+        files = {"keypoints": folder / "keypoints.arrow"}
+        write_shard(files["keypoints"], [(stretch.name, stretch.keypoints) for stretch in stretches], "zstd")
         if any("skeletons" in getattr(self.recogniser, name).made_from for name in self._made):
-            with_skeletons = Clips(store_part(rows, keypoints, files["skeletons"]), clips.classes, clips.targets)
+            files["skeletons"] = folder / "recording.arrow"
+            name = clips.table.recording.iloc[0]
+            write_shard(files["skeletons"], [(name, keypoints)], "zstd")
+            clips = replace(clips, table=clips.table.assign(skeleton=name))
         for name in self._made:
-            modality, own = MODALITIES[name], getattr(self.recogniser, name)
-            if modality.opens_videos and piece.damage:
-                store_reason(rows, piece.damage, files[name])
-                continue
-            sources = (*own.made_from, *own.made_from_if_there)
-            work = Work(
-                settings={used: getattr(self.recogniser, used) for used in (name, *modality.uses)},
-                output=files[name],
-                scratch=folder / "scratch",
-                shards={kind: files[kind] for kind in sources},
-                clips=with_skeletons if "skeletons" in sources else clips,
-                root=ROOT,
-                device=self._resources.device,
-                threads=self._resources.threads,
-            )
-            make_modality(modality, work)
-        return {kind: [files[kind]] for kind in self._kinds}
+            if MODALITIES[name].opens_videos:
+                files[name] = folder / f"{name}.arrow"
+                make_modality(MODALITIES[name], self._work(name, clips, files, geometries, folder / "decoding"))
+        return files
 
-    def _listen(self, table: pd.DataFrame, shards: dict[str, list[Path]], reasons: dict[str, str]) -> np.ndarray:
+    def _make(
+        self, stretch: Stretch, clips: Clips, sources: dict[str, Path], geometries: Mapping[str, Geometry], folder: Path
+    ) -> dict[str, np.ndarray | UnusableClip]:
+        """Make the inputs of a stretch from its part of the ``sources``; return its array of each kind of input."""
+        files = {kind: folder / f"{kind}.arrow" for kind in sources if kind != "skeletons"}
+        for kind, file in files.items():
+            copy_clip(Shard(sources[kind]), stretch.name, file)
+        own = replace(clips, table=clips.table[clips.table.clip_id == stretch.name])
+        for name in self._made:
+            if name not in files:
+                files[name] = folder / f"{name}.arrow"
+                make_modality(MODALITIES[name], self._work(name, own, files, geometries, folder / "scratch"))
+        made = {kind: array_of(Shard(files[kind]), stretch.name) for kind in self._kinds - {"keypoints"}}
+        return made | {"keypoints": stretch.keypoints}
+
+    def _work(
+        self, name: str, clips: Clips, files: dict[str, Path], geometries: Mapping[str, Geometry], scratch: Path
+    ) -> Work:
+        own = getattr(self.recogniser, name)
+        settings = {used: getattr(self.recogniser, used) for used in (name, *MODALITIES[name].uses)}
+        return Work(
+            settings={used: geometries[used].settings if used in geometries else settings[used] for used in settings},
+            output=files[name],
+            scratch=scratch,
+            shards={kind: files[kind] for kind in (*own.made_from, *own.made_from_if_there)},
+            clips=clips,
+            root=ROOT,
+            device=self._resources.device,
+            threads=self._resources.threads,
+        )
+
+    def _listen(
+        self,
+        recording: Recording,
+        views: Mapping[str, dict[str, View]],
+        made: dict[str, np.ndarray | UnusableClip],
+        reasons: dict[str, str],
+    ) -> np.ndarray:
         """Compute the log-probabilities of every stream for some windows, (S, N, K), NaN where it has none.
 
-        The first reason of each stream for a missing window is added to ``reasons``.
+        ``views`` are those of the windows by the modality that says which part of the frame is shown. The first reason
+        of each stream for a missing window is added to ``reasons``.
         """
-        logits_SNK = np.full((len(self._networks), len(table), len(self.recogniser.classes)), np.nan)
-        row_of = {clip_id: row for row, clip_id in enumerate(table.clip_id)}
+        windows = list(views["rgb"])
+        table = pd.DataFrame({"clip_id": windows, "label": None})
+        table = table.assign(width=recording.width, height=recording.height)
+        shards = {
+            kind: [WindowShard(array, views[framed or "rgb"], kind == "keypoints" or framed is None)]
+            for kind, array in made.items()
+            for framed in (MODALITIES[kind].framed_as,)
+        }
+        logits_SNK = np.full((len(self._networks), len(windows), len(self.recogniser.classes)), np.nan)
+        row_of = {clip_id: row for row, clip_id in enumerate(windows)}
         members = zip(self.recogniser.members, self._networks, logits_SNK, strict=True)
         for member, network, logits_NK in members:
             step = member.step
-            options = {
-                "num_clips": step.recipe.num_clips,
-                "num_crops": step.recipe.num_crops,
-                "memory": self._resources.memory,
-            }
-            dataset = open_dataset(table, shards, step, training=False, workers=self._resources.workers, **options)
-            both_sides = step.recipe.in_testing().flip
-            found_NK = log_probabilities(network, dataset, step, self._device, both_sides=both_sides)
+            # One view is enough: windows overlap, so each moment is seen several times.
+            options = {"workers": self._resources.workers, "memory": self._resources.memory}
+            dataset = open_dataset(table, shards, step, training=False, **options)
+            found_NK = log_probabilities(network, dataset, step, self._device, both_sides=False)
             rows = [row_of[clip_id] for clip_id in dataset.clip_ids]
             if rows:
                 logits_NK[rows] = found_NK

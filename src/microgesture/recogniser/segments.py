@@ -1,6 +1,7 @@
 """Select gestures from overlapping windows, and separate them from rest."""
 
 from collections.abc import Sequence
+from itertools import groupby
 from typing import NamedTuple
 
 import numpy as np
@@ -22,40 +23,66 @@ class Segment(NamedTuple):
     probability: float
 
 
-def find_segments(
-    starts_N: np.ndarray, ends_N: np.ndarray, probabilities_NK: np.ndarray, threshold: float
+def candidates(
+    starts_N: np.ndarray, ends_N: np.ndarray, probabilities_NK: np.ndarray, threshold: float, overlap: bool = False
 ) -> list[Segment]:
-    """Select the windows without overlap that have the largest total score, in order of time.
+    """The windows that may be gestures, in the order of their ends, starts and classes.
 
-    The score of a window is its length times the amount by which its highest probability exceeds ``threshold``; a
-    window below the threshold is rest. So one window with a whole gesture is preferred to two with its halves, and a
-    confident window to its less confident neighbours. The best set is found exactly, in O(N log N), by weighted
-    interval scheduling (Kleinberg and Tardos, Algorithm Design, 6.1); the score is ours. Windows of NaN are rest.
+    Each window counts for its most probable class if that exceeds ``threshold``; with ``overlap``, for each class that
+    does. Windows of NaN are rest.
     """
-    peak_N = np.nan_to_num(probabilities_NK).max(1)
-    evidence_N = (ends_N - starts_N + 1) * (peak_N - threshold)
-    rows = np.flatnonzero(evidence_N > 0)
-    rows = rows[np.lexsort((starts_N[rows], ends_N[rows]))]
-    # The number of windows before this one, in the order of their ends, that end before it starts.
-    before = np.searchsorted(ends_N[rows], starts_N[rows], side="left")
-    best = np.zeros(len(rows) + 1)
-    for place, row in enumerate(rows):
-        best[place + 1] = max(best[place], best[before[place]] + evidence_N[row])
-    chosen, place = [], len(rows)
+    known_NK = np.nan_to_num(probabilities_NK)
+    if not overlap:
+        best_N = known_NK.argmax(1)
+        known_NK = np.where(np.arange(known_NK.shape[1]) == best_N[:, None], known_NK, 0)
+    rows_M, labels_M = np.nonzero(known_NK > threshold)
+    order_M = np.lexsort((labels_M, starts_N[rows_M], ends_N[rows_M]))
+    rows_M, labels_M = rows_M[order_M], labels_M[order_M]
+    columns = (starts_N[rows_M], ends_N[rows_M], labels_M, known_NK[rows_M, labels_M])
+    return [Segment(*row) for row in zip(*(column.tolist() for column in columns), strict=True)]
+
+
+def find_segments(
+    found: Sequence[Segment], threshold: float, overlap: bool = False, join: tuple[float, FrameTimes] | None = None
+) -> list[Segment]:
+    """Select the ``candidates`` without overlap that have the largest total score, in order of time.
+
+    The score of a candidate is its length times the amount by which its probability exceeds ``threshold``. So one
+    window with a whole gesture is preferred to two with its halves, and a confident window to its less confident
+    neighbours. The best set is found exactly, in O(N log N), by weighted interval scheduling (Kleinberg and Tardos,
+    Algorithm Design, 6.1); the score is ours. With ``overlap``, only gestures of the same class exclude each other: the
+    best set of each class is found by itself. ``join`` has the arguments ``gap`` and ``times`` of ``joined``.
+
+    The page of a recording does the same in JavaScript, in ``selection.js``; change both.
+    """
+    ordered = (
+        sorted(found, key=lambda segment: segment.label) if overlap else found
+    )  # stable: the order in a class stays
+    sets = [list(of_one) for _, of_one in groupby(ordered, lambda segment: segment.label if overlap else None)]
+    best = [_best_set(of_one, threshold) for of_one in sets]
+    return sorted(segment for of_one in best for segment in (joined(of_one, *join) if join else of_one))
+
+
+def _best_set(found: Sequence[Segment], threshold: float) -> list[Segment]:
+    ends_N = [segment.end for segment in found]
+    # The number of candidates before this one that end before it starts.
+    before = np.searchsorted(ends_N, [segment.start for segment in found], side="left").tolist()
+    best = [0.0]
+    for place, segment in enumerate(found):
+        evidence = (segment.end - segment.start + 1) * (segment.probability - threshold)
+        best.append(max(best[place], best[before[place]] + evidence))
+    chosen, place = [], len(found)
     while place:
         if best[place] > best[place - 1]:
-            chosen.append(rows[place - 1])
+            chosen.append(found[place - 1])
             place = before[place - 1]
         else:
             place -= 1
-    return [
-        Segment(int(starts_N[row]), int(ends_N[row]), int(probabilities_NK[row].argmax()), float(peak_N[row]))
-        for row in reversed(chosen)
-    ]
+    return chosen[::-1]
 
 
-def without_rest(probabilities_NK: np.ndarray, motion_N: np.ndarray, stillness: float) -> np.ndarray:
-    """Set the probabilities of windows with little motion to NaN.
+def at_rest(motion_N: np.ndarray, stillness: float) -> np.ndarray:
+    """Whether windows have so little motion that they are rest, bool (N,).
 
     The limit is ``stillness`` times the 95th percentile of ``motion_N``, which may be in any unit and is NaN where
     unknown. Networks that were trained on gestures only also predict a gesture for rest, often with high confidence. In
@@ -63,7 +90,7 @@ def without_rest(probabilities_NK: np.ndarray, motion_N: np.ndarray, stillness: 
     """
     known_N = np.isfinite(motion_N)
     least = stillness * np.quantile(motion_N[known_N], 0.95) if known_N.any() else 0.0
-    return np.where((known_N & (motion_N < least))[:, None], np.nan, probabilities_NK)
+    return known_N & (motion_N < least)
 
 
 def joined(segments: Sequence[Segment], gap: float, times: FrameTimes) -> list[Segment]:
@@ -79,6 +106,6 @@ def joined(segments: Sequence[Segment], gap: float, times: FrameTimes) -> list[S
             whole.append(one)
             continue
         sizes = [segment.end - segment.start + 1 for segment in (last, one)]
-        mean = float(np.average([last.probability, one.probability], weights=sizes))
+        mean = (last.probability * sizes[0] + one.probability * sizes[1]) / sum(sizes)
         whole[-1] = Segment(last.start, one.end, one.label, mean)
     return whole

@@ -1,72 +1,185 @@
-"""Split a long video into stretches, each stored as a video, so that it is decoded only once."""
+"""Divide a recording into stretches: each modality is made once for a stretch, and its windows are views of it."""
 
-from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-import av
 import numpy as np
+import pandas as pd
 
-from ..storage.disk import disk_room
-from ..videos.isolation import Isolated
-from ..videos.reading import DECODER_MEMORY, decode, decoding_seconds
+from ..errors import UnusableClip
+from ..pose.methods import Pose
+from ..pose.videos import keypoints_of_videos
+from ..skeletons.keypoints import LATE_ROWS, cut_clip, hands_put_right, selection_named
+from ..skeletons.person import InFile, Recordings, noted
+from ..skeletons.reading import read_skeletons
+from ..skeletons.tracks import Followed
+from ..storage.clips import SCHEMA, Clips
+from ..storage.shards import Shard, write_shard
+from .windows import Recording
 
-Span = tuple[int, int]  # first and last frame, from 0, the last included
-# Lossless (H.264 in RGB, without quantisation), so that a stretch gives the same frames as the video.
-LOSSLESS = {"preset": "ultrafast", "qp": "0", "threads": "1"}
+log = logging.getLogger(__name__)
+
+LONGEST = 512  # frames of a stretch with several windows, which limits the memory for recordings of any length
+ROOT = Path("/")  # the files of stretches are relative to it
 
 
-def each_stretch(video: Path, spans: Sequence[Span], folder: Path) -> Iterator[Path]:
-    """Yield one video for each span of a video, with the frames of the span only, in the order of the spans.
+@dataclass(frozen=True, eq=False)
+class Stretch:
+    """Successive windows, given by their numbers (M,), and the frames of the recording that they show, in order.
 
-    Spans are sorted and may overlap. Each stretch is written when it is requested, so that a caller who deletes the
-    previous one keeps only those that overlap on disk. The video is decoded in a separate process. Raises
-    ``UnusableClip`` at the first frame that cannot be decoded.
+    If the recogniser was trained on resampled clips, frames are left out or repeated. ``keypoints`` are those of the
+    frames, (T, V, 3 or 6) as the keypoints stage writes them, or the reason why there are none.
     """
-    with Isolated(partial(_cutter, video, tuple(spans), folder), 2 * DECODER_MEMORY) as isolated:
-        for first, last in spans:
-            yield isolated.do(seconds=2 * decoding_seconds(last - first + 1))
+
+    name: str
+    rows_M: np.ndarray
+    frames_T: np.ndarray
+    keypoints: np.ndarray | UnusableClip
+
+    def part(self, first: int, last: int) -> slice:
+        """The places in ``frames_T`` of a window, given by its first and last frame; at least one place."""
+        start, stop = (int(place) for place in np.searchsorted(self.frames_T, (first, last + 1)))
+        start = min(start, len(self.frames_T) - 1)
+        return slice(start, max(stop, start + 1))
 
 
-def _cutter(video: Path, spans: Sequence[Span], folder: Path) -> Callable[[], Path]:
-    stretches = _stretches(video, spans, folder)
+def divided(
+    recording: Recording,
+    starts_M: np.ndarray,
+    ends_M: np.ndarray,
+    damaged_M: np.ndarray,
+    keypoints: np.ndarray | UnusableClip,
+    selection: str,
+    resampled: float | None = None,
+) -> list[Stretch]:
+    """Divide windows, which are sorted by their starts, into stretches, in the order of their first frames.
 
-    def cut() -> Path:
-        with disk_room(folder):
-            return next(stretches)
+    Every frame of a stretch is shown by one of its windows, and it has at most ``LONGEST`` frames unless it is a single
+    window. Windows of a stretch are alike: all are ``damaged_M`` or none, all have usable keypoints or none, and all
+    show a person or none, so that one bad frame costs only the windows that show it. ``resampled`` is the frame rate of
+    the frames to choose; by default all frames are chosen.
+    """
+    selected, usable_T, person_T = _selected(keypoints, selection, recording)
+    alike: dict[tuple[bool, ...], list[int]] = {}
+    for row, (start, end) in enumerate(zip(starts_M, ends_M, strict=True)):
+        shown = slice(start, end + 1)
+        kind = bool(damaged_M[row]), bool(usable_T[shown].all()), bool(person_T[shown].any())
+        alike.setdefault(kind, []).append(row)
+    stretches = []
+    for (_, usable, _), rows in alike.items():
+        for group_M in _grouped(rows, starts_M, ends_M):
+            first, last = int(starts_M[group_M].min()), int(ends_M[group_M].max())
+            frames_T = np.arange(first, last + 1, dtype=np.int32)
+            if resampled:
+                frames_T = recording.times.resampled(first, last, resampled)
+            found = selected
+            if isinstance(selected, np.ndarray):
+                found = selected[np.minimum(frames_T, len(selected) - 1)]
+                if not usable:
+                    found = _reason(keypoints, range(first, last + 1), selection, recording)
+            stretches.append(Stretch(f"{recording.name}_{first}_{last}_{len(stretches)}", group_M, frames_T, found))
+    return sorted(stretches, key=lambda stretch: int(stretch.frames_T[0]))
 
-    return cut
+
+def _grouped(rows: Sequence[int], starts_M: np.ndarray, ends_M: np.ndarray) -> Iterator[np.ndarray]:
+    group, last = [rows[0]], ends_M[rows[0]]
+    for row in rows[1:]:
+        if starts_M[row] > last + 1 or max(last, ends_M[row]) - starts_M[group[0]] >= LONGEST:
+            yield np.array(group)
+            group, last = [], ends_M[row]
+        group.append(row)
+        last = max(last, ends_M[row])
+    yield np.array(group)
 
 
-def _stretches(video: Path, spans: Sequence[Span], folder: Path) -> Iterator[Path]:
-    frames = enumerate(decode(video, 0, max(last for _, last in spans)))
-    writers: dict[int, _Writer] = {}
-    number = -1
-    for place, (_, last) in enumerate(spans):
-        while number < last:
-            number, frame_HWC = next(frames)
-            for other in range(place, len(spans)):
-                if spans[other][0] > number:
-                    break
-                if number <= spans[other][1]:
-                    if other not in writers:
-                        writers[other] = _Writer(folder / f"{other:06d}.mkv", frame_HWC.shape)
-                    writers[other].write(frame_HWC)
-        yield writers.pop(place).close()
+def _selected(
+    keypoints: np.ndarray | UnusableClip, selection: str, recording: Recording
+) -> tuple[np.ndarray | UnusableClip, np.ndarray, np.ndarray]:
+    """The selection's keypoints of the whole recording; the frames with usable ones; those that show a person."""
+    usable_T, person_T = np.zeros((2, recording.n_frames), bool)
+    if isinstance(keypoints, UnusableClip):
+        return keypoints, usable_T, person_T
+    rows = min(len(keypoints), recording.n_frames)
+    try:
+        selected = cut_clip(np.nan_to_num(keypoints), range(rows), selection_named(selection), recording.name)
+    except UnusableClip as reason:
+        return reason, usable_T, person_T
+    usable_T[:rows] = np.isfinite(keypoints[:rows]).all((1, 2))
+    usable_T[rows : rows + LATE_ROWS] = usable_T[rows - 1]
+    person_T[:rows] = (selected[..., 2] > 0).any(1)
+    return selected, usable_T, person_T
 
 
-class _Writer:
-    def __init__(self, path: Path, shape: Sequence[int]) -> None:
-        self._path = path
-        self._file = av.open(str(path), "w", format="matroska")
-        self._stream = self._file.add_stream("libx264rgb", rate=25, options=LOSSLESS)
-        self._stream.height, self._stream.width = shape[:2]
-        self._stream.pix_fmt = "rgb24"
+def _reason(
+    keypoints: np.ndarray, frames: Sequence[int], selection: str, recording: Recording
+) -> np.ndarray | UnusableClip:
+    """Why the keypoints of some frames cannot be used."""
+    try:
+        return cut_clip(keypoints, frames, selection_named(selection), str(recording.skeleton or recording.video))
+    except UnusableClip as reason:
+        return reason
 
-    def write(self, frame_HWC: np.ndarray) -> None:
-        self._file.mux(self._stream.encode(av.VideoFrame.from_ndarray(frame_HWC, format="rgb24")))
 
-    def close(self) -> Path:
-        self._file.mux(self._stream.encode())
-        self._file.close()
-        return self._path
+def clips_of(recording: Recording, stretches: Iterable[Stretch], rate: float | None, classes: Sequence[str]) -> Clips:
+    """The stretches as clips, so that every stage processes them; ``rate`` is that of resampled frames."""
+    rows = []
+    for stretch in stretches:
+        first, last = int(stretch.frames_T[0]), int(stretch.frames_T[-1])
+        frames = stretch.frames_T - first if rate else None
+        rows.append((stretch.name, first, last, len(stretch.frames_T), frames))
+    table = pd.DataFrame(rows, columns=["clip_id", "start", "end", "n_frames", "frames"])
+    table = table.assign(
+        corpus="videos",
+        recording=recording.name,
+        subject=None,
+        split="test",
+        label=pd.array([None] * len(table), "Int32"),
+        video=str(recording.video) if recording.video else None,
+        video_start=table.start,
+        video_frames=pd.array([recording.n_frames if recording.video else None] * len(table), "Int32"),
+        skeleton=str(recording.skeleton) if recording.skeleton else None,
+        skeleton_start=table.start,
+        person=None,
+        fps=np.float32(rate or recording.times.rate),
+        width=pd.array([recording.width] * len(table), "Int32"),
+        height=pd.array([recording.height] * len(table), "Int32"),
+        shard=0,
+        status="ok",
+        reason=None,
+    )
+    return Clips(table[SCHEMA.names], tuple(classes), tuple(classes))
+
+
+def read_keypoints(recording: Recording, pose: Pose | None, scratch: Path, person: str) -> np.ndarray | UnusableClip:
+    """Read the keypoints (T, V, 3) of a recording, with swapped hands corrected; or return why it has none.
+
+    With ``pose``, this method finds the keypoints of a video that has no file of keypoints. Of several people,
+    ``person`` is the rule that chooses one for the whole recording.
+    """
+    stored = scratch / "skeletons.arrow"
+    whole = Stretch(recording.name, np.array([0]), np.arange(recording.n_frames), UnusableClip(""))
+    clips = clips_of(recording, [whole], None, ())
+    if recording.skeleton is None and recording.video is not None and pose:
+        clips = replace(clips, table=clips.table.assign(skeleton=str(recording.video)))
+        [(_, found)] = keypoints_of_videos({recording.video: [(0, recording.n_frames - 1)]}, pose)
+        found = noted(found) if isinstance(found, Followed) else found
+        write_shard(stored, [(str(recording.video), found)], "zstd")
+    elif recording.skeleton is None:
+        return UnusableClip(
+            f"{recording.name} has no keypoints; put a file of keypoints next to the video, or find them with --pose"
+        )
+    else:
+        read_skeletons(clips, 0, ROOT, stored, scratch / "reading")
+    shard, file = Shard(stored), clips.table.skeleton.iloc[0]
+    people = Recordings(shard, person)
+    try:
+        choice = people.choice(InFile.of(next(clips.table.itertuples())), range(shard.shape(file)[0]))
+        if choice and choice.people > 1:
+            close = "; another is nearly as likely" if choice.close else ""
+            name = choice.track.names[0]
+            log.warning("%s has %d people; %s is meant, as the %s%s", file, choice.people, name, person, close)
+        return hands_put_right(people.alone(file, choice and choice.track), file)
+    except UnusableClip as reason:
+        return reason

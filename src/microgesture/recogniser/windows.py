@@ -1,24 +1,21 @@
-"""Windows over a recording as rows of a clips table, so that every stage processes them like clips."""
+"""Recordings, and the windows over them in which gestures are looked for."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from ..config.recogniser import Lengths
 from ..errors import UnusableClip
 from ..skeletons.reading import read_skeleton
-from ..storage.clips import SCHEMA, Clips
 from ..videos.isolation import each_clip_isolated
 from ..videos.reading import VideoInfo, probe
 from ..videos.timestamps import FrameTimes
 from .recordings import SKELETONS, keypoints_beside, refuse_name
 
 STEPS = 3  # windows of each length that start within the duration of the shortest
-PIECE = 256  # windows processed at a time, which limits disk and memory for recordings of any length
 SECONDS, MEMORY = 900, 4 << 30  # limits for measuring one file
 
 
@@ -66,48 +63,13 @@ def find_recording(path: Path, keypoints: Path | None, fps: float) -> Recording:
     return Recording(name, path.resolve(), found, times, info.width, info.height, doubts)
 
 
-def window_table(
-    recording: Recording, lengths: Lengths, classes: Sequence[str], resampled: float | None = None
-) -> Clips:
-    """List all windows of a recording in the order of their starts; the column ``shard`` numbers pieces of ``PIECE``.
+def window_spans(times: FrameTimes, lengths: Lengths) -> tuple[np.ndarray, np.ndarray]:
+    """The first and the last frames (N,) of all windows of a recording, from 0, in order.
 
     Windows have the lengths of the training gestures, in seconds, and start at intervals of a third of the shortest
-    length; the last window of each length ends with the recording. A shorter recording is one window. With
-    ``resampled``, windows have the frames of this rate, in frames per second.
+    length; the last window of each length ends with the recording. A shorter recording is one window. Windows are
+    regular in time, also if frames are not.
     """
-    times = recording.times
-    spans = _spans(times, lengths)
-    starts, ends = np.array(spans).T
-    table = pd.DataFrame({"start": starts, "end": ends, "n_frames": ends - starts + 1})
-    table["frames"] = None
-    if resampled:
-        table["frames"] = [times.resampled(start, end, resampled) - start for start, end in spans]
-        table["n_frames"] = table.frames.map(len)
-    table["clip_id"] = [f"{recording.name}_{start}_{end}" for start, end in spans]
-    table = table.assign(
-        corpus="videos",
-        recording=recording.name,
-        subject=None,
-        split="test",
-        label=pd.array([None] * len(table), "Int32"),
-        video=str(recording.video) if recording.video else None,
-        video_start=table.start,
-        video_frames=pd.array([recording.n_frames if recording.video else None] * len(table), "Int32"),
-        skeleton=str(recording.skeleton) if recording.skeleton else None,
-        skeleton_start=table.start,
-        person=None,
-        fps=np.float32(resampled or times.rate),
-        width=pd.array([recording.width] * len(table), "Int32"),
-        height=pd.array([recording.height] * len(table), "Int32"),
-        shard=np.arange(len(table)) // PIECE,
-        status="ok",
-        reason=None,
-    )
-    return Clips(table[SCHEMA.names], tuple(classes), tuple(classes))
-
-
-def _spans(times: FrameTimes, lengths: Lengths) -> list[tuple[int, int]]:
-    """The first and last frames of all windows, in order; they are regular in time, also if frames are not."""
     n_frames, scale = len(times), times.rate / lengths.fps
     sizes = sorted({min(max(round(frames * scale), 1), n_frames) for frames in lengths.frames})
     step = max(sizes[0] // STEPS, 1)
@@ -115,10 +77,11 @@ def _spans(times: FrameTimes, lengths: Lengths) -> list[tuple[int, int]]:
     spans = {
         (start, start + size - 1) for size in sizes for start in {*range(0, n_frames - size + 1, step), n_frames - size}
     }
-    if times.is_constant:
-        return sorted(spans)
-    mean = FrameTimes.constant(times.rate, n_frames, float(times.starts_T[0]))
-    return sorted(span for span in {times.frames(*mean.seconds(*span)) for span in spans} if span)
+    if not times.is_constant:
+        mean = FrameTimes.constant(times.rate, n_frames, float(times.starts_T[0]))
+        spans = {span for span in (times.frames(*mean.seconds(*span)) for span in spans) if span}
+    starts_N, ends_N = np.array(sorted(spans)).T
+    return starts_N, ends_N
 
 
 def isolated(

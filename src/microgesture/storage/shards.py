@@ -295,6 +295,12 @@ def store_part(scratch: Path, shard: Shard, clip_id: str) -> None:
     _store(scratch, clip_id, [shard._clips[row]], [shard._file.get_batch(row)])
 
 
+def copy_clip(shard: Shard, clip_id: str, path: Path) -> None:
+    """Write a shard with one clip of another shard."""
+    row = shard._row[clip_id]
+    _write(path, [shard._clips[row]], [shard._file.get_batch(row)])
+
+
 def _store(scratch: Path, clip_id: str, clips: list[dict], batches: list[pa.RecordBatch]) -> None:
     """Store a finished clip.
 

@@ -101,9 +101,9 @@ class Examples:
 class ClipDataset(Examples):
     """The clips of a stream: ``dataset[row, draw]`` is a ``Sample``.
 
-    ``shards`` are the shard files of each modality that the inputs of the step are made from. All inputs of a clip have
-    the same crop and are mirrored together. Each has its own sampling of the frames, as in RGBPoseConv3D: beside
-    ``heatmap_frames`` heatmaps, a video has ``frames`` frames.
+    ``shards`` are the shards of each modality that the inputs of the step are made from, files or open ones. All inputs
+    of a clip have the same crop and are mirrored together. Each has its own sampling of the frames, as in
+    RGBPoseConv3D: beside ``heatmap_frames`` heatmaps, a video has ``frames`` frames.
 
     In training, ``draw``, the seed and the clip's id determine the frames, the crop and the mirroring. In testing,
     nothing is random, and ``draw`` is the number of a distinct view; the views combine ``num_clips`` fixed samplings
@@ -328,9 +328,10 @@ class _Store:
     are kept until others are asked for: the crops of one view follow each other.
     """
 
-    def __init__(self, kind: str, paths: Sequence[Path], clip_ids: Iterable[str]) -> None:
+    def __init__(self, kind: str, paths: Sequence[Path | Shard], clip_ids: Iterable[str]) -> None:
         self._bytes = np.dtype(MODALITIES[kind].dtype).itemsize
-        self._holder = {clip_id: shard for shard in map(Shard, paths) for clip_id in shard.clip_ids}
+        shards = [Shard(path) if isinstance(path, Path) else path for path in paths]
+        self._holder = {clip_id: shard for shard in shards for clip_id in shard.clip_ids}
         self.kept: dict[str, np.ndarray] | None = None
         self.shown_again = False
         self._latest: tuple[tuple[str, bytes] | None, list[np.ndarray]] = (None, [])

@@ -275,14 +275,15 @@ def best_epoch(history: Sequence[Epoch], keep_checkpoint: str) -> int:
 
 
 def outcome(history: Sequence[Epoch], keep_checkpoint: str) -> str:
-    """The results of the last epoch and of the kept epoch, as text."""
+    """The results of the last epoch, and of the kept epoch if it is another one, as text."""
 
     def short(results: Epoch) -> str:
         loss = "before training" if results["train_loss"] is None else f"loss {results['train_loss']:.2f}"
         return loss if results["val_accuracy"] is None else f"{loss}, val accuracy {results['val_accuracy']:.1%}"
 
     kept = best_epoch(history, keep_checkpoint)
-    return f"{short(history[-1])}; epoch {kept} is kept: {short(history[kept])}"
+    last = short(history[-1])
+    return last if kept == len(history) - 1 else f"{last}; epoch {kept} is kept: {short(history[kept])}"
 
 
 class MicroBatch(NamedTuple):

@@ -15,7 +15,7 @@ from ..recogniser.recordings import recordings_in, refuse_name
 from ..skeletons.files import MODULES
 from .stages import Planned
 
-PAGE = ("microgesture/recogniser/page.html",)
+PAGE = ("microgesture/recogniser/page.html", "microgesture/recogniser/selection.js")
 PERIODIC = re.compile(r"(.+?)\1{19,}$")  # Snakemake takes such a name for an endless recursion
 
 
