@@ -25,6 +25,7 @@ wildcard_constraints:
     ensemble="|".join(plan.config.ensembles),
     shard=r"\d{4}",
     fold=r"\d+",
+    pretraining="|".join(plan.config.pretraining) or "none",
     published=r"\w+_Weights\.\w+",
 
 

@@ -33,7 +33,7 @@ from microgesture.config.whole import load_config
 from microgesture.machine.precision import autocast
 from microgesture.machine.resources import Resources
 from microgesture.networks import build
-from microgesture.skeletons.keypoints import Selection, selection_named
+from microgesture.skeletons.selections import Selection, selection_named
 from microgesture.streams.augment import input_channels, network_input
 from microgesture.streams.cross_entropy import total_focal_loss
 from microgesture.streams.optimizers import make_optimizer

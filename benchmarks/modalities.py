@@ -25,7 +25,7 @@ from microgesture.modalities.flow import DISFlow
 from microgesture.modalities.heatmap import FAINTEST, joint_heatmaps, limb_heatmaps
 from microgesture.modalities.stored_flow import to_stored
 from microgesture.modalities.taylor import taylor_video
-from microgesture.skeletons.keypoints import SELECTIONS
+from microgesture.skeletons.selections import SELECTIONS, selection_named
 from microgesture.storage.shards import Shard, write_shard
 from microgesture.streams.crops import Box, resize_part
 
@@ -193,7 +193,7 @@ def main() -> None:
 
 
 def heatmaps(chosen: argparse.Namespace, rng: np.random.Generator) -> None:
-    selection, size = SELECTIONS[chosen.selection], chosen.grid
+    selection, size = selection_named(chosen.selection), chosen.grid
     keypoints_TVC = walk(chosen.frames, len(selection.joints), size, rng)
     keypoints_BTVC = torch.from_numpy(keypoints_TVC)[None]
     shape = f"{chosen.frames} frames of {size} x {size}"

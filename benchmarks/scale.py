@@ -92,7 +92,7 @@ def run_stages(corpus: Path, results: Path, shards: int) -> dict[str, Cost]:
     """Run the three stages of a corpus; what all commands of each cost."""
     listed, measured = results / "listed", results / "measured"
     listing = {"corpus": "scale", "format": "ma52", "root": str(corpus), "shards": shards}
-    settings = json.dumps(listing | {"options": {"keypoints": "keypoints"}})
+    settings = json.dumps(listing | {"options": {"skeletons": "keypoints"}})
     listing_cost = run("list-clips", "--settings", settings, "--output", listed)
     costs = {"list": [listing_cost], "measure": [], "skeletons": [], "keypoints": []}
     for shard in range(shards):

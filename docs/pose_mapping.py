@@ -13,11 +13,11 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from microgesture.pose.mapping import Origin, origins
-from microgesture.skeletons.keypoints import LAYOUTS
+from microgesture.skeletons.layouts import layout_named
 from microgesture.storage.files import replacing
 
 Places = Mapping[str, tuple[float, float]]
-NAMES = LAYOUTS[137]
+NAMES = layout_named("openpose_137").names
 COLOURS = {"left": "#d1495b", "right": "#00798c", "": "#444444"}
 MISSING = "#bbbbbb"
 _ARC = np.linspace(0, np.pi, 17)

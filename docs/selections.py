@@ -1,14 +1,17 @@
-"""Draws the keypoint selections for the docs: ``python docs/selections.py docs/selections.png``."""
+"""Draws the keypoint selections and layouts: ``python docs/selections.py docs/selections.png docs/layouts.png``."""
 
 import sys
 import textwrap
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from pose_mapping import FACE
 
-from microgesture.skeletons.keypoints import LAYOUT_FILES, SELECTIONS, Selection
+from microgesture.config.layouts import LAYOUT_NAMES
+from microgesture.skeletons.selections import SELECTIONS, Selection, complete_layouts, selection_named
 from microgesture.storage.files import replacing
 
 COLOURS = {"left": "#d1495b", "right": "#00798c", "": "#444444"}
@@ -34,6 +37,20 @@ for _finger, (_degrees, _reach) in _FINGERS.items():
     _direction = np.array((np.sin(np.radians(_degrees)), np.cos(np.radians(_degrees))))
     for _joint, _share in (("1", 0.45), ("2", 0.66), ("3", 0.84), ("tip", 1.0)):
         _POSE[f"left {_finger} {_joint}"] = tuple(_HAND + _direction * _reach * _share)
+# The rest of a face, on the head of the figure, and of other layouts.
+_POSE = (
+    {
+        f"left {name.removeprefix('right ')}": (0.85 * -x, 0.8 * y - 1.7)
+        for name, (x, y) in FACE.items()
+        if name.startswith("right ")
+    }
+    | {name: (0, 0.8 * y - 1.7) for name, (x, y) in FACE.items() if not x}
+    | _POSE
+)
+_POSE |= {
+    "head top": (0, -2.35), "left big toe": (0.85, 3.95), "left small toe": (1.0, 3.9), "left heel": (0.5, 3.75),
+    "left thumb 3": (0.85, 2.5), "left index 1": (1.1, 2.65), "left little 1": (1.45, 2.6),
+}  # fmt: skip
 
 
 def _position(name: str) -> tuple[float, float]:
@@ -43,13 +60,19 @@ def _position(name: str) -> tuple[float, float]:
     return _POSE[name]
 
 
-def draw_selections(path: Path | str) -> None:
-    """Draw the joints (with their positions in the selection) and limbs of each selection side by side, as a PNG."""
-    figure = Figure(figsize=(8 * len(SELECTIONS), 13), layout="constrained", dpi=72)
+def draw_selections(path: Path | str, names: Sequence[str] = SELECTIONS, columns: int = len(SELECTIONS)) -> None:
+    """Draw the joints (with their positions in the selection) and limbs of each selection side by side, as a PNG.
+
+    A selection may be all points of a layout.
+    """
+    rows = -(-len(names) // columns)
+    figure = Figure(figsize=(8 * columns, 13 * rows), layout="constrained", dpi=72 if rows == 1 else 40)
     FigureCanvasAgg(figure)
-    panels = figure.subplots(1, len(SELECTIONS))
-    for panel, selection in zip(panels, SELECTIONS.values(), strict=True):
-        _draw(panel, selection)
+    panels = figure.subplots(rows, columns, squeeze=False).ravel()
+    for panel, name in zip(panels, names, strict=False):
+        _draw(panel, selection_named(name))
+    for panel in panels[len(names) :]:
+        panel.axis("off")
     with replacing(path) as temporary:
         figure.savefig(temporary, format="png")
 
@@ -66,8 +89,14 @@ def _draw(panel, selection: Selection) -> None:
         away = (-4 * outwards, 5) if "thumb" in selection.joints[joint] else (6 * outwards, 2)
         anchor = "right" if away[0] < 0 else "left"
         panel.annotate(str(joint), place, away, textcoords="offset points", fontsize=10, ha=anchor)
-    points, indices = next(iter(selection.indices.items()))
-    caption = f"{selection.source}. Of the {points} points of {LAYOUT_FILES[points]}: {' '.join(map(str, indices))}"
+    layouts = {layout.name: layout for layout in complete_layouts(selection)}
+    layout = layouts.get(selection.name) or layouts.get("openpose_137") or next(iter(layouts.values()))
+    indices = " ".join(map(str, selection.columns(layout)))
+    caption = (
+        selection.source
+        if selection.name in LAYOUT_NAMES
+        else f"{selection.source}. Of the {layout.points} points of {layout.title}: {indices}"
+    )
     panel.set_title(
         f"selection {selection.name}: {len(selection.joints)} joints, {len(selection.edges)} limbs", size=18
     )
@@ -87,3 +116,4 @@ def _draw(panel, selection: Selection) -> None:
 
 if __name__ == "__main__":
     draw_selections(sys.argv[1])
+    draw_selections(sys.argv[2], [name for name in LAYOUT_NAMES if name != "ntu_25"], columns=4)

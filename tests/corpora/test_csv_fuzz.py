@@ -213,7 +213,7 @@ def test_each_row_of_a_damaged_list_is_read_as_it_stands_or_quarantined(tmp_path
 
     def check(data):
         path.write_bytes(data)
-        clips, refused = attempt(partial(list_clips, "ma52", "ma52", tmp_path, 4, keypoints="pose"))
+        clips, refused = attempt(partial(list_clips, "ma52", "ma52", tmp_path, 4, skeletons="pose"))
         if refused:
             assert path.name in refused or "no clip of" in refused or "no keypoints" in refused
             return
@@ -300,10 +300,11 @@ def test_a_damaged_light_hand_file_gives_its_numbers_or_is_refused(tmp_path, exa
 
     def check(data):
         path.write_bytes(data)
-        read_TVC, refused = attempt(read_skeleton, path)
+        read, refused = attempt(read_skeleton, path)
         if refused:
             assert "0012_light_hand.csv" in refused
             return
+        read_TVC = read.keypoints_TVC
         rows = plain_rows(data, keep_bare=True)
         rows = rows[len(rows) - len(read_TVC) :]  # the first may name the columns
         for points_VC, cells in zip(read_TVC, rows, strict=True):

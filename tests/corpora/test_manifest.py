@@ -186,6 +186,16 @@ def test_one_person_in_train_and_test_is_refused_however_it_is_written(corpus, s
 REAL_DATA = os.environ.get("MICROGESTURE_DATA")
 
 
+def test_another_column_may_tell_what_folds_hold_out(corpus):
+    rows = [f"{row},{camera}" for row, camera in zip(ROWS, ("v1", "v2", "v2", "v3"), strict=True)]
+    write_lines(corpus / "clips.csv", [f"{HEADER},view", *rows])
+    assert by_id(corpus, subject_column="view").subject.to_dict() == {"a": "v1", "b": "v2", "c": "v2", "d": "v3"}
+    assert by_id(corpus).subject.to_dict() == {"a": "ann", "b": "bob", "c": "cyd", "d": "dee"}
+    assert provides("manifest", corpus, subject_column="view") == {"video", "keypoints"}
+    with pytest.raises(InputError, match="no column 'camera'; set subject_column to one of clip_id, split"):
+        by_id(corpus, subject_column="camera")
+
+
 @pytest.mark.skipif(not REAL_DATA, reason="MICROGESTURE_DATA names no folder with nsl49 and karsl70")
 def test_real_clips_are_listed_and_decode_to_their_last_frame():
     poses = list_clips("nsl49", "manifest", Path(REAL_DATA, "nsl49"), 4)

@@ -8,7 +8,7 @@ from microgesture.emotion.embeddings import embed, read_embeddings
 from microgesture.errors import InputError, UnusableClip
 from microgesture.machine.resources import Resources
 from microgesture.networks import build
-from microgesture.skeletons.keypoints import SELECTIONS
+from microgesture.skeletons.selections import selection_named
 from microgesture.storage.scores import read_scores
 from microgesture.storage.shards import write_shard
 from microgesture.streams.augment import input_channels, step_input
@@ -24,7 +24,7 @@ def a_stream(folder, *inputs, **recipe):
     """Clips of all splits, their shards and the weights of an untrained network."""
     step = make_step(*inputs, num_clips=3, **recipe)
     torch.manual_seed(0)
-    network = build(step.network, input_channels(step.inputs, SELECTIONS["36"]), 2).eval()
+    network = build(step.network, input_channels(step.inputs, selection_named("36")), 2).eval()
     save_weights(folder / "model.safetensors", network.state_dict(), About("s", step.inputs, ("wave", "nod")))
     clips = make_clips(SPLITS, [*LABELS[:7], None, None, None])
     return network, clips, write_shards(folder, inputs, LABELS), folder / "model.safetensors", step

@@ -1,8 +1,10 @@
+from zipfile import ZipFile
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from microgesture.ensembles.submission import follow_sample, submission_table, write_submission
+from microgesture.ensembles.submission import follow_sample, submission_table, write_ranked, write_submission
 from microgesture.errors import InputError
 from microgesture.measures.evaluate import evaluate
 from microgesture.storage.clips import Clips
@@ -31,6 +33,27 @@ def test_the_file_has_the_most_probable_class_and_follows_the_sample(tmp_path):
     (tmp_path / "sample.csv").write_text("clip,class\n0054_1,7\n0054_0,7\n")
     write_submission(tmp_path / "test.parquet", clips, tmp_path / "submission.csv", tmp_path / "sample.csv")
     assert (tmp_path / "submission.csv").read_text() == "clip,class\n0054_1,0\n0054_0,1\n"
+
+
+def test_ranked_predictions_are_those_of_the_challenge(tmp_path):
+    clips = clips_named(["test0010", "test0002"])
+    table = clips.table.assign(video=["videos_test/test0010.mp4", "videos_test/test0002.mp4"])
+    clips = Clips(table, tuple("abcdefg"), tuple("0123456"))
+    said_NK = np.array([[0.05, 0.4, 0.2, 0.2, 0.1, 0.04, 0.01], [0.3, 0.01, 0.02, 0.1, 0.12, 0.2, 0.25]])
+    write_predictions(tmp_path / "test.parquet", ["test0010", "test0002"], said_NK, np.ones(2, int))
+    groups = {"head": "ab", "hand": "cde", "leg": "fg"}
+    write_ranked(tmp_path / "test.parquet", clips, groups, tmp_path / "prediction.csv")
+    header = "vid," + ",".join(
+        f"{kind}_pred_{n}" for kind, most in (("action", 5), ("body", 3)) for n in range(1, most + 1)
+    )
+    assert (tmp_path / "prediction.csv").read_text().splitlines() == [
+        header,
+        "test0002.mp4,0,6,5,4,3,2,0,1",  # leg 0.45, head 0.31, hand 0.24
+        "test0010.mp4,1,2,3,4,0,1,0,2",  # hand 0.5, head 0.45, leg 0.05
+    ]
+    with ZipFile(tmp_path / "prediction.zip") as archive:
+        assert archive.namelist() == ["prediction.csv"]
+        assert archive.read("prediction.csv") == (tmp_path / "prediction.csv").read_bytes()
 
 
 def test_a_clip_without_prediction_is_named():

@@ -3,17 +3,20 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.special import softmax
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score, top_k_accuracy_score
 
 from fixtures.made_up_scores import as_scores, made_up_stream
 from microgesture.measures.ablation import (
     DRAWS,
+    MEASURED,
     ablation_table,
     draw_people,
     everybody_and_draws,
     make_ablation,
     run_ablation,
 )
+from microgesture.measures.baselines import wilson_interval
 from microgesture.storage.clips import Clips
 from microgesture.storage.scores import Scores, write_predictions, write_scores
 
@@ -33,7 +36,8 @@ def sklearn_metrics(scores_NK, labels_N):
     return {
         "accuracy": accuracy_score(labels_N, predicted_N),
         "balanced_accuracy": balanced_accuracy_score(labels_N, predicted_N),
-        "macro_f1": f1_score(labels_N, predicted_N, labels=np.unique(labels_N), average="macro"),
+        "macro_f1": f1_score(labels_N, predicted_N, average="macro"),
+        "macro_f1_present": f1_score(labels_N, predicted_N, labels=np.unique(labels_N), average="macro"),
         "top5": top_k_accuracy_score(labels_N, scores_NK, k=5, labels=range(8)),
     }
 
@@ -108,22 +112,40 @@ def test_the_order_of_clips_changes_nothing():
     )
 
 
-def test_one_person_gives_no_interval():
+def test_one_person_gives_binomial_intervals_of_fractions_alone():
     said, labels_N, _ = two_rows()
     table = make_ablation({"poor": None, "good": "poor"}, said, labels_N, np.zeros(90, int))
-    assert table.filter(regex="_(low|high)$").isna().all(axis=None)
-    assert table.accuracy.notna().all()
-    assert f"| {table.accuracy[0]:.3f} |" in ablation_table(table)
+    known = {name.rpartition("_")[0] for name in table.filter(regex="_(low|high)$").dropna(axis=1)}
+    assert known == {"accuracy", "top5"}
+    assert (table.accuracy_low, table.accuracy_high)[0].tolist() == [
+        wilson_interval(value, 90)[0] for value in table.accuracy
+    ]
+    assert f"| {table.macro_f1[0]:.3f} |" in ablation_table(table)
+
+
+def test_the_groups_of_classes_are_measured_beside_the_classes(tmp_path):
+    said, labels_N, _ = two_rows()
+    write_scores(tmp_path / "val.parquet", as_scores(said["good"]))
+    groups = {"one": CLASSES[:3], "two": CLASSES[3:]}
+    outputs = [tmp_path / "ablation.csv", tmp_path / "ablation.md"]
+    files = {"good": [tmp_path / "val.parquet"]}
+    run_ablation(corpus(6, labels_N), {"good": None}, files, 0, *outputs, groups=groups)
+    line = pd.read_csv(outputs[0]).iloc[0]
+    group_K = np.array([0] * 3 + [1] * 5)
+    group_N = softmax(said["good"], axis=1) @ np.eye(2)[group_K]
+    assert line.group_accuracy == round((group_N.argmax(1) == group_K[labels_N]).mean(), 4)
+    assert line.f1_mean_low < line.f1_mean < line.f1_mean_high
+    assert "sum of the probabilities of its classes" in outputs[1].read_text()
 
 
 def test_real_gains_are_bold():
     table = pd.DataFrame({"name": list("abcde"), "versus": [None, "a", "a", "a", "a"]})
-    for metric in ("accuracy", "balanced_accuracy", "macro_f1", "top5"):
+    for metric in MEASURED:
         table = table.assign(**{metric: 0.71349, f"{metric}_low": 0.69, f"{metric}_high": 0.7351})
     ends = {"difference": [None, 0.012, -0.004, -0.02, 0.01], "difference_low": [None, 0.002, -0.01, -0.03, 0.0]}
     lines = ablation_table(table.assign(**ends, difference_high=[None, 0.021, 0.001, -0.01, 0.02])).splitlines()
-    assert lines[0] == "|  | accuracy | balanced | macro F1 | top 5 | difference in accuracy |"
-    assert lines[2] == f"| a |{' 0.713 [0.690, 0.735] |' * 4}  |"
+    assert lines[0].startswith("|  | accuracy | balanced | macro F1 |")
+    assert lines[2] == f"| a |{' 0.713 [0.690, 0.735] |' * len(MEASURED)}  |"
     assert lines[3].endswith("| **+0.012 [+0.002, +0.021]** over a |")
     assert lines[4].endswith("| -0.004 [-0.010, +0.001] over a |")
     assert lines[5].endswith("| **-0.020 [-0.030, -0.010]** over a |")
@@ -172,7 +194,7 @@ def test_without_folds_the_table_speaks_of_val(tmp_path):
     assert pd.read_csv(outputs[0]).clips.tolist() == [30]
     text = outputs[1].read_text()
     assert text.startswith("# Ablation\n\nValidation split, 30 clips. Temperatures")
-    assert "There are no intervals" in text
+    assert "binomial intervals" in text
     assert "also trained on these clips: again." in text
 
 

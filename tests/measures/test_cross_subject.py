@@ -62,6 +62,8 @@ def test_every_row_is_measured_on_all_clips_and_person_by_person(tmp_path, compa
     np.testing.assert_array_equal(numbers, numbers.round(4))
     assert "Test split, 11 clips of 3 subjects" in text
     assert "| accuracy of | S0 | S1 | S2 |" in text
+    assert (table.people == 3).all()
+    assert (table.chance == 0.25).all()
 
 
 def test_a_persons_accuracy_is_of_their_own_clips():
@@ -96,6 +98,14 @@ def test_the_truth_touches_the_table_and_the_report_alone(tmp_path):
     assert set(after._steps) - set(before._steps) == {("cross_subject", "cross_subject")}
     touched = {step for step in before._steps if after._steps[step] != before._steps[step]}
     assert touched == {("report", "report")}  # which shows the table too
+
+
+def test_groups_of_classes_touch_tables_and_the_report_alone():
+    raw = yaml.safe_load((ROOT / "config.yaml").read_text())
+    corpora = raw["corpora"] | {"imigue": raw["corpora"]["imigue"] | {"groups": {"all": ["wave"]}}}
+    before, after = Plan(raw), Plan(raw | {"corpora": corpora})
+    touched = {step for step in before._steps if after._steps[step] != before._steps[step]}
+    assert touched == {("ablation", "ablation"), ("report", "report")}
 
 
 def test_both_halves_are_wired_alike():

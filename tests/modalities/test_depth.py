@@ -9,13 +9,13 @@ from microgesture.errors import InputError, UnusableClip
 from microgesture.modalities.depth import make_depth
 from microgesture.modalities.skeleton_depth import fill_short_gaps, joint_nearness, skeleton_depth
 from microgesture.modalities.stored_depth import to_stored
-from microgesture.skeletons.keypoints import SELECTIONS
+from microgesture.skeletons.selections import selection_named
 from microgesture.storage.clips import SCHEMA, Clips
 from microgesture.storage.shards import Shard, write_shard
 from microgesture.videos.reading import Box, person_box
 
 every_selection = pytest.mark.parametrize(
-    "selection", [SELECTIONS[name] for name in ("22", "36", "68")], ids=lambda s: s.name
+    "selection", [selection_named(name) for name in ("22", "36", "68")], ids=lambda s: s.name
 )
 FRAME = Box(0, 0, 200, 200)
 BODY = {
@@ -113,7 +113,7 @@ def test_nothing_to_see_is_all_far(selection):
 
 
 def test_hands_without_a_body_are_drawn_as_hands():
-    selection = SELECTIONS["68"]
+    selection = selection_named("68")
     clip_TVC = seated(selection, 5)
     body = [joint for joint, name in enumerate(selection.joints) if name in BODY or "eye" in name or "lip" in name]
     clip_TVC[:, body] = 0
@@ -123,7 +123,7 @@ def test_hands_without_a_body_are_drawn_as_hands():
 
 def test_the_box_is_the_crop_of_rgb():
     # The same figure twice as large, in a box twice as large, is the same picture.
-    selection = SELECTIONS["36"]
+    selection = selection_named("36")
     small_TVC = seated(selection, 2)
     large_TVC = small_TVC * (2, 2, 1)
     small = to_stored(skeleton_depth(small_TVC, selection, person_box(small_TVC, 200, 200, 0.0), 64)).astype(int)
@@ -140,7 +140,7 @@ def test_the_range_is_that_of_the_whole_clip():
 
 
 def a_shard(tmp_path: Path, **columns) -> tuple[Clips, Path]:
-    clip_TVC = seated(SELECTIONS["36"], 6)
+    clip_TVC = seated(selection_named("36"), 6)
     keypoints = [("seen", clip_TVC), ("unseen", UnusableClip("unseen has no keypoints"))]
     write_shard(tmp_path / "keypoints", keypoints, "zstd")
     frames = {"n_frames": 6, "start": 0, "end": 5}

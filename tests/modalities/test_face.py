@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from fixtures.release_files import write_lines, write_video
+from fixtures.skeletons import named
 from microgesture.corpora import list_clips
 from microgesture.demo.figure import FACE
 from microgesture.demo.gestures import GESTURES, act, vary
@@ -26,8 +27,9 @@ from microgesture.modalities.face import (
     make_face,
     similarity,
 )
-from microgesture.skeletons.keypoints import LAYOUTS, clean, mirrored_name
-from microgesture.skeletons.person import InFile
+from microgesture.skeletons.keypoints import clean
+from microgesture.skeletons.layouts import layout_named, mirrored_name
+from microgesture.skeletons.person import InFile, noted
 from microgesture.storage.shards import Shard, write_shard
 from microgesture.videos.reading import decode
 
@@ -110,7 +112,7 @@ def drawn(seed, frame, frames=24):
 
 
 def chosen(keypoints_TVC):
-    return clean(keypoints_TVC)[:, list(LANDMARKS.indices[137])]
+    return clean(keypoints_TVC)[:, list(LANDMARKS.columns(layout_named("openpose_137")))]
 
 
 @pytest.mark.parametrize(("seed", "frame"), [(0, (320, 240)), (1, (640, 480)), (2, (160, 120)), (3, (480, 270))])
@@ -204,7 +206,10 @@ def test_landmarks_of_any_kind_give_a_picture(seed):
 
 def test_the_mirrored_video_has_the_mirrored_face():
     pictures, _, seen_TVC = drawn(4, (320, 240))
-    mirrored_TVC = seen_TVC[:, [LAYOUTS[137].index(mirrored_name(name)) for name in LAYOUTS[137]]]
+    mirrored_TVC = seen_TVC[
+        :,
+        [layout_named("openpose_137").names.index(mirrored_name(name)) for name in layout_named("openpose_137").names],
+    ]
     mirrored_TVC[..., 0] = np.where(mirrored_TVC[..., 2] > 0, 319 - mirrored_TVC[..., 0], 0)
     ours, theirs = (alignment(chosen(points_TVC), **SETTINGS) for points_TVC in (seen_TVC, mirrored_TVC))
     for picture_HWC, one_23, other_23 in zip(pictures, ours, theirs, strict=True):
@@ -227,7 +232,7 @@ def corpus(tmp_path):
     rows = ["late,train,x,a.mp4,12,29,a.npz", "early,train,x,a.mp4,0,9,a.npz", "light,test,,b.mp4,,,b.npz"]
     write_lines(root / "clips.csv", ["clip_id,split,label,video,start,end,keypoints", *rows])
     skeletons = tmp_path / "skeletons.arrow"
-    write_shard(skeletons, [("a.npz", seen_TVC), ("b.npz", seen_TVC[:9, :35])], "zstd")
+    write_shard(skeletons, [("a.npz", noted(named(seen_TVC))), ("b.npz", noted(named(seen_TVC[:9, :35])))], "zstd")
     return root, skeletons, seen_TVC
 
 

@@ -10,7 +10,7 @@ from microgesture.modalities.heatmap import (
     limb_heatmaps,
     limb_heatmaps_everywhere,
 )
-from microgesture.skeletons.keypoints import SELECTIONS
+from microgesture.skeletons.selections import selection_named
 
 SIZE = 20
 EDGES = ((0, 1), (1, 2), (3, 0), (4, 4))
@@ -92,7 +92,7 @@ def test_both_ways_of_rendering_agree_at_the_size_of_the_network():
     rng = np.random.default_rng(5)
     keypoints_BTVC = torch.from_numpy(rng.uniform(0, 56, (1, 4, 36, 3)).astype(np.float32))
     keypoints_BTVC[..., 2] /= 56
-    edges = SELECTIONS["36"].edges
+    edges = selection_named("36").edges
     near = {"atol": 1e-5, "rtol": 0}
     torch.testing.assert_close(
         joint_heatmaps(keypoints_BTVC, 56), joint_heatmaps_everywhere(keypoints_BTVC, 56, 0.6), **near

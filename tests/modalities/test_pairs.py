@@ -8,7 +8,7 @@ from fixtures.release_files import write_lines, write_video
 from fixtures.training_clips import make_step
 from microgesture.corpora import list_clips
 from microgesture.modalities.rgb import make_rgb
-from microgesture.skeletons.keypoints import SELECTIONS
+from microgesture.skeletons.selections import selection_named
 from microgesture.storage.shards import Shard, write_shard
 from microgesture.streams.augment import network_input
 from microgesture.streams.batches import load_batches
@@ -55,7 +55,7 @@ def pair_of(folder, path_T2, stored, margin=MARGIN, **recipe):
 
 def shown(step, dataset, keys):
     (batch,) = load_batches(dataset, [keys], torch.device("cpu"))
-    return batch, *network_input(batch, step.inputs, step.recipe, SELECTIONS["36"])
+    return batch, *network_input(batch, step.inputs, step.recipe, selection_named("36"))
 
 
 def centres(x_BTHW):

@@ -9,8 +9,9 @@ from microgesture.modalities.face import POINTS, TEMPLATE_N2, make_face
 from microgesture.modalities.flow import DISFlow
 from microgesture.modalities.keypoints import select_keypoints
 from microgesture.modalities.rgb import make_rgb
-from microgesture.skeletons.keypoints import LAYOUTS, SELECTIONS
+from microgesture.skeletons.layouts import layout_named
 from microgesture.skeletons.reading import read_skeletons
+from microgesture.skeletons.selections import selection_named
 from microgesture.storage.clips import read_clips, write_clips
 from microgesture.storage.shards import Shard
 
@@ -27,7 +28,7 @@ RIGHT = {
 
 def with_face(frames: int) -> np.ndarray:
     """Keypoints (T, 137, 3) of a still face, and a wrist that tells the number of its frame."""
-    names = LAYOUTS[137]
+    names = layout_named("openpose_137").names
     keypoints_TVC = np.zeros((frames, len(names), 3), np.float32)
     for place, of_point in enumerate(POINTS):
         for name in of_point:
@@ -62,7 +63,7 @@ def made(corpus, tmp_path_factory):
 @pytest.mark.parametrize("name", RIGHT)
 def test_every_modality_has_the_frames_nearest_in_time(made, name):
     table, keypoints, rgb, face = made
-    coded = SELECTIONS["36"].joints.index(CODED)
+    coded = selection_named("36").joints.index(CODED)
     assert table.loc[name, ["n_frames", "fps"]].to_list() == [len(RIGHT[name]), 20]
     assert keypoints.read(name)[:, coded, 0].astype(int).tolist() == RIGHT[name]
     assert [number_of(frame_HWC) for frame_HWC in rgb.read(name)] == RIGHT[name]

@@ -8,9 +8,10 @@ from microgesture.config.modalities import HEATMAPS, SKELETONS, VIDEOS
 from microgesture.config.networks import NETWORKS, SlowOnlySettings
 from microgesture.networks import build
 from microgesture.networks.paths import mean_probability, per_path
-from microgesture.skeletons.keypoints import SELECTIONS
+from microgesture.skeletons.selections import selection_named
 from microgesture.streams.weights import start_from_file
 
+SKELETON_NETWORKS = ("stcnn", "agcn", "stgcn", "ctrgcn", "skeleton_transformer")
 ALONE = [name for name in NETWORKS if name != "token_fusion"]  # which is made of two others
 
 
@@ -235,7 +236,7 @@ def test_strides_are_whole_numbers_that_can_be_compiled(name):
 @pytest.mark.parametrize("name", [name for name in ALONE if name != "swinface"])  # which leaves black frames out
 def test_all_of_a_network_can_be_compiled_for_batches_of_any_length(name):
     shapes = {"poseconv3d": [(36, 4, 16, 16)], "rgbposeconv3d": [(3, 2, 32, 32), (36, 8, 8, 8)]}
-    shapes |= {skeleton: [(3, 8, 36)] for skeleton in ("stcnn", "agcn", "stgcn")}
+    shapes |= {skeleton: [(3, 8, 36)] for skeleton in SKELETON_NETWORKS}
     module = wake(network(**narrow_settings(name))).eval()
     compiled = torch.compile(module, backend="eager", fullgraph=True)
     for clips in (2, 3):
@@ -364,6 +365,6 @@ def test_r2plus1d_has_the_parameters_of_its_variant(variant):
 def test_a_network_that_accepts_any_skeleton_gets_the_selection(monkeypatch, sees, count):
     monkeypatch.setattr(SlowOnlySettings, "sees", sees)
     monkeypatch.setattr("microgesture.networks.slowonly.build", lambda *arguments: arguments)
-    arguments = build(SlowOnlySettings(name="slowonly"), (3,) * len(sees), 5, SELECTIONS["22"])
+    arguments = build(SlowOnlySettings(name="slowonly"), (3,) * len(sees), 5, selection_named("22"))
     assert len(arguments) == count
-    assert (arguments[-1] is SELECTIONS["22"]) == (count == 4)
+    assert (arguments[-1] is selection_named("22")) == (count == 4)

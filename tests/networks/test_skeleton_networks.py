@@ -4,12 +4,13 @@ import torch
 from pydantic import ValidationError
 from torch import nn
 
-from microgesture.config.networks import AGCNSettings, DecoupledSTCNNSettings, STGCNSettings
-from microgesture.networks import agcn, stcnn, stgcn
+from microgesture.config.networks import AGCNSettings, CTRGCNSettings, DecoupledSTCNNSettings, STGCNSettings
+from microgesture.networks import agcn, ctrgcn, stcnn, stgcn
 from microgesture.networks.agcn import AGCN, AdaptiveGraphConvolution
+from microgesture.networks.ctrgcn import CTRGCN, RefinedGraphConvolution, TemporalConvolution
 from microgesture.networks.stcnn import Block, DecoupledSTCNN
 from microgesture.skeletons.graph import adjacency, walk
-from microgesture.skeletons.keypoints import SELECTIONS
+from microgesture.skeletons.selections import selection_named
 
 
 def parameters(module: nn.Module) -> int:
@@ -27,10 +28,11 @@ def skeletons(V: int, T: int = 16) -> torch.Tensor:
 
 def networks(selection: str = "22", classes: int = 7) -> list[nn.Module]:
     torch.manual_seed(0)
-    chosen = SELECTIONS[selection]
+    chosen = selection_named(selection)
     return [
         DecoupledSTCNN(3, classes, walk(chosen), widths=(8, 12)).eval(),
         AGCN(3, classes, adjacency(chosen), width=4).eval(),
+        CTRGCN(3, classes, adjacency(chosen), width=4).eval(),
     ]
 
 
@@ -38,13 +40,19 @@ def networks(selection: str = "22", classes: int = 7) -> list[nn.Module]:
 def test_agcn_has_the_published_size(name, count):
     # 3.46, 3.48 and 3.58 million
     settings = AGCNSettings(name="agcn")
-    assert parameters(agcn.build(settings, [3], 32, SELECTIONS[name])) == count
+    assert parameters(agcn.build(settings, [3], 32, selection_named(name))) == count
+
+
+def test_ctrgcn_has_the_published_size():
+    # 1.46 million for the 25 joints and the 120 classes of NTU RGB+D 120
+    settings = CTRGCNSettings(name="ctrgcn")
+    assert parameters(ctrgcn.build(settings, [3], 120, selection_named("25"))) == 1_461_942
 
 
 def test_stgcn_has_the_published_size():
     # 3.1 million for the 25 joints and 60 classes of NTU RGB+D
     settings = STGCNSettings(name="stgcn")
-    assert parameters(stgcn.build(settings, [3], 60, SELECTIONS["25"])) == 3_098_832
+    assert parameters(stgcn.build(settings, [3], 60, selection_named("25"))) == 3_098_832
 
 
 def test_a_unit_of_stgcn_is_its_formula():
@@ -73,7 +81,7 @@ def test_stcnn_has_the_size_of_its_layers(joints_apart, features):
     first = 4 * 4 * 3 + 4 * 4 * 5 + 2 * (2 * 4)  # over joints, over time, two norms; nothing to do on the way around
     second = 4 * 6 * 3 + 6 * 6 * 5 + 2 * (2 * 6) + (4 * 6 + 2 * 6)
     around = (3 * 4 + 4) + 4 + 4 * 36 + (features * 9 + 9)  # stem, missing, places, classifier
-    assert parameters(stcnn.build(settings, [3], 9, SELECTIONS["36"])) == first + second + around
+    assert parameters(stcnn.build(settings, [3], 9, selection_named("36"))) == first + second + around
 
 
 @pytest.mark.parametrize("change", [{"strides": [2, 2]}, {"widths": [8, 8, 0]}, {"strides": [1, 0, 1]}])
@@ -131,7 +139,7 @@ def test_features_are_averages_over_the_frames_that_a_joint_is_in():
 
 
 def test_stcnn_sees_joints_in_the_order_of_the_body():
-    selection = SELECTIONS["36"]
+    selection = selection_named("36")
     torch.manual_seed(0)
     network = DecoupledSTCNN(3, 7, walk(selection), widths=(8,), strides=(1,)).eval()
     order = torch.tensor(walk(selection))
@@ -239,17 +247,81 @@ def test_adaptive_graph_convolution_joint_by_joint():
 
 
 def test_agcn_starts_with_the_fixed_graph_and_halves_time_twice():
-    network = AGCN(3, 7, adjacency(SELECTIONS["22"]), width=4).eval()
+    network = AGCN(3, 7, adjacency(selection_named("22")), width=4).eval()
     x_BCTV = skeletons(22)
     torch.testing.assert_close(network.units[0].graph.learned_KVV, torch.full((3, 22, 22), 1e-6), atol=0, rtol=0)
     assert network.units(x_BCTV).shape == (2, 16, 4, 22)
 
 
 def test_a_clip_s_graph_follows_from_that_clip_alone():
-    network = AGCN(3, 7, adjacency(SELECTIONS["22"]), width=4).eval()
+    network = AGCN(3, 7, adjacency(selection_named("22")), width=4).eval()
     x_BCTV = skeletons(22)
     graph_BKVV = network.units[0].graph.graph(x_BCTV)
     torch.testing.assert_close(network.units[0].graph.graph(x_BCTV[1:]), graph_BKVV[1:])
     assert not torch.allclose(graph_BKVV[0], graph_BKVV[1])
     own_BKVV = graph_BKVV - network.units[0].graph.fixed_KVV - network.units[0].graph.learned_KVV
     torch.testing.assert_close(own_BKVV.sum(2), torch.ones(2, 3, 22))
+
+
+def test_refined_graph_convolution_joint_by_joint():
+    # The formulas of the paper written out, for one of the three graphs after the other.
+    torch.manual_seed(0)
+    C, T, V, width, inner = 3, 2, 4, 8, 8
+    layer = RefinedGraphConvolution(C, width, np.random.default_rng(0).random((3, V, V), np.float32)).eval()
+    with torch.no_grad():
+        for name, tensor in layer.named_parameters():
+            if name.endswith("bias") or name == "alpha":
+                tensor.normal_()
+        layer.norm.weight.fill_(1)
+        layer.norm.eps = 0.0
+    weights = {name: tensor.double().numpy() for name, tensor in layer.state_dict().items()}
+    x_CTV = np.random.default_rng(1).standard_normal((C, T, V))
+    expected_CTV = np.zeros((width, T, V))
+    for k in range(3):
+
+        def own(name, vector, rows):
+            weight, bias = weights[f"{name}.weight"], weights[f"{name}.bias"]
+            return weight.reshape(len(weight), -1)[rows] @ vector + bias[rows]
+
+        reduced, full = slice(k * inner, (k + 1) * inner), slice(k * width, (k + 1) * width)
+        for j in range(V):
+            for i in range(V):
+                receiver = np.mean([own("psi", x_CTV[:, t, j], reduced) for t in range(T)], 0)
+                sender = np.mean([own("phi", x_CTV[:, t, i], reduced) for t in range(T)], 0)
+                refined_C = own("xi", np.tanh(receiver - sender), full)
+                graph_C = weights["shared_KVV"][k, i, j] + weights["alpha"] * refined_C
+                for t in range(T):
+                    expected_CTV[:, t, j] += graph_C * own("transform", x_CTV[:, t, i], full)
+    layer.shortcut = nn.Conv2d(C, width, 1)
+    nn.init.zeros_(layer.shortcut.weight)
+    nn.init.zeros_(layer.shortcut.bias)
+    expected_CTV = np.maximum(expected_CTV + weights["norm.bias"][:, None, None], 0)
+    with torch.no_grad():
+        found_CTV = layer(torch.from_numpy(x_CTV)[None].float())[0]
+    assert 0.2 < (expected_CTV > 0).mean() < 0.8
+    np.testing.assert_allclose(found_CTV, expected_CTV, rtol=1e-3, atol=1e-4)
+
+
+def test_ctrgcn_starts_with_the_fixed_graph_and_halves_time_twice():
+    fixed_KVV = adjacency(selection_named("22"))
+    network = CTRGCN(3, 7, fixed_KVV, width=4).eval()
+    graph_BKCVV = network.units[0].graph.graph(skeletons(22))
+    torch.testing.assert_close(graph_BKCVV, torch.tensor(fixed_KVV)[None, :, None].expand_as(graph_BKCVV))
+    assert network.units(skeletons(22)).shape == (2, 16, 4, 22)
+
+
+def test_branches_over_time_see_the_frames_of_their_kernels():
+    torch.manual_seed(0)
+    layer = TemporalConvolution(4, 1).double().eval()
+    reach = []
+    for channel in range(4):
+        found = torch.zeros(15, dtype=torch.bool)
+        for seed in range(60):  # what is not above 0 in one clip may be in another
+            torch.manual_seed(seed)
+            x_BCTV = torch.randn(1, 4, 15, 3, dtype=torch.float64, requires_grad=True)
+            layer(x_BCTV)[0, channel, 7, 1].backward()
+            seen_TV = x_BCTV.grad[0].abs().sum(0)
+            assert not seen_TV[:, [0, 2]].any()
+            found |= seen_TV[:, 1] > 0
+        reach.append((found.nonzero().flatten() - 7).tolist())
+    assert reach == [[-2, -1, 0, 1, 2], [-4, -2, 0, 2, 4], [-1, 0, 1], [0]]

@@ -13,7 +13,7 @@ from microgesture.errors import InputError
 from microgesture.networks import build
 from microgesture.networks.token_fusion import TokenFusion, found_tokens, waves
 from microgesture.networks.tokens import Features
-from microgesture.skeletons.keypoints import SELECTIONS
+from microgesture.skeletons.selections import selection_named
 
 CLASSES, WIDTH = 5, 8
 
@@ -85,7 +85,7 @@ def test_a_network_without_tokens_is_named(monkeypatch):
     settings = [TypeAdapter(Network).validate_python(narrow_settings(name)) for name in ("stcnn", "slowonly")]
     monkeypatch.setattr("microgesture.networks.slowonly.build", lambda *_: nn.Linear(3, 2))
     with pytest.raises(InputError, match=r"network 'slowonly' .*forward_features .*token_width"):
-        build(TokenFusionSettings(), (3, 3), CLASSES, SELECTIONS["36"], settings)
+        build(TokenFusionSettings(), (3, 3), CLASSES, selection_named("36"), settings)
 
 
 def test_joints_that_were_not_found_are_not_looked_at():
@@ -172,7 +172,7 @@ INPUTS = {"agcn": (3, 8, 36), "stcnn": (3, 8, 36), "poseconv3d": (36, 4, 16, 16)
 
 @pytest.mark.parametrize(("one", "other"), PAIRS)
 def test_all_of_it_learns_once_the_first_step_is_done(one, other):
-    names, selection = (one, other), SELECTIONS["36"]
+    names, selection = (one, other), selection_named("36")
     torch.manual_seed(0)
     inputs = [torch.rand(4, *INPUTS.get(name, (3, 4, 32, 32))) - 0.1 for name in names]
     moments = [torch.linspace(0, 1, x.shape[2]).expand(4, -1) for x in inputs]

@@ -4,7 +4,7 @@ from torch import nn
 
 from fixtures.small_networks import narrow_settings, network, wake
 from microgesture.skeletons.graph import walk
-from microgesture.skeletons.keypoints import SELECTIONS
+from microgesture.skeletons.selections import selection_named
 
 # for each network of one input: a clip, its tokens' time steps and places, and where in the head the classifier begins
 VIDEO = torch.rand(2, 3, 4, 64, 96, generator=torch.Generator().manual_seed(0))
@@ -18,6 +18,8 @@ SEEN = {
     "r2plus1d": (VIDEO[..., 16:], (1, 4 * 5), 0),
     "stcnn": (SKELETONS, (8, 36), 0),
     "agcn": (SKELETONS, (4, 36), 0),
+    "ctrgcn": (SKELETONS, (4, 36), 0),
+    "skeleton_transformer": (SKELETONS, (4, 36), 0),
     "stgcn": (SKELETONS, (4, 36), 0),
 }
 AVERAGED = sorted(set(SEEN) - {"stcnn", "mvit"})
@@ -52,7 +54,7 @@ def test_what_stcnn_classifies_is_the_mean_of_each_joint_over_time_if_all_are_fo
     x_BCTV = SKELETONS.clone()
     x_BCTV[:, 2] = 1
     seen = awake("stcnn").forward_features(x_BCTV)
-    order = torch.tensor(walk(SELECTIONS["36"]))
+    order = torch.tensor(walk(selection_named("36")))
     torch.testing.assert_close(seen.tokens_BDTN.mean(2)[..., order].flatten(1), seen.features_BD)
 
 
@@ -60,7 +62,7 @@ def test_what_stcnn_classifies_is_the_mean_of_each_joint_over_time_if_all_are_fo
 @torch.no_grad()
 def test_tokens_of_skeletons_lie_in_the_order_of_the_selection(joint):
     # One block of stcnn reaches a joint's neighbours on the walk over the body and nothing else.
-    own, order = awake("stcnn"), walk(SELECTIONS["36"])
+    own, order = awake("stcnn"), walk(selection_named("36"))
     moved_BCTV = SKELETONS.clone()
     moved_BCTV[:, :, :, joint] += 1
     change_N = (

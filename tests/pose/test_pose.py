@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 from fixtures.posed_clips import posed_clips
 from fixtures.project import ROOT
 from fixtures.release_files import write_video
+from fixtures.skeletons import named
 from microgesture.cli import app
 from microgesture.corpora import list_clips
 from microgesture.demo.people import Framing, draw_recording, draw_subject, idle, render
@@ -27,7 +28,8 @@ from microgesture.pose.making import make_pose
 from microgesture.pose.mapping import SIZES, in_openpose_order, origins
 from microgesture.pose.methods import Pose
 from microgesture.pose.videos import keypoints_of_videos
-from microgesture.skeletons.keypoints import LAYOUTS, hands_swapped, mirrored_name
+from microgesture.skeletons.keypoints import hands_swapped
+from microgesture.skeletons.layouts import layout_named, mirrored_name
 from microgesture.storage.clips import write_clips
 from microgesture.storage.shards import Shard
 from microgesture.videos.reading import decode
@@ -38,7 +40,7 @@ needs_mediapipe = pytest.mark.skipif(
     importlib.util.find_spec("mediapipe") is None, reason="the extra microgesture[pose] is not installed"
 )
 MEDIAPIPE = Pose("mediapipe")
-NAMES = LAYOUTS[137]
+NAMES = layout_named("openpose_137").names
 REAL_DATA = os.environ.get("MICROGESTURE_DATA")
 CLIPS = {"test_0005": (24, "left"), "train_0033": (29, "right")}  # frames, and the hand that signs
 # MediaPipe's own numbering of the body: nose, then right after left, but for the eyes' three points.
@@ -366,7 +368,7 @@ def test_real_people_have_their_points_where_they_belong(clip):
         for upper, lower in pairwise((f"{side} brow 2", f"{side} pupil", "nose tip", "upper lip", "lower lip", "chin")):
             assert y[upper] < y[lower]
     assert y["chin"] < y["neck"]
-    assert not hands_swapped(keypoints_TVC)
+    assert not hands_swapped(named(keypoints_TVC))
     # A hand ends at its own wrist.
     wrist, hand = (of(keypoints_TVC, f"{signing} {name}") for name in ("wrist", "hand wrist"))
     both = (wrist[:, 2] > 0) & (hand[:, 2] > 0)

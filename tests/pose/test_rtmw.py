@@ -17,7 +17,7 @@ from microgesture.modalities.keypoints import select_keypoints
 from microgesture.pose.mapping import NAMES
 from microgesture.pose.methods import Pose, finder
 from microgesture.pose.videos import keypoints_of_videos
-from microgesture.pose.wholebody import MEANS, WHOLEBODY, in_openpose_order
+from microgesture.pose.wholebody import LAYOUT, WHOLEBODY, in_openpose_order
 from microgesture.skeletons.person import only
 from microgesture.storage.clips import write_clips
 from microgesture.storage.shards import Shard
@@ -197,7 +197,7 @@ def test_points_of_the_whole_body_keep_their_names_and_means_their_least_sure_po
     points_PVC[1, WHOLEBODY.index("left hip")] = 0
     found_PVC = in_openpose_order(points_PVC)
     assert len(set(WHOLEBODY)) == 133
-    assert set(NAMES) - set(WHOLEBODY) - set(MEANS) == {"left pupil", "right pupil"}
+    assert set(NAMES) - set(WHOLEBODY) - set(LAYOUT.table.means) == {"left pupil", "right pupil"}
     for name in WHOLEBODY:
         np.testing.assert_array_equal(found_PVC[:, NAMES.index(name)], points_PVC[:, WHOLEBODY.index(name)])
     hips_PSC = points_PVC[:, [WHOLEBODY.index("left hip"), WHOLEBODY.index("right hip")]]

@@ -71,9 +71,10 @@ def test_stretches_hold_every_window_and_no_other_frame(video, monkeypatch, long
 def test_a_bad_row_of_keypoints_costs_only_the_windows_that_show_it(video):
     recording = find_recording(video, None, 25)
     starts_N, ends_N = window_spans(recording.times, LENGTHS)
-    read_TVC = read_skeleton(recording.skeleton)
+    read = read_skeleton(recording.skeleton)
+    read_TVC = read.keypoints_TVC
     read_TVC[20, 3, 0] = np.nan
-    whole = divided(recording, starts_N, ends_N, np.zeros(len(starts_N), bool), read_TVC, "36")
+    whole = divided(recording, starts_N, ends_N, np.zeros(len(starts_N), bool), read, "36")
     for stretch in whole:
         shows = {(bool(starts_N[row] <= 20 <= ends_N[row])) for row in stretch.rows_M}
         assert shows == {isinstance(stretch.keypoints, UnusableClip)}
@@ -155,7 +156,9 @@ def stand_in(read_TVC):
 
 def test_keypoints_that_were_found_count_as_those_from_a_file(exported, video, tmp_path, monkeypatch):
     monkeypatch.setattr(scoring, "require", lambda pose: None)
-    monkeypatch.setattr(stretches, "keypoints_of_videos", stand_in(read_skeleton(video.with_suffix(".npz"))))
+    monkeypatch.setattr(
+        stretches, "keypoints_of_videos", stand_in(read_skeleton(video.with_suffix(".npz")).keypoints_TVC)
+    )
     beside = scored(Scorer(exported, CPU), find_recording(video, None, 25))
     found = scored(Scorer(exported, CPU), alone(video, tmp_path))
     np.testing.assert_array_equal(found.probabilities_NK, beside.probabilities_NK)
@@ -164,7 +167,9 @@ def test_keypoints_that_were_found_count_as_those_from_a_file(exported, video, t
 
 def test_keypoints_are_found_for_whoever_has_learnt_from_such_or_asks(exported, video, tmp_path, monkeypatch):
     monkeypatch.setattr(scoring, "require", lambda pose: None)
-    monkeypatch.setattr(stretches, "keypoints_of_videos", stand_in(read_skeleton(video.with_suffix(".npz"))))
+    monkeypatch.setattr(
+        stretches, "keypoints_of_videos", stand_in(read_skeleton(video.with_suffix(".npz")).keypoints_TVC)
+    )
     recording = alone(video, tmp_path)
     [sentence] = scored(Scorer(exported, CPU, pose=False), recording).sentences
     assert "stream joint was left out" in sentence

@@ -106,7 +106,7 @@ def test_text_has_enough_contrast_on_what_it_stands_on(colours):
     for ink, paper in (("ink", "paper"), ("quiet", "paper"), ("right", "paper"), ("ink", "raised")):
         assert contrast(colours[ink], colours[paper]) >= ENOUGH, (ink, paper)
     mixed = dict(
-        re.findall(r"#matrix \.(\w+) \{ background: color-mix\(in srgb, var\(--([\w-]+)\) calc\(12% \+ 88%", CSS)
+        re.findall(r"\.matrix \.(\w+) \{ background: color-mix\(in srgb, var\(--([\w-]+)\) calc\(12% \+ 88%", CSS)
     )
     assert mixed == {"right": "right-cell", "wrong": "wrong-cell"}
     for share in VALUES:
@@ -155,7 +155,7 @@ SET_SHARES = "document.querySelectorAll('[style*=--share]').forEach((e) => e.sty
 def pages(tmp_path_factory):
     """A report and the page of a timeline, opened in a browser."""
     folder = tmp_path_factory.mktemp("pages")
-    (folder / "report.html").write_text(render(*made_up_results(clips=60)), encoding="utf-8")
+    (folder / "report.html").write_text(render(*made_up_results(clips=60, truth=True)), encoding="utf-8")
     segments = [Segment(start, start + 40, label, 0.5) for label, start in enumerate((0, 60, 459))]
     times = FrameTimes.constant(25, 500)
     write_page(folder / "talk.html", "talk", segments, ("wave", "nod", "shrug"), times, None, ["talk: no face"])

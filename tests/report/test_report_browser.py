@@ -53,15 +53,15 @@ def test_words_are_sorted_by_the_numbers_in_them(opened):
 
 def test_the_confusion_matrix_is_put_in_order_and_keeps_its_numbers(opened):
     page, _ = opened
-    read = """Object.fromEntries([...document.querySelectorAll('#matrix tbody td')].map(
+    read = """Object.fromEntries([...document.querySelectorAll('.matrix tbody td')].map(
       (cell) => [`${cell.parentNode.dataset.class} ${cell.dataset.class}`, cell.textContent]))"""
-    numbers = "[...document.querySelectorAll('#matrix tbody tr')].map((row) => row.dataset.class)"
-    heads = "[...document.querySelectorAll('#matrix thead th')].map((head) => head.dataset.class)"
-    second = "[...document.querySelectorAll('#matrix tbody tr')[1].querySelectorAll('td')].map((c) => c.dataset.class)"
-    before, seen = page.run(read), []
-    for way in range(page.run("document.getElementById('order').options.length")):
-        page.run(f"order.selectedIndex = {way}; order.dispatchEvent(new Event('change'))")
-        wanted = page.run("order.selectedOptions[0].dataset.order").split(" ")
+    numbers = "[...document.querySelectorAll('.matrix tbody tr')].map((row) => row.dataset.class)"
+    heads = "[...document.querySelectorAll('.matrix thead th')].map((head) => head.dataset.class)"
+    second = "[...document.querySelectorAll('.matrix tbody tr')[1].querySelectorAll('td')].map((c) => c.dataset.class)"
+    before, seen, order = page.run(read), [], "document.querySelector('.order')"
+    for way in range(page.run(f"{order}.options.length")):
+        page.run(f"{order}.selectedIndex = {way}; {order}.dispatchEvent(new Event('change'))")
+        wanted = page.run(f"{order}.selectedOptions[0].dataset.order").split(" ")
         assert page.run(numbers) == page.run(heads) == page.run(second) == wanted
         assert page.run(read) == before
         seen.append(tuple(wanted))

@@ -2,25 +2,25 @@ import numpy as np
 import pytest
 
 from microgesture.skeletons.graph import adjacency, parents, partition, walk
-from microgesture.skeletons.keypoints import SELECTIONS, Selection
+from microgesture.skeletons.selections import SELECTIONS, Selection, selection_named
 
 FORK = Selection("fork", ("chin", "neck", "nose", "left ear"), ((2, 1), (0, 1), (2, 3)), "a test's")
 
 
 @pytest.mark.parametrize("name", SELECTIONS)
 def test_walk_visits_every_joint_once(name):
-    selection = SELECTIONS[name]
+    selection = selection_named(name)
     assert sorted(walk(selection)) == list(range(len(selection.joints)))
 
 
 @pytest.mark.parametrize("name", ["42", "68"])
 def test_selections_made_for_convolutions_over_joints_are_in_order(name):
-    assert walk(SELECTIONS[name]) == tuple(range(len(SELECTIONS[name].joints)))
+    assert walk(selection_named(name)) == tuple(range(len(selection_named(name).joints)))
 
 
 @pytest.mark.parametrize("name", SELECTIONS)
 def test_walk_is_shorter_over_the_limbs_than_other_orders(name):
-    selection = SELECTIONS[name]
+    selection = selection_named(name)
     V = len(selection.joints)
     steps_VV = np.full((V, V), 2.0 * V)
     np.fill_diagonal(steps_VV, 0)
@@ -46,7 +46,7 @@ def test_the_partition_of_st_gcn_by_hand():
 
 @pytest.mark.parametrize("name", SELECTIONS)
 def test_parents_are_joined_by_a_limb_and_lead_to_a_root(name):
-    selection = SELECTIONS[name]
+    selection = selection_named(name)
     found = parents(selection)
     limbs = {frozenset(edge) for edge in selection.edges}
     for joint, parent in enumerate(found):
@@ -80,7 +80,7 @@ def test_adjacency_by_hand():
 
 @pytest.mark.parametrize("name", SELECTIONS)
 def test_every_limb_runs_inward_once_and_outward_once(name):
-    selection = SELECTIONS[name]
+    selection = selection_named(name)
     _, inward_VV, outward_VV = adjacency(selection) > 0
     assert (inward_VV == outward_VV.T).all()
     assert {frozenset(map(int, pair)) for pair in np.argwhere(inward_VV)} == set(map(frozenset, selection.edges))

@@ -4,23 +4,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from fixtures.skeletons import layout_with, named
 from microgesture.errors import InputError, UnusableClip
 from microgesture.modalities.keypoints import select_keypoints
-from microgesture.skeletons.keypoints import (
-    LAYOUTS,
-    SELECTIONS,
-    clean,
-    cut_clip,
-    hands_swapped,
-    mirrored_name,
-    present,
-    selection_named,
-    swap_hands,
-)
+from microgesture.skeletons.keypoints import clean, cut_clip, hands_swapped, present, swap_hands
+from microgesture.skeletons.layouts import mirrored_name
+from microgesture.skeletons.person import noted
+from microgesture.skeletons.selections import SELECTIONS, complete_layouts, selection_named
 from microgesture.storage.clips import SCHEMA, Clips
 from microgesture.storage.shards import Shard, write_shard
 
-every_selection = pytest.mark.parametrize("selection", SELECTIONS.values(), ids=SELECTIONS)
+every_selection = pytest.mark.parametrize("selection", [*map(selection_named, SELECTIONS)], ids=SELECTIONS)
 
 
 def recording(frames: int, points: int = 137, seed: int = 0) -> np.ndarray:
@@ -28,7 +22,7 @@ def recording(frames: int, points: int = 137, seed: int = 0) -> np.ndarray:
     rng = np.random.default_rng(seed)
     recording_TVC = rng.uniform(100, 600, (frames, points, 3)).astype(np.float32)
     recording_TVC[..., 2] = rng.uniform(0.1, 1, (frames, points))
-    names = LAYOUTS[points]
+    names = layout_with(points).names
     for joint, name in enumerate(names):
         side, _, rest = name.partition(" ")
         if rest.startswith(("hand", "thumb", "index", "middle", "ring", "little")):
@@ -57,11 +51,16 @@ def test_mirroring_swaps_left_and_right_and_keeps_the_limbs(selection):
 
 
 def test_the_36_points_are_the_published_ones():
-    selection = SELECTIONS["36"]
+    selection = selection_named("36")
     body_and_face = [0, 1, 2, 3, 4, 5, 6, 7, 15, 16, 17, 18, 27, 29, 33, 37, 39, 44, 49, 52, 73, 76, 79, 82]
     published = [*body_and_face, 95, 99, 103, 107, 111, 115, 116, 120, 124, 128, 132, 136]
-    assert list(selection.indices[137]) == published
-    assert set(selection.indices) == {137}
+    assert list(selection.columns(layout_with(137))) == published
+    assert {layout.name for layout in complete_layouts(selection)} == {
+        "openpose_137",
+        "coco_wholebody",
+        "halpe_136",
+        "mediapipe_holistic",
+    }
     assert len(selection.edges) == 36
     left = [17, 8, 10, 12, 13, 20, 2, 3, 4, 30, 31, 32, 33, 34, 35]
     right = [18, 9, 11, 16, 15, 22, 5, 6, 7, 24, 25, 26, 27, 28, 29]
@@ -71,10 +70,9 @@ def test_the_36_points_are_the_published_ones():
 
 
 def test_the_22_points_are_the_same_joints_in_every_layout():
-    indices = SELECTIONS["22"].indices
-    assert set(indices) == {137, 35, 28}
+    indices = {points: selection_named("22").columns(layout_with(points)) for points in (137, 35, 28)}
     for size, chosen in indices.items():
-        assert tuple(LAYOUTS[size][index] for index in chosen) == SELECTIONS["22"].joints
+        assert tuple(layout_with(size).names[index] for index in chosen) == selection_named("22").joints
     # OpenPose's documented numbers: nose, neck, right wrist, left wrist, right and left eye.
     assert [indices[137][joint] for joint in (0, 1, 4, 7, 8, 9)] == [0, 1, 4, 7, 15, 16]
     assert [indices[28][joint] for joint in (0, 1, 4, 7, 8, 9)] == [0, 1, 4, 7, 14, 15]
@@ -82,8 +80,8 @@ def test_the_22_points_are_the_same_joints_in_every_layout():
 
 
 def test_the_68_points_are_all_of_the_hands_7_of_the_body_and_19_of_the_face():
-    selection = SELECTIONS["68"]
-    numbers = np.array(selection.indices[137])
+    selection = selection_named("68")
+    numbers = np.array(selection.columns(layout_with(137)))
     assert len(numbers) == len(set(numbers)) == 68
     assert set(numbers[numbers >= 95]) == set(range(95, 137))
     assert set(numbers[numbers < 25]) == {1, 2, 3, 4, 5, 6, 7}
@@ -93,7 +91,7 @@ def test_the_68_points_are_all_of_the_hands_7_of_the_body_and_19_of_the_face():
 def test_the_order_of_the_68_points_follows_the_body():
     # From the right little finger over both arms to the left one, each joint is a neighbour of the one before:
     # joined by a limb, or the same knuckle of the next finger.
-    selection = SELECTIONS["68"]
+    selection = selection_named("68")
     limbs = {frozenset(edge) for edge in selection.edges}
     assert selection.joints[24] == "neck"
     assert selection.flip[:49] == tuple(reversed(range(49)))
@@ -119,25 +117,25 @@ def test_limbs_connect_what_they_should(selection):
 
 @pytest.mark.parametrize("points", [137, 35, 28])
 def test_swapped_hands_are_seen_in_every_layout(points):
-    straight_TVC = recording(9, points)
-    crossed_TVC = swap_hands(straight_TVC)
-    assert not hands_swapped(straight_TVC)
-    assert hands_swapped(crossed_TVC)
-    np.testing.assert_array_equal(swap_hands(crossed_TVC), straight_TVC)
-    np.testing.assert_array_equal(crossed_TVC[:, :8], straight_TVC[:, :8])
+    straight = named(recording(9, points))
+    crossed = swap_hands(straight)
+    assert not hands_swapped(straight)
+    assert hands_swapped(crossed)
+    np.testing.assert_array_equal(swap_hands(crossed).keypoints_TVC, straight.keypoints_TVC)
+    np.testing.assert_array_equal(crossed.keypoints_TVC[:, :8], straight.keypoints_TVC[:, :8])
 
 
 def test_the_majority_of_frames_with_both_hands_decides():
     recording_TVC = recording(9)
-    recording_TVC[:4] = swap_hands(recording_TVC[:4])
-    assert not hands_swapped(recording_TVC)
+    recording_TVC[:4] = swap_hands(named(recording_TVC[:4])).keypoints_TVC
+    assert not hands_swapped(named(recording_TVC))
     recording_TVC[6:, 95:116] = 0  # three of the straight frames lose a hand, and with it their vote
-    assert hands_swapped(recording_TVC)
+    assert hands_swapped(named(recording_TVC))
     once_TVC = recording(30)
     once_TVC[2:, 95:116] = 0
-    assert not hands_swapped(swap_hands(once_TVC))  # two frames of 30 say nothing of the recording
+    assert not hands_swapped(swap_hands(named(once_TVC)))  # two frames of 30 say nothing of the recording
     recording_TVC[:, 4] = 0  # no right body wrist anywhere: nothing to compare with
-    assert not hands_swapped(recording_TVC)
+    assert not hands_swapped(named(recording_TVC))
 
 
 def test_a_joint_is_missing_at_the_origin_alone_and_without_confidence():
@@ -151,7 +149,7 @@ def test_values_are_cleaned():
     recording_TVC[0, 0, 2] = 1.2
     recording_TVC[1, 1, 2] = 0
     recording_TVC[2, 2, :2] = 0
-    clip_TVC = cut_clip(recording_TVC, range(3), SELECTIONS["36"], "a.xlsx")
+    clip_TVC = cut_clip(named(recording_TVC), range(3), selection_named("36"), "a.xlsx")
     assert clip_TVC.dtype == np.float32
     assert clip_TVC[0, 0, 2] == 1
     assert not clip_TVC[1, 1].any()
@@ -162,31 +160,29 @@ def test_values_are_cleaned():
 def test_a_recording_that_ends_a_little_early_repeats_its_last_row(caplog):
     recording_TVC = recording(20)
     with caplog.at_level(logging.WARNING):
-        clip_TVC = cut_clip(recording_TVC, range(10, 25), SELECTIONS["36"], "a.xlsx")
+        clip_TVC = cut_clip(named(recording_TVC), range(10, 25), selection_named("36"), "a.xlsx")
     assert len(clip_TVC) == 15
     for frame in range(10, 15):
         np.testing.assert_array_equal(clip_TVC[frame], clip_TVC[9])
     assert "a.xlsx ends 5 rows" in caplog.text
     with pytest.raises(UnusableClip, match=r"a.xlsx has 20 rows, but the clip needs rows 10 to 25"):
-        cut_clip(recording_TVC, range(10, 26), SELECTIONS["36"], "a.xlsx")
+        cut_clip(named(recording_TVC), range(10, 26), selection_named("36"), "a.xlsx")
     with pytest.raises(UnusableClip, match="has 20 rows"):
-        cut_clip(recording_TVC, range(20, 23), SELECTIONS["36"], "a.xlsx")
+        cut_clip(named(recording_TVC), range(20, 23), selection_named("36"), "a.xlsx")
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_a_value_that_is_no_number_names_file_row_and_column(value):
     recording_TVC = recording(20)
     recording_TVC[13, 4, 1] = value
-    with pytest.raises(UnusableClip, match=r"^a.xlsx, row 13, column 13 \(y of right wrist.* is (nan|-?inf)"):
-        cut_clip(recording_TVC, range(10, 15), SELECTIONS["36"], "a.xlsx")
-    cut_clip(recording_TVC, range(13), SELECTIONS["36"], "a.xlsx")  # outside of the clip it does no harm
+    with pytest.raises(UnusableClip, match=r"^a.xlsx, row 13 .*y of right wrist is (nan|-?inf)"):
+        cut_clip(named(recording_TVC), range(10, 15), selection_named("36"), "a.xlsx")
+    cut_clip(named(recording_TVC), range(13), selection_named("36"), "a.xlsx")  # outside of the clip it does no harm
 
 
 def test_joints_that_a_file_does_not_have_are_refused_with_advice():
-    with pytest.raises(UnusableClip, match=r"selection 36 .*light_hand .*use selection 22"):
-        cut_clip(recording(5, 35), range(5), SELECTIONS["36"], "a.csv")
-    with pytest.raises(UnusableClip, match=r"has 40 points .* 137, 35, 28"):
-        cut_clip(np.ones((5, 40, 3)), range(5), SELECTIONS["22"], "a.csv")
+    with pytest.raises(UnusableClip, match=r"a.csv .*lacks right jaw 2, .* selection 36; use selection 22"):
+        cut_clip(named(recording(5, 35)), range(5), selection_named("36"), "a.csv")
     with pytest.raises(InputError, match=r"no keypoint selection '37'.*21, 22, 36, 42, 68"):
         selection_named("37")
 
@@ -194,8 +190,8 @@ def test_joints_that_a_file_does_not_have_are_refused_with_advice():
 def test_the_stage_cuts_each_clip_and_says_why_one_has_none(tmp_path, caplog):
     straight_TVC = recording(30)
     skeletons = [
-        ("one.xlsx", straight_TVC),
-        ("two.xlsx", swap_hands(recording(12, seed=1))),
+        ("one.xlsx", noted(named(straight_TVC))),
+        ("two.xlsx", noted(swap_hands(named(recording(12, seed=1))))),
         ("bad.xlsx", UnusableClip("bad.xlsx is empty")),
     ]
     write_shard(tmp_path / "skeletons", skeletons, "zstd")
@@ -211,7 +207,7 @@ def test_the_stage_cuts_each_clip_and_says_why_one_has_none(tmp_path, caplog):
         select_keypoints(clips, 0, tmp_path / "skeletons", tmp_path / "out", tmp_path / "scratch", "36")
     written = Shard(tmp_path / "out")
     assert written.clip_ids == ["a", "b", "c", "d"]
-    indices = list(SELECTIONS["36"].indices[137])
+    indices = list(selection_named("36").columns(layout_with(137)))
     np.testing.assert_array_equal(written.read("a"), straight_TVC[5:25][:, indices])
     np.testing.assert_array_equal(written.read("b"), recording(12, seed=1)[:, indices])
     assert "two.xlsx: the left and right hand are swapped" in caplog.text

@@ -15,26 +15,22 @@ from fixtures.release_files import (
     write_lines,
     write_smg,
 )
+from fixtures.skeletons import named
 from microgesture.corpora import list_clips
 from microgesture.errors import UnusableClip
 from microgesture.modalities.keypoints import select_keypoints
 from microgesture.modalities.skeleton_depth import skeleton_depth
-from microgesture.skeletons.keypoints import (
-    LAYOUTS,
-    SELECTIONS,
-    cut_clip,
-    in_picture,
-    in_space,
-    present,
-)
+from microgesture.skeletons.keypoints import cut_clip, in_picture, in_space, present
 from microgesture.skeletons.kinect import kinect_joints, swap_sides
+from microgesture.skeletons.layouts import layout_named
 from microgesture.skeletons.reading import read_skeleton, read_skeletons
+from microgesture.skeletons.selections import selection_named
 from microgesture.storage.clips import Clips
 from microgesture.storage.shards import Shard
 from microgesture.streams.crops import person_square
 from microgesture.videos.reading import person_box
 
-NAMES = LAYOUTS[25]
+NAMES = layout_named("kinect_v2").names
 METRES = kinect_metres(12)
 
 
@@ -46,7 +42,7 @@ def without(columns_TN, frame, joint, values):
 
 
 def test_the_layout_is_that_of_the_sensor_with_the_names_of_the_others():
-    shared = set(NAMES) & set(LAYOUTS[137])
+    shared = set(NAMES) & set(layout_named("openpose_137").names)
     arms = {f"{side} {joint}" for side in ("left", "right") for joint in ("shoulder", "elbow", "wrist")}
     tips = {f"{side} {finger} tip" for side in ("left", "right") for finger in ("thumb", "middle")}
     legs = {f"{side} {joint}" for side in ("left", "right") for joint in ("hip", "knee", "ankle")}
@@ -59,9 +55,9 @@ def test_the_layout_is_that_of_the_sensor_with_the_names_of_the_others():
         20,
     ]
     assert [NAMES.index(name) for name in ("left middle tip", "left thumb tip", "right middle tip")] == [21, 22, 23]
-    limbs = {frozenset(edge) for edge in SELECTIONS["25"].edges}
+    limbs = {frozenset(edge) for edge in selection_named("25").edges}
     assert len(limbs) == 24  # a tree over 25 joints
-    assert SELECTIONS["25"].joints == NAMES
+    assert selection_named("25").joints == NAMES
 
 
 @pytest.mark.parametrize("mirrored", [True, False])
@@ -132,7 +128,7 @@ def test_one_wild_joint_changes_no_other():
 def test_a_file_is_read_as_its_numbers(tmp_path):
     columns_TN = kinect_columns(METRES).round(5)
     read_TVC = read_skeleton(write_kinect(tmp_path / "Sample0001_skeleton.csv", columns_TN))
-    np.testing.assert_allclose(read_TVC, kinect_joints(columns_TN), rtol=1e-6)
+    np.testing.assert_allclose(read_TVC.keypoints_TVC, kinect_joints(columns_TN), rtol=1e-6)
     bad = write_lines(tmp_path / "a_skeleton.csv", [",".join(["1.5"] * count) for count in (275, 274)])
     with pytest.raises(UnusableClip, match=r"a_skeleton\.csv, row 2: 274 columns, expected 275 \(11 .*25 joints"):
         read_skeleton(bad)
@@ -150,10 +146,11 @@ def test_a_damaged_file_gives_its_numbers_or_is_refused(tmp_path, examples):
 
     def check(data):
         path.write_bytes(data)
-        read_TVC, refused = attempt(read_skeleton, path)
+        read, refused = attempt(read_skeleton, path)
         if refused:
             assert path.name in refused
             return
+        read_TVC = read.keypoints_TVC
         assert read_TVC.shape[1:] == (25, 6)
         assert np.isfinite(read_TVC).all()
         assert set(np.unique(read_TVC[..., 2])) <= {0, 1}
@@ -203,9 +200,9 @@ def test_the_22_points_are_those_that_the_sensor_sees_and_the_others_are_missing
     _, folder = stages
     all_TVC, chosen_TVC = (Shard(folder / name).read("Sample0001_0") for name in ("25", "22"))
     assert chosen_TVC.shape == (10, 22, 6)
-    seen = [name for name in SELECTIONS["22"].joints if name in NAMES]
+    seen = [name for name in selection_named("22").joints if name in NAMES]
     assert len(seen) == 12
-    for joint, name in enumerate(SELECTIONS["22"].joints):
+    for joint, name in enumerate(selection_named("22").joints):
         if name in seen:
             np.testing.assert_array_equal(chosen_TVC[:, joint], all_TVC[:, NAMES.index(name)])
         else:
@@ -216,10 +213,10 @@ def test_the_22_points_are_those_that_the_sensor_sees_and_the_others_are_missing
 def test_selections_that_the_sensor_hardly_sees_are_refused():
     joints_TVC = kinect_joints(kinect_columns(METRES))
     for name in ("36", "68", "42", "21"):
-        with pytest.raises(UnusableClip, match=rf"selection {name} .*SMG's Kinect files .*use selection 22"):
-            cut_clip(joints_TVC, range(3), SELECTIONS[name], "Sample0001_skeleton.csv")
-    with pytest.raises(UnusableClip, match=r"selection 25 .*OpenPose-137"):
-        cut_clip(np.ones((5, 137, 3), np.float32), range(3), SELECTIONS["25"], "a.xlsx")
+        with pytest.raises(UnusableClip, match=rf"Kinect v2.* selection {name}; use selection 25"):
+            cut_clip(named(joints_TVC), range(3), selection_named(name), "Sample0001_skeleton.csv")
+    with pytest.raises(UnusableClip, match=r"OpenPose-137.* selection 25"):
+        cut_clip(named(np.ones((5, 137, 3), np.float32)), range(3), selection_named("25"), "a.xlsx")
 
 
 @pytest.mark.parametrize("name", ["22", "25"])
@@ -230,8 +227,8 @@ def test_what_is_made_for_pictures_sees_nothing_of_the_metres(stages, name):
     box = person_box(keypoints_TVC, 1920, 1080, 0.2)
     assert box == person_box(picture_TVC, 1920, 1080, 0.2)
     assert person_square(keypoints_TVC) == person_square(picture_TVC)
-    depth_THW = skeleton_depth(keypoints_TVC, SELECTIONS[name], box, 64)
-    np.testing.assert_array_equal(depth_THW, skeleton_depth(picture_TVC, SELECTIONS[name], box, 64))
+    depth_THW = skeleton_depth(keypoints_TVC, selection_named(name), box, 64)
+    np.testing.assert_array_equal(depth_THW, skeleton_depth(picture_TVC, selection_named(name), box, 64))
     assert np.ptp(depth_THW) > 0
 
 
@@ -241,5 +238,5 @@ def test_depth_from_all_joints_shows_the_head_above_the_shoulders(stages):
     legless_TVC = keypoints_TVC.copy()
     legless_TVC[:, [i for i, n in enumerate(NAMES) if n.endswith(("spine", "hip", "knee", "ankle", "foot"))]] = 0
     box = person_box(keypoints_TVC, 1920, 1080, 0.2)
-    depths = [skeleton_depth(each_TVC, SELECTIONS["25"], box, 64) for each_TVC in (keypoints_TVC, legless_TVC)]
+    depths = [skeleton_depth(each_TVC, selection_named("25"), box, 64) for each_TVC in (keypoints_TVC, legless_TVC)]
     np.testing.assert_array_equal(*depths)  # legs are not drawn, and do not drag the head down

@@ -5,13 +5,15 @@ import pandas as pd
 import pytest
 
 from fixtures.release_files import keypoints
+from fixtures.skeletons import layout_with
+from fixtures.skeletons import named as named_points
 from microgesture.config.corpus_format import PERSON_RULES
 from microgesture.errors import UnusableClip
 from microgesture.modalities.keypoints import select_keypoints
 from microgesture.skeletons import reading
 from microgesture.skeletons.file_format import People, SkeletonFormat
 from microgesture.skeletons.keypoints import present
-from microgesture.skeletons.person import CLOSE, InFile, Recordings, choose, named, noted, only
+from microgesture.skeletons.person import CLOSE, Crowd, InFile, Recordings, choose, named, noted, only
 from microgesture.skeletons.reading import read_skeletons
 from microgesture.skeletons.tracks import Track, follow
 from microgesture.storage.clips import SCHEMA, Clips
@@ -160,7 +162,7 @@ def test_exchanged_ids_of_a_file_are_told(stored, caplog, tmp_path, monkeypatch)
 def test_filling_is_counted_for_each_clip(tmp_path):
     recording_TVC = keypoints(30, 137)
     recording_TVC[5:7] = 0
-    write_shard(tmp_path / "s.arrow", [("x.people", recording_TVC)], "zstd")
+    write_shard(tmp_path / "s.arrow", [("x.people", noted(named_points(recording_TVC)))], "zstd")
     clips = table(n_frames=[10, 10], skeleton_start=[0, 15])
     for name, how in (("off", {}), ("on", {"fill_gaps": 2, "smoothing": 5})):
         select_keypoints(clips, 0, tmp_path / "s.arrow", tmp_path / name, tmp_path / "scratch", "36", **how)
@@ -186,7 +188,7 @@ def test_what_is_told_of_each_clip_is_listed(stored, tmp_path):
 
 def test_people_survive_storage(tmp_path):
     followed = follow(PeopleFile().read(None))
-    write_shard(tmp_path / "s.arrow", [("f", noted(followed))], "zstd")
+    write_shard(tmp_path / "s.arrow", [("f", noted(Crowd(followed, layout_with(137))))], "zstd")
     recordings = Recordings(Shard(tmp_path / "s.arrow"), "largest")
     choice = recordings.choice(InFile("f", None, None), range(T))
-    np.testing.assert_array_equal(recordings.alone("f", choice.track), _true()[:, 0])
+    np.testing.assert_array_equal(recordings.alone("f", choice.track).keypoints_TVC, _true()[:, 0])

@@ -16,8 +16,9 @@ from fixtures.release_files import (
     write_npz,
     write_video,
 )
+from fixtures.skeletons import layout_with, named
 from microgesture.corpora import list_clips
-from microgesture.skeletons.keypoints import LAYOUTS
+from microgesture.skeletons.layouts import layout_named
 from microgesture.skeletons.plausibility import Picture, Rules, doubts, in_pixels
 from microgesture.skeletons.reading import each_compared, read_skeletons, sample
 from microgesture.storage.shards import Shard
@@ -32,7 +33,7 @@ def person(frames=40, points=137, x=0.5, seed=0, size=(WIDTH, HEIGHT)):
     x, y = x * width, 0.55 * height
     keypoints_TVC = np.ones((frames, points, 3), np.float32)
     keypoints_TVC[..., :2] = (x, y) + random.uniform((-0.1, -0.15), (0.1, 0.35), (frames, points, 2)) * height
-    names = LAYOUTS[points]
+    names = layout_with(points).names
     keypoints_TVC[:, names.index("neck"), :2] = x, y - 0.1 * height
     keypoints_TVC[:, names.index("nose"), :2] = x + 0.02 * height, y - 0.25 * height
     keypoints_TVC[:, 2] = 0  # a joint that is never found
@@ -50,7 +51,7 @@ def lying(keypoints_TVC, width):
 
 
 def verdicts(keypoints_TVC, picture=PICTURE, **options):
-    return {doubt.kind: doubt.refused for doubt in doubts(keypoints_TVC, picture, **options)}
+    return {doubt.kind: doubt.refused for doubt in doubts(named(keypoints_TVC), picture, **options)}
 
 
 @settings(max_examples=40, deadline=None, derandomize=True)
@@ -91,10 +92,10 @@ def test_a_tolerance_accepts_keypoints_that_end_early():
 
 
 def test_the_numbers_are_told():
-    (doubt,) = doubts(person(80), PICTURE)
+    (doubt,) = doubts(named(person(80)), PICTURE)
     assert "80 rows" in doubt.text
     assert "40 frames" in doubt.text
-    (doubt,) = doubts(scaled(person(), 8), PICTURE)
+    (doubt,) = doubts(named(scaled(person(), 8)), PICTURE)
     assert "100% of the points" in doubt.text
     assert "640 x 360" in doubt.text
 
@@ -109,7 +110,11 @@ def test_points_of_an_original_of_another_size_are_recognised(factor, verdict):
 
 def test_legs_below_the_picture_are_no_fault():
     keypoints_TVC = person(points=25)
-    legs = [number for number, name in enumerate(LAYOUTS[25]) if name.split()[-1] in ("hip", "knee", "ankle", "foot")]
+    legs = [
+        number
+        for number, name in enumerate(layout_named("kinect_v2").names)
+        if name.split()[-1] in ("hip", "knee", "ankle", "foot")
+    ]
     keypoints_TVC[:, legs, 1] += HEIGHT
     assert not verdicts(keypoints_TVC)
 
@@ -125,7 +130,7 @@ def test_points_of_a_picture_that_is_not_rotated_are_refused():
 def test_fractions_are_refused_with_the_key_and_converted_with_it():
     keypoints_TVC = person()
     fractions_TVC = scaled(keypoints_TVC, 1 / WIDTH, 1 / HEIGHT)
-    (doubt,) = doubts(fractions_TVC, PICTURE)
+    (doubt,) = doubts(named(fractions_TVC), PICTURE)
     assert doubt.refused
     assert "normalized: true" in doubt.text
     assert verdicts(fractions_TVC, PICTURE, rules=Rules(normalized=True)) == {}
@@ -143,7 +148,7 @@ def test_fractions_are_judged_like_pixels_after_they_are_converted():
 def test_files_without_anybody_are_refused():
     unsure_TVC = person()
     unsure_TVC[..., 2] = 0
-    (doubt,) = doubts(unsure_TVC, PICTURE)
+    (doubt,) = doubts(named(unsure_TVC), PICTURE)
     assert doubt.refused
     assert "confidence" in doubt.text
     assert verdicts(np.zeros((40, 137, 3), np.float32)) == {"nobody": True}

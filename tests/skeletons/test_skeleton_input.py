@@ -4,7 +4,7 @@ import torch
 
 from microgesture.skeletons.graph import parents
 from microgesture.skeletons.input import bone_vectors, mirror_points, motion, skeleton_input
-from microgesture.skeletons.keypoints import SELECTIONS, Selection
+from microgesture.skeletons.selections import SELECTIONS, Selection, selection_named
 
 ALL = torch.tensor([True, True])
 MODALITIES = ("skeleton", "bone", "direction", "motion")
@@ -12,7 +12,7 @@ MODALITIES = ("skeleton", "bone", "direction", "motion")
 
 def random_points(name: str, T: int = 9) -> torch.Tensor:
     generator = torch.Generator().manual_seed(0)
-    points_BTVC = torch.randn(2, T, len(SELECTIONS[name].joints), 3, generator=generator)
+    points_BTVC = torch.randn(2, T, len(selection_named(name).joints), 3, generator=generator)
     points_BTVC[..., 2] = 0.5 + points_BTVC[..., 2].sigmoid() / 2
     points_BTVC[torch.rand(points_BTVC.shape[:3], generator=generator) < 0.2] = 0
     return points_BTVC
@@ -22,14 +22,14 @@ def random_points(name: str, T: int = 9) -> torch.Tensor:
 @pytest.mark.parametrize("modality", MODALITIES)
 def test_channels_and_shape(name, modality):
     points_BTVC = random_points(name)
-    x_BCTV = skeleton_input(points_BTVC, ~ALL, modality, SELECTIONS[name])
+    x_BCTV = skeleton_input(points_BTVC, ~ALL, modality, selection_named(name))
     assert x_BCTV.shape == (2, 3, 9, points_BTVC.shape[2])
 
 
 @pytest.mark.parametrize("name", SELECTIONS)
 @pytest.mark.parametrize("modality", MODALITIES)
 def test_what_is_missing_is_all_zero(name, modality):
-    x_BCTV = skeleton_input(random_points(name), ~ALL, modality, SELECTIONS[name])
+    x_BCTV = skeleton_input(random_points(name), ~ALL, modality, selection_named(name))
     assert not (x_BCTV * (x_BCTV[:, -1:] == 0)).any()
     assert (x_BCTV[:, -1] == 0).any()
 
@@ -37,13 +37,13 @@ def test_what_is_missing_is_all_zero(name, modality):
 @pytest.mark.parametrize("name", SELECTIONS)
 def test_points_mirrored_twice_are_the_same(name):
     points_BTVC = random_points(name)
-    once = mirror_points(points_BTVC, ALL, SELECTIONS[name])
+    once = mirror_points(points_BTVC, ALL, selection_named(name))
     assert not torch.allclose(once, points_BTVC)
-    torch.testing.assert_close(mirror_points(once, ALL, SELECTIONS[name]), points_BTVC)
+    torch.testing.assert_close(mirror_points(once, ALL, selection_named(name)), points_BTVC)
 
 
 def test_only_the_clips_that_say_so_are_mirrored():
-    selection = SELECTIONS["36"]
+    selection = selection_named("36")
     points_BTVC = random_points("36")
     mirrored_BTVC = mirror_points(points_BTVC, torch.tensor([False, True]), selection)
     torch.testing.assert_close(mirrored_BTVC[0], points_BTVC[0])
@@ -54,7 +54,7 @@ def test_only_the_clips_that_say_so_are_mirrored():
 
 def test_bones_mirror_as_points_do():
     # In hands no limb closes a circle, so each joint and its mirror image hang from mirror images.
-    selection = SELECTIONS["42"]
+    selection = selection_named("42")
     points_BTVC = random_points("42")
     mirrored_bones = mirror_points(bone_vectors(points_BTVC, selection), ALL, selection)
     bones_of_mirrored = bone_vectors(mirror_points(points_BTVC, ALL, selection), selection)
@@ -69,7 +69,7 @@ def test_bones_by_hand():
 
 
 def test_bones_and_motions_are_enlarged_and_their_confidence_is_not():
-    selection, points_BTVC = SELECTIONS["36"], random_points("36")
+    selection, points_BTVC = selection_named("36"), random_points("36")
     for modality, vectors_BTVC in (("bone", bone_vectors(points_BTVC, selection)), ("motion", motion(points_BTVC))):
         x_BCTV = skeleton_input(points_BTVC, ~ALL, modality, selection)
         torch.testing.assert_close(x_BCTV[:, :2], 3 * vectors_BTVC[..., :2].permute(0, 3, 1, 2))
@@ -77,7 +77,7 @@ def test_bones_and_motions_are_enlarged_and_their_confidence_is_not():
 
 
 def test_directions_are_bones_of_length_one():
-    selection, points_BTVC = SELECTIONS["36"], random_points("36")
+    selection, points_BTVC = selection_named("36"), random_points("36")
     bones_BCTV = skeleton_input(points_BTVC, ~ALL, "bone", selection)
     directions_BCTV = skeleton_input(points_BTVC, ~ALL, "direction", selection)
     lengths_BTV = bones_BCTV[:, :2].norm(dim=1)
@@ -97,7 +97,7 @@ def limbs_of(points_TVC: np.ndarray, selection: Selection) -> np.ndarray:
 
 @pytest.mark.parametrize("name", SELECTIONS)
 def test_bones_are_the_limbs_that_the_tree_is_made_of(name):
-    selection = SELECTIONS[name]
+    selection = selection_named(name)
     points_BTVC = random_points(name)
     found = bone_vectors(points_BTVC, selection)[0].numpy()
     limbs_TEC = limbs_of(points_BTVC[0].numpy(), selection)

@@ -14,7 +14,7 @@ from microgesture.storage.shards import Shard
 def test_an_openpose_file_is_read_as_it_is(tmp_path):
     keypoints_TVC = keypoints(7, 137)
     keypoints_TVC[3] = 0  # nobody in the frame
-    read = read_skeleton(write_openpose(tmp_path / "0012_openpose.xlsx", keypoints_TVC))
+    read = read_skeleton(write_openpose(tmp_path / "0012_openpose.xlsx", keypoints_TVC)).keypoints_TVC
     assert read.dtype == np.float32
     np.testing.assert_array_equal(read, keypoints_TVC)
 
@@ -34,13 +34,13 @@ COLUMN_NAMES = ",".join(f"point{point}_{axis}" for point in range(35) for axis i
 )
 def test_light_hand_files_with_and_without_column_names_are_read_alike(tmp_path, header):
     keypoints_TVC = keypoints(5, 35)
-    read = read_skeleton(write_light_hand(tmp_path / "0012_light_hand.csv", keypoints_TVC, header))
+    read = read_skeleton(write_light_hand(tmp_path / "0012_light_hand.csv", keypoints_TVC, header)).keypoints_TVC
     np.testing.assert_allclose(read, keypoints_TVC, rtol=1e-6)
 
 
 def test_a_single_frame_is_not_taken_for_column_names(tmp_path):
     keypoints_TVC = keypoints(1, 137)
-    assert read_skeleton(write_openpose(tmp_path / "a.xlsx", keypoints_TVC)).shape == (1, 137, 3)
+    assert read_skeleton(write_openpose(tmp_path / "a.xlsx", keypoints_TVC)).keypoints_TVC.shape == (1, 137, 3)
 
 
 @pytest.mark.parametrize("columns", [410, 412])
@@ -67,10 +67,10 @@ def test_a_cell_that_is_no_number_names_file_row_and_column(tmp_path):
 def test_nan_and_empty_cells_stay_missing_values(tmp_path):
     rows = keypoints(4, 137).reshape(4, -1).tolist()
     rows[2][9] = None
-    read = read_skeleton(write_xlsx(tmp_path / "a.xlsx", rows))
+    read = read_skeleton(write_xlsx(tmp_path / "a.xlsx", rows)).keypoints_TVC
     assert np.argwhere(np.isnan(read)).tolist() == [[2, 3, 0]]
     cells = ["0", *["1"] * 104, "nan"]
-    assert np.isnan(read_skeleton(write_lines(tmp_path / "a.csv", [",".join(cells)]))[0, 34, 2])
+    assert np.isnan(read_skeleton(write_lines(tmp_path / "a.csv", [",".join(cells)])).keypoints_TVC[0, 34, 2])
 
 
 def test_files_with_nothing_in_them_are_refused_by_name(tmp_path):
@@ -89,17 +89,18 @@ def test_files_with_nothing_in_them_are_refused_by_name(tmp_path):
 def test_archives_keep_their_points_and_tell_their_length_without_being_read(tmp_path, points):
     keypoints_TVC = keypoints(6, points)
     path = write_npz(tmp_path / "clip.npz", keypoints_TVC)
-    np.testing.assert_array_equal(read_skeleton(path), keypoints_TVC)
+    np.testing.assert_array_equal(read_skeleton(path).keypoints_TVC, keypoints_TVC)
     assert skeleton_length(path) == 6
 
 
 def test_archives_of_another_shape_or_content_are_refused(tmp_path):
-    write_npz(tmp_path / "points.npz", np.zeros((5, 33, 3), np.float32))
+    write_npz(tmp_path / "channels.npz", np.zeros((5, 137, 5), np.float32))
     write_npz(tmp_path / "flat.npz", np.zeros((5, 411), np.float32))
     np.savez(tmp_path / "name.npz", pose=np.zeros((5, 137, 3), np.float32))
     np.savez(tmp_path / "pickle.npz", keypoints=np.array([[[Path("x")] * 3] * 137], object))
     data = write_npz(tmp_path / "cut.npz", keypoints(50, 137)).read_bytes()
     (tmp_path / "cut.npz").write_bytes(data[: len(data) // 2])
+    write_npz(tmp_path / "points.npz", np.zeros((5, 40, 3), np.float32))
     for path in tmp_path.iterdir():
         with pytest.raises(UnusableClip, match=path.name):
             read_skeleton(path)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from scipy.spatial.transform import Rotation
 
 from fixtures.release_files import kinect_columns, kinect_metres
 from fixtures.training_clips import make_clips
@@ -17,9 +18,10 @@ from microgesture.errors import InputError
 from microgesture.machine.resources import Resources
 from microgesture.networks import build
 from microgesture.skeletons.input import bone_vectors, mirror_points, skeleton_input
-from microgesture.skeletons.keypoints import SELECTIONS, in_space
+from microgesture.skeletons.keypoints import in_space
 from microgesture.skeletons.kinect import kinect_joints
 from microgesture.skeletons.points import at_times, even_times, normalise, vary
+from microgesture.skeletons.selections import selection_named
 from microgesture.storage.scores import read_scores
 from microgesture.storage.shards import write_shard
 from microgesture.streams.augment import input_channels, network_input
@@ -29,7 +31,7 @@ from microgesture.streams.samples import ClipDataset
 from microgesture.streams.train import train
 from microgesture.workflow.plan import Plan
 
-SELECTION = SELECTIONS["25"]
+SELECTION = selection_named("25")
 NECK, LEFT, RIGHT = (SELECTION.joints.index(name) for name in ("neck", "left shoulder", "right shoulder"))
 NETWORKS = {
     "stcnn": {"name": "stcnn", "widths": (4, 8), "strides": (2, 2), "dropout": 0},
@@ -125,6 +127,33 @@ def test_a_turn_keeps_all_distances_and_has_two_axes():
         seen.append(np.degrees((np.arccos(down_3[1].clip(-1, 1)), np.arctan2(away_3[0], away_3[2]))))
     assert np.abs(seen).max() <= 30.1
     assert np.ptp(seen, axis=0).min() > 10
+
+
+def test_turns_about_three_axes_are_rotations_of_scipy():
+    points_TVC = normalise(in_space(person(missing=0)), SELECTION, own_hands=False)
+    turns = (60, 40, 20)
+    for seed in range(5):
+        turned_TVC = vary(points_TVC, Augmentation(turns=turns), np.random.default_rng(seed))
+        matrix_33 = np.linalg.lstsq(points_TVC[..., :3].reshape(-1, 3), turned_TVC[..., :3].reshape(-1, 3), rcond=None)[
+            0
+        ].T
+        angles = Rotation.from_matrix(matrix_33).as_euler("zyx", degrees=True)[::-1]
+        assert np.linalg.det(matrix_33) == pytest.approx(1, abs=1e-3)
+        assert (np.abs(angles) <= turns).all()
+        assert np.abs(angles).min() > 0.1
+    alone_TVC = vary(points_TVC, Augmentation(turns=(0, 60, 0)), np.random.default_rng(0))
+    np.testing.assert_allclose(alone_TVC[..., 1], points_TVC[..., 1], atol=1e-5)
+
+
+def test_a_sample_fills_its_box_after_it_was_turned(tmp_path):
+    augmentation = {"turns": (60, 60, 0), "frames": "random"}
+    chosen = step(normalisation="box", augmentation=augmentation)
+    table, shards = make_clips(["train"], [0]).usable, shards_of(tmp_path, [person(12, 0, missing=0)])
+    shown = [ClipDataset(table, shards, chosen, training=training)[0, 0].data[0] for training in (True, False)]
+    for points_TVC in shown:
+        np.testing.assert_allclose(points_TVC[..., :3].max((0, 1)), 1, atol=1e-5)
+        np.testing.assert_allclose(points_TVC[..., :3].min((0, 1)), -1, atol=1e-5)
+    assert not np.allclose(*shown, atol=0.1)
 
 
 def test_a_mirror_swaps_the_sides_and_the_sign_of_x_alone():

@@ -10,12 +10,15 @@ import torch
 import yaml
 
 from fixtures.release_files import kinect_columns, kinect_metres
+from fixtures.skeletons import named
 from fixtures.training_clips import draw_video, make_clips
 from microgesture.config.streams import TrainStep
 from microgesture.machine.resources import Resources
 from microgesture.networks import build
-from microgesture.skeletons.keypoints import LAYOUTS, SELECTIONS, cut_clip
+from microgesture.skeletons.keypoints import cut_clip
 from microgesture.skeletons.kinect import kinect_joints
+from microgesture.skeletons.layouts import layout_named
+from microgesture.skeletons.selections import selection_named
 from microgesture.storage.clips import Clips
 from microgesture.storage.shards import write_shard
 from microgesture.streams.augment import input_channels
@@ -61,13 +64,13 @@ def openpose(row):
     """22 of OpenPose's points, (T, 22, 3)."""
     recording_TVC = np.random.default_rng(row).uniform(100, 300, (12, 137, 3)).astype(np.float32)
     recording_TVC[..., 2] = 0.9
-    return cut_clip(recording_TVC, range(12), SELECTIONS["22"], "a.xlsx")
+    return cut_clip(named(recording_TVC), range(12), selection_named("22"), "a.xlsx")
 
 
 def kinect(row):
     """22 points of a Kinect, (T, 22, 6), of which it sees 12."""
     joints_TVC = kinect_joints(kinect_columns(kinect_metres(12, row)))
-    return cut_clip(joints_TVC, range(12), SELECTIONS["22"], "a_skeleton.csv")
+    return cut_clip(named(joints_TVC), range(12), selection_named("22"), "a_skeleton.csv")
 
 
 def shards_of(folder, modality, keypoints):
@@ -97,7 +100,7 @@ def test_weights_learnt_on_smg_are_the_start_on_imigue(tmp_path, modality):
     fit("first", of_smg, kinect, [])
     fit("then", of_imigue, openpose, [models["first"]])
 
-    selection = SELECTIONS["22"]
+    selection = selection_named("22")
     network = build(steps["then"].network, input_channels((modality,), selection), 3, selection)
     start = start_from(network, [models["first"]], of_imigue.classes)
     learnt, _ = load_weights(models["first"])
@@ -118,6 +121,6 @@ def test_a_stream_on_smg_is_planned_before_what_starts_from_it():
 
 
 def test_all_joints_of_the_22_points_that_a_kinect_sees_are_seen_by_the_others_too():
-    shared = set(SELECTIONS["22"].joints) & set(LAYOUTS[25])
-    assert all(shared <= set(LAYOUTS[points]) for points in (137, 35, 28))
+    shared = set(selection_named("22").joints) & set(layout_named("kinect_v2").names)
+    assert all(shared <= set(layout_named(layout).names) for layout in ("openpose_137", "light_hand", "ma52_28"))
     assert len(shared) == 12

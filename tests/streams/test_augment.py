@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from microgesture.config.recipes import Recipe
-from microgesture.skeletons.keypoints import SELECTIONS
+from microgesture.skeletons.selections import SELECTIONS, selection_named
 from microgesture.streams.augment import (
     flow_image,
     input_channels,
@@ -26,7 +26,7 @@ def batch(*data: torch.Tensor, mirror: torch.Tensor, light: float = 1.0) -> Samp
 
 def random_keypoints(name: str) -> torch.Tensor:
     generator = torch.Generator().manual_seed(0)
-    keypoints_BTVC = torch.rand(2, 3, len(SELECTIONS[name].joints), 3, generator=generator)
+    keypoints_BTVC = torch.rand(2, 3, len(selection_named(name).joints), 3, generator=generator)
     keypoints_BTVC[..., 2] = 0.5 + keypoints_BTVC[..., 2] / 2
     keypoints_BTVC[0, :, ::5] = 0  # some are missing
     return keypoints_BTVC
@@ -35,19 +35,19 @@ def random_keypoints(name: str) -> torch.Tensor:
 @pytest.mark.parametrize("name", SELECTIONS)
 def test_keypoints_mirrored_twice_are_the_same(name):
     keypoints_BTVC = random_keypoints(name)
-    once = mirror_keypoints(keypoints_BTVC, ALL, SELECTIONS[name])
+    once = mirror_keypoints(keypoints_BTVC, ALL, selection_named(name))
     assert not torch.allclose(once, keypoints_BTVC)
-    torch.testing.assert_close(mirror_keypoints(once, ALL, SELECTIONS[name]), keypoints_BTVC)
+    torch.testing.assert_close(mirror_keypoints(once, ALL, selection_named(name)), keypoints_BTVC)
 
 
 @pytest.mark.parametrize("name", SELECTIONS)
 def test_a_right_joint_becomes_the_left_one_on_the_other_side(name):
-    joints = SELECTIONS[name].joints
+    joints = selection_named(name).joints
     right = next(joint for joint in joints if joint.startswith("right "))
     left = right.replace("right", "left")
     keypoints_BTVC = torch.zeros(2, 1, len(joints), 3)
     keypoints_BTVC[:, 0, joints.index(right)] = torch.tensor([0.2, 0.6, 0.9])
-    mirrored_BTVC = mirror_keypoints(keypoints_BTVC, torch.tensor([True, False]), SELECTIONS[name])
+    mirrored_BTVC = mirror_keypoints(keypoints_BTVC, torch.tensor([True, False]), selection_named(name))
     expected_VC = torch.zeros(len(joints), 3)
     expected_VC[joints.index(left if left in joints else right)] = torch.tensor([0.8, 0.6, 0.9])
     torch.testing.assert_close(mirrored_BTVC[0, 0], expected_VC)
@@ -57,7 +57,7 @@ def test_a_right_joint_becomes_the_left_one_on_the_other_side(name):
 @pytest.mark.parametrize("training", [True, False])
 @pytest.mark.parametrize("input", ["joint", "limb"])
 def test_mirrored_heatmaps_are_the_heatmaps_in_a_mirror(input, training):
-    selection, recipe = SELECTIONS["36"], Recipe(size=24, sigma=0.8)
+    selection, recipe = selection_named("36"), Recipe(size=24, sigma=0.8)
     limbs, flip = list(map(set, selection.edges)), selection.flip
     order = list(flip) if input == "joint" else [limbs.index({flip[a], flip[b]}) for a, b in selection.edges]
     keypoints_BTVC = random_keypoints("36")
@@ -133,7 +133,7 @@ def test_light_changes_in_pictures_alone(modality, changed):
 
 @pytest.mark.parametrize("mirror", [NONE, ALL, torch.tensor([True, False])])
 def test_a_pair_is_what_each_of_its_inputs_is_alone(mirror):
-    selection, recipe = SELECTIONS["36"], Recipe(size=32, heatmap_size=16, heatmap_frames=96)
+    selection, recipe = selection_named("36"), Recipe(size=32, heatmap_size=16, heatmap_frames=96)
     keypoints_BTVC = random_keypoints("36")
     generator = torch.Generator().manual_seed(1)
     images_BTHWC = torch.randint(0, 256, (2, 3, 32, 32, 3), generator=generator).to(torch.uint8)

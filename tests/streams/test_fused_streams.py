@@ -12,7 +12,7 @@ from fixtures.training_clips import CLASSES, make_clips
 from microgesture.errors import InputError
 from microgesture.machine.resources import Resources
 from microgesture.networks import build
-from microgesture.skeletons.keypoints import SELECTIONS
+from microgesture.skeletons.selections import selection_named
 from microgesture.storage.scores import read_scores
 from microgesture.storage.shards import write_shard
 from microgesture.streams.augment import network_input, step_input
@@ -198,7 +198,7 @@ def test_each_branch_is_shown_what_its_own_recipe_says_mirrored_as_the_stream_sa
     assert (moments_BT.shape, other_moments_BT.shape) == ((64, 4), (64, 16))
     for parent, of_parent, shown in zip(parents, (0, 1), (x, bones), strict=True):
         sample = batch.samples[of_parent]._replace(mirror=batch.mirror)
-        (expected,) = network_input(sample, parent.inputs, parent.recipe, SELECTIONS["36"])
+        (expected,) = network_input(sample, parent.inputs, parent.recipe, selection_named("36"))
         assert torch.equal(shown, expected)
     # a clip's data before mirroring is what the parent itself would be shown
     alone = ClipDataset(clips.usable, shards, parents[1].model_copy(update={"seed": step.seed}), training=True)

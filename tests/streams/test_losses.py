@@ -4,12 +4,16 @@ import numpy as np
 import pytest
 import torch
 from pydantic import TypeAdapter
+from scipy.optimize import minimize
 from scipy.special import log_softmax
+from scipy.stats import entropy
 
+from microgesture.config.losses import CrossEntropySettings
 from microgesture.config.networks import Network
 from microgesture.networks import build
-from microgesture.skeletons.keypoints import SELECTIONS
-from microgesture.streams.cross_entropy import class_weights, total_focal_loss
+from microgesture.skeletons.selections import selection_named
+from microgesture.streams.cross_entropy import CrossEntropy, class_weights, total_focal_loss
+from microgesture.streams.losses import Loss
 from microgesture.streams.semantic import SemanticAnchors, orthogonal_anchors, total_semantic_loss
 
 
@@ -33,6 +37,33 @@ def test_each_path_has_its_own_loss_and_clips_count_by_their_class():
     assert total.item() == pytest.approx(expected, rel=1e-5)
     first, second = (total_focal_loss(torch.from_numpy(logits_BK), *arguments) for logits_BK in logits_PBK)
     assert total.item() == pytest.approx(first.item() + second.item(), rel=1e-6)
+
+
+@pytest.mark.parametrize(("smoothing", "scheme"), [(0.0, "none"), (0.1, "sqrt"), (0.2, "none")])
+def test_the_bounds_of_the_loss_are_what_a_search_finds(smoothing, scheme):
+    labels_N, counts = np.repeat([0, 1, 2], [1, 5, 3]), [1, 5, 3, 0]
+    settings = CrossEntropySettings(label_smoothing=smoothing, class_weights=scheme)
+    term = CrossEntropy(settings, counts, torch.device("cpu"))
+
+    def found(labels_N):
+        """The loss of the best constant logits."""
+        label_N = torch.tensor(labels_N)
+
+        def loss(logits_K):
+            logits = torch.tensor(logits_K, requires_grad=True)
+            mean = term.total(logits.expand(len(labels_N), -1), label_N) / term.size(labels_N)
+            mean.backward()
+            return mean.item(), logits.grad.numpy()
+
+        return minimize(loss, np.zeros(4), jac=True, method="BFGS").fun
+
+    least, guessing = Loss([(2.0, term)]).bounds(labels_N, paths=3)
+    assert guessing == pytest.approx(6 * found(labels_N), abs=2e-3)
+    weights_K = np.array(class_weights(counts, scheme))
+    each = [weights_K[label] * count * found(np.array([label])) for label, count in enumerate(counts) if count]
+    assert least == pytest.approx(6 * sum(each) / weights_K[labels_N].sum(), abs=2e-3)
+    if smoothing == 0:
+        assert (least, guessing) == pytest.approx((0, 6 * entropy([1, 5, 3])), abs=1e-5)
 
 
 def random_batch() -> tuple[torch.Tensor, torch.Tensor]:
@@ -145,7 +176,7 @@ def test_semantic_loss_of_nothing_is_one_feature_s_share():
 )
 def test_every_network_shows_its_features(settings, shape):
     checked = TypeAdapter(Network).validate_python(settings)
-    network = build(checked, [3], 2, SELECTIONS["22"]).eval()
+    network = build(checked, [3], 2, selection_named("22")).eval()
     anchors, labels = SemanticAnchors(network, torch.device("cpu")), torch.tensor([1, 0])
     x, linear = torch.rand(shape), network.head[-1]
     logits_BK = network(x)

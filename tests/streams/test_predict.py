@@ -10,7 +10,7 @@ from fixtures.training_clips import film, make_clips, make_step, write_shards
 from microgesture.errors import InputError, UnusableClip
 from microgesture.machine.resources import Resources
 from microgesture.networks import build
-from microgesture.skeletons.keypoints import SELECTIONS
+from microgesture.skeletons.selections import selection_named
 from microgesture.storage.clips import Clips
 from microgesture.storage.scores import read_scores
 from microgesture.storage.shards import Shard, write_shard
@@ -28,7 +28,7 @@ SPLITS = ["val"] * 4 + ["test"] * 6
 def untrained(step):
     """A network that tells clips apart."""
     torch.manual_seed(0)
-    network = build(step.network, input_channels(step.inputs, SELECTIONS["36"]), 2)
+    network = build(step.network, input_channels(step.inputs, selection_named("36")), 2)
     for name, module in network.named_modules():
         if "head" in name and isinstance(module, torch.nn.Linear):
             torch.nn.init.normal_(module.weight, std=3)
@@ -68,7 +68,7 @@ def each_output(network, data, step, row):
         for mirror in (False, True):
             shown = batch._replace(mirror=torch.tensor([mirror]))
             with torch.no_grad():
-                x = network_input(shown, step.inputs, step.recipe, SELECTIONS["36"], training=False)
+                x = network_input(shown, step.inputs, step.recipe, selection_named("36"), training=False)
                 yield network(*x)
 
 
@@ -107,7 +107,7 @@ def test_the_sizes_and_sides_of_testing_may_be_others_than_those_of_training(tmp
     larger = make_step(*inputs, test_size=2 * recipe.size, test_flip=True)
     shards, table = write_shards(tmp_path, inputs, LABELS), make_clips(["val"] * 2, LABELS[:2]).table
     (batch,) = load_batches(ClipDataset(table, shards, larger, training=False), [[(0, 0), (1, 0)]], torch.device("cpu"))
-    video, heat = network_input(batch, inputs, larger.recipe.in_testing(), SELECTIONS["36"])
+    video, heat = network_input(batch, inputs, larger.recipe.in_testing(), selection_named("36"))
     assert video.shape[-2:] == (2 * recipe.size,) * 2
     assert heat.shape[-2:] == (2 * recipe.heatmap_size,) * 2
     learns = ClipDataset(table, shards, larger, training=True)[0, 0].data[0]

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from fixtures.training_clips import draw_keypoints, make_clips, make_step
-from microgesture.skeletons.keypoints import SELECTIONS
+from microgesture.skeletons.selections import selection_named
 from microgesture.storage.shards import write_shard
 from microgesture.streams.augment import step_input
 from microgesture.streams.batches import load_batches
@@ -47,6 +47,6 @@ def test_the_test_pipeline_of_poseconv3d_is_pyskls(tmp_path, mirror):
     (heat_BVTHW,) = step_input(batch._replace(mirror=torch.tensor([mirror])), step, training=False)
     expected_VTHW = published(keypoints_TVC)
     if mirror:
-        expected_VTHW = expected_VTHW[list(SELECTIONS["36"].flip), :, :, ::-1]
+        expected_VTHW = expected_VTHW[list(selection_named("36").flip), :, :, ::-1]
     error = np.linalg.norm(heat_BVTHW[0].numpy() - expected_VTHW) / np.linalg.norm(expected_VTHW)
     assert error < 1e-4

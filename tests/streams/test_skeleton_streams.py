@@ -10,8 +10,8 @@ from microgesture.errors import InputError
 from microgesture.machine.resources import Resources
 from microgesture.networks import build
 from microgesture.skeletons.input import skeleton_input
-from microgesture.skeletons.keypoints import SELECTIONS
 from microgesture.skeletons.points import at_times, even_times, normalise
+from microgesture.skeletons.selections import selection_named
 from microgesture.storage.scores import read_scores
 from microgesture.streams.augment import network_input
 from microgesture.streams.batches import load_batches
@@ -19,7 +19,7 @@ from microgesture.streams.predict import predict
 from microgesture.streams.samples import ClipDataset
 from microgesture.streams.train import train
 
-SELECTION = SELECTIONS["36"]
+SELECTION = selection_named("36")
 NETWORKS = {
     "stcnn": {"name": "stcnn", "widths": (4, 8), "strides": (2, 2), "dropout": 0},
     "agcn": {"name": "agcn", "width": 4},

@@ -2,6 +2,7 @@ import pytest
 import yaml
 
 from microgesture.config.whole import load_config
+from microgesture.skeletons.layouts import layout_named
 from microgesture.study.proposal import Data, propose
 from microgesture.study.settings import settings_text
 
@@ -41,7 +42,7 @@ def test_streams_are_mixed_only_where_clips_tell_their_weights(given, streams, f
 @pytest.mark.parametrize("given", [data(MANY, MANY), data(FEW, FEW[:8]), data(labels(70, 1))])
 @pytest.mark.parametrize("gpu", [True, False])
 def test_every_proposal_is_a_valid_configuration(tmp_path, given, gpu):
-    text = settings_text(tmp_path, given, 137, 300, {"left"}, False, False, gpu, None)
+    text = settings_text(tmp_path, given, layout_named("openpose_137"), 300, {"left"}, False, False, gpu, None)
     config = load_config(yaml.safe_load(text))
     final = config.ensembles["final"]
     assert final.streams == propose(given).streams == tuple(config.streams)

@@ -11,12 +11,13 @@ import pytest
 import yaml
 
 from fixtures.project import TINY
+from fixtures.skeletons import layout_with
 from fixtures.training_clips import FRAME, draw_keypoints, film
 from microgesture.cli import main
 from microgesture.config.view import HeatmapView, ViewStep
 from microgesture.errors import InputError, UnusableClip
-from microgesture.skeletons.keypoints import SELECTIONS
-from microgesture.skeletons.person import noted
+from microgesture.skeletons.person import Crowd, noted
+from microgesture.skeletons.selections import selection_named
 from microgesture.skeletons.tracks import Followed, Track
 from microgesture.storage.clips import SCHEMA, Clips, write_clips
 from microgesture.storage.scores import Prediction, write_predictions
@@ -145,8 +146,10 @@ def test_of_several_people_the_one_that_is_meant_has_colours_and_the_others_are_
     tracks = (Track(("a",), 0, 0, FRAMES - 1), Track(("b",), 1, 2, FRAMES - 1))
     people_TPVC = np.zeros((FRAMES, 2, 137, 3), np.float32)
     for place, alone_TVC in enumerate((own_TVC, other_TVC)):
-        people_TPVC[:, place, list(SELECTIONS["36"].indices[137])] = alone_TVC
-    write_shard(tmp_path / "skeletons", [("r.people", noted(Followed(people_TPVC, tracks)))], "zstd")
+        people_TPVC[:, place, list(selection_named("36").columns(layout_with(137)))] = alone_TVC
+    write_shard(
+        tmp_path / "skeletons", [("r.people", noted(Crowd(Followed(people_TPVC, tracks), layout_with(137))))], "zstd"
+    )
     note = {"people": 2, "person": "a", "close": True}
     write_shard(tmp_path / "keypoints", [("good", Noted(own_TVC, note))], "zstd")
     shards = {**source.shards, "skeletons": Shard(tmp_path / "skeletons"), "keypoints": Shard(tmp_path / "keypoints")}

@@ -5,7 +5,7 @@ import torch
 
 from fixtures.training_clips import FRAME, MARGIN, draw_keypoints, make_clips, make_step, write_shards
 from microgesture.config.view import HeatmapView
-from microgesture.skeletons.keypoints import SELECTIONS
+from microgesture.skeletons.selections import selection_named
 from microgesture.streams.augment import network_input
 from microgesture.streams.crops import keypoints_in_box, video_box
 from microgesture.streams.samples import ClipDataset, Sample
@@ -20,7 +20,7 @@ from microgesture.view.pictures import (
     with_figure,
 )
 
-SELECTION = SELECTIONS["36"]
+SELECTION = selection_named("36")
 WIDTH, HEIGHT = FRAME
 
 

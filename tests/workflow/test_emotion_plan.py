@@ -92,7 +92,7 @@ def test_rows_are_those_that_the_sources_allow():
         ({"context": "nope"}, "emotion.context names 'nope', .* joint, limb"),
         ({"gestures": "rgb_ma52"}, "emotion.gestures names 'rgb_ma52', .*corpus"),
         ({"corpus": "smg"}, "emotion.corpus names 'smg', .* imigue, ma52"),
-        ({"face": None, "context": None, "gestures": None}, "emotion: .*face, context or gestures"),
+        ({"face": None, "context": None, "gestures": None}, "emotion: .*face, context, gestures or pose"),
         ({"network": {"width": 10, "heads": 4}}, "emotion.network: width 10 .*4 heads"),
         ({"targets": ["win", "win"]}, "emotion: targets .*'win'"),
         ({"face": None, "submission": "face_context"}, "emotion: submission .*context, gestures, all"),

@@ -105,16 +105,16 @@ def test_a_corpus_format_lists_its_clips(corpus):
 
 
 SKELETON = """
-from microgesture.skeletons.reading import read_skeleton, skeleton_length, skeleton_points
-read_TVC = read_skeleton(sys.argv[1])
-print(json.dumps([read_TVC.tolist(), skeleton_length(sys.argv[1]), skeleton_points(sys.argv[1])]))
+from microgesture.skeletons.reading import read_skeleton, skeleton_length
+read = read_skeleton(sys.argv[1])
+print(json.dumps([read.keypoints_TVC.tolist(), skeleton_length(sys.argv[1]), read.layout.name]))
 """
 
 
 def test_a_skeleton_format_is_read(corpus):
-    read_TVC, length, points = with_the_extension(SKELETON, corpus / "val2.points")
+    read_TVC, length, layout = with_the_extension(SKELETON, corpus / "val2.points")
     np.testing.assert_allclose(np.array(read_TVC).reshape(6, -1), np.loadtxt(corpus / "val2.points"), atol=1e-4)
-    assert (length, points) == (6, 35)
+    assert (length, layout) == (6, "light_hand")
 
 
 LOSS = """

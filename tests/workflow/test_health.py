@@ -7,11 +7,13 @@ import yaml
 
 from fixtures.project import TINY
 from fixtures.release_files import keypoints, numbered_frames, write_lines, write_npz, write_video
+from fixtures.skeletons import layout_with
 from fixtures.timed_videos import write_timed
 from microgesture.cli import main
 from microgesture.config.corpora import ManifestCorpus
 from microgesture.config.modalities import MODALITIES
 from microgesture.config.networks import VideoSwinSettings
+from microgesture.skeletons.person import Crowd
 from microgesture.skeletons.tracks import Followed, Track
 from microgesture.workflow import health
 
@@ -139,7 +141,7 @@ def test_several_people_and_close_choices_are_counted(doctor, config, monkeypatc
         for number, file in enumerate(files):
             people = np.stack([big, small if number else 0.1 * small], 1)
             people[..., 2] = 1
-            yield file, Followed(people, (Track(("1",), 0, 0, 3), Track(("2",), 1, 0, 3))), []
+            yield file, Crowd(Followed(people, (Track(("1",), 0, 0, 3), Track(("2",), 1, 0, 3))), layout_with(137)), []
 
     monkeypatch.setattr(health, "each_compared", compared)
     code, lines = doctor()

@@ -2,11 +2,14 @@ import os
 import sys
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
-from fixtures.made_up_run import made_up_clips
+from fixtures.made_up_run import made_up_card, made_up_clips
+from fixtures.made_up_scores import made_up_stream
 from fixtures.project import TINY
 from microgesture.config.whole import load_config
+from microgesture.measures.ablation import make_ablation
 from microgesture.storage.clips import write_clips
 from microgesture.storage.files import write_json
 from microgesture.workflow.commands import show_summary
@@ -37,7 +40,7 @@ def printed(folder, capsys, rows, fitted_on, quarantined=(), **fusion):
     pd.DataFrame({"clip_id": quarantined, "reason": "truncated"}).to_csv(files[3], index=False)
     write_json(
         folder / "card.json",
-        {"stream": "rgb_ma52", "corpus": "ma52", "best": {"val_accuracy": 0.55, "val_balanced_accuracy": 0.501}},
+        made_up_card("rgb_ma52") | {"corpus": "ma52", "best": {"val_accuracy": 0.55, "val_balanced_accuracy": 0.501}},
     )
     print_summary(*files, [folder / "card.json"])
     return " ".join(capsys.readouterr().out.split())
@@ -103,7 +106,29 @@ def test_folds_of_unknown_subjects_are_taken_with_care(tmp_path, capsys):
 def test_streams_that_know_val_have_no_accuracy_and_say_whose_to_look_at(tmp_path, capsys):
     text = printed(tmp_path, capsys, ROWS[:0], {"split": None, "clips": 0}, calibration_from="base")
     assert "trained on the validation clips" in text
-    assert "no accuracy; see that of base" in text
+    assert "no accuracy on validation clips; see that of base" in text
+
+
+def test_test_clips_baselines_and_trainings_that_fail_are_told(tmp_path, capsys):
+    printed(tmp_path, capsys, ROWS, ON_VAL)
+    logits_NK, labels_N = made_up_stream(0, clips=40)
+    person_N = np.arange(40) // 4 % 2
+    test = make_ablation({"joint": None}, {"joint": logits_NK}, labels_N, person_N)
+    test.assign(people=2, people_in_training=1).round(4).to_csv(tmp_path / "test.csv", index=False)
+    test.assign(f1_mean=0.4321).to_csv(tmp_path / "ablation.csv", index=False)
+    write_json(tmp_path / "joint.json", made_up_card("joint") | {"loss_bounds": [0, 0.6]})
+    files = [tmp_path / name for name in ("summary.csv", "fusion.json", "submission.csv", "quarantine.csv")]
+    extra = {"ablation": tmp_path / "ablation.csv", "on_test": tmp_path / "test.csv"}
+    print_summary(*files, [tmp_path / "joint.json"], **extra)
+    text = " ".join(capsys.readouterr().out.split())
+    line = test.iloc[0]
+    assert "F1_mean" in text.partition("Test split")[0]
+    assert "0.432" in text.partition("Test split")[0]
+    assert f"joint {line.accuracy:.3f} [{line.accuracy_low:.3f}, {line.accuracy_high:.3f}]" in text
+    assert "Test split, 40 clips of 2 people" in text
+    assert "guessing 0.250 most frequent class 0.250" in text
+    assert "Also in train or val: 1 of 2 people" in text
+    assert text.count("Warning: Stream joint has learned little") == 1
 
 
 def test_without_labels_there_is_a_sentence(tmp_path, capsys):

@@ -180,8 +180,39 @@ def fold_shards(wildcards):
 
 def stream_init(wildcards):
     """The weights of the streams that the stream starts from."""
-    parents = plan.config.streams[wildcards.stream].parents
-    return [f"results/streams/{parent}/model.safetensors" for parent in parents]
+    stream = plan.config.streams[wildcards.stream]
+    models = [
+        f"results/streams/{parent}/model.safetensors" for parent in stream.parents
+    ]
+    return models + pretrained(stream)
+
+
+def pretrained(stream):
+    """The weights of the pretraining that a stream starts from."""
+    name = stream.pretraining
+    return [f"results/pretraining/{name}/model.safetensors"] if name else []
+
+
+def pretraining_parts(wildcards, folder, suffix):
+    """The files of the clips of a pretraining, of one kind: a file for each shard of each of its corpora."""
+    pretraining = plan.config.pretraining[wildcards.pretraining]
+    return expand(
+        "results/{folder}/{corpus}/{shard}.{suffix}",
+        folder=folder,
+        corpus=pretraining.corpora,
+        shard=plan.shards_of(None if pretraining.test_clips else "train"),
+        suffix=suffix,
+    )
+
+
+def pretraining_clips(wildcards):
+    """The clips of a pretraining, without labels."""
+    return pretraining_parts(wildcards, "measured", "parquet")
+
+
+def pretraining_shards(wildcards):
+    """The keypoints of a pretraining."""
+    return pretraining_parts(wildcards, "keypoints", "arrow")
 
 
 def fold_init(wildcards):
@@ -189,7 +220,7 @@ def fold_init(wildcards):
     return [
         f"results/streams/{parent}/{f'fold{wildcards.fold}/' if same else ''}model.safetensors"
         for parent, same in plan.fold_parents(wildcards.stream).items()
-    ]
+    ] + pretrained(plan.config.streams[wildcards.stream])
 
 
 def stream_weights(wildcards):

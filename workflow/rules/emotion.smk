@@ -19,11 +19,10 @@ localrules:
     submit_emotion,
 
 
-def row_faces(wildcards):
-    """The face shards of a row of sources."""
-    return (
-        shards("face", emotion.corpus) if "face" in emotion.rows[wildcards.row] else []
-    )
+def row_shards(wildcards):
+    """The shards of faces and keypoints of a row of sources."""
+    kinds = emotion.shards_of(wildcards.row)
+    return [path for kind in kinds for path in shards(kind, emotion.corpus)]
 
 
 def row_embeddings(source):
@@ -95,7 +94,7 @@ rule train_emotion:
     input:
         videos="results/emotion/videos.csv",
         clips=emotion_clips,
-        faces=row_faces,
+        shards=row_shards,
         context=row_embeddings("context"),
         gestures=row_embeddings("gestures"),
         weights=lambda wildcards: (
@@ -119,14 +118,14 @@ rule train_emotion:
         "Training emotion recognition from {wildcards.row}"
     shell:
         "microgesture --log {log:q} train-emotion --settings {params.settings:q} --videos {input.videos:q}"
-        " --clips {input.clips:q} {params.embeddings:q} --model {output.model:q} --card {output.card:q} {input.faces:q}"
+        " --clips {input.clips:q} {params.embeddings:q} --model {output.model:q} --card {output.card:q} {input.shards:q}"
 
 
 rule predict_emotion:
     input:
         videos="results/emotion/videos.csv",
         clips=emotion_clips,
-        faces=row_faces,
+        shards=row_shards,
         context=row_embeddings("context"),
         gestures=row_embeddings("gestures"),
         model="results/emotion/{row}/model.safetensors",
@@ -149,7 +148,7 @@ rule predict_emotion:
     shell:
         "microgesture --log {log:q} predict-emotion --settings {params.settings:q} --videos {input.videos:q}"
         " --clips {input.clips:q} {params.embeddings:q} --model {input.model:q} --held-out {output.held_out:q}"
-        " --test {output.test:q} {input.faces:q}"
+        " --test {output.test:q} {input.shards:q}"
 
 
 rule compare_emotion:

@@ -1,7 +1,8 @@
 # REQUIRED INPUTS: results/scores/<stream>/<split>.parquet of the ensemble's streams.
 # OUTPUTS: results/ensembles/<ensemble>/{fusion.json,summary.csv,held_out.parquet,val.parquet,test.parquet,
 # pseudo_labels.csv,pseudo_label_counts.csv};
-# results/ablation.{csv,md}; results/cross_subject/ablation.{csv,md} where ground truth is given; results/submission.csv.
+# results/ablation.{csv,md}; results/cross_subject/ablation.{csv,md} where ground truth is given; results/submission.csv,
+# and for MA-52 results/prediction.{csv,zip}.
 
 
 rule ensemble:
@@ -107,6 +108,10 @@ if plan.config.ground_truth:
             " --csv {output.csv:q} --markdown {output.markdown:q} {input.predictions:q}"
 
 
+# The MAC challenge asks for the five likeliest classes and groups of each clip.
+ranked = ["results/prediction.csv", "results/prediction.zip"] if plan.ranked else []
+
+
 rule write_submission:
     input:
         clips=ensemble_clips(plan.config.submission.ensemble),
@@ -114,14 +119,16 @@ rule write_submission:
         quarantine="results/quarantine.csv",
         sample=plan.config.submission.sample or [],
     output:
-        "results/submission.csv",
+        submission="results/submission.csv",
+        ranked=ranked,
     log:
         "results/logs/submission.log",
     params:
         settings=plan.step("submission", plan.config.submission.ensemble).settings,
         stamp=plan.step("submission", plan.config.submission.ensemble).stamp,
+        ranked=["--ranked", ranked[0]] if ranked else [],
     message:
         "Writing the submission"
     shell:
         "microgesture --log {log:q} submission --settings {params.settings:q} --clips {input.clips:q}"
-        " --predictions {input.test:q} --output {output:q}"
+        " --predictions {input.test:q} --output {output.submission:q} {params.ranked:q}"

@@ -1,10 +1,11 @@
 # REQUIRED INPUTS: results/ablation.csv, results/submission.csv, results/quarantine.csv, the scores and the fusion of the
-# submitted ensemble, cards of streams; the tables of pseudo-labels, of the test split and of emotion; and with report.frames the shards of rgb.
-# OUTPUTS: results/report.html.
+# submitted ensemble, cards of streams; the tables of pseudo-labels, of the test split and of emotion; with ground_truth that file, and the
+# scores of test clips; and with report.frames the shards of rgb.
+# OUTPUTS: results/report.html; results/report/, its charts as SVG and PDF, its tables as CSV, and methods.txt.
 
 from microgesture.workflow.report_stages import shown_ensemble
 
-shown = shown_ensemble(plan.config)
+shown, submitted = shown_ensemble(plan.config), plan.config.submission.ensemble
 
 
 localrules:
@@ -20,6 +21,20 @@ rule write_report:
             stream=plan.config.ensembles[shown].streams,
             split=[f"fold{fold}" for fold in plan.folds] or ["val"],
         ),
+        submitted_fusion=(
+            f"results/ensembles/{submitted}/fusion.json"
+            if plan.config.ground_truth
+            else []
+        ),
+        test=(
+            expand(
+                "results/scores/{stream}/test.parquet",
+                stream=plan.config.ensembles[submitted].streams,
+            )
+            if plan.config.ground_truth
+            else []
+        ),
+        ground_truth=plan.config.ground_truth.file if plan.config.ground_truth else [],
         cards=expand("results/streams/{stream}/card.json", stream=plan.reported),
         labels=expand(
             "results/ensembles/{ensemble}/{table}.csv",
@@ -47,7 +62,8 @@ rule write_report:
             else []
         ),
     output:
-        "results/report.html",
+        page="results/report.html",
+        files=directory("results/report"),
     log:
         "results/logs/report.log",
     params:
@@ -55,7 +71,12 @@ rule write_report:
         stamp=plan.step("report", "report").stamp,
         tables=lambda wildcards, input: [
             part
-            for name in ("cross_subject", "emotion", "emotion_on_test")
+            for name in (
+                "cross_subject",
+                "emotion",
+                "emotion_on_test",
+                "submitted_fusion",
+            )
             if input[name]
             for part in (f"--{name.replace('_', '-')}", input[name])
         ],
@@ -64,5 +85,5 @@ rule write_report:
     shell:
         "microgesture --log {log:q} report --settings {params.settings:q} --clips {input.clips:q}"
         " --fusion {input.fusion:q} --ablation {input.ablation:q} --quarantine {input.quarantine:q}"
-        " --submission {input.submission:q} --keypoints {input.keypoints:q} --benchmarks results/benchmarks {params.tables:q} --output {output:q}"
-        " {input.scores:q} {input.cards:q} {input.labels:q} {input.rgb:q}"
+        " --submission {input.submission:q} --keypoints {input.keypoints:q} --benchmarks results/benchmarks {params.tables:q} --output {output.page:q}"
+        " {input.scores:q} {input.test:q} {input.cards:q} {input.labels:q} {input.rgb:q}"

@@ -1,5 +1,6 @@
 # REQUIRED INPUTS: results/clips/<corpus>.parquet, for training only that of train and val, and the shards of the stream's inputs.
-# OUTPUTS: results/streams/<stream>/{model.safetensors,card.json}; results/scores/<stream>/<split>.parquet, scores of each clip;
+# For pretraining results/measured/<corpus>/<shard>.parquet, which have no labels.
+# OUTPUTS: results/pretraining/<name>/{model.safetensors,card.json}; results/streams/<stream>/{model.safetensors,card.json}; results/scores/<stream>/<split>.parquet, scores of each clip;
 # with folds the same again in results/streams/<stream>/fold<n>/ and results/scores/<stream>/fold<n>.parquet.
 
 
@@ -26,6 +27,43 @@ rule fetch_weights:
         "Fetching the published weights {wildcards.published}"
     shell:
         "microgesture --log {log:q} weights --name {wildcards.published:q} --output {output:q}"
+
+
+rule pretrain:
+    input:
+        expand(
+            "results/pretraining/{pretraining}/model.safetensors",
+            pretraining=plan.config.pretraining,
+        ),
+
+
+rule pretrain_network:
+    input:
+        clips=pretraining_clips,
+        shards=pretraining_shards,
+    output:
+        model="results/pretraining/{pretraining}/model.safetensors",
+        card="results/pretraining/{pretraining}/card.json",
+    log:
+        "results/logs/pretrain/{pretraining}.log",
+    benchmark:
+        "results/benchmarks/pretrain/{pretraining}.tsv"
+    threads: lambda wildcards: claimed_threads(plan.config, workflow.resource_settings.cores)
+    resources:
+        gpu=plan.config.devices if plan.config.device != "cpu" else 0,
+        mem_mb=lambda wildcards, attempt: training_memory(plan.config, attempt),
+        runtime=lambda wildcards, attempt: 720 * attempt,
+    params:
+        settings=settings("pretrain", "pretraining"),
+        stamp=stamp("pretrain", "pretraining"),
+        clips=lambda wildcards, input: [
+            part for path in input.clips for part in ("--clips", path)
+        ],
+    message:
+        "Pretraining {wildcards.pretraining} without labels"
+    shell:
+        "exec microgesture --log {log:q} pretrain --settings {params.settings:q} {params.clips:q}"
+        " --model {output.model:q} --card {output.card:q} --stamp {params.stamp:q} {input.shards:q}"
 
 
 rule train_stream:

@@ -1,7 +1,7 @@
-"""Subcommands of emotion recognition: win or lose for whole videos, from face, context and gestures."""
+"""Subcommands of emotion recognition: win or lose for whole videos, from face, context, gestures and posture."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
     from ..emotion.tokens import Video
 
-FaceShards = Annotated[list[Path] | None, typer.Argument(exists=True, dir_okay=False, help="face shards")]
+RowShards = Annotated[
+    list[Path] | None, typer.Argument(exists=True, dir_okay=False, help="shards of faces and of keypoints")
+]
 
 
 @stage("videos", VideosStep)
@@ -62,7 +64,7 @@ def train_emotion(
     clips: File,
     model: Output,
     card: Output,
-    faces: FaceShards = None,
+    shards: RowShards = None,
     context: OptionalFile = None,
     gestures: OptionalFile = None,
     device: Device = "auto",
@@ -77,7 +79,7 @@ def train_emotion(
     step = parse_step(EmotionStep, settings)
     with held_gpus(device) as gpus:
         on = Resources(device, threads, gpus=gpus).prepare()
-        tokens = _tokens(step, videos, clips, faces or [], context, gestures, on)
+        tokens = _tokens(step, videos, clips, shards or [], context, gestures, on)
         train_row(read_videos(videos), tokens, step, model, card, on)
 
 
@@ -89,7 +91,7 @@ def predict_emotion(
     model: File,
     held_out: Output,
     test: Output,
-    faces: FaceShards = None,
+    shards: RowShards = None,
     context: OptionalFile = None,
     gestures: OptionalFile = None,
     device: Device = "auto",
@@ -107,7 +109,7 @@ def predict_emotion(
     step = parse_step(EmotionStep, settings)
     with held_gpus(device) as gpus:
         on = Resources(device, threads, gpus=gpus).prepare()
-        tokens = _tokens(step, videos, clips, faces or [], context, gestures, on)
+        tokens = _tokens(step, videos, clips, shards or [], context, gestures, on)
         predict_row(read_videos(videos), tokens, step, model, held_out, test, on)
 
 
@@ -139,7 +141,7 @@ def _tokens(
     step: EmotionStep,
     videos: Path,
     clips: Path,
-    faces: list[Path],
+    shards: list[Path],
     context: Path | None,
     gestures: Path | None,
     device: "torch.device",
@@ -147,15 +149,20 @@ def _tokens(
     """The tokens of all videos, from the sources of a step."""
     from ..emotion.embeddings import read_embeddings
     from ..emotion.faces import encoded, published_encoder
+    from ..emotion.poses import Poses
     from ..emotion.tokens import read_tokens
     from ..emotion.videos import read_videos
+    from ..skeletons.selections import selection_named
     from ..storage.clips import read_clips
 
     table = read_videos(videos)
     recordings = dict(zip(table.video_id, table.recording, strict=True))
     seen = [read_embeddings(path) if path else None for path in (context, gestures)]
-    shown = (step.face.frames, step.face.size) if step.face else ()
-    tokens = read_tokens(read_clips(clips), recordings, faces, *seen, *shown)
+    kinds = by_kind(shards)
+    options: dict[str, Any] = {"frames": step.face.frames, "size": step.face.size} if step.face else {}
+    if step.pose:
+        options["poses"] = Poses(kinds["keypoints"], selection_named(step.selection), step.pose.frames)
+    tokens = read_tokens(read_clips(clips), recordings, kinds.get("face", []), *seen, **options)
     if step.face and step.face.weights:
         return encoded(tokens, published_encoder(step.face, device), step.face.network.embedding, device)
     return tokens

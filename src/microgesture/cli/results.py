@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from ..config.base import parse_step
-from ..config.ensembles import EnsembleStep, PseudoLabelStep, Submission
+from ..config.ensembles import EnsembleStep, PseudoLabelStep, SubmissionStep
 from ..config.measures import AblationStep, CrossSubjectStep
 from ..config.report import ReportStep
 from ..config.whole import schema_json
@@ -86,7 +86,7 @@ def ablation(settings: SettingsText, clips: File, predictions: Files, csv: Outpu
     step = parse_step(AblationStep, settings)
     files = {row.name: [path for path in predictions if path.parent.name == row.name] for row in step.rows}
     rows = {row.name: row.versus for row in step.rows}
-    run_ablation(read_clips(clips), rows, files, step.folds, csv, markdown, step.left_out)
+    run_ablation(read_clips(clips), rows, files, step.folds, csv, markdown, step.left_out, step.groups)
 
 
 @stage("cross-subject", CrossSubjectStep)
@@ -102,17 +102,25 @@ def cross_subject(settings: SettingsText, clips: File, predictions: Files, csv: 
     files = {path.parent.name: path for path in predictions}
     rows = {row.name: row.versus for row in step.rows}
     ground_truth = Path(step.file), step.id_column, step.label_column
-    run_cross_subject(read_clips(clips), rows, files, *ground_truth, csv, markdown)
+    run_cross_subject(read_clips(clips), rows, files, *ground_truth, csv, markdown, step.groups)
 
 
-@stage("submission", Submission)
-def submission(settings: SettingsText, clips: File, predictions: File, output: Output) -> None:
+@stage("submission", SubmissionStep)
+def submission(
+    settings: SettingsText,
+    clips: File,
+    predictions: File,
+    output: Output,
+    ranked: Annotated[Path | None, typer.Option(help="CSV of ranked predictions; its zip is written beside it")] = None,
+) -> None:
     """Write the submission file: every test clip once, in order."""
-    from ..ensembles.submission import write_submission
+    from ..ensembles.submission import write_ranked, write_submission
     from ..storage.clips import read_clips
 
-    step = parse_step(Submission, settings)
+    step = parse_step(SubmissionStep, settings)
     write_submission(predictions, read_clips(clips), output, Path(step.sample) if step.sample else None)
+    if ranked:
+        write_ranked(predictions, read_clips(clips), step.groups, ranked)
 
 
 @stage("quarantine")
@@ -136,7 +144,7 @@ def summary(
     submission: File,
     quarantine: File,
     cards: Annotated[
-        list[Path] | None, typer.Argument(exists=True, help="cards of streams outside the ensemble")
+        list[Path] | None, typer.Argument(exists=True, help="cards of streams, also of those outside the ensemble")
     ] = None,
     emotion_card: Annotated[Path | None, typer.Option(exists=True, help="card of the emotion network")] = None,
     emotion_submission: Annotated[
@@ -144,12 +152,14 @@ def summary(
     ] = None,
     report: Annotated[Path | None, typer.Option(exists=True, help="path of the report, to print")] = None,
     clips: OptionalFile = None,
+    ablation: OptionalFile = None,
+    on_test: OptionalFile = None,
 ) -> None:
-    """Print the table of streams and ensemble."""
+    """Print the tables of streams and ensemble."""
     from ..workflow.summary import print_summary
 
     emotion = (emotion_card, emotion_submission) if emotion_card and emotion_submission else None
-    print_summary(summary, fusion, submission, quarantine, cards or [], emotion, report, clips)
+    print_summary(summary, fusion, submission, quarantine, cards or [], emotion, report, clips, ablation, on_test)
 
 
 @stage("report", ReportStep)
@@ -166,11 +176,12 @@ def report(
     cross_subject: OptionalFile = None,
     emotion: OptionalFile = None,
     emotion_on_test: OptionalFile = None,
+    submitted_fusion: OptionalFile = None,
     keypoints: OptionalFile = None,
 ) -> None:
-    """Write the report of a run as one HTML page.
+    """Write the report of a run as one HTML page, and a folder with its charts, its tables and a text to paste.
 
-    The files are <stream>/fold0.parquet and so on, or <stream>/val.parquet; <stream>/card.json;
+    The files are <stream>/fold0.parquet and so on, or <stream>/val.parquet; <stream>/test.parquet; <stream>/card.json;
     <ensemble>/pseudo_labels.csv and pseudo_label_counts.csv; and the shards of rgb if the page shows frames.
     """
     from ..report.page import write_report
@@ -179,7 +190,8 @@ def report(
     step = parse_step(ReportStep, settings)
     needed = clips, fusion, ablation, quarantine, submission, files
     folder = benchmarks if benchmarks and benchmarks.exists() else None
-    write_report(output, step, read_results(step, *needed, folder, cross_subject, emotion, emotion_on_test, keypoints))
+    others = cross_subject, emotion, emotion_on_test, submitted_fusion, keypoints
+    write_report(output, step, read_results(step, *needed, folder, *others))
 
 
 @stage("evaluate")

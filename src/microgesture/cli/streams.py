@@ -1,13 +1,16 @@
 """Subcommands that train networks and predict with them."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from platformdirs import user_cache_path
 
 from ..config.base import parse_step
+from ..config.pretraining import PretrainStep
 from ..config.streams import TrainStep
 from .options import (
     BY_HAND,
@@ -28,6 +31,33 @@ from .options import (
     scratch_folder,
     stage,
 )
+
+if TYPE_CHECKING:
+    from ..machine.resources import Resources
+    from ..streams.preemption import StopRequest
+
+
+@contextmanager
+def _training(
+    model: Path,
+    stamp: str,
+    device: str,
+    threads: int,
+    workers: int,
+    memory: float,
+    devices: int,
+    compile: bool,
+) -> Iterator[tuple["StopRequest", Path, "Resources"]]:
+    """Hold what a training needs: its GPUs, signals that ask it to stop, and the folder from which it resumes."""
+    from ..machine.gpus import held_gpus
+    from ..machine.resources import Resources
+    from ..streams.preemption import stop_on_signals
+
+    if compile:  # torch would use a folder that anybody could have made among the temporary files
+        os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(user_cache_path("microgesture") / "torch"))
+    # A job that still waits for a GPU has nothing to save, so signals end it immediately.
+    with held_gpus(device, devices) as gpus, stop_on_signals() as stop, scratch_folder(model, stamp) as scratch:
+        yield stop, scratch, Resources(device, threads, workers, memory, devices, compile, gpus)
 
 
 @stage("weights")
@@ -67,26 +97,47 @@ def train(
 ) -> None:
     """Train one stream. A training that was stopped resumes where it was."""
     from ..ensembles.pseudo_labels import read_pseudo_labels, with_pseudo_labels
-    from ..machine.gpus import held_gpus
-    from ..machine.resources import Resources
     from ..networks import build
     from ..storage.clips import read_clips
     from ..streams.crash import crash_reported
-    from ..streams.preemption import stop_on_signals
     from ..streams.train import train as train_stream
 
-    if compile:  # torch would use a folder that anybody could have made among the temporary files
-        os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(user_cache_path("microgesture") / "torch"))
     step = parse_step(TrainStep, settings).model_copy(update={"max_quarantined": max_quarantined})
     known = read_clips(clips)
     if pseudo_labels:
         known = with_pseudo_labels(known, read_pseudo_labels(pseudo_labels))
-    # A job that still waits for a GPU has nothing to save, so signals end it immediately.
-    with held_gpus(device, devices) as gpus, stop_on_signals() as stop, scratch_folder(model, stamp) as scratch:
-        resources = Resources(device, threads, workers, memory, devices, compile, gpus)
+    held = _training(model, stamp, device, threads, workers, memory, devices, compile)
+    with held as (stop, scratch, resources), crash_reported(step):
         files = model, card, scratch
-        with crash_reported(step):
-            train_stream(known, by_kind(shards), step, build, *files, resources, init or (), weights, fold, stop=stop)
+        train_stream(known, by_kind(shards), step, build, *files, resources, init or (), weights, fold, stop=stop)
+
+
+@stage("pretrain", PretrainStep)
+def pretrain(
+    settings: SettingsText,
+    clips: Annotated[list[Path], typer.Option(exists=True, dir_okay=False, help="measured clips, without labels")],
+    shards: Files,
+    model: Output,
+    card: Output,
+    stamp: Stamp = BY_HAND,
+    device: Device = "auto",
+    devices: Devices = 1,
+    threads: Threads = 1,
+    workers: Workers = 0,
+    memory: Memory = 1.0,
+    compile: Compile = False,
+    max_quarantined: MaxQuarantined = 1.0,
+) -> None:
+    """Train a network on clips without labels. A training that was stopped resumes where it was."""
+    from ..storage.clips import read_clips
+    from ..streams.crash import crash_reported
+    from ..streams.pretrain import pretrain as pretrain_network
+
+    step = parse_step(PretrainStep, settings).model_copy(update={"max_quarantined": max_quarantined})
+    measured = [read_clips(path) for path in clips]
+    held = _training(model, stamp, device, threads, workers, memory, devices, compile)
+    with held as (stop, scratch, resources), crash_reported(step):
+        pretrain_network(measured, by_kind(shards), step, model, card, scratch, resources, stop=stop)
 
 
 @stage("predict", TrainStep)

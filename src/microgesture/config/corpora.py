@@ -2,10 +2,10 @@
 
 from typing import Annotated, Any, ClassVar, Literal, Union
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from .base import Settings
-from .corpus_format import CorpusFormat, DemoSettings, Release
+from .corpus_format import CorpusFormat, DemoSettings, KeypointFiles, Release
 from .extensions import by_name
 from .pose import POSE_METHODS
 
@@ -36,9 +36,17 @@ class Ma52Corpus(CorpusFormat):
     release: ClassVar = Release(r"(train|val|test)_list_videos\.txt", "ma52", "config/mm_gesture.yaml", "docs/ma52.md")
     synthetic_module: ClassVar = "microgesture.demo.ma52"
     synthetic_sources: ClassVar = frozenset({"video"})
+    ranked: ClassVar = True
 
     format: Literal["ma52"]
-    keypoints: str | None = Field(None, description="folder below root with <clip>.npz skeletons; null: none")
+    skeletons: str | None = Field(None, description="folder below root with <clip>.npz skeletons; null: none")
+
+    @field_validator("keypoints", mode="before")
+    @classmethod
+    def _name_the_new_key(cls, keypoints: Any) -> Any:
+        if isinstance(keypoints, str):
+            raise ValueError(f"the folder {keypoints} is now told by the key 'skeletons'; rename it")
+        return keypoints
 
 
 class SmgCorpus(CorpusFormat):
@@ -65,9 +73,26 @@ class ManifestCorpus(CorpusFormat):
     has_person_ids: ClassVar = True
 
     format: Literal["manifest"]
+    subject_column: str = Field(
+        "subject",
+        min_length=1,
+        description="column of the people; or of something else that results should generalise to, such as a camera. "
+        "Folds hold out its values",
+    )
 
 
-_BUILT_IN = (MigaCorpus, Ma52Corpus, SmgCorpus, ManifestCorpus)
+class UnlabelledCorpus(CorpusFormat):
+    """Whole recordings without labels, for pretraining: a folder with files of keypoints, cut into windows."""
+
+    title: ClassVar = "recordings without labels"
+    module: ClassVar = "microgesture.corpora.unlabelled"
+
+    format: Literal["unlabelled"]
+    seconds: float = Field(4.0, gt=0, le=3600, description="length of a window")
+    rate: float = Field(30.0, gt=0, le=1000, description="frames a second of the files of keypoints")
+
+
+_BUILT_IN = (MigaCorpus, Ma52Corpus, SmgCorpus, ManifestCorpus, UnlabelledCorpus)
 FORMATS: dict[str, type[CorpusFormat]] = by_name(CorpusFormat, _BUILT_IN, lambda corpus: corpus.format_name())
 SYNTHETIC = tuple(name for name, corpus in FORMATS.items() if corpus.synthetic_module)
 
@@ -110,6 +135,7 @@ class SkeletonStep(Settings):
     """Skeleton files to read, or videos in which to find keypoints."""
 
     root: str = Field(description="folder of the corpus")
+    files: KeypointFiles = Field(KeypointFiles(), description="how files of keypoints are read")
     normalized: bool = Field(False, description="x and y in the files are fractions of the video's width and height")
     row_tolerance: float = Field(0.01, description="fraction by which rows of keypoints and frames may differ")
     pose: Literal[tuple(POSE_METHODS)] | None = Field(

@@ -1,11 +1,14 @@
 """The declaration of a corpus format: its settings, its reader, and its release. Does not import pandas."""
 
+import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import Field, model_validator
 
 from .base import FilePath, Seed, Settings
+from .layouts import LayoutChoice
 from .pose import POSE_METHODS
 
 LARGEST, LONGEST, MOST_CENTRAL, MOST_MOVING = "largest", "longest", "most_central", "most_moving"
@@ -52,6 +55,17 @@ class Release:
     page: str
 
 
+class KeypointFiles(Settings):
+    """How the files of keypoints of a corpus are read."""
+
+    layout: LayoutChoice | None = Field(
+        None,
+        description="names of their points: a layout such as coco_wholebody, or a yaml file with `points` and `limbs`; "
+        "null: by names in the files, else by their number of points if only one layout has so many",
+    )
+    up: Literal["y", "-y", "z"] = Field("y", description="axis that points up, for points in space")
+
+
 class CorpusFormat(Settings):
     """The settings of a corpus, and the declaration of its format.
 
@@ -71,6 +85,7 @@ class CorpusFormat(Settings):
     synthetic_module: ClassVar[str | None] = None
     synthetic_sources: ClassVar[frozenset[str]] = frozenset()
     synthetic_emotions: ClassVar[bool] = False
+    ranked: ClassVar[bool] = False  # whether its challenge asks for the five likeliest classes and groups of each clip
 
     root: FilePath | None = Field(None, description="folder of the corpus; null only with demo")
     demo: DemoSettings | None = Field(
@@ -85,6 +100,7 @@ class CorpusFormat(Settings):
         description="x and y in the files of keypoints are fractions (0 to 1) of the video's width and height; they "
         "are converted to pixels. false: they are pixels",
     )
+    keypoints: KeypointFiles = Field(KeypointFiles(), description="how its files of keypoints are read")
     row_tolerance: float = Field(
         0.01,
         ge=0,
@@ -115,6 +131,11 @@ class CorpusFormat(Settings):
         description="frames per second to which clips of another rate are resampled: of a video and its keypoints, the "
         "frames nearest in time; null: clips keep their frames",
     )
+    groups: dict[str, Annotated[tuple[str, ...], Field(min_length=1)]] = Field(
+        {},
+        description="groups of classes, such as body parts, each with its classes; every class is in one group. With "
+        "them F1_mean is measured. Empty: the groups of the release, if it has any",
+    )
     end_tolerance: int = Field(
         5,
         ge=0,
@@ -139,10 +160,22 @@ class CorpusFormat(Settings):
             raise ValueError("normalized is for files of keypoints, which this corpus does not have; remove it")
         return self
 
+    @property
+    def class_groups(self) -> dict[str, tuple[str, ...]]:
+        """The classes of each group: ``groups``, or those that the facts of the release declare; may be empty."""
+        if self.groups or self.facts is None:
+            return self.groups
+        facts = json.loads(Path(__file__).parents[2].joinpath(self.facts).read_text(encoding="utf-8"))
+        classes = facts.get("classes", ())
+        return {group["name"]: tuple(classes[group["first"] : group["last"] + 1]) for group in facts.get("groups", ())}
+
+    def own_options(self) -> dict[str, Any]:
+        """The options of the reader of this format."""
+        return self.model_dump(mode="json", exclude={*CorpusFormat.model_fields, "format"})
+
     def reader_options(self) -> dict[str, Any]:
         """The options of ``corpora.declare`` for this corpus."""
-        without = {*CorpusFormat.model_fields, "format"} - {"pose", "allow_shared_subjects"}
-        options = self.model_dump(mode="json", exclude=without)
+        options = self.own_options() | {"pose": self.pose, "allow_shared_subjects": self.allow_shared_subjects}
         return options if self.person in PERSON_RULES else options | {"person": self.person}
 
     @classmethod

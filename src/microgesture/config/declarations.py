@@ -124,7 +124,7 @@ class NetworkSettings(Settings):
     """The settings of a network. A subclass has a ``name``, a ``module``, and accepted inputs (``sees``).
 
     ``module`` is the name of a module with a function ``build(settings, channels, classes)``. If ``sees`` contains a
-    skeleton, ``build`` has a fourth argument, ``selection``, a ``skeletons.keypoints.Selection``. ``channels`` has the
+    skeleton, ``build`` has a fourth argument, ``selection``, a ``skeletons.selections.Selection``. ``channels`` has the
     number of channels of each input: 3 for every video, also for one with one or two stored channels. The module is not
     imported here, so that the configuration can be read without torch, and a stream depends only on the code of its own
     network. ``networks`` describes what a network must have.
@@ -132,7 +132,9 @@ class NetworkSettings(Settings):
 
     module: ClassVar[str]
     sees: ClassVar[tuple[tuple[str, ...], ...]]  # the accepted inputs of each argument
+    paths: ClassVar[int] = 1  # its classifiers, each with logits and a loss of its own
     layouts: ClassVar[tuple[str, ...]] = LAYOUTS  # those in which weights of it are published; all, if unknown
+    has_layers: ClassVar[bool] = False  # whether it has ``layer_of`` and ``layers``, for the recipe's layer_decay
 
     def check_recipe(self, recipe: "Recipe", inputs: tuple[str, ...], name: str) -> None:
         """Raise ``ValueError`` if the network cannot be trained with a recipe, ``name`` in the configuration."""

@@ -5,12 +5,14 @@ from typing import ClassVar, Literal
 from pydantic import Field, model_validator
 
 from .base import FilePath, Name, Settings
+from .layouts import SelectionChoice
 from .measures import AblationRow
 from .networks import SwinFaceSettings
 
-Source = Literal["face", "context", "gestures"]
-SOURCES: tuple[Source, ...] = ("face", "context", "gestures")
-Row = Literal["face", "context", "gestures", "face_context", "all"]
+Source = Literal["face", "context", "gestures", "pose"]
+SOURCES: tuple[Source, ...] = ("face", "context", "gestures", "pose")
+SHARDS: dict[Source, str] = {"face": "face", "pose": "keypoints"}  # the modality of those that come from no stream
+Row = Literal["face", "context", "gestures", "pose", "face_context", "all"]
 
 
 class FaceTokenSettings(Settings):
@@ -24,6 +26,13 @@ class FaceTokenSettings(Settings):
     weights: FilePath | None = Field(
         None, description="file with published weights of the encoder, which is then not trained; null: train it"
     )
+
+
+class PoseTokenSettings(Settings):
+    """How the token of the posture of a clip is computed: points and displacements, through two layers."""
+
+    frames: int = Field(16, ge=1, description="number of times in a clip, evenly spaced, whose features are averaged")
+    width: int = Field(128, ge=1, description="channels of both layers")
 
 
 class InterFusionSettings(Settings):
@@ -75,6 +84,9 @@ class EmotionSettings(Settings):
     gestures: Name | None = Field(
         None, description="stream whose probabilities are the tokens of micro-gestures; null: none"
     )
+    pose: PoseTokenSettings | None = Field(
+        None, description="settings of the tokens of posture, from the keypoints; null: none"
+    )
     network: InterFusionSettings = InterFusionSettings()
     recipe: EmotionRecipe = EmotionRecipe()
     folds: int = Field(
@@ -109,11 +121,20 @@ class EmotionSettings(Settings):
         With a single source, it is the only row.
         """
         rows: dict[str, tuple[Source, ...]] = {source: (source,) for source in self.sources}
-        if len(self.sources) > 2:
+        if self._has_more_than_published:
             rows["face_context"] = ("face", "context")
         if len(self.sources) > 1:
             rows["all"] = self.sources
         return rows
+
+    def shards_of(self, row: str) -> tuple[str, ...]:
+        """The kinds of shards that a row is made from."""
+        return tuple(SHARDS[source] for source in self.rows[row] if source in SHARDS)
+
+    @property
+    def _has_more_than_published(self) -> bool:
+        """Whether there are face and context, as published, and another source."""
+        return len(self.sources) > 2 and {"face", "context"} <= set(self.sources)
 
     @property
     def submitted(self) -> str:
@@ -122,13 +143,13 @@ class EmotionSettings(Settings):
 
     @property
     def versus(self) -> dict[str, str | None]:
-        """The row that each row is compared with: all sources with face and context, if there are three sources."""
-        return {row: "face_context" if row == "all" and len(self.sources) > 2 else None for row in self.rows}
+        """The row that each row is compared with: all sources with face and context, if there are more than these."""
+        return {row: "face_context" if row == "all" and self._has_more_than_published else None for row in self.rows}
 
     @model_validator(mode="after")
     def _has_a_source(self) -> "EmotionSettings":
         if not self.sources:
-            raise ValueError("emotion needs a source of tokens; set face, context or gestures")
+            raise ValueError("emotion needs a source of tokens; set face, context, gestures or pose")
         if self.submitted not in self.rows:
             raise ValueError(f"submission is {self.submission}, but the sources allow only {', '.join(self.rows)}")
         if self.targets[0] == self.targets[1]:
@@ -152,6 +173,8 @@ class EmotionStep(Settings):
     face: FaceTokenSettings | None = None
     context: str | None = Field(None, description="stream of the context tokens")
     gestures: str | None = Field(None, description="stream of the gesture tokens")
+    pose: PoseTokenSettings | None = None
+    selection: SelectionChoice | None = Field(None, description="selection of keypoints; null without pose")
     network: InterFusionSettings = InterFusionSettings()
     recipe: EmotionRecipe = EmotionRecipe()
     folds: int = Field(5, ge=2)

@@ -7,6 +7,7 @@ from pydantic import Field, StrictBool, model_validator
 from .base import FilePath, Name, Settings
 from .extensions import by_name
 from .fusion_rule import FusionRule
+from .measures import GroupedClasses
 
 _RULES = "microgesture.ensembles.rules"
 GIVEN = FusionRule(
@@ -109,6 +110,10 @@ class Submission(Settings):
     sample: FilePath | None = Field(
         None, description="sample_submission.csv of the challenge, with the ids and their order"
     )
+
+
+class SubmissionStep(Submission, GroupedClasses):
+    """The submission file to write, and the ranked predictions if there are groups."""
 
 
 class EnsembleStep(Ensemble):

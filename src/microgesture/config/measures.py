@@ -20,7 +20,13 @@ class GroundTruth(Settings):
     label_column: str = Field("label", description="column with the classes, written as in a submission")
 
 
-class AblationStep(Settings):
+class GroupedClasses(Settings):
+    """Groups of the classes of a corpus, for metrics."""
+
+    groups: dict[str, tuple[str, ...]] = Field({}, description="the classes of each group; empty: there are no groups")
+
+
+class AblationStep(GroupedClasses):
     """Rows of the ablation table on held-out clips."""
 
     rows: tuple[AblationRow, ...] = Field(min_length=1)
@@ -28,7 +34,7 @@ class AblationStep(Settings):
     folds: int = Field(0, ge=0, description="folds of subjects on which the rows are measured; 0: on val")
 
 
-class CrossSubjectStep(GroundTruth):
+class CrossSubjectStep(GroundTruth, GroupedClasses):
     """Rows of the ablation table to measure on the test split."""
 
     rows: tuple[AblationRow, ...] = Field(min_length=1)

@@ -10,18 +10,18 @@ from .base import FilePath, Settings
 from .corpus_format import LARGEST, Person
 from .declarations import Modality, ModalitySettings
 from .extensions import by_name
+from .layouts import SelectionChoice
 from .rgb import RgbPersonSettings, RgbSettings
-
-SelectionName = Literal["21", "22", "36", "42", "68", "25"]
 
 
 class KeypointSettings(ModalitySettings):
     """Which keypoints the streams use."""
 
-    selection: SelectionName = Field(
+    selection: SelectionChoice = Field(
         "36",
-        description="number of points: 36 as in MM-Gesture, 22 that all file formats have, 42 of the hands, 68 with "
-        "arms and face, 21 of the right hand, 25 of a Kinect v2",
+        description="joints that networks receive: 36 as in MM-Gesture, 22 with the tips of the fingers, 42 of the "
+        "hands, 68 with arms and face, 21 of the right hand, 25 of a Kinect v2; the name of a layout for all its "
+        "points; all for all points of keypoints.layout of the corpora; or {joints: [...], limbs: [...]} by names",
     )
     fill_gaps: int = Field(
         0,
@@ -343,8 +343,9 @@ MODALITIES: dict[str, Modality] = by_name(Modality, _BUILT_IN, lambda modality: 
 
 # Network inputs. Heatmaps and skeletons are made from keypoints during training; every video is an input itself.
 HEATMAPS = ("joint", "limb")
-IN_SPACE = ("skeleton3d", "bone3d")  # of joints in metres, which only some corpora have
-SKELETONS = ("skeleton", "bone", "direction", "motion", *IN_SPACE)
+# Of points in space, which only some corpora have.
+IN_SPACE = ("skeleton3d", "bone3d", "motion3d", "bone_motion3d")
+SKELETONS = ("skeleton", "bone", "direction", "motion", "bone_motion", *IN_SPACE)
 VIDEOS = tuple(modality.name for modality in MODALITIES.values() if modality.is_video)
 SCENES = tuple(name for name in VIDEOS if MODALITIES[name].framed_as)
 Input = Literal[*HEATMAPS, *SKELETONS, *VIDEOS]

@@ -22,6 +22,11 @@ def _refuse_few_blocks(depths: tuple[int, ...]) -> None:
         raise ValueError(f"depths {list(depths)} are too few blocks: every stage needs one, and the network two")
 
 
+def _refuse_uneven_heads(name: str, width: int, heads: int) -> None:
+    if width % heads:
+        raise ValueError(f"width of {name} is {width}, not a multiple of {heads} heads; change one of them")
+
+
 class SlowOnlySettings(NetworkSettings):
     """SlowOnly-R50 (arXiv 1812.03982): a 3-D ResNet over few frames; the video half of RGBPoseConv3D."""
 
@@ -58,6 +63,7 @@ class RGBPoseConv3DSettings(NetworkSettings):
     """RGBPoseConv3D (arXiv 2104.13586): SlowOnly over a video and PoseConv3D over heatmaps, connected twice."""
 
     module: ClassVar = "microgesture.networks.rgbposeconv3d"
+    paths: ClassVar = 2
     sees: ClassVar = (SCENES, HEATMAPS)
     name: Literal["rgbposeconv3d"]
     layouts: ClassVar = ("resnet",)
@@ -245,6 +251,46 @@ class AGCNSettings(NetworkSettings):
     dropout: float = Field(0.0, ge=0, lt=1, description=_HEAD_DROPOUT)
 
 
+class CTRGCNSettings(NetworkSettings):
+    """CTR-GCN (arXiv 2107.12213): graph convolutions with a graph for each channel; one of its four streams."""
+
+    module: ClassVar = "microgesture.networks.ctrgcn"
+    sees: ClassVar = (SKELETONS,)
+    name: Literal["ctrgcn"]
+    width: int = Field(64, ge=4, le=WIDEST, multiple_of=4, description="channels of the first units; 64 as published")
+    dropout: float = Field(0.0, ge=0, lt=1, description=_HEAD_DROPOUT)
+
+
+class SkeletonTransformerSettings(NetworkSettings):
+    """A plain transformer over joints and time, as in MAMP (arXiv 2308.07092); the defaults are as published."""
+
+    module: ClassVar = "microgesture.networks.skeleton_transformer"
+    sees: ClassVar = (SKELETONS,)
+    has_layers: ClassVar = True
+    name: Literal["skeleton_transformer"]
+    width: int = Field(256, ge=8, le=WIDEST, multiple_of=2, description="channels of the tokens; a multiple of heads")
+    depth: int = Field(8, ge=2, le=100, description="number of blocks")
+    heads: int = Field(8, ge=1, le=WIDEST, description="number of attention heads")
+    patch: int = Field(4, ge=1, le=100, description="frames of a token")
+    drop_path: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="fraction of residual branches skipped in training, in the last block; 0.3 published",
+    )
+    dropout: float = Field(0.0, ge=0, lt=1, description=_HEAD_DROPOUT)
+
+    @model_validator(mode="after")
+    def _heads_share_the_width(self) -> "SkeletonTransformerSettings":
+        _refuse_uneven_heads(self.name, self.width, self.heads)
+        return self
+
+    @property
+    def sizes(self) -> dict[str, int | float]:
+        """The arguments of the network."""
+        return self.model_dump(exclude={"name"})
+
+
 class STGCNSettings(NetworkSettings):
     """ST-GCN (arXiv 1801.07455): graph convolutions over joints, alternating with convolutions over time."""
 
@@ -271,10 +317,7 @@ class TokenFusionSettings(NetworkSettings):
 
     @model_validator(mode="after")
     def _heads_share_the_width(self) -> "TokenFusionSettings":
-        if self.width % self.heads:
-            raise ValueError(
-                f"width of token_fusion is {self.width}, not a multiple of {self.heads} heads; change one of them"
-            )
+        _refuse_uneven_heads(self.name, self.width, self.heads)
         return self
 
 
@@ -288,6 +331,8 @@ _BUILT_IN = (
     SwinFaceSettings,
     DecoupledSTCNNSettings,
     AGCNSettings,
+    CTRGCNSettings,
+    SkeletonTransformerSettings,
     STGCNSettings,
     TokenFusionSettings,
 )

@@ -1,12 +1,14 @@
 """How a stream is trained and tested: all settings but data, network and seed. Does not import torch."""
 
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
 from .base import Settings
 from .loss_settings import LossSettings
 from .losses import AnyLoss, CrossEntropySettings, SemanticSettings
+
+Angle = Annotated[float, Field(ge=0, le=180)]
 
 
 class Augmentation(Settings):
@@ -15,13 +17,28 @@ class Augmentation(Settings):
     shortest: float = Field(
         1.0, gt=0, le=1, description="smallest fraction of a clip that is used, which varies its speed"
     )
-    rotation: float = Field(0.0, ge=0, le=180, description="largest rotation in degrees")
+    frames: Literal["even", "random"] = Field(
+        "even",
+        description="even: about evenly spaced points in time; random: random frames in order, some of them repeated, "
+        "as for CTR-GCN on NW-UCLA",
+    )
+    rotation: float = Field(
+        0.0, ge=0, le=180, description="largest rotation in degrees; in space in the picture and about its vertical"
+    )
+    turns: tuple[Angle, Angle, Angle] | None = Field(
+        None,
+        description="for points in space, in place of rotation: largest rotations in degrees about the axes to the "
+        "right, down and away from the camera; [60, 60, 0] for CTR-GCN on NW-UCLA",
+    )
     scale: float = Field(
         0.0, ge=0, lt=1, description="largest fraction by which width and height change, independently"
     )
     shear: float = Field(0.0, ge=0, lt=1, description="largest shear, as a fraction of a length")
     noise: float = Field(
-        0.0, ge=0, description="mean standard deviation of noise on points, in shoulder widths or hand sizes"
+        0.0,
+        ge=0,
+        description="mean standard deviation of noise on points, in shoulder widths or hand sizes; with the "
+        "normalisation box, as a fraction of the box's longest side",
     )
     joint_dropout: float = Field(0.0, ge=0, lt=1, description="fraction of joints hidden throughout a clip")
 
@@ -92,8 +109,14 @@ class Recipe(Testing):
         description="standard deviation of each channel (0 to 255), by which images are divided; default: ImageNet's",
     )
 
+    normalisation: Literal["neck", "box"] = Field(
+        "neck",
+        description="of skeletons. neck: relative to the neck in each frame, in shoulder widths; box: the smallest and "
+        "the largest value of each axis over the clip become -1 and 1, as for CTR-GCN on NW-UCLA",
+    )
     own_hands: bool = Field(
-        True, description="normalise each hand by its own wrist and size; false: by neck and shoulders"
+        True,
+        description="normalise each hand by its own wrist and size; false: by neck and shoulders; not used by box",
     )
 
     # augmentation
@@ -138,6 +161,17 @@ class Recipe(Testing):
         ge=0,
         description="factor of the learning rate for all layers but the head; 0.1 for pretrained Video Swin; in a "
         "stream with fuses, for both networks with their heads",
+    )
+    layer_decay: float = Field(
+        1.0,
+        gt=0,
+        le=1,
+        description="factor of the learning rate from each layer of a transformer to the layer before it; 0.8 for MAMP",
+    )
+    freeze: Literal["nothing", "backbone"] = Field(
+        "nothing",
+        description="backbone: train only a new classifier, with all other weights of init; with sampling: balanced "
+        "for rare classes",
     )
     weight_decay: float = Field(3e-4, ge=0, description="weight decay of the decayed_parameters")
     decayed_parameters: Literal["matrices", "all_but_norms", "all"] = Field(

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, create_model, model_validator
 
 from .base import FilePath, Settings, fault_of_class
-from .corpus_format import LARGEST, PERSON_RULES
+from .corpus_format import LARGEST, PERSON_RULES, KeypointFiles
 from .declarations import ModalitySettings
 from .modalities import HEATMAPS, MODALITIES, SKELETONS, store, with_sources
 from .pose import POSE_METHODS
@@ -79,6 +79,7 @@ class _RecogniserStep(Settings):
     pose: Literal[tuple(POSE_METHODS)] | None = Field(
         None, description="method that found the keypoints; null: the corpus has files of keypoints"
     )
+    keypoint_files: KeypointFiles = Field(KeypointFiles(), description="how files of keypoints are read")
     pose_weights: FilePath | None = Field(
         None,
         exclude_if=lambda folder: folder is None,

@@ -7,7 +7,8 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from .base import FilePath, Name, Settings
-from .modalities import FlowEncoding, Input, SelectionName
+from .layouts import SelectionChoice
+from .modalities import FlowEncoding, Input
 from .networks import Network, TokenFusionSettings
 from .recipes import Recipe
 
@@ -48,6 +49,9 @@ class Stream(Settings):
         description="another stream from whose weights training starts, with a new head if the classes differ; for a "
         "network with two paths, one stream for each: [rgb_slow, joint]",
     )
+    pretraining: Name | None = Field(
+        None, description="a key of pretraining from whose weights training starts, in place of init"
+    )
     pseudo_labels: Name | None = Field(
         None,
         description="an ensemble on the same corpus; train on train, val and the test clips with its pseudo-labels",
@@ -76,8 +80,9 @@ class Stream(Settings):
             self._refuse_other_inputs()
         else:
             self._refuse_what_follows()
-        if self.init is not None and self.weights is not None:
-            raise ValueError("a stream cannot have both init and weights; remove one of them")
+        starts = [key for key in ("init", "pretraining", "weights") if getattr(self, key) is not None]
+        if len(starts) > 1:
+            raise ValueError(f"a stream cannot have both {' and '.join(starts)}; remove one of them")
         if self.fuses is None and len(self.parents) not in (0, 1, len(self.inputs)):
             raise ValueError(
                 f"init names {len(self.parents)} streams for {len(self.inputs)} inputs; name one, or one for each input"
@@ -93,7 +98,7 @@ class Stream(Settings):
             raise ValueError(f"network {self.network.name} accepts as input {wanted}, not {', '.join(self.inputs)}")
 
     def _refuse_what_follows(self) -> None:
-        given = [key for key in ("corpus", "input", "init", "weights") if getattr(self, key) is not None]
+        given = [key for key in ("corpus", "input", "init", "pretraining", "weights") if getattr(self, key) is not None]
         if given:
             raise ValueError(
                 f"{given[0]} cannot be set for a stream with fuses, because it follows from the two streams; remove it"
@@ -141,7 +146,7 @@ class TrainStep(Settings):
 
     stream: str
     inputs: Inputs = Field(description="inputs of the network, in the order of its arguments")
-    selection: SelectionName | None = Field(description="selection of keypoints; null without keypoints")
+    selection: SelectionChoice | None = Field(description="selection of keypoints; null without keypoints")
     margin: float | None = Field(
         None,
         description="margin around the person in the stored videos, for heatmaps in the same crop; null: the videos "

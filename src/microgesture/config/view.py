@@ -5,7 +5,8 @@ from typing import Literal
 from pydantic import Field
 
 from .base import Settings
-from .modalities import MODALITIES, SelectionName
+from .layouts import SelectionChoice
+from .modalities import MODALITIES
 
 
 class ViewSettings(Settings):
@@ -31,7 +32,7 @@ class ViewStep(ViewSettings):
     """A corpus to show."""
 
     kinds: tuple[Literal[*MODALITIES], ...] = Field(description="kinds of shards that the corpus has")
-    selection: SelectionName = Field(description="selection of keypoints")
+    selection: SelectionChoice = Field(description="selection of keypoints")
     margin: float | None = Field(
         ge=0,
         description="margin around the person in the stored videos, as a fraction of the person's size; null: they "

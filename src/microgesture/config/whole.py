@@ -11,9 +11,11 @@ from .corpora import Corpus
 from .declarations import ModalitySettings
 from .emotion import EmotionSettings
 from .ensembles import Ensemble, Submission
+from .layouts import JointSelection, LayoutTable
 from .measures import AblationRow, GroundTruth
 from .modalities import HEATMAPS, MODALITIES, SCENES
 from .predictions import PredictionSettings
+from .pretraining import Pretraining
 from .recipes import Recipe
 from .report import ReportSettings
 from .streams import Stream, completed
@@ -47,6 +49,7 @@ class _Config(Settings):
     )
     corpora: dict[Name, Corpus] = Field(min_length=1, description="the corpora, with the folders of their clips")
     recipes: dict[Name, Recipe] = Field(min_length=1, description="how streams are trained and tested")
+    pretraining: dict[Name, Pretraining] = Field({}, description="networks that learn from clips without labels")
     streams: dict[Name, Stream] = Field(min_length=1, description="the networks, and their inputs")
     ensembles: dict[Name, Ensemble] = Field(min_length=1, description="streams whose probabilities are averaged")
     ablation: tuple[AblationRow, ...] = Field(
@@ -71,12 +74,41 @@ class _Config(Settings):
         return completed(streams)
 
     @model_validator(mode="after")
+    def _all_points_are_known(self) -> "_Config":
+        """Replace the selection "all" by the points of the layout that the corpora name."""
+        if self.keypoints.selection != "all":
+            return self
+        layouts = [corpus.keypoints.layout for corpus in self.corpora.values()]
+        told = {str(layout): layout for layout in layouts if layout is not None}
+        if len(told) != 1:
+            found = " and ".join(layout for layout in told) if told else "none"
+            raise ValueError(
+                f"keypoints.selection: all needs one layout in keypoints.layout of the corpora, which name {found}; "
+                "name one, or list the joints"
+            )
+        (layout,) = told.values()
+        chosen = layout
+        if isinstance(layout, LayoutTable):
+            chosen = JointSelection(joints=layout.names, limbs=layout.pairs)
+        keypoints = self.keypoints.model_copy(update={"selection": chosen})
+        object.__setattr__(self, "keypoints", keypoints)  # the settings are frozen for all others
+        return self
+
+    @model_validator(mode="after")
     def _names_exist(self) -> "_Config":
+        for name, pretraining in self.pretraining.items():
+            for corpus in pretraining.corpora:
+                _require(corpus, self.corpora, f"pretraining.{name}.corpora")
+            _require(pretraining.recipe, self.recipes, f"pretraining.{name}.recipe")
+            if not pretraining.test_clips and self.shards == 1:
+                raise ValueError(f"pretraining.{name}: without test_clips, shards must be at least 2")
         for name, stream in self.streams.items():
             _require(stream.corpus, self.corpora, f"streams.{name}.corpus")
             _require(stream.recipe, self.recipes, f"streams.{name}.recipe")
             for parent in stream.parents:
                 _require(parent, self.streams, f"streams.{name}.init")
+            if stream.pretraining is not None:
+                self._check_pretraining(name, stream)
             self._check_recipe(name, stream)
             self._check_pseudo_labels(name, stream)
         if both := sorted(set(self.streams) & set(self.ensembles)):
@@ -110,10 +142,36 @@ class _Config(Settings):
                 f"streams.{name}: the loss {one_path[0]} works only for networks with one classifier, not with "
                 f"two paths; remove it from recipes.{stream.recipe}"
             )
+        if recipe.layer_decay != 1 and not stream.network.has_layers:
+            raise ValueError(
+                f"streams.{name}: layer_decay of recipes.{stream.recipe} is for skeleton_transformer, not "
+                f"{stream.network.name}; remove it"
+            )
+        if recipe.freeze == "backbone" and (stream.fuses or not (stream.init or stream.pretraining or stream.weights)):
+            raise ValueError(
+                f"streams.{name}: freeze of recipes.{stream.recipe} needs trained weights; set init, pretraining or "
+                "weights, and no fuses"
+            )
         try:
             stream.network.check_recipe(recipe, stream.inputs, stream.recipe)
         except ValueError as error:
             raise ValueError(f"streams.{name}: {error}") from None
+
+    def _check_pretraining(self, name: str, stream: Stream) -> None:
+        where = f"streams.{name}.pretraining"
+        _require(stream.pretraining, self.pretraining, where)
+        start = self.pretraining[stream.pretraining]
+        if stream.inputs != (start.input,):
+            raise ValueError(
+                f"{where} names '{stream.pretraining}', whose input is {start.input}, not "
+                f"{' and '.join(stream.inputs)}; make them equal"
+            )
+        own, other = (
+            (one.name, *(getattr(one, key, None) for key in ("width", "depth", "heads", "patch")))
+            for one in (stream.network, start.network)
+        )
+        if own != other:
+            raise ValueError(f"{where} names '{stream.pretraining}', whose network has other sizes; make them equal")
 
     def _check_pseudo_labels(self, name: str, stream: Stream) -> None:
         if stream.pseudo_labels is None:

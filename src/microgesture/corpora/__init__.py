@@ -95,7 +95,7 @@ def measure(
 
 
 def provides(format: str, root: Path | str, **options: object) -> frozenset[str]:
-    """Return which of "video", "keypoints" and "metres" (for keypoints in space) the corpus has.
+    """Return which of "video", "keypoints" and "metres" (for keypoints in space, in any unit) the corpus has.
 
     No video or keypoint file is opened. Raises ``InputError`` as ``list_clips`` does.
     """

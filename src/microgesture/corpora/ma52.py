@@ -15,39 +15,35 @@ from .listing import Listing, Row, one_of, split_named, table, walk, whole
 _TABLE = table("ma52.json")
 CLASSES = tuple(_TABLE["classes"])
 TARGETS = tuple(str(label) for label in range(len(CLASSES)))
-GROUPS = tuple(group["name"] for group in _TABLE["groups"])
-GROUP_OF = tuple(  # the body-level group of each class, an index into GROUPS
-    index for index, group in enumerate(_TABLE["groups"]) for _ in range(group["first"], group["last"] + 1)
-)
 _VIDEO_SUFFIXES = (".mp4", ".avi", ".mkv", ".mov")
 
 
-def read(root: Path, keypoints: str | None = None) -> Listing:
+def read(root: Path, skeletons: str | None = None) -> Listing:
     """List the clips under ``root``, in the order of its train, val and test lists.
 
     A list is a ``.txt`` file whose name has the split and one of the words for a list or annotations; a clip is found
-    by its base name in any folder. ``keypoints`` is a folder in ``root`` with ``<name>.npz`` of 28 or 137 points for
+    by its base name in any folder. ``skeletons`` is a folder in ``root`` with ``<name>.npz`` of 28 or 137 points for
     each clip. The first four digits of a name are the subject; names of test clips do not have it. Raises
     ``InputError`` if there is no list, or two for one split, or two videos of one name, or a row without a clip name.
     """
     paths = list(walk(root))
     lists = _lists(root, paths)
-    if keypoints is not None and not (root / keypoints).is_dir():
+    if skeletons is not None and not (root / skeletons).is_dir():
         raise InputError(
-            f"{root / keypoints}: no such folder; set keypoints to a folder in {root} with <clip>.npz files"
+            f"{root / skeletons}: no such folder; set skeletons to a folder in {root} with <clip>.npz files"
         )
-    videos, skeletons = defaultdict(list), defaultdict(list)
+    videos, keypoints = defaultdict(list), defaultdict(list)
     for path in paths:
         if path.suffix.lower() in _VIDEO_SUFFIXES:
             videos[composed(path.stem)].append(path)
-        elif path.suffix == ".npz" and keypoints is not None and path.is_relative_to(keypoints):
-            skeletons[composed(path.stem)].append(path)
+        elif path.suffix == ".npz" and skeletons is not None and path.is_relative_to(skeletons):
+            keypoints[composed(path.stem)].append(path)
     rows = []
     for split, path in lists.items():
         for row in _read_list(root / path, split):
             if video := one_of(videos[row.clip_id], split, root):
                 row.video = video.as_posix()
-            if skeleton := one_of(skeletons[row.clip_id], split, root):
+            if skeleton := one_of(keypoints[row.clip_id], split, root):
                 row.skeleton = skeleton.as_posix()
             row.expected = {"video": f"{row.clip_id}.mp4", "keypoints": f"{row.clip_id}.npz"}
             rows.append(row)

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import stat
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -55,7 +56,13 @@ def digests_of(paths: Iterable[str], folder: Path) -> dict[str, str]:
 
 
 def file_digest(path: Path) -> str:
-    """Return a digest of a file's size and content; of a video above 4 MiB, of 64 blocks of it."""
+    """Return a digest of a file's size and content; of a video above 4 MiB, of 64 blocks of it.
+
+    Of a folder, it is a digest of the names and the digests of its files.
+    """
+    if path.is_dir():
+        inside = [(one.name, file_digest(one)) for one in sorted(path.iterdir()) if one.is_file()]
+        return hashlib.sha256(repr(inside).encode()).hexdigest()
     with open(path, "rb") as file:
         size = os.fstat(file.fileno()).st_size
         content = hashlib.sha256(str(size).encode())
@@ -72,6 +79,10 @@ def file_digest(path: Path) -> str:
 def _stat(path: Path) -> str:
     try:
         status = os.stat(path)
+        if stat.S_ISDIR(status.st_mode):  # its own time does not change with the content of its files
+            with os.scandir(path) as entries:
+                files = [entry.stat() for entry in entries if entry.is_file()]
+            return f"{sum(file.st_size for file in files)}-{max((file.st_mtime_ns for file in files), default=0)}"
     except (OSError, ValueError):
         return ""
     return f"{status.st_size}-{status.st_mtime_ns}"

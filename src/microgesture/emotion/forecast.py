@@ -57,16 +57,18 @@ def has_tokens(video: Video, sources: tuple[Source, ...]) -> bool:
 
 def new_network(videos: Mapping[str, Video], step: EmotionStep) -> EmotionNetwork:
     """Build a network for the tokens of such videos, with random weights from torch's generator."""
-    features, encoder = {}, None
+    features, encoder, posture = {}, None, None
+    first = next(iter(videos.values()))
     for source in step.sources:
         if source == "face":
             features[source] = step.face.network.embedding
             if step.face.weights is None:
                 encoder = FaceEncoder(**step.face.network.model_dump(exclude={"name"}))
+        elif source == "pose":
+            features[source], posture = step.pose.width, first.pose_NFX.shape[2]
         else:
-            first = next(iter(videos.values()))
             features[source] = (first.context_ND if source == "context" else first.gestures_NG).shape[1]
-    return EmotionNetwork(step.sources, features, step.network, encoder)
+    return EmotionNetwork(step.sources, features, step.network, encoder, posture)
 
 
 def save_forecast(path: Path, forecast: Forecast, step: EmotionStep) -> None:

@@ -89,7 +89,7 @@ def compare_rows(
 def _metrics(says_N: np.ndarray, win_N: np.ndarray, group_N: np.ndarray, times_DG: np.ndarray) -> dict[str, np.ndarray]:
     counts = count(np.stack((1 - says_N, says_N), 1), win_N.astype(int), group_N, times_DG.shape[1]).sums(times_DG)
     measured = counts.metrics()
-    both_D = (counts.true_GK > 0).all(1)
+    both_D = (counts.true_PK > 0).all(1)
     return {
         "balanced_accuracy": np.where(both_D, measured["balanced_accuracy"], np.nan),
         "auc": weighted_auc(says_N, win_N, times_DG[:, group_N]),

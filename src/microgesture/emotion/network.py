@@ -16,10 +16,11 @@ MOST_FACES = 256  # faces in one call of the encoder outside of training
 class EmotionNetwork(nn.Module):
     """Compute logit_B of win from the tokens of videos.
 
-    ``features[source]`` is the length of a token: of the encoder's embedding, of the features of a stream, or the
-    number of gesture classes plus 2. With ``encoder`` the faces are images, otherwise embeddings by a fixed encoder; a
-    clip's face token is the mean over its faces. All tokens are normalised, projected to one width, and added to
-    learned embeddings of the source and of the time in the video.
+    ``features[source]`` is the length of a token: of the encoder's embedding, of the features of a stream, the number
+    of gesture classes plus 2, or the width of the layers for posture, whose input has the length ``posture``. With
+    ``encoder`` the faces are images, otherwise embeddings by a fixed encoder; a clip's face token is the mean over its
+    faces, and its token of posture the mean over its times. All tokens are normalised, projected to one width, and
+    added to learned embeddings of the source and of the time in the video.
     """
 
     def __init__(
@@ -28,11 +29,16 @@ class EmotionNetwork(nn.Module):
         features: Mapping[Source, int],
         settings: InterFusionSettings,
         encoder: nn.Module | None = None,
+        posture: int | None = None,
     ) -> None:
         super().__init__()
         width = settings.width
         self.sources = tuple(sources)
         self.encoder = encoder if "face" in sources else None
+        self.posture = None
+        if "pose" in sources:
+            hidden = features["pose"]
+            self.posture = nn.Sequential(nn.Linear(posture, hidden), nn.GELU(), nn.Linear(hidden, hidden), nn.GELU())
         # Features have no unit, so they are normalised; probabilities are not, as their size is the confidence.
         norms = {source: nn.LayerNorm(features[source], elementwise_affine=False) for source in sources}
         self.norms = nn.ModuleDict({**norms, "gestures": nn.Identity()})
@@ -63,6 +69,8 @@ class EmotionNetwork(nn.Module):
     def _features(self, source: Source, tokens: Tokens) -> torch.Tensor:
         if source == "face":
             return self._face_features(tokens)
+        if source == "pose":
+            return self.posture(tokens.pose_BNFX).mean(2)
         return tokens.context_BND if source == "context" else tokens.gestures_BNG
 
     def _face_features(self, tokens: Tokens) -> torch.Tensor:

@@ -1,4 +1,4 @@
-"""The tokens of a video: for each clip features of the face, the context and the gestures, and its time."""
+"""The tokens of a video: for each clip features of face, context, gestures and posture, and its time."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +16,7 @@ from ..storage.clips import Clips
 from ..storage.shards import Shard
 from ..streams.samples import random_generator
 from .embeddings import Embedding
+from .poses import Poses
 
 DARK = 16  # of 255: a frame without a brighter pixel shows no face; the codec may store black as slightly above 0
 FPS = 25.0  # for a clip of unknown rate
@@ -26,9 +27,9 @@ class Video:
     """The tokens of the N usable clips of a video, in the order of time.
 
     ``faces[n]`` are the faces of a clip, uint8 (F, H, W, 3) RGB, or their embeddings by a fixed encoder, float32
-    (F, D); F is 0 if no face is visible. ``context_ND`` are features, ``gestures_NG`` are from ``gesture_features``;
-    both are NaN in the rows of clips that the stream could not use. ``place_N`` is the middle of a clip as a fraction
-    of the video, in [0, 1].
+    (F, D); F is 0 if no face is visible. ``context_ND`` are features, ``gestures_NG`` are from ``gesture_features``,
+    ``pose_NFX`` from ``poses.pose_features``; these are NaN in the rows of clips that the stream could not use, or that
+    lack keypoints. ``place_N`` is the middle of a clip as a fraction of the video, in [0, 1].
     """
 
     video_id: str
@@ -36,12 +37,14 @@ class Video:
     faces: tuple[np.ndarray, ...] | None = None
     context_ND: np.ndarray | None = None
     gestures_NG: np.ndarray | None = None
+    pose_NFX: np.ndarray | None = None
 
     def found(self, source: Source) -> np.ndarray:
         """Return which clips have a token of a source, bool (N,)."""
         if source == "face":
             return np.array([len(faces) > 0 for faces in self.faces], bool)
-        return ~np.isnan(self.context_ND if source == "context" else self.gestures_NG).any(1)
+        values_NX = {"context": self.context_ND, "gestures": self.gestures_NG, "pose": self.pose_NFX}[source]
+        return ~np.isnan(values_NX).any(tuple(range(1, values_NX.ndim)))
 
     def part(self, rows: np.ndarray) -> "Video":
         """Return the video with only some of its clips."""
@@ -51,6 +54,7 @@ class Video:
             None if self.faces is None else tuple(self.faces[row] for row in rows),
             None if self.context_ND is None else self.context_ND[rows],
             None if self.gestures_NG is None else self.gestures_NG[rows],
+            None if self.pose_NFX is None else self.pose_NFX[rows],
         )
 
 
@@ -67,6 +71,7 @@ class Tokens(NamedTuple):
     face_of_M: torch.Tensor | None
     context_BND: torch.Tensor | None
     gestures_BNG: torch.Tensor | None
+    pose_BNFX: torch.Tensor | None
 
 
 def read_video(
@@ -77,6 +82,7 @@ def read_video(
     gestures: Mapping[str, Embedding] | None,
     frames: int,
     size: int,
+    poses: Poses | None = None,
 ) -> Video:
     """Read the tokens of a video whose usable clips are the rows of ``table``; ``faces`` maps a clip to its shard.
 
@@ -91,6 +97,7 @@ def read_video(
         tuple(_faces(faces.get(clip_id), clip_id, frames, size) for clip_id in table.clip_id) if faces else None,
         None if context is None else _context(table, context),
         None if gestures is None else _gestures(table, gestures),
+        None if poses is None else _poses(table, poses),
     )
 
 
@@ -102,6 +109,7 @@ def read_tokens(
     gestures: Mapping[str, Embedding] | None,
     frames: int = 1,
     size: int = 112,
+    poses: Poses | None = None,
 ) -> dict[str, Video]:
     """Read the tokens of videos, by id; ``recordings[video_id]`` is the recording with the usable clips of a video.
 
@@ -114,7 +122,7 @@ def read_tokens(
     if holder and (missing := [c for table in tables.values() for c in table.clip_id if c not in holder]):
         raise InputError(f"clip {missing[0]} is in none of the face shards; they are older than the clips table")
     return {
-        video_id: read_video(video_id, table, holder, context, gestures, frames, size)
+        video_id: read_video(video_id, table, holder, context, gestures, frames, size, poses)
         for video_id, table in tables.items()
     }
 
@@ -165,7 +173,11 @@ def shown(video: Video, recipe: EmotionRecipe, seed: int, draw: int) -> Video:
         context_ND = np.where(hidden_SN[1][:, None], np.float32(np.nan), context_ND)
     if gestures_NG is not None:
         gestures_NG = np.where(hidden_SN[2][:, None], np.float32(np.nan), gestures_NG)
-    return Video(part.video_id, part.place_N, faces, context_ND, gestures_NG)
+    pose_NFX = part.pose_NFX
+    if pose_NFX is not None:
+        hidden_N = generator.random(clips) < recipe.token_dropout
+        pose_NFX = np.where(hidden_N[:, None, None], np.float32(np.nan), pose_NFX)
+    return Video(part.video_id, part.place_N, faces, context_ND, gestures_NG, pose_NFX)
 
 
 def together(videos: Sequence[Video], sources: Sequence[Source], device: torch.device) -> Tokens:
@@ -191,6 +203,7 @@ def together(videos: Sequence[Video], sources: Sequence[Source], device: torch.d
         face_of_M,
         padded([np.nan_to_num(video.context_ND) for video in videos]) if "context" in sources else None,
         padded([np.nan_to_num(video.gestures_NG) for video in videos]) if "gestures" in sources else None,
+        padded([np.nan_to_num(video.pose_NFX) for video in videos]) if "pose" in sources else None,
     )
 
 
@@ -237,6 +250,12 @@ def _gestures(table: pd.DataFrame, gestures: Mapping[str, Embedding]) -> np.ndar
 def _context(table: pd.DataFrame, context: Mapping[str, Embedding]) -> np.ndarray:
     rows = [context[clip_id].features_D if clip_id in context else None for clip_id in table.clip_id]
     return _filled(rows, len(next(iter(context.values())).features_D) if context else 0)
+
+
+def _poses(table: pd.DataFrame, poses: Poses) -> np.ndarray:
+    missing_FX = np.full(poses.size, np.nan, np.float32)
+    rows = [missing_FX if (found := poses[clip_id]) is None else found for clip_id in table.clip_id]
+    return np.array([missing_FX, *rows], np.float32)[1:]
 
 
 def _filled(rows: list[np.ndarray | None], width: int) -> np.ndarray:

@@ -10,6 +10,7 @@ import pandas as pd
 from scipy.special import softmax
 
 from ..errors import InputError
+from ..measures.baselines import baselines
 from ..measures.metrics import expected_calibration_error, measure
 from ..measures.people import count_people, people_by_clip
 from ..measures.people_folds import people_folds
@@ -146,8 +147,8 @@ def summarise(
     ensemble without that stream, with the other weights unchanged. ``ece_before`` and ``ece`` are the expected
     calibration errors before and after calibration, ``nll_before`` and ``nll`` the mean negative log-likelihoods. Those
     of the ensemble are measured without and with its own temperature, on the ``crossed`` clips if they are given (see
-    ``cross_fitted``). With ``stacking`` there is a row for a logistic regression, which is fitted on the other folds,
-    or on other parts of val.
+    ``cross_fitted``). ``chance`` and ``most_frequent`` are the accuracies of the baselines. With ``stacking`` there is
+    a row for a logistic regression, which is fitted on the other folds, or on other parts of val.
     """
     common_N = usable(held_out.logits_SNK).all(0)
     labels_N = held_out.labels_N[common_N]
@@ -174,8 +175,21 @@ def summarise(
         plain = replace(crossed, fusions=[replace(each, temperature=1.0) for each in crossed.fusions])
         calibration = _calibration(plain.fused()[common_N], crossed.fused()[common_N], labels_N)
         rows.append({"name": name, "kind": "ensemble", **measured(held_out.fused()), **calibration})
-    columns = ["name", "kind", "clips", "accuracy", "balanced_accuracy", "macro_f1", "top5", "weight", "without"]
-    columns += ["ece_before", "ece", "nll_before", "nll"]
+    columns = [
+        "name",
+        "kind",
+        "clips",
+        "accuracy",
+        "balanced_accuracy",
+        "macro_f1",
+        "macro_f1_present",
+        "top5",
+        "weight",
+    ]
+    columns += ["without", "ece_before", "ece", "nll_before", "nll", "chance", "most_frequent"]
+    if len(labels_N):
+        trivial = baselines(labels_N, held_out.logits_SNK.shape[2]).accuracy.round(4)
+        rows = [{**row, "chance": trivial[0], "most_frequent": trivial[1]} for row in rows]
     return pd.DataFrame(rows, columns=columns)
 
 

@@ -1,15 +1,20 @@
-"""The submission file: one row for each test clip."""
+"""The submission file: one row for each test clip; and the ranked predictions that the MAC challenge asks for."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
+import numpy as np
 import pandas as pd
 
 from ..errors import InputError
+from ..measures.class_groups import group_of_classes, grouped
 from ..storage.clips import Clips, natural_key
 from ..storage.csv_files import csv_table
-from ..storage.files import write_csv
+from ..storage.files import replacing, write_csv
 from ..storage.scores import read_predictions
+
+RANKS = 5
 
 
 def submission_table(clips: Clips, predicted: dict[str, int]) -> pd.DataFrame:
@@ -57,3 +62,28 @@ def write_submission(predictions: Path, clips: Clips, output: Path, sample: Path
     if sample is not None:
         table = follow_sample(table, csv_table(sample), sample)
     write_csv(output, table)
+
+
+def ranked_table(clips: Clips, probabilities: Mapping[str, np.ndarray], group_K: np.ndarray) -> pd.DataFrame:
+    """The five most probable classes and groups of each test clip, most probable first, as the MAC challenge asks.
+
+    The columns are ``vid`` (the name of the video's file), ``action_pred_1`` to ``5`` and ``body_pred_1`` to ``5``. The
+    probability of a group is the sum of those of its classes. The challenge's starter kit writes the groups of the five
+    most probable classes instead.
+    """
+    test = clips.table[clips.table.split == "test"].set_index("clip_id")
+    ids = sorted(test.index, key=natural_key)
+    said_NK = np.stack([probabilities[clip_id] for clip_id in ids])
+    columns = {"vid": [Path(test.video[clip_id] or f"{clip_id}.mp4").name for clip_id in ids]}
+    for name, said in (("action", said_NK), ("body", grouped(said_NK, group_K))):
+        ranked = np.argsort(-said, axis=1, kind="stable")[:, :RANKS]
+        columns |= {f"{name}_pred_{rank + 1}": ranked[:, rank] for rank in range(ranked.shape[1])}
+    return pd.DataFrame(columns)
+
+
+def write_ranked(predictions: Path, clips: Clips, groups: Mapping[str, Sequence[str]], output: Path) -> None:
+    """Write ``ranked_table`` as CSV, and beside it as a zip archive of the same bytes in every run."""
+    said = {clip_id: each.probabilities_K for clip_id, each in read_predictions(predictions).items()}
+    write_csv(output, ranked_table(clips, said, group_of_classes(groups, clips.classes)))
+    with replacing(output.with_suffix(".zip")) as temporary, ZipFile(temporary, "w") as archive:
+        archive.writestr(ZipInfo(output.name), output.read_bytes(), ZIP_DEFLATED)

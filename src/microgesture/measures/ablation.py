@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
@@ -10,11 +11,25 @@ from ..storage.clips import Clips, natural_key
 from ..storage.files import write_csv, write_text
 from ..storage.markdown import compared_rows
 from ..storage.scores import read_said
+from .baselines import CHANCE, MOST_FREQUENT, baselines, in_words, wilson_interval
+from .class_groups import group_of_classes
 from .metrics import count
 from .people import caveat, count_people, describe_clips, people_by_clip, people_in_words
 
-MEASURED = {"accuracy": "accuracy", "balanced_accuracy": "balanced", "macro_f1": "macro F1", "top5": "top 5"}
+MEASURED = {
+    "accuracy": "accuracy",
+    "balanced_accuracy": "balanced",
+    "macro_f1": "macro F1",
+    "macro_f1_present": "macro F1 of present classes",
+    "top5": "top 5",
+}
+OF_GROUPS = {"f1_mean": "F1_mean", "group_accuracy": "accuracy of groups", "group_macro_f1": "macro F1 of groups"}
+FRACTIONS = ("accuracy", "top5", "group_accuracy")  # of clips, so with one person their intervals are binomial
 DRAWS = 1000  # resamples of the bootstrap
+F1_MEAN = (
+    "F1_mean is the mean of micro and macro F1 of the classes and of their groups. The probability of a group is the "
+    "sum of the probabilities of its classes."
+)
 ENDS = (0.025, 0.975)  # quantiles at the ends of a 95 % interval
 FEW_PEOPLE = 30  # with 5 to 30 clusters such intervals are too narrow (Cameron, Gelbach and Miller, 2008)
 
@@ -26,22 +41,35 @@ def make_ablation(
     person_N: np.ndarray,
     draws: int = DRAWS,
     seed: int = 0,
+    group_K: np.ndarray | None = None,
 ) -> pd.DataFrame:
     """The metrics of each row, with the ends of their confidence intervals in ``_low`` and ``_high``.
 
     ``rows[name]`` is an earlier row that ``name`` is compared with, or None. ``said[name]`` are the logits or
-    probabilities (N, K) of a row. Intervals are percentile bootstrap intervals (Efron and Tibshirani, 1993) with people
-    as the resampling unit. Means over classes include only the classes that occur in a resample. All rows use the same
-    resamples, so ``difference``, the gain in accuracy over the row ``versus``, is paired. Intervals are NaN if there is
-    only one person. Without clips, the table is empty.
+    probabilities (N, K) of a row; with ``group_K``, the group of each class, they must be probabilities.
+
+    Intervals are percentile bootstrap intervals (Efron and Tibshirani, 1993) with people as the resampling unit. Means
+    over classes include only the classes that occur in a resample. All rows use the same resamples, so ``difference``,
+    the gain in accuracy over the row ``versus``, is paired. With only one person, the intervals of fractions of clips
+    are binomial, and all others NaN. ``chance`` and ``most_frequent`` are the accuracies of the ``baselines``. Without
+    clips, the table is empty.
     """
     people, person_N = np.unique(person_N, return_inverse=True)
     times_DP = everybody_and_draws(len(people), draws, seed)
     drawn = {
-        name: count(said[name], labels_N, person_N, len(people)).sums(times_DP).metrics()
+        name: count(said[name], labels_N, person_N, len(people), group_K).sums(times_DP).metrics()
         for name in (rows if len(labels_N) else ())
     }
-    return table_of_rows(drawn, rows, MEASURED, "accuracy", {"name": "clips"}, len(labels_N), len(people))
+    metrics = [*MEASURED, *(OF_GROUPS if group_K is not None else ())]
+    table = table_of_rows(drawn, rows, metrics, "accuracy", {"name": "clips"}, len(labels_N), len(people))
+    if len(people) == 1:
+        for metric in set(metrics).intersection(FRACTIONS):
+            ends = [wilson_interval(value, len(labels_N)) for value in table[metric]]
+            table[[f"{metric}_low", f"{metric}_high"]] = ends
+    if len(table):
+        trivial = baselines(labels_N, len(next(iter(said.values()))[0])).set_index("name").accuracy
+        return table.assign(chance=trivial[CHANCE], most_frequent=trivial[MOST_FREQUENT])
+    return table.assign(chance=pd.Series(dtype=float), most_frequent=pd.Series(dtype=float))
 
 
 def draw_people(people: int, draws: int, seed: int) -> np.ndarray:
@@ -93,7 +121,27 @@ def _with_interval(name: str, values_D: np.ndarray, people: int) -> dict[str, fl
 
 def ablation_table(table: pd.DataFrame) -> str:
     """The table in Markdown."""
-    return compared_rows(table, "", MEASURED, "accuracy")
+    measured = {metric: title for metric, title in (MEASURED | OF_GROUPS).items() if metric in table}
+    return compared_rows(table, "", measured, "accuracy")
+
+
+def said_of_table(table: pd.DataFrame, people: Mapping[str, int]) -> str:
+    """The baselines and the kind of the intervals of a table of ``make_ablation``, in sentences."""
+    shown, line = people_in_words(people), table.iloc[0]
+    said = in_words(line.chance, line.most_frequent)
+    if "f1_mean" in table:
+        said += f" {F1_MEAN}"
+    if sum(people.values()) == 1:
+        return (
+            f"{said} In brackets: 95 % binomial intervals (Wilson). All clips are of {shown}, so they show the "
+            "variation between clips, not between people, and there are none of the other metrics."
+        )
+    return (
+        f"{said} In brackets: 95 % bootstrap intervals from {DRAWS} resamples of the {shown}. They show the variation "
+        "due to the choice of people, not the variation between training seeds. Differences are paired: they use the "
+        "same clips and resamples. They are bold if the interval excludes 0."
+        + (" With so few people the intervals are too narrow." if sum(people.values()) < FEW_PEOPLE else "")
+    )
 
 
 def run_ablation(
@@ -104,12 +152,14 @@ def run_ablation(
     csv: Path,
     markdown: Path,
     left_out: Sequence[str] = (),
+    groups: Mapping[str, Sequence[str]] = MappingProxyType({}),
 ) -> None:
     """Write the ablation table as CSV and as Markdown.
 
     ``rows`` is as in ``make_ablation``. ``files[name]`` are the predictions of a row: the scores of a stream for each
     fold or for val, or the predictions of an ensemble for its held-out clips. All rows are evaluated on the labelled
     clips for which every row has a prediction. The text names ``left_out``, rows that were also trained on these clips.
+    ``groups`` are groups of classes.
     """
     said = {name: _read(files[name]) for name in rows}
     known = clips.usable[clips.usable.label.notna()].set_index("clip_id", drop=False)
@@ -122,6 +172,7 @@ def run_ablation(
         {name: np.array([says[clip_id] for clip_id in table.clip_id]) for name, says in said.items()},
         table.label.to_numpy(int),
         person_N,
+        group_K=group_of_classes(groups, clips.classes),
     )
     write_csv(csv, found.round(4))
     if len(table):
@@ -143,15 +194,4 @@ def _report(found: pd.DataFrame, people: Mapping[str, int], folds: int, unpredic
     measured = f"{describe_clips(folds, people)}, {found.clips.iloc[0]} clips"
     if unpredicted:
         measured += f"; {unpredicted} clips without a prediction of every row are left out"
-    shown = people_in_words(people)
-    if sum(people.values()) == 1:
-        intervals = f"There are no intervals, because all clips are of {shown}."
-    else:
-        intervals = (
-            f"In brackets: 95 % bootstrap intervals from {DRAWS} resamples of the {shown}. They show the variation due "
-            "to the choice of people, not the variation between training seeds. Differences are paired: they use the "
-            "same clips and resamples. They are bold if the interval excludes 0."
-        )
-        if sum(people.values()) < FEW_PEOPLE:
-            intervals += " With so few people the intervals are too narrow."
-    return [f"{measured}. {caveat(folds, people)}\n", ablation_table(found), f"{intervals}\n"]
+    return [f"{measured}. {caveat(folds, people)}\n", ablation_table(found), f"{said_of_table(found, people)}\n"]

@@ -1,7 +1,8 @@
 """The ablation table for the people of the test split, with labels from a file that no other stage reads."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,8 @@ from ..storage.clips import Clips, natural_key
 from ..storage.files import write_csv, write_text
 from ..storage.markdown import markdown_table
 from ..storage.scores import read_said
-from .ablation import DRAWS, ablation_table, make_ablation
+from .ablation import ablation_table, make_ablation, said_of_table
+from .class_groups import group_of_classes
 from .ground_truth import read_ground_truth
 from .people import TRAINED, count_people, people_by_clip, people_in_words, shared_in_words, shared_people
 
@@ -21,9 +23,12 @@ def make_cross_subject(
     said: Mapping[str, np.ndarray],
     labels_N: np.ndarray,
     person_N: np.ndarray,
+    group_K: np.ndarray | None = None,
 ) -> pd.DataFrame:
-    """The table of ``make_ablation``, plus the accuracy of each row for each person."""
-    found = make_ablation(rows, said, labels_N, person_N)
+    """The table of ``make_ablation``, plus the accuracy of each row for each person if there are several."""
+    found = make_ablation(rows, said, labels_N, person_N, group_K=group_K)
+    if len(set(person_N)) == 1:
+        return found
     for person in sorted(set(person_N), key=natural_key):
         own_N = person_N == person
         accuracies = [(said[name].argmax(1) == labels_N)[own_N].mean() for name in found.name]
@@ -40,12 +45,13 @@ def run_cross_subject(
     label_column: str,
     csv: Path,
     markdown: Path,
+    groups: Mapping[str, Sequence[str]] = MappingProxyType({}),
 ) -> None:
     """Write the table as CSV and as Markdown; ``files[name]`` are the predictions of a row for the test clips.
 
     All rows are evaluated on the usable clips that have a label in ``ground_truth`` and predictions of every row. The
-    column ``people_in_training`` is the number of their people who are also in train or val. Raises ``InputError`` if
-    there are no such clips.
+    column ``people_in_training`` is the number of their people, ``people``, who are also in train or val. ``groups``
+    are groups of classes. Raises ``InputError`` if there are no such clips.
     """
     labels = read_ground_truth(ground_truth, id_column, label_column, clips)
     said = {name: read_said(files[name]) for name in rows}
@@ -63,16 +69,16 @@ def run_cross_subject(
         {name: np.array([says[clip_id] for clip_id in ids]) for name, says in said.items()},
         np.array([labels[clip_id] for clip_id in ids]),
         (short if short.nunique() == person.nunique() else person).to_numpy(str),
-    ).assign(people_in_training=len(shared))
+        group_of_classes(groups, clips.classes),
+    ).assign(people=person.nunique(), people_in_training=len(shared))
     write_csv(csv, found.round(4))
-    people = people_in_words(count_people(person))
+    people = count_people(person)
     known = shared_in_words(len(shared), person.nunique()) or "None of them is in another split."
     text = (
-        f"# Cross-subject ablation\n\nTest split, {len(ids)} clips of {people}. {known} In brackets: 95 % bootstrap "
-        f"intervals from {DRAWS} resamples of the {people}. One training seed.\n\n"
-        f"{ablation_table(found)}\n{_by_person(found)}"
+        f"# Cross-subject ablation\n\nTest split, {len(ids)} clips of {people_in_words(people)}. {known} One training "
+        f"seed.\n\n{ablation_table(found)}\n{said_of_table(found, people)}\n"
     )
-    write_text(markdown, text)
+    write_text(markdown, text + (f"\n{_by_person(found)}" if person.nunique() > 1 else ""))
 
 
 def _by_person(found: pd.DataFrame) -> str:

@@ -1,80 +1,110 @@
 """Metrics of predictions."""
 
-from dataclasses import asdict, astuple, dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
+
+from .class_groups import grouped
 
 BINS = 15  # of confidence, for the calibration error
 
 
 @dataclass(frozen=True)
 class Metrics:
-    """Metrics of a set of predictions, each in [0, 1]; class means are over the classes that occur."""
+    """Metrics of a set of predictions, each in [0, 1].
+
+    ``balanced_accuracy`` and ``macro_f1_present`` are means over the classes that the clips have. ``macro_f1`` is also
+    over classes that are only predicted, as ``f1_score(average="macro")`` of scikit-learn is. The last three are None
+    without groups of classes: ``f1_mean`` is the mean of micro and macro F1 of the classes and of their groups, as in
+    the MAC challenge, and ``group_accuracy`` is the micro F1 of the groups.
+    """
 
     clips: int
     accuracy: float
     balanced_accuracy: float
     macro_f1: float
+    macro_f1_present: float
     top5: float
+    f1_mean: float | None = None
+    group_accuracy: float | None = None
+    group_macro_f1: float | None = None
 
     def rounded(self) -> dict[str, float]:
-        """The values rounded to four digits, for tables."""
-        return {name: value if name == "clips" else round(value, 4) for name, value in asdict(self).items()}
+        """The values rounded to four digits, for tables; without those that are None."""
+        known = {name: value for name, value in asdict(self).items() if value is not None}
+        return {name: value if name == "clips" else round(value, 4) for name, value in known.items()}
 
 
 @dataclass(frozen=True)
 class Counts:
-    """Counts of clips by group and class, from which all metrics are computed; counts of groups can be added.
+    """Counts of clips by person and class, from which all metrics are computed; counts of people can be added.
 
-    For each class: ``true_GK`` clips have it, ``predicted_GK`` are predicted to have it, ``right_GK`` are both, and
-    ``top5_GK`` have it among their five most probable classes.
+    For each class: ``true_PK`` clips have it, ``predicted_PK`` are predicted to have it, ``right_PK`` are both, and
+    ``top5_PK`` have it among their five most probable classes. ``of_groups`` are the same counts by group of classes.
     """
 
-    true_GK: np.ndarray
-    predicted_GK: np.ndarray
-    right_GK: np.ndarray
-    top5_GK: np.ndarray
+    true_PK: np.ndarray
+    predicted_PK: np.ndarray
+    right_PK: np.ndarray
+    top5_PK: np.ndarray
+    of_groups: "Counts | None" = None
 
-    def sums(self, times_DG: np.ndarray) -> "Counts":
-        """The counts of weighted sums of groups: row d of ``times_DG`` has the weight of each group."""
-        return Counts(*(times_DG @ counts_GK for counts_GK in astuple(self)))
+    def sums(self, times_DP: np.ndarray) -> "Counts":
+        """The counts of weighted sums of people: row d of ``times_DP`` has the weight of each person."""
+        counted = self.true_PK, self.predicted_PK, self.right_PK, self.top5_PK
+        return Counts(
+            *(times_DP @ counts_PK for counts_PK in counted), self.of_groups and self.of_groups.sums(times_DP)
+        )
 
     def metrics(self) -> dict[str, np.ndarray]:
-        """The fields of ``Metrics``, each (G,); every group must have at least one clip."""
-        clips_G = self.true_GK.sum(1)
-        present_GK = self.true_GK > 0
-        recall_GK = self.right_GK / np.maximum(self.true_GK, 1)
-        f1_GK = present_GK * 2 * self.right_GK / np.maximum(self.true_GK + self.predicted_GK, 1)
-        return {
-            "clips": clips_G,
-            "accuracy": self.right_GK.sum(1) / clips_G,
-            "balanced_accuracy": recall_GK.sum(1) / present_GK.sum(1),
-            "macro_f1": f1_GK.sum(1) / present_GK.sum(1),
-            "top5": self.top5_GK.sum(1) / clips_G,
+        """The fields of ``Metrics`` that are known, each (P,); every person must have at least one clip."""
+        clips_P = self.true_PK.sum(1)
+        present_PK, occurs_PK = self.true_PK > 0, self.true_PK + self.predicted_PK > 0
+        recall_PK = self.right_PK / np.maximum(self.true_PK, 1)
+        f1_PK = 2 * self.right_PK / np.maximum(self.true_PK + self.predicted_PK, 1)
+        found = {
+            "clips": clips_P,
+            "accuracy": self.right_PK.sum(1) / clips_P,
+            "balanced_accuracy": recall_PK.sum(1) / present_PK.sum(1),
+            "macro_f1": f1_PK.sum(1) / occurs_PK.sum(1),
+            "macro_f1_present": f1_PK.sum(1) / present_PK.sum(1),
+            "top5": self.top5_PK.sum(1) / clips_P,
         }
+        if self.of_groups is None:
+            return found
+        of_groups = self.of_groups.metrics()
+        parts = [each[name] for each in (found, of_groups) for name in ("accuracy", "macro_f1")]
+        named = {f"group_{name}": of_groups[name] for name in ("accuracy", "macro_f1")}
+        return found | {"f1_mean": np.mean(parts, 0)} | named
 
 
-def count(scores_NK: np.ndarray, labels_N: np.ndarray, group_N: np.ndarray, groups: int) -> Counts:
-    """Count clips by group (0 to ``groups`` - 1) and class; the scores may be logits or probabilities."""
+def count(
+    scores_NK: np.ndarray, labels_N: np.ndarray, person_N: np.ndarray, people: int, group_K: np.ndarray | None = None
+) -> Counts:
+    """Count clips by person (0 to ``people`` - 1) and class.
+
+    The scores may be logits or probabilities. With ``group_K``, the group of each class, they must be probabilities.
+    """
     classes = scores_NK.shape[1]
     predicted_N = scores_NK.argmax(1)
     ranks_N = (scores_NK > scores_NK[np.arange(len(labels_N)), labels_N][:, None]).sum(1)
 
     def counted(classes_N: np.ndarray, among_N: np.ndarray | slice = slice(None)) -> np.ndarray:
-        cells_N = (group_N * classes + classes_N)[among_N]
-        return np.bincount(cells_N, minlength=groups * classes).reshape(groups, classes)
+        cells_N = (person_N * classes + classes_N)[among_N]
+        return np.bincount(cells_N, minlength=people * classes).reshape(people, classes)
 
     return Counts(
-        true_GK=counted(labels_N),
-        predicted_GK=counted(predicted_N),
-        right_GK=counted(labels_N, predicted_N == labels_N),
-        top5_GK=counted(labels_N, ranks_N < 5),
+        true_PK=counted(labels_N),
+        predicted_PK=counted(predicted_N),
+        right_PK=counted(labels_N, predicted_N == labels_N),
+        top5_PK=counted(labels_N, ranks_N < 5),
+        of_groups=None if group_K is None else count(grouped(scores_NK, group_K), group_K[labels_N], person_N, people),
     )
 
 
-def measure(scores_NK: np.ndarray, labels_N: np.ndarray) -> Metrics:
-    """Compare probabilities or logits (N, K) with true labels (N,); N must not be 0."""
-    found = count(scores_NK, labels_N, np.zeros(len(labels_N), int), 1).metrics()
+def measure(scores_NK: np.ndarray, labels_N: np.ndarray, group_K: np.ndarray | None = None) -> Metrics:
+    """Compare scores (N, K), as in ``count``, with true labels (N,); N must not be 0."""
+    found = count(scores_NK, labels_N, np.zeros(len(labels_N), int), 1, group_K).metrics()
     return Metrics(**{name: value_1.item() for name, value_1 in found.items()})
 
 

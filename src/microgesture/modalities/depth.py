@@ -16,7 +16,7 @@ import pandas as pd
 
 from ..errors import InputError, UnusableClip
 from ..progress import progress
-from ..skeletons.keypoints import selection_named
+from ..skeletons.selections import selection_named
 from ..storage.clips import Clips, frames_of
 from ..storage.names import Folders
 from ..storage.shards import Shard, build_shard, each_clip

@@ -15,8 +15,10 @@ import numpy as np
 
 from ..config.corpus_format import LARGEST
 from ..errors import UnusableClip
-from ..skeletons.keypoints import LAYOUT_FILES, LAYOUTS, Selection, cut_clip, present
+from ..skeletons.keypoints import cut_clip, present
+from ..skeletons.layouts import Skeleton
 from ..skeletons.person import InFile, Recordings
+from ..skeletons.selections import Selection
 from ..storage.clips import Clips, frames_of
 from ..storage.shards import Shard
 from .cutting import Cutter, View, cut
@@ -144,13 +146,13 @@ def face_cutter(
     return partial(cut, view_of)
 
 
-def _landmarks(recording_TVC: np.ndarray, rows_T: Sequence[int], file: str) -> np.ndarray:
-    points = recording_TVC.shape[1]
-    if points in LAYOUTS and points not in LANDMARKS.indices:
+def _landmarks(skeleton: Skeleton, rows_T: Sequence[int], file: str) -> np.ndarray:
+    if LANDMARKS.lacking(skeleton.layout):
         raise UnusableClip(
-            f"{file} has no landmarks of the face ({LAYOUT_FILES[points]} have none); the face stage needs OpenPose-137"
+            f"{file} has no landmarks of the face ({skeleton.layout.title} has none); the face stage needs a layout "
+            "with them, such as OpenPose-137 or COCO-WholeBody"
         )
-    return cut_clip(recording_TVC, rows_T, LANDMARKS, file)
+    return cut_clip(skeleton, rows_T, LANDMARKS, file)
 
 
 def make_face(

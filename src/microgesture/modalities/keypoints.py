@@ -6,10 +6,13 @@ from pathlib import Path
 import numpy as np
 
 from ..config.corpus_format import LARGEST
+from ..config.layouts import SelectionChoice
 from ..errors import UnusableClip
 from ..progress import progress
-from ..skeletons.keypoints import cut_clip, hands_put_right, present, selection_named
+from ..skeletons.keypoints import cut_clip, hands_put_right, present
+from ..skeletons.layouts import Skeleton
 from ..skeletons.person import InFile, Recordings
+from ..skeletons.selections import selection_named
 from ..skeletons.tracks import Track
 from ..skeletons.trajectories import steady
 from ..storage.clips import Clips, frames_of
@@ -30,7 +33,7 @@ def select_keypoints(
     skeletons: Path,
     output: Path,
     scratch: Path,
-    selection: str,
+    selection: SelectionChoice,
     *,
     fill_gaps: int = 0,
     smoothing: int | None = None,
@@ -38,8 +41,8 @@ def select_keypoints(
 ) -> None:
     """Write one shard of the selection's keypoints, float32 (T, V, 3) for each clip, from the recordings' skeletons.
 
-    x and y are in pixels of the source video, confidence is in [0, 1], a missing joint is (0, 0, 0). If a recording has
-    metres, x, y and z in metres follow, (T, V, 6); see ``in_picture`` and ``in_space``. Swapped hands are corrected
+    x and y are in pixels of the source video, confidence is in [0, 1], a missing joint is (0, 0, 0). If a recording is
+    in space, x, y and z in its unit follow, (T, V, 6); see ``in_picture`` and ``in_space``. Swapped hands are corrected
     with a warning. Gaps are filled and jitter is smoothed in the whole recording, see ``skeletons.trajectories``; the
     note of each clip then has ``filled``, the share of its points that were filled. If there are several people,
     ``person`` tells who is meant, and the note has the choice, see ``skeletons.person``. Raises ``InputError`` if there
@@ -51,10 +54,10 @@ def select_keypoints(
     stored = Recordings(Shard(skeletons), person)
 
     @lru_cache(maxsize=1)  # the clips of a recording are consecutive
-    def recording(file: str, track: Track | None) -> tuple[np.ndarray, np.ndarray]:
+    def recording(file: str, track: Track | None) -> tuple[Skeleton, Skeleton]:
         """The person of a recording as in its file, and after filling and smoothing."""
-        alone_TVC = hands_put_right(stored.alone(file, track), file)
-        return alone_TVC, steady(alone_TVC, fill_gaps, smoothing)
+        alone = hands_put_right(stored.alone(file, track), file)
+        return alone, alone.converted(lambda alone_TVC: steady(alone_TVC, fill_gaps, smoothing))
 
     def make(clip_id: str) -> np.ndarray | Noted:
         row = rows[clip_id]
@@ -62,11 +65,11 @@ def select_keypoints(
             raise UnusableClip(f"{clip_id} has no keypoints")
         frames_T = frames_of(row, row.skeleton_start)
         choice = stored.choice(InFile.of(row), frames_T)
-        alone_TVC, steady_TVC = recording(row.skeleton, choice and choice.track)
-        clip_TVC = cut_clip(steady_TVC, frames_T, chosen, row.skeleton)
+        alone, steadied = recording(row.skeleton, choice and choice.track)
+        clip_TVC = cut_clip(steadied, frames_T, chosen, row.skeleton)
         note = choice.note if choice else {}
         if fill_gaps:
-            before_TVC = cut_clip(alone_TVC, np.minimum(frames_T, len(alone_TVC) - 1), chosen, row.skeleton)
+            before_TVC = cut_clip(alone, np.minimum(frames_T, alone.length - 1), chosen, row.skeleton)
             note["filled"] = float((present(clip_TVC) & ~present(before_TVC)).mean())
         return Noted(clip_TVC, note) if note else clip_TVC
 

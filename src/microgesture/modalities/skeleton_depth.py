@@ -10,7 +10,8 @@ import numba
 import numpy as np
 
 from ..errors import InputError
-from ..skeletons.keypoints import Selection, present
+from ..skeletons.keypoints import present
+from ..skeletons.selections import Selection
 from ..videos.reading import Box
 
 # Half thickness of a limb, by the joint it leads to, and distances along the viewing direction, in shoulder widths.

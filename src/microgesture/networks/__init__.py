@@ -20,7 +20,7 @@ from ..errors import InputError
 if TYPE_CHECKING:
     from torch import nn
 
-    from ..skeletons.keypoints import Selection
+    from ..skeletons.selections import Selection
 
 
 def build(

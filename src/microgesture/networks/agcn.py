@@ -13,7 +13,7 @@ from torch import nn
 
 from ..config.networks import AGCNSettings
 from ..skeletons.graph import adjacency
-from ..skeletons.keypoints import Selection
+from ..skeletons.selections import Selection
 from .shortcut import Shortcut
 from .tokens import Features
 

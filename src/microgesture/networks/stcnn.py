@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from ..config.networks import DecoupledSTCNNSettings
 from ..skeletons.graph import walk
-from ..skeletons.keypoints import Selection
+from ..skeletons.selections import Selection
 from .shortcut import Shortcut
 from .tokens import Features
 

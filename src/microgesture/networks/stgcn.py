@@ -11,7 +11,7 @@ from torch import nn
 
 from ..config.networks import STGCNSettings
 from ..skeletons.graph import partition
-from ..skeletons.keypoints import Selection
+from ..skeletons.selections import Selection
 from .agcn import AGCN, KERNEL
 from .shortcut import Shortcut
 

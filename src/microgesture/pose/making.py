@@ -3,13 +3,16 @@
 from collections.abc import Iterable
 from pathlib import Path
 
+from ..errors import UnusableClip
 from ..progress import progress
-from ..skeletons.person import noted
+from ..skeletons.layouts import Skeleton
+from ..skeletons.person import Crowd, noted
 from ..skeletons.tracks import Followed
 from ..storage.clips import Clips, folder_of
 from ..storage.shards import Made, build_shard
+from .mapping import LAYOUT
 from .methods import Pose, Spans, require
-from .videos import keypoints_of_videos
+from .videos import Found, keypoints_of_videos
 
 
 def make_pose(clips: Clips, shard: int, root: Path, output: Path, scratch: Path, pose: Pose) -> None:
@@ -32,7 +35,13 @@ def make_pose(clips: Clips, shard: int, root: Path, output: Path, scratch: Path,
         each = progress(
             keypoints_of_videos(of_paths, pose), f"pose {output.parent.name}/{output.stem}", len(todo), "recording"
         )
-        pairs = zip(todo, each, strict=True)
-        return ((video, noted(found) if isinstance(found, Followed) else found) for video, (_, found) in pairs)
+        return ((video, stored(found)) for video, (_, found) in zip(todo, each, strict=True))
 
     build_shard(output, scratch, sorted(spans), produce, "zstd")
+
+
+def stored(found: Found) -> Made:
+    """What a shard of skeletons stores of the keypoints that were found in a video."""
+    if isinstance(found, UnusableClip):
+        return found
+    return noted(Crowd(found, LAYOUT) if isinstance(found, Followed) else Skeleton(found, LAYOUT))

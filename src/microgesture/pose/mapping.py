@@ -8,9 +8,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..skeletons.keypoints import LAYOUTS, present
+from ..skeletons.keypoints import present
+from ..skeletons.layouts import layout_named
 
-NAMES = LAYOUTS[137]
+LAYOUT = layout_named("openpose_137")
+NAMES = LAYOUT.names
 SIZES = {"pose": 33, "face": 478, "left hand": 21, "right hand": 21}  # points of each of MediaPipe's parts
 
 

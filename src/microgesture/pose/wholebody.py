@@ -5,20 +5,12 @@ Both have the same 68 points of the face and 21 of each hand (arXiv 2007.11858; 
 
 import numpy as np
 
-from ..skeletons.keypoints import present
+from ..skeletons.layouts import layout_named
 from .mapping import NAMES
 
-_BODY_17 = (
-    *("nose", "left eye", "right eye", "left ear", "right ear"),
-    *(
-        f"{side} {joint}"
-        for joint in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")
-        for side in ("left", "right")
-    ),
-)
-_FEET_6 = tuple(f"{side} {part}" for side in ("left", "right") for part in ("big toe", "small toe", "heel"))
-WHOLEBODY = (*_BODY_17, *_FEET_6, *NAMES[25:93], *NAMES[95:])
-MEANS = {"neck": ("right shoulder", "left shoulder"), "mid hip": ("right hip", "left hip")}  # as OpenPose was taught
+LAYOUT = layout_named("coco_wholebody")
+WHOLEBODY = LAYOUT.table.in_order
+_SHARED = [name for name in NAMES if name in LAYOUT.names]
 
 
 def in_openpose_order(points_PVC: np.ndarray) -> np.ndarray:
@@ -28,10 +20,6 @@ def in_openpose_order(points_PVC: np.ndarray) -> np.ndarray:
     if one of the two is. The pupils are always missing.
     """
     found_PVC = np.zeros((len(points_PVC), len(NAMES), 3), np.float32)
-    for position, name in enumerate(NAMES):
-        if name in MEANS or name in WHOLEBODY:
-            sources_PVC = points_PVC[:, [WHOLEBODY.index(source) for source in MEANS.get(name, (name,))]]
-            there_P = present(sources_PVC).all(1)
-            found_PVC[there_P, position, :2] = sources_PVC[there_P, :, :2].mean(1)
-            found_PVC[there_P, position, 2] = sources_PVC[there_P, :, 2].min(1)
+    shared = [LAYOUT.names.index(name) for name in _SHARED]
+    found_PVC[:, [NAMES.index(name) for name in _SHARED]] = LAYOUT.named(points_PVC)[:, shared]
     return found_PVC

@@ -7,12 +7,13 @@ import pandas as pd
 
 from .. import __version__
 from ..config.recogniser import SUMS, Recogniser
+from ..measures.baselines import in_words
 from ..measures.people import people_by_clip
 from ..storage.clips import Clips, class_counts
 from ..storage.markdown import markdown_table
 from ..streams.card import git_revision
 
-MEASURES = ("accuracy", "balanced_accuracy", "macro_f1", "top5")
+MEASURES = ("accuracy", "balanced_accuracy", "macro_f1", "macro_f1_present", "top5")
 
 
 def card_text(recogniser: Recogniser, clips: Clips, fitted_on: Mapping[str, Any], summary: pd.DataFrame) -> str:
@@ -22,7 +23,6 @@ def card_text(recogniser: Recogniser, clips: Clips, fitted_on: Mapping[str, Any]
     """
     train = clips.usable[clips.usable.split == "train"]
     counts = class_counts(train.label.dropna().astype(int).tolist(), len(clips.classes))
-    measured = fitted_on.get("split") or f"{fitted_on.get('folds', 0)} folds by person"
     weights = recogniser.fusion.get("weights")
     streams = "\n".join(
         f"* `{member.step.stream}`: {member.step.network.name} on {' and '.join(member.step.inputs)}"
@@ -30,7 +30,6 @@ def card_text(recogniser: Recogniser, clips: Clips, fitted_on: Mapping[str, Any]
         for member in recogniser.members
     )
     classes = markdown_table(("class", "training clips"), zip(clips.classes, map(str, counts), strict=True))
-    columns = [column for column in ("name", *MEASURES) if column in summary]
     return f"""# Micro-gesture recogniser: {recogniser.ensemble}
 
 Trained by microgesture {__version__} (revision {git_revision() or "unknown"}) on corpus `{recogniser.corpus}`:
@@ -44,10 +43,7 @@ Trained by microgesture {__version__} (revision {git_revision() or "unknown"}) o
 
 ## How good it is
 
-On {measured} ({fitted_on.get("clips", 0)} cut clips, each with one gesture). In a long video the gestures have to be
-found first, so expect lower values there.
-
-{markdown_table(columns, summary[columns].astype(str).to_numpy().tolist())}
+{_accuracy(fitted_on, summary)}
 ## Classes
 
 {classes}
@@ -59,3 +55,16 @@ demo has no terms. A predicted gesture does not show a person's emotion, health 
 
 `{SUMS}` has the checksums of all files; a folder with a file that differs is refused.
 """
+
+
+def _accuracy(fitted_on: Mapping[str, Any], summary: pd.DataFrame) -> str:
+    """The results on held-out clips, and the accuracies with which they are to be compared."""
+    if summary.empty:
+        return "Not measured: no clips with labels were held out.\n"
+    measured = fitted_on.get("split") or f"{fitted_on.get('folds', 0)} folds by person"
+    trivial = [summary[column].iloc[0] for column in ("chance", "most_frequent") if column in summary]
+    columns = [column for column in ("name", *MEASURES) if column in summary]
+    return f"""On {measured} ({fitted_on.get("clips", 0)} cut clips, each with one gesture). In a long video the
+gestures have to be found first, so expect lower values there.{f" {in_words(*trivial)}" if len(trivial) == 2 else ""}
+
+{markdown_table(columns, summary[columns].astype(str).to_numpy().tolist())}"""

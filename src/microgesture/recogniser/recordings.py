@@ -10,7 +10,8 @@ from ..errors import InputError, UnusableClip
 from ..skeletons.files import SUFFIXES
 from ..videos import VIDEOS
 
-SKELETONS = SUFFIXES  # the first of these is used if a video has several
+# The first of these is used if a video has several. JSON beside a video may be anything, such as notes of a camera.
+SKELETONS = tuple(suffix for suffix in SUFFIXES if suffix != ".json")
 LONGEST_NAME = 240  # bytes; file systems allow 255, and the names of results are longer than those of recordings
 
 

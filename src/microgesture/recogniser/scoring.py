@@ -3,6 +3,7 @@
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,9 @@ from ..machine.resources import Resources
 from ..modalities.work import Work, make_modality
 from ..pose.methods import Pose, require
 from ..progress import progress
+from ..skeletons.layouts import Skeleton
+from ..skeletons.person import noted
+from ..skeletons.plausibility import Rules
 from ..skeletons.trajectories import steady
 from ..storage.clips import Clips
 from ..storage.scratch import temporary_folder
@@ -71,10 +75,10 @@ class Scorer:
         damaged_M = np.full(len(rows_M), recording.video is not None) & np.isnan(windows.motion_N[rows_M])
         fused_MK, reasons = np.empty((len(rows_M), len(self.recogniser.classes))), {}
         with temporary_folder() as scratch:
-            keypoints = read_keypoints(recording, wanted, scratch, self.recogniser.person)
+            keypoints = read_keypoints(recording, wanted, scratch, self.recogniser.person, self._rules)
             how, steadied = self.recogniser.keypoints, keypoints
-            if how.is_steadied and isinstance(keypoints, np.ndarray):
-                steadied = steady(keypoints, how.fill_gaps, how.smoothing)
+            if how.is_steadied and isinstance(keypoints, Skeleton):
+                steadied = keypoints.converted(partial(steady, longest=how.fill_gaps, window=how.smoothing))
             stretches = divided(recording, *spans_M2.T, damaged_M, steadied, how.selection, self.recogniser.fps)
             size = (recording.width, recording.height)
             geometries = {
@@ -102,6 +106,11 @@ class Scorer:
         return windows.with_scores(rows_M, fused_MK, tuple(sentences))
 
     @property
+    def _rules(self) -> Rules:
+        files = self.recogniser.keypoint_files
+        return Rules(layout=files.layout, up=files.up)
+
+    @property
     def _kinds(self) -> set[str]:
         return {store(modality) for modality in self.recogniser.inputs}
 
@@ -119,7 +128,7 @@ class Scorer:
         self,
         clips: Clips,
         stretches: Sequence[Stretch],
-        keypoints: np.ndarray | UnusableClip,
+        keypoints: Skeleton | UnusableClip,
         geometries: Mapping[str, Geometry],
         folder: Path,
     ) -> dict[str, Path]:
@@ -132,7 +141,9 @@ class Scorer:
         if any("skeletons" in getattr(self.recogniser, name).made_from for name in self._made):
             files["skeletons"] = folder / "recording.arrow"
             name = clips.table.recording.iloc[0]
-            write_shard(files["skeletons"], [(name, keypoints)], "zstd")
+            write_shard(
+                files["skeletons"], [(name, noted(keypoints) if isinstance(keypoints, Skeleton) else keypoints)], "zstd"
+            )
             clips = replace(clips, table=clips.table.assign(skeleton=name))
         for name in self._made:
             if MODALITIES[name].opens_videos:

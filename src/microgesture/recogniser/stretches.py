@@ -8,13 +8,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from ..config.layouts import SelectionChoice
 from ..errors import UnusableClip
+from ..pose.making import stored as stored_pose
 from ..pose.methods import Pose
 from ..pose.videos import keypoints_of_videos
-from ..skeletons.keypoints import LATE_ROWS, cut_clip, hands_put_right, selection_named
-from ..skeletons.person import InFile, Recordings, noted
+from ..skeletons.keypoints import LATE_ROWS, cut_clip, hands_put_right
+from ..skeletons.layouts import Skeleton
+from ..skeletons.person import InFile, Recordings
+from ..skeletons.plausibility import DEFAULTS, Rules
 from ..skeletons.reading import read_skeletons
-from ..skeletons.tracks import Followed
+from ..skeletons.selections import selection_named
 from ..storage.clips import SCHEMA, Clips
 from ..storage.shards import Shard, write_shard
 from .windows import Recording
@@ -50,8 +54,8 @@ def divided(
     starts_M: np.ndarray,
     ends_M: np.ndarray,
     damaged_M: np.ndarray,
-    keypoints: np.ndarray | UnusableClip,
-    selection: str,
+    keypoints: Skeleton | UnusableClip,
+    selection: SelectionChoice,
     resampled: float | None = None,
 ) -> list[Stretch]:
     """Divide windows, which are sorted by their starts, into stretches, in the order of their first frames.
@@ -95,25 +99,25 @@ def _grouped(rows: Sequence[int], starts_M: np.ndarray, ends_M: np.ndarray) -> I
 
 
 def _selected(
-    keypoints: np.ndarray | UnusableClip, selection: str, recording: Recording
+    keypoints: Skeleton | UnusableClip, selection: SelectionChoice, recording: Recording
 ) -> tuple[np.ndarray | UnusableClip, np.ndarray, np.ndarray]:
     """The selection's keypoints of the whole recording; the frames with usable ones; those that show a person."""
     usable_T, person_T = np.zeros((2, recording.n_frames), bool)
     if isinstance(keypoints, UnusableClip):
         return keypoints, usable_T, person_T
-    rows = min(len(keypoints), recording.n_frames)
+    rows = min(keypoints.length, recording.n_frames)
     try:
-        selected = cut_clip(np.nan_to_num(keypoints), range(rows), selection_named(selection), recording.name)
+        selected = cut_clip(keypoints.converted(np.nan_to_num), range(rows), selection_named(selection), recording.name)
     except UnusableClip as reason:
         return reason, usable_T, person_T
-    usable_T[:rows] = np.isfinite(keypoints[:rows]).all((1, 2))
+    usable_T[:rows] = np.isfinite(keypoints.keypoints_TVC[:rows]).all((1, 2))
     usable_T[rows : rows + LATE_ROWS] = usable_T[rows - 1]
     person_T[:rows] = (selected[..., 2] > 0).any(1)
     return selected, usable_T, person_T
 
 
 def _reason(
-    keypoints: np.ndarray, frames: Sequence[int], selection: str, recording: Recording
+    keypoints: Skeleton, frames: Sequence[int], selection: SelectionChoice, recording: Recording
 ) -> np.ndarray | UnusableClip:
     """Why the keypoints of some frames cannot be used."""
     try:
@@ -152,8 +156,10 @@ def clips_of(recording: Recording, stretches: Iterable[Stretch], rate: float | N
     return Clips(table[SCHEMA.names], tuple(classes), tuple(classes))
 
 
-def read_keypoints(recording: Recording, pose: Pose | None, scratch: Path, person: str) -> np.ndarray | UnusableClip:
-    """Read the keypoints (T, V, 3) of a recording, with swapped hands corrected; or return why it has none.
+def read_keypoints(
+    recording: Recording, pose: Pose | None, scratch: Path, person: str, rules: Rules = DEFAULTS
+) -> Skeleton | UnusableClip:
+    """Read the keypoints of a recording, with swapped hands corrected; or return why it has none.
 
     With ``pose``, this method finds the keypoints of a video that has no file of keypoints. Of several people,
     ``person`` is the rule that chooses one for the whole recording.
@@ -164,14 +170,13 @@ def read_keypoints(recording: Recording, pose: Pose | None, scratch: Path, perso
     if recording.skeleton is None and recording.video is not None and pose:
         clips = replace(clips, table=clips.table.assign(skeleton=str(recording.video)))
         [(_, found)] = keypoints_of_videos({recording.video: [(0, recording.n_frames - 1)]}, pose)
-        found = noted(found) if isinstance(found, Followed) else found
-        write_shard(stored, [(str(recording.video), found)], "zstd")
+        write_shard(stored, [(str(recording.video), stored_pose(found))], "zstd")
     elif recording.skeleton is None:
         return UnusableClip(
             f"{recording.name} has no keypoints; put a file of keypoints next to the video, or find them with --pose"
         )
     else:
-        read_skeletons(clips, 0, ROOT, stored, scratch / "reading")
+        read_skeletons(clips, 0, ROOT, stored, scratch / "reading", rules)
     shard, file = Shard(stored), clips.table.skeleton.iloc[0]
     people = Recordings(shard, person)
     try:

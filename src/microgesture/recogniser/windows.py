@@ -99,4 +99,4 @@ def _look() -> Callable[[str], VideoInfo]:
 
 
 def _count_rows() -> Callable[[str], int]:
-    return lambda path: len(read_skeleton(path))
+    return lambda path: read_skeleton(path).length

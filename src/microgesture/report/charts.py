@@ -11,6 +11,8 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
+from .matrix import Matrix
+
 SIDE = 168  # of a square chart, in pixels of the page
 DOT = 6  # radius of the largest dot
 MARGIN = 38  # left of a frame
@@ -64,6 +66,28 @@ def interval_chart(table: pd.DataFrame, metric: str, chance: float) -> Markup:
     return _svg(beside + width + 2 * DOT, below + BELOW, f"{metric.replace('_', ' ')} with intervals", parts)
 
 
+def matrix_chart(matrix: Matrix) -> Markup:
+    """A confusion matrix, for files; the page has it as a table."""
+    cell, names = 16, [name for _, name in matrix.classes]
+    beside = round(LETTER * max(map(len, names))) + 2 * DOT
+    side = cell * len(names)
+    text = Markup('<text x="{:.0f}" y="{:.1f}" text-anchor="{}">{}</text>')
+    upright = Markup('<text transform="translate({:.1f} {:.0f}) rotate(-90)" text-anchor="end">{}</text>')
+    square = Markup('<rect class="{}" x="{}" y="{}" width="{}" height="{}" fill-opacity="{:.3f}"/>')
+    parts = [Markup('<rect class="frame" x="{}" y="{}" width="{}" height="{}"/>').format(beside, ABOVE, side, side)]
+    for row, (_, name, cells) in enumerate(matrix.rows):
+        y = ABOVE + cell * row
+        parts.append(text.format(beside - DOT, y + 0.7 * cell, "end", name))
+        for column, (_, found) in enumerate(cells):
+            if found:
+                x = beside + cell * column
+                parts.append(square.format(found.kind, x, y, cell, cell, 0.12 + 0.88 * found.share))
+                parts.append(text.format(x + cell / 2, y + 0.7 * cell, "middle", found.clips))
+    for column, name in enumerate(names):
+        parts.append(upright.format(beside + cell * (column + 0.7), ABOVE + side + DOT, name))
+    return _svg(beside + side + ABOVE, ABOVE + side + beside, "Confusion matrix: true classes are rows", parts)
+
+
 def learning_chart(
     name: str, history: Sequence[Mapping[str, Any]], best: int, measured: Sequence[str], unit: str
 ) -> Markup:
@@ -80,7 +104,7 @@ def learning_chart(
 
     parts = [_frame(width, SIDE * 0.7, ("epoch", str(max(len(history) - 1, 1))), (unit, f"{top:.3g}"))]
     parts.append(_line([place(best, 0), place(best, top)], "guide"))
-    for column, kind in zip(measured, ("before", "after"), strict=True):
+    for column, kind in zip(measured, ("before", "after"), strict=False):
         known = [(epoch, line[column]) for epoch, line in enumerate(history) if line.get(column) is not None]
         known = [(epoch, value) for epoch, value in known if np.isfinite(value)]
         parts.append(_line([place(*point) for point in known], kind))

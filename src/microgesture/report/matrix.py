@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 from .measures import orders
 
@@ -27,11 +28,15 @@ class MatrixCell:
 
 @dataclass(frozen=True)
 class Matrix:
-    """The classes that occur, with one row each, and the orders in which the page can show them."""
+    """The classes that occur, with one row each, and the orders in which the page can show them.
+
+    ``frame`` has the numbers of clips, with true classes as rows and predicted ones as columns.
+    """
 
     classes: Sequence[tuple[int, str]]
     rows: Sequence[tuple[int, str, Sequence[tuple[int, MatrixCell | None]]]]
     orders: Sequence[tuple[str, Sequence[int]]]
+    frame: pd.DataFrame
 
 
 def make_matrix(confusion_KK: np.ndarray, classes: Sequence[str]) -> Matrix:
@@ -43,7 +48,10 @@ def make_matrix(confusion_KK: np.ndarray, classes: Sequence[str]) -> Matrix:
         cells = [(said, _cell(int(confusion_KK[true, said]), total, true, said, classes)) for said in numbers]
         rows.append((true, classes[true], cells))
     ways = orders(confusion_KK, numbers)
-    return Matrix([(k, classes[k]) for k in numbers], rows, [(words, ways[way]) for way, words in WAYS.items()])
+    names = [classes[k] for k in numbers]
+    frame = pd.DataFrame(confusion_KK[np.ix_(numbers, numbers)], index=names, columns=names)
+    listed = [(words, ways[way]) for way, words in WAYS.items()]
+    return Matrix(list(zip(numbers, names, strict=True)), rows, listed, frame)
 
 
 def _cell(clips: int, total: int, true: int, said: int, classes: Sequence[str]) -> MatrixCell | None:

@@ -19,15 +19,14 @@ for (const table of document.querySelectorAll("table.sortable")) {
     body.append(...known.concat(unknown).map(([, row]) => row));
   }));
 }
-const order = document.getElementById("order");
-if (order) {
+for (const order of document.querySelectorAll("select.order")) {
   order.addEventListener("change", () => {
     const numbers = order.selectedOptions[0].dataset.order.split(" ");
     const inOrder = (cells) => {
       const byClass = new Map(cells.map((cell) => [cell.dataset.class, cell]));
       return numbers.map((number) => byClass.get(number));
     };
-    const table = document.getElementById("matrix");
+    const table = order.closest("p").nextElementSibling.querySelector("table");
     for (const row of table.rows) row.append(...inOrder([...row.cells].slice(1)));
     table.tBodies[0].append(...inOrder([...table.tBodies[0].rows]));
   });

@@ -1,6 +1,6 @@
 """The result files that a report is made from."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ..config.measures import GroundTruth
 from ..config.report import ReportStep
 from ..ensembles.ensemble import HeldOut
 from ..ensembles.fusion import Fusion, stack
 from ..errors import InputError
+from ..measures.ground_truth import read_ground_truth
 from ..storage.clips import Clips, natural_key, read_clips
 from ..storage.files import read_json
 from ..storage.scores import Scores, read_folds, read_scores
@@ -22,9 +24,10 @@ from ..storage.shards import Shard
 class Results:
     """The results that a report shows, as the stages wrote them; a table that a run does not have is None.
 
-    ``held_out`` has the held-out clips of the measured ensemble and its fusions; ``cards`` are the cards of all streams
-    by name. ``jobs`` has one row for each timed job: ``stage``, ``of``, ``seconds``, ``megabytes`` (peak memory, NaN if
-    it was not measured). ``rgb`` are the shards of video frames by number; it is empty if frames are not to be shown.
+    ``held_out`` has the held-out clips of the measured ensemble and its fusions, and ``on_test`` the test clips whose
+    labels are known, with the submitted ensemble. ``cards`` are the cards of all streams by name. ``jobs`` has one row
+    for each timed job: ``stage``, ``of``, ``seconds``, ``megabytes`` (peak memory, NaN if it was not measured). ``rgb``
+    are the shards of video frames by number; it is empty if frames are not to be shown.
     """
 
     clips: Clips
@@ -36,6 +39,7 @@ class Results:
     submission: Path
     submitted_clips: int
     jobs: pd.DataFrame
+    on_test: HeldOut | None = None
     cross_subject: pd.DataFrame | None = None
     pseudo_labels: Mapping[str, pd.DataFrame] | None = None
     pseudo_label_counts: Mapping[str, pd.DataFrame] | None = None
@@ -57,25 +61,33 @@ def read_results(
     cross_subject: Path | None = None,
     emotion: Path | None = None,
     emotion_on_test: Path | None = None,
+    submitted_fusion: Path | None = None,
     keypoints: Path | None = None,
 ) -> Results:
     """Read the results of a run.
 
     ``files`` are ``<stream>/fold0.parquet`` and so on, or ``<stream>/val.parquet`` without folds;
-    ``<stream>/card.json``; ``<ensemble>/pseudo_labels.csv`` and ``pseudo_label_counts.csv``; and, with ``step.frames``,
-    ``0000.arrow`` and so on.
-    ``benchmarks`` is the folder of Snakemake's benchmark files. Raises ``InputError`` if the scores of a stream are
-    missing or if files do not match each other.
+    ``<stream>/card.json``; ``<ensemble>/pseudo_labels.csv`` and ``pseudo_label_counts.csv``; with
+    ``step.ground_truth``, ``<stream>/test.parquet``; and with ``step.frames``, ``0000.arrow`` and so on.
+    ``submitted_fusion`` is that of the submitted ensemble, and ``benchmarks`` the folder of Snakemake's benchmark
+    files. Raises ``InputError`` if the scores of a stream are missing or if files do not match each other.
     """
     by_place = {(path.parent.name, path.name): path for path in files}
     table, said = read_clips(clips), read_json(fusion)
-    splits = [f"fold{fold}" for fold in range(step.folds)] or ["val"]
-    try:
-        scores = {stream: [by_place[stream, f"{split}.parquet"] for split in splits] for stream in step.streams}
-    except KeyError as missing:
-        raise InputError(
-            f"the report needs the scores {'/'.join(missing.args[0])}; add this file to the arguments"
-        ) from None
+
+    def scores(streams: Iterable[str], splits: Iterable[str]) -> dict[str, list[Path]]:
+        try:
+            return {stream: [by_place[stream, f"{split}.parquet"] for split in splits] for stream in streams}
+        except KeyError as missing:
+            raise InputError(
+                f"the report needs the scores {'/'.join(missing.args[0])}; add this file to the arguments"
+            ) from None
+
+    held_out = scores(step.streams, [f"fold{fold}" for fold in range(step.folds)] or ["val"])
+    on_test = None
+    if step.ground_truth:
+        of_test = scores(step.submitted_streams or step.streams, ["test"])
+        on_test = _on_test(table, of_test, read_json(submitted_fusion or fusion), step.ground_truth)
     cards = {folder: read_json(path) for (folder, name), path in by_place.items() if name == "card.json"}
 
     def tables(file: str) -> dict[str, pd.DataFrame] | None:
@@ -83,7 +95,8 @@ def read_results(
 
     return Results(
         clips=table,
-        held_out=_held_out(table, scores, said, bool(step.folds)),
+        held_out=_held_out(table, held_out, said, bool(step.folds)),
+        on_test=on_test,
         fusion=said,
         cards=cards,
         ablation=pd.read_csv(ablation),
@@ -117,6 +130,20 @@ def _held_out(clips: Clips, files: Mapping[str, Sequence[Path]], said: Mapping[s
         stack(scores, clip_ids, len(clips.classes)),
         np.array([fold.get(clip_id, 0) for clip_id in clip_ids], int),
         [Fusion.from_json(each, list(files)) for each in (said["without_fold"] if folded else [said])],
+    )
+
+
+def _on_test(clips: Clips, files: Mapping[str, Sequence[Path]], said: Mapping[str, Any], truth: GroundTruth) -> HeldOut:
+    """The usable test clips whose labels are known, with the fusion of the submitted ensemble."""
+    labels = read_ground_truth(Path(truth.file), truth.id_column, truth.label_column, clips)
+    clip_ids = tuple(sorted(set(clips.usable.clip_id) & set(labels), key=natural_key))
+    scores = {stream: read_scores(path) for stream, (path,) in files.items()}
+    return HeldOut(
+        clip_ids,
+        np.array([labels[clip_id] for clip_id in clip_ids], int),
+        stack(scores, clip_ids, len(clips.classes)),
+        np.zeros(len(clip_ids), int),
+        [Fusion.from_json(said, list(files))],
     )
 
 

@@ -2,36 +2,40 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
 
+from ..measures.baselines import in_words
+from ..terminal import counted
 from .charts import learning_chart
-from .measured import Measured
+from .measured import HELD_OUT, TEST, Measured
 from .results import Results
-from .section import COUNT, GAIN, MEASURES, MOST_ROWS, NOTHING, SCORE, SHARE, Chart, Section
+from .section import COUNT, GAIN, MOST_ROWS, SCORE, SHARE, Chart, Part, Section, shown_measures
 from .tables import Column, Table, make_table
 
+# The columns of a training history in one chart; the first is dashed.
+CURVES = {"loss": ("train_loss", "val_loss"), "accuracy": ("val_accuracy", "val_balanced_accuracy")}
 
-def ablation(measured: Measured, results: Results) -> Section | None:
+
+def ablation(measured: Sequence[Measured], results: Results) -> Section:
     """The ablation tables of the held-out clips and, if there is ground truth, of the test clips.
 
-    None if they would only repeat the section of streams and ensemble.
+    A table that would only repeat that of streams and ensemble is left out.
     """
-    tables = []
-    for heading, table in (("Held-out clips", results.ablation), ("Test clips", results.cross_subject)):
-        if table is not None and len(table):
-            heading += f" ({table.clips.iloc[0]:,}){_shared(table)}"
-            tables.append((heading, compared(table, [Column("name", "row"), *MEASURES], "accuracy")))
-            if single := [column for column in table if column.startswith("accuracy of ")]:
-                each = [Column("name", "row"), *(Column(c, c.removeprefix("accuracy of "), SCORE) for c in single)]
-                tables.append((f"Accuracy by person of the test split{_shared(table)}", make_table(table, each)))
-    rows = results.ablation
-    if len(tables) == 1 and rows.versus.isna().all() and list(rows.name) == list(measured.table.name):
-        return None
+    shown, parts = {each.kind: list(each.table.name) for each in measured}, []
+    tables = ((TEST, "Test clips", results.cross_subject), (HELD_OUT, "Held-out clips", results.ablation))
+    for kind, heading, table in tables:
+        if table is None or not len(table) or (table.versus.isna().all() and list(table.name) == shown.get(kind)):
+            continue
+        heading += f" ({table.clips.iloc[0]:,}){_shared(table)}"
+        said = [in_words(table.chance.iloc[0], table.most_frequent.iloc[0])] if "chance" in table else []
+        columns = [Column("name", "row"), *shown_measures(table)]
+        parts.append(Part(kind, heading, said, [("", "", compared(table, columns, "accuracy"))]))
     said = "The comparisons of the configuration. All rows of a table are measured on the same clips. "
     said += "Bold: the 95% interval of the difference in accuracy excludes 0."
-    return Section("ablation", "Ablation", [said] if tables else [NOTHING], tables)
+    return Section("ablation", "Ablation", parts, [said])
 
 
 def _shared(table: pd.DataFrame) -> str:
@@ -52,12 +56,15 @@ def compared(table: pd.DataFrame, columns: Sequence[Column], metric: str) -> Tab
 
 def learning_curves(results: Results) -> Section:
     """Losses and accuracies of every training by epoch."""
-    charts, lines = [], []
+    charts, lines, drawn = [], [], set()
     for name, card in results.cards.items():
         best, history = card["best_epoch"], card["history"]
-        drawings = [learning_chart(name, history, best, ("train_loss", "val_loss"), "loss")]
-        if history[best].get("val_accuracy") is not None:
-            drawings.append(learning_chart(name, history, best, ("val_accuracy", "val_balanced_accuracy"), "accuracy"))
+        drawings = {}
+        for unit, columns in CURVES.items():
+            known = [column for column in columns if any(epoch.get(column) is not None for epoch in history)]
+            drawn.update(known)
+            if known:
+                drawings[f"{name}_{unit}"] = learning_chart(name, history, best, known, unit)
         epochs = [epoch["epoch"] for epoch in history if epoch["train_loss"] is not None]
         span = f"{epochs[0]} to {epochs[-1]}"
         kept = f"epoch {best} of {span} is kept" if best in epochs else f"the state before epochs {span} is kept"
@@ -69,35 +76,40 @@ def learning_curves(results: Results) -> Section:
         Column("parameters", "parameters", COUNT),
         Column("epochs", "epochs", COUNT),
     ]
-    said = "Top: training loss (dashed) and validation loss (solid). "
-    said += "Bottom: accuracy (dashed) and balanced accuracy (solid) on the validation split. "
+    said = "Top: training loss (dashed) and validation loss (solid). " if "val_loss" in drawn else "Training loss. "
+    if "val_accuracy" in drawn:
+        said += "Bottom: accuracy (dashed) and balanced accuracy (solid) on the validation split. "
     said += "The dotted vertical line marks the epoch whose weights are kept."
-    return Section("learning", "Learning curves", [said], [("", make_table(pd.DataFrame(lines), columns))], charts)
+    tables = [("trainings", "", make_table(pd.DataFrame(lines), columns))] if lines else []
+    parts = [Part(tables=tables, charts=charts)] if lines else []
+    return Section("learning", "Learning curves", parts, [said])
 
 
 def quarantine(results: Results) -> Section:
     """The clips that could not be used, with the reasons."""
     table, title = results.quarantine, "Quarantined clips"
     if table.empty:
-        return Section("quarantine", title, ["Every clip could be used in every stage."])
-    said = [f"{table.clip_id.nunique():,} clips could not be used in some stage; the run continued without them."]
+        return Section("quarantine", title, [])
+    clips = table.clip_id.nunique()
+    said = [f"{counted(clips, 'clip')} could not be used in some stage. The run continued without."]
     if len(table) > MOST_ROWS:
         said.append(f"The first {MOST_ROWS} are listed; results/quarantine.csv lists all.")
     by_stage = table.groupby(["corpus", "stage"]).size().rename("clips").reset_index()
-    counted = [Column("corpus", "corpus"), Column("stage", "stage"), Column("clips", "clips", COUNT)]
+    counts = [Column("corpus", "corpus"), Column("stage", "stage"), Column("clips", "clips", COUNT)]
     columns = [Column(name, name.replace("clip_id", "clip")) for name in ("corpus", "stage", "clip_id", "reason")]
-    tables = [("By stage", make_table(by_stage, counted)), ("", make_table(table.head(MOST_ROWS), columns))]
-    return Section("quarantine", title, said, tables)
+    tables = [("stages", "By stage", make_table(by_stage, counts))]
+    tables.append(("clips", "", make_table(table.head(MOST_ROWS), columns)))
+    return Section("quarantine", title, [Part(tables=tables)], said)
 
 
-def keypoints(results: Results) -> Section | None:
+def keypoints(results: Results) -> Section:
     """How many clips have several people, how many choices were close, and what share of points was filled.
 
-    None if there is only one person in every clip, and gaps are not filled.
+    It is empty if there is only one person in every clip, and gaps are not filled.
     """
-    table = results.keypoints
+    table, title = results.keypoints, "People and gaps"
     if table is None or not ((table.people > 1).any() or table.filled.notna().any()):
-        return None
+        return Section("keypoints", title, [])
     table = table.assign(several=table.people > 1, close=table.close.eq(True))
     by_corpus = table.groupby("corpus").agg(
         several=("several", "sum"), close=("close", "sum"), filled=("filled", "mean"), most=("filled", "max")
@@ -111,21 +123,19 @@ def keypoints(results: Results) -> Section | None:
         ),
         Column("most", "most in a clip", SHARE),
     ]
-    tables = [("", make_table(by_corpus.reset_index(), columns))]
+    tables = [("corpora", "", make_table(by_corpus.reset_index(), columns))]
     if table.close.any():
         listed = [Column("corpus", "corpus"), Column("clip_id", "clip"), Column("people", "people", COUNT)]
         listed += [Column("person", "person that was chosen")]
-        tables.append(("Close choices", make_table(table[table.close].head(MOST_ROWS), listed)))
+        tables.append(("close", "Close choices", make_table(table[table.close].head(MOST_ROWS), listed)))
     said = "results/keypoints.csv lists all clips. A contact sheet (microgesture view) shows everybody in a clip."
-    return Section("keypoints", "People and gaps", [said], tables)
+    return Section("keypoints", title, [Part(tables=tables)], [said])
 
 
-def pseudo_labels(results: Results) -> Section | None:
-    """The pseudo-labels of test clips by ensemble; None if there are none."""
-    if results.pseudo_labels is None:
-        return None
+def pseudo_labels(results: Results) -> Section:
+    """The pseudo-labels of test clips by ensemble."""
     classes, tables = results.clips.classes, []
-    for ensemble, labels in results.pseudo_labels.items():
+    for ensemble, labels in (results.pseudo_labels or {}).items():
         found = labels.groupby("label").confidence.agg(["size", "mean"]).reset_index()
         found["label"] = [classes[label] for label in found.label]
         columns = [
@@ -133,7 +143,8 @@ def pseudo_labels(results: Results) -> Section | None:
             Column("size", "test clips", COUNT, bar=found["size"].max()),
             Column("mean", "mean probability", SCORE),
         ]
-        tables.append((f"{len(labels):,} test clips labelled by {ensemble}", make_table(found, columns)))
+        heading = f"{counted(len(labels), 'test clip')} labelled by {ensemble}"
+        tables.append((ensemble, heading, make_table(found, columns)))
     for ensemble, counts in (results.pseudo_label_counts or {}).items():
         columns = [
             Column("temperatures", "temperatures"),
@@ -141,38 +152,36 @@ def pseudo_labels(results: Results) -> Section | None:
             Column("labelled", "labelled", COUNT),
             Column("mean_confidence", "mean probability", SCORE),
         ]
-        tables.append(
-            (f"Test clips that {ensemble} labels with and without its calibration", make_table(counts, columns))
-        )
+        heading = f"Test clips that {ensemble} labels with and without its calibration"
+        tables.append((f"{ensemble}_counts", heading, make_table(counts, columns)))
     said = (
         "Test clips that an ensemble predicted with enough confidence to train other streams on. Their true labels are "
         "not used."
     )
-    return Section("pseudo-labels", "Pseudo-labels", [said], tables)
+    return Section("pseudo-labels", "Pseudo-labels", [Part(tables=tables)] if tables else [], [said])
 
 
-def emotion(results: Results) -> Section | None:
-    """Emotion recognition (win or lose) by source; None if the run has none."""
-    if results.emotion is None:
-        return None
+def emotion(results: Results) -> Section:
+    """Emotion recognition (win or lose) by source."""
     columns = [
         Column("row", "sources"),
         Column("balanced_accuracy", "balanced", SCORE, interval=True),
         Column("auc", "AUC", SCORE, "area under the receiver operating characteristic", interval=True),
         Column("accuracy", "accuracy", SCORE, interval=True),
     ]
-    tables = []
-    for heading, table in (("Held-out videos", results.emotion), ("Test videos", results.emotion_on_test)):
+    parts = []
+    tables = ((TEST, "Test videos", results.emotion_on_test), (HELD_OUT, "Held-out videos", results.emotion))
+    for kind, heading, table in tables:
         if table is not None and len(table):
             heading += f" ({table.videos.iloc[0]:,}){_shared(table)}"
-            tables.append((heading, compared(table, columns, "balanced accuracy")))
+            parts.append(Part(kind, heading, tables=[("", "", compared(table, columns, "balanced accuracy"))]))
     said = (
         "Predictions of whether the person in a video has won or lost, from the face, from a stream's features of the "
         "whole video (context), from its features of the gestures, and from combinations of these sources. Held-out "
         "videos were predicted by networks trained without their people. Bold: the 95% interval of the difference "
-        "excludes 0."
+        "excludes 0. Guessing has a balanced accuracy of 0.5."
     )
-    return Section("emotion", "Emotion", [said], tables)
+    return Section("emotion", "Emotion", parts, [said])
 
 
 def time_and_memory(results: Results) -> Section:
@@ -187,9 +196,10 @@ def time_and_memory(results: Results) -> Section:
     ]
     found = jobs.groupby(["stage", "of"], sort=True)
     table = pd.DataFrame({"jobs": found.size(), "seconds": found.seconds.sum(), "megabytes": found.megabytes.max()})
-    columns[3] = Column(**{**vars(columns[3]), "bar": table.seconds.max()})
+    columns[3] = replace(columns[3], bar=table.seconds.max())
     said = f"All jobs together took {jobs.seconds.sum() / 60:,.1f} minutes."
-    return Section("time", "Time and memory", [said], [("", make_table(table.reset_index(), columns))])
+    parts = [Part(tables=[("", "", make_table(table.reset_index(), columns))])] if len(table) else []
+    return Section("time", "Time and memory", parts, [said])
 
 
 def versions_and_settings(results: Results, configuration: dict[str, Any]) -> Section:
@@ -208,7 +218,7 @@ def versions_and_settings(results: Results, configuration: dict[str, Any]) -> Se
     keys = ("inputs", "network", "recipe", "init", "weights", "seed")
     listed = [(f"Stream {name}", _json({key: card.get(key) for key in keys})) for name, card in cards.items()]
     listed += [(key, _json(value)) for key, value in configuration.items()]
-    return Section("settings", "Versions and settings", [], [("", table)], listings=listed)
+    return Section("settings", "Versions and settings", [Part(tables=[("versions", "", table)], listings=listed)])
 
 
 def _json(value: Any) -> str:

@@ -32,6 +32,7 @@ class SkeletonFormat(ABC):
     name: ClassVar[str]
     ending: ClassVar[str]
     known_by_suffix: ClassVar[bool] = True
+    layout: ClassVar[str | None] = None  # the layout of all files of the format
 
     @property
     def suffix(self) -> str:
@@ -42,18 +43,31 @@ class SkeletonFormat(ABC):
         """Whether a path is of this format; it need not exist."""
         return path.name.lower().endswith(self.ending) and not path.is_dir()
 
+    def recognises(self, path: Path) -> bool:
+        """Whether a file that exists is surely of this format; a suffix of many kinds of files does not tell."""
+        return self.known_by_suffix and self.matches(path)
+
     @abstractmethod
     def read(self, path: Path) -> np.ndarray | People:
-        """Read the skeleton, float32 (T, V, 3): x, y in pixels and confidence; NaN is kept.
+        """Read the skeleton, float32 (T, V, C), its points in the order of the file; NaN is kept.
 
-        With x, y, z in metres after these it is (T, V, 6). V is one of the keys of ``keypoints.LAYOUTS``, which has the
-        names of the points. A format of files with several people returns ``People``, also if there is only one. Raises
-        ``UnusableClip`` that names the file, the row and the column.
+        C is 3 for x, y in pixels and confidence, 4 for x, y, z in any unit and confidence, 6 for x, y in pixels,
+        confidence, and x, y, z, where y points down and z away from the sensor. A format of files with several people
+        returns ``People``, also if there is only one. Raises ``UnusableClip`` that names the file, the row and the
+        column.
         """
 
     @abstractmethod
     def points(self, path: Path) -> int:
         """Return V without reading the frames; raises ``UnusableClip``."""
+
+    def names(self, path: Path) -> tuple[str, ...] | None:
+        """Return the names of the points in the file, None if it has none; raises ``UnusableClip``."""
+        return None
+
+    def in_space(self, path: Path) -> bool:
+        """Return whether the points have three coordinates, without reading the frames; raises ``UnusableClip``."""
+        return False
 
     def length(self, path: Path) -> int:
         """Return T without reading the frames; raises ``UnusableClip`` if this is not possible."""

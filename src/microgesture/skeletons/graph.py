@@ -4,7 +4,7 @@ from collections import deque
 
 import numpy as np
 
-from .keypoints import Selection, hand_in_order
+from .selections import Selection, hand_in_order
 
 _ROOTS = ("neck", "right hand wrist", "left hand wrist")  # possible roots, in the order of preference
 
@@ -36,8 +36,28 @@ def walk(selection: Selection) -> tuple[int, ...]:
 
     It is for convolutions over joints, which mix consecutive joints. It leads from the right little finger over both
     arms to the left little finger, then over the face and down to the legs. Selections 42 and 68 are in this order.
+    Joints that this way does not lead over come at the end, along their limbs.
     """
-    return tuple(sorted(range(len(selection.joints)), key=lambda position: _WALK.index(selection.joints[position])))
+    along = {position: place for place, position in enumerate(_depth_first(selection))}
+    order = {name: place for place, name in enumerate(_WALK)}
+
+    def place(position: int) -> tuple[int, int]:
+        return order.get(selection.joints[position], len(order)), along[position]
+
+    return tuple(sorted(range(len(selection.joints)), key=place))
+
+
+def _depth_first(selection: Selection) -> list[int]:
+    """Return the joints in the order of a walk over the limbs, from each root down each limb to its end."""
+    of_parent: dict[int, list[int]] = {}
+    roots = []
+    for position, parent in enumerate(parents(selection)):
+        (roots if parent == position else of_parent.setdefault(parent, [])).append(position)
+    order, waiting = [], roots[::-1]
+    while waiting:
+        order.append(waiting.pop())
+        waiting += of_parent.get(order[-1], [])[::-1]
+    return order
 
 
 def parents(selection: Selection) -> tuple[int, ...]:

@@ -5,7 +5,7 @@ from torch.nn import functional
 
 from ..config.modalities import IN_SPACE
 from .graph import parents
-from .keypoints import Selection
+from .selections import Selection
 
 MOTION_GAP = 4  # steps between the two points in time whose difference is the motion
 ENLARGED = 3  # factor for bones and motions, which are shorter than a hand, so that their spread is as that of points
@@ -22,14 +22,17 @@ def skeleton_input(
     """Compute the network's input x_BCTV from normalised points, on their device; see ``channels``.
 
     Clips for which ``mirror_B`` is true are mirrored. ``skeleton``: x and y of the points. ``bone`` and ``motion``:
-    three times their x and y. ``direction``: x and y of the bones scaled to length 1, which do not depend on a person's
-    proportions. ``skeleton3d`` and ``bone3d`` are the same for points in space. The last channel is the confidence, 0
-    where something is missing.
+    three times their x and y; ``bone_motion``: the motion of the bones. ``direction``: x and y of the bones scaled to
+    length 1, which do not depend on a person's proportions. Names with 3d are the same for points in space. The last
+    channel is the confidence, 0 where something is missing.
     """
     points_BTVC = mirror_points(points_BTVC, mirror_B, selection)
-    if modality in ("skeleton", "skeleton3d"):
+    modality = modality.removesuffix("3d")
+    if modality == "skeleton":
         return points_BTVC.permute(0, 3, 1, 2)
-    vectors_BTVC = motion(points_BTVC) if modality == "motion" else bone_vectors(points_BTVC, selection)
+    vectors_BTVC = points_BTVC if modality == "motion" else bone_vectors(points_BTVC, selection)
+    if modality.endswith("motion"):
+        vectors_BTVC = motion(vectors_BTVC)
     ways_BTVD, confidence_BTV1 = vectors_BTVC[..., :-1], vectors_BTVC[..., -1:]
     shown_BTVD = functional.normalize(ways_BTVD, dim=-1) if modality == "direction" else ENLARGED * ways_BTVD
     return torch.cat((shown_BTVD, confidence_BTV1), -1).permute(0, 3, 1, 2)

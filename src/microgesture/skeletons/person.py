@@ -1,7 +1,7 @@
 """Which of several people in a recording is meant in a clip."""
 
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -12,6 +12,7 @@ from ..config.corpus_format import LARGEST, LONGEST, MOST_CENTRAL, MOST_MOVING, 
 from ..errors import UnusableClip
 from ..storage.shards import Noted, Shard
 from .keypoints import in_picture, present
+from .layouts import Layout, Skeleton, note_of, stored_layout
 from .tracks import Followed, Track, boxes
 
 CLOSE = 0.8  # a choice is close if the score of the second is at least this fraction of the first
@@ -33,10 +34,38 @@ class Choice(NamedTuple):
         return {"person": self.track.names[0], "people": self.people, "close": self.close}
 
 
-def noted(followed: Followed) -> Noted:
-    """Return people as they are stored in a shard of skeletons: (T, P, V, C) with a note of the tracks."""
-    note = {"tracks": [list(track) for track in followed.tracks], "mended": list(followed.mended)}
-    return Noted(followed.keypoints_TPVC, note)
+class Crowd(NamedTuple):
+    """A recording with several people, and the layout that names their points; see ``Skeleton``."""
+
+    followed: Followed
+    layout: Layout
+    projected: bool = False
+
+    @property
+    def length(self) -> int:
+        """The number of frames."""
+        return len(self.followed.keypoints_TPVC)
+
+    def converted(self, convert: Callable[[np.ndarray], np.ndarray]) -> "Crowd":
+        """Return it with other keypoints."""
+        changed = self.followed._replace(keypoints_TPVC=convert(self.followed.keypoints_TPVC))
+        return self._replace(followed=changed)
+
+
+Recording = Skeleton | Crowd
+
+
+def noted(recording: Recording) -> Noted:
+    """Return a recording as it is stored in a shard of skeletons: with a note of its layout.
+
+    Several people are (T, P, V, C), and the note has their tracks.
+    """
+    note = note_of(recording.layout)
+    if isinstance(recording, Skeleton):
+        return Noted(recording.keypoints_TVC, note)
+    followed = recording.followed
+    tracks = {"tracks": [list(track) for track in followed.tracks], "mended": list(followed.mended)}
+    return Noted(followed.keypoints_TPVC, note | tracks)
 
 
 def tracks_of(note: dict[str, Any]) -> list[Track]:
@@ -193,10 +222,10 @@ class Recordings:
         tracks = tracks_of(self._shard.note(clip.skeleton))
         return meant(self._read(clip.skeleton), tracks, clip, rows_T, self._rule)
 
-    def _alone(self, file: str, track: Track | None) -> np.ndarray:
-        """Return a recording (T, V, C) with one person; None is the only one."""
-        keypoints = self._read(file)
-        return keypoints if track is None else only(keypoints, track)
+    def _alone(self, file: str, track: Track | None) -> Skeleton:
+        """Return a recording with one person; None is the only one."""
+        keypoints, layout = self._read(file), stored_layout(self._shard.note(file))
+        return Skeleton(keypoints if track is None else only(keypoints, track), layout)
 
 
 def _centrality(boxes_NT4: Sequence[np.ndarray], size: Size) -> np.ndarray:

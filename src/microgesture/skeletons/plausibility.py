@@ -1,12 +1,14 @@
 """Whether keypoints belong to the video that they come with: rules with numbers, for arrays that have been read."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
-from .keypoints import LATE_ROWS, LAYOUTS, in_picture, present
+from ..config.layouts import LayoutTable
+from .keypoints import LATE_ROWS, in_picture, present
+from .layouts import Skeleton
 
 # Hands and heads leave the picture for moments only. Keypoints of an original of twice the size have most points
 # outside; those of one of 1.3 times the size a tenth.
@@ -42,12 +44,15 @@ class Rules(NamedTuple):
     """What the settings of a corpus say about its files of keypoints.
 
     ``normalized`` is true if x and y are fractions of the picture's width and height. ``row_tolerance`` is the fraction
-    by which rows and frames may differ. Tools that skip or repeat a frame at the ends differ by a few rows, and 29.97
+    by which rows and frames may differ. ``layout`` names the points, None if the files tell, and ``up`` is the axis of
+    points in space that points up. Tools that skip or repeat a frame at the ends differ by a few rows, and 29.97
     read as 30 frames a second by 0.1 %; the closest rates that are really mixed up, 24 and 25, differ by 4 %.
     """
 
     normalized: bool = False
     row_tolerance: float = 0.01
+    layout: str | LayoutTable | None = None
+    up: str = "y"
 
 
 DEFAULTS = Rules()
@@ -61,8 +66,9 @@ class Doubt(NamedTuple):
     refused: bool
 
 
-def doubts(keypoints_TVC: np.ndarray, picture: Picture, rules: Rules = DEFAULTS) -> list[Doubt]:
+def doubts(skeleton: Skeleton, picture: Picture, rules: Rules = DEFAULTS) -> list[Doubt]:
     """Compare keypoints (T, V, 3 or 6), as in their file, with their picture; doubts that refuse them come first."""
+    keypoints_TVC, names = skeleton.keypoints_TVC, skeleton.layout.names
     found_TV = present(keypoints_TVC)
     if not found_TV.any():
         found = [_nobody(keypoints_TVC), *_rows(len(keypoints_TVC), picture.frames, rules.row_tolerance)]
@@ -70,8 +76,10 @@ def doubts(keypoints_TVC: np.ndarray, picture: Picture, rules: Rules = DEFAULTS)
         found = [
             *_rows(len(keypoints_TVC), picture.frames, rules.row_tolerance),
             *_absence(found_TV),
+            *_gaps(keypoints_TVC, names),
             *_confidences(keypoints_TVC[..., 2][found_TV]),
-            *_places(keypoints_TVC, found_TV, picture, rules.normalized),
+            *(_space(keypoints_TVC, found_TV, picture, names) if skeleton.projected else ()),
+            *(() if skeleton.projected else _places(keypoints_TVC, found_TV, picture, rules.normalized, names)),
         ]
     return sorted(found, key=lambda doubt: not doubt.refused)
 
@@ -110,13 +118,32 @@ def _absence(found_TV: np.ndarray) -> Iterator[Doubt]:
         yield Doubt("nobody", f"no person was found in {absent:.0%} of the frames", False)
 
 
+def _gaps(keypoints_TVC: np.ndarray, names: Sequence[str]) -> Iterator[Doubt]:
+    lost = np.argwhere(~np.isfinite(keypoints_TVC).all(-1))
+    if len(lost):
+        frame, joint = lost[0]
+        text = f"{len(lost)} points have a value that is not a number, first {names[joint]} in frame {frame}"
+        yield Doubt("numbers", f"{text}; clips with them are not used: write 0 where a point is missing", False)
+
+
 def _confidences(confidence_N: np.ndarray) -> Iterator[Doubt]:
     if (confidence_N > LARGEST_CONFIDENCE).mean() > CONFIDENCES:
         text = f"the confidence reaches {confidence_N.max():.4g}, but it must be in the range of 0 to 1; scale it"
         yield Doubt("confidence", text, False)
 
 
-def _places(keypoints_TVC: np.ndarray, found_TV: np.ndarray, picture: Picture, normalized: bool) -> Iterator[Doubt]:
+def _space(keypoints_TVC: np.ndarray, found_TV: np.ndarray, picture: Picture, names: Sequence[str]) -> Iterator[Doubt]:
+    if picture.has_size:
+        text = "the points are in space and have no place in the picture; leave out the column video"
+        yield Doubt("space", text, True)
+    elif _turned(keypoints_TVC, found_TV, names):
+        text = "people lie on their side or upside down; set keypoints.up of the corpus to the axis that points up"
+        yield Doubt("turned", text, False)
+
+
+def _places(
+    keypoints_TVC: np.ndarray, found_TV: np.ndarray, picture: Picture, normalized: bool, names: Sequence[str]
+) -> Iterator[Doubt]:
     points_N2 = keypoints_TVC[..., :2][found_TV]
     fractions = (np.abs(points_N2) <= LARGEST_FRACTION).all(1).mean() >= FRACTIONS
     reach = f"x reaches {points_N2[:, 0].max():.4g} and y {points_N2[:, 1].max():.4g}"
@@ -131,16 +158,16 @@ def _places(keypoints_TVC: np.ndarray, found_TV: np.ndarray, picture: Picture, n
         yield Doubt("normalised", text, picture.has_size)
     elif picture.has_size:
         pixels_TVC = in_pixels(keypoints_TVC, picture) if normalized else keypoints_TVC
-        yield from _pixels(pixels_TVC, found_TV, picture)
+        yield from _pixels(pixels_TVC, found_TV, picture, names)
 
 
-def _pixels(keypoints_TVC: np.ndarray, found_TV: np.ndarray, picture: Picture) -> Iterator[Doubt]:
-    upper_TV = found_TV & _above_hips(found_TV.shape[1])
+def _pixels(keypoints_TVC: np.ndarray, found_TV: np.ndarray, picture: Picture, names: Sequence[str]) -> Iterator[Doubt]:
+    upper_TV = found_TV & _above_hips(names)
     points_N2 = keypoints_TVC[..., :2][upper_TV if upper_TV.any() else found_TV]
     size_2 = np.array((picture.width, picture.height))
     outside, reach_2 = _outside(points_N2, size_2), points_N2.max(0)
     where = f"outside the picture of {picture.width} x {picture.height} pixels"
-    turned = _turned(keypoints_TVC, found_TV)
+    turned = _turned(keypoints_TVC, found_TV, names)
     if turned and outside > OUTSIDE_DOUBTED and _outside(points_N2, size_2[::-1]) <= OUTSIDE_TURNED:
         text = f"{outside:.0%} of the points are {where} but inside {picture.height} x {picture.width}, and people lie"
         yield Doubt("turned", f"{text} on their side; take the keypoints of the video as it is shown, rotated", True)
@@ -161,15 +188,14 @@ def _outside(points_N2: np.ndarray, size_2: np.ndarray) -> float:
     return float(((points_N2 < 0) | (points_N2 > size_2)).any(1).mean())
 
 
-def _above_hips(points: int) -> np.ndarray:
+def _above_hips(names: Sequence[str]) -> np.ndarray:
     """Return which points of a layout are not of the legs, bool (V)."""
-    return np.array([not any(part in name for part in _LEGS) for name in LAYOUTS.get(points, [""] * points)])
+    return np.array([not any(part in name for part in _LEGS) for name in names])
 
 
-def _turned(keypoints_TVC: np.ndarray, found_TV: np.ndarray) -> bool:
+def _turned(keypoints_TVC: np.ndarray, found_TV: np.ndarray, names: Sequence[str]) -> bool:
     """Whether the nose is not above the neck, but beside or below it, in most frames that have both."""
-    names = LAYOUTS.get(found_TV.shape[1], ())
-    if "nose" not in names:
+    if not {"nose", "neck"} <= set(names):
         return False
     nose, neck = names.index("nose"), names.index("neck")
     both_T = found_TV[:, nose] & found_TV[:, neck]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..config.recipes import Augmentation
-from .keypoints import Selection
+from .selections import Selection
 
 
 def even_times(n_frames: int, length: int) -> np.ndarray:
@@ -18,13 +18,17 @@ def even_times(n_frames: int, length: int) -> np.ndarray:
     return np.linspace(0, n_frames - 1, length)
 
 
-def random_times(n_frames: int, length: int, shortest: float, generator: np.random.Generator) -> np.ndarray:
-    """Return points in time like ``even_times``, over a random part of the clip, at least the fraction ``shortest``.
+def random_times(n_frames: int, length: int, augmentation: Augmentation, generator: np.random.Generator) -> np.ndarray:
+    """Return ``length`` points in time, in order, in a random part of the clip, at least the fraction ``shortest``.
 
-    Each is shifted at random by up to half the distance to its neighbours, within the clip.
+    With ``frames`` even they are like ``even_times``, each shifted at random by up to half the distance to its
+    neighbours, within the clip. With ``frames`` random they are whole frames, each drawn independently.
     """
-    share = generator.uniform(shortest, 1)
+    share = generator.uniform(augmentation.shortest, 1)
     start = generator.uniform(0, 1 - share)
+    if augmentation.frames == "random":
+        places = np.sort(generator.random(length))
+        return np.floor(n_frames * (start + share * places)).clip(max=n_frames - 1)
     steps = np.arange(length) + generator.uniform(-0.5, 0.5, length)
     return (n_frames - 1) * (start + share * steps / max(length - 1, 1)).clip(0, 1)
 
@@ -40,6 +44,42 @@ def at_times(keypoints_TVC: np.ndarray, times_S: np.ndarray) -> np.ndarray:
     share_SV1 = np.broadcast_to((times_S - before_S)[:, None, None], found_before_SV1.shape)
     share_SV1 = np.where(found_before_SV1 & found_after_SV1, share_SV1, found_after_SV1)
     return ((1 - share_SV1) * before_SVC + share_SV1 * after_SVC).astype(np.float32)
+
+
+def centre(keypoints_TVC: np.ndarray) -> np.ndarray:
+    """Move points (T, V, C) so that the origin is the middle of their box over the clip, whose longest side becomes 1.
+
+    Missing points stay all zero.
+    """
+    found_TV = keypoints_TVC[..., -1] > 0
+    if not found_TV.any():
+        return np.zeros(keypoints_TVC.shape, np.float32)
+    low_D, high_D = _box(keypoints_TVC, found_TV)
+    points_TVC = keypoints_TVC.astype(np.float32)
+    points_TVC[..., :-1] = (keypoints_TVC[..., :-1] - (low_D + high_D) / 2) / max((high_D - low_D).max(), 1e-6)
+    points_TVC[~found_TV] = 0
+    return points_TVC
+
+
+def fill_box(points_TVC: np.ndarray) -> np.ndarray:
+    """Scale each axis of points (T, V, C) so that its smallest value over the clip is -1 and its largest is 1.
+
+    Missing points stay all zero. An axis along which all points are at the same place becomes 0.
+    """
+    found_TV = points_TVC[..., -1] > 0
+    if not found_TV.any():
+        return points_TVC
+    low_D, high_D = _box(points_TVC, found_TV)
+    filled_TVC = points_TVC.copy()
+    filled_TVC[..., :-1] = (2 * points_TVC[..., :-1] - low_D - high_D) / np.maximum(high_D - low_D, 1e-6)
+    filled_TVC[~found_TV] = 0
+    return filled_TVC
+
+
+def _box(points_TVC: np.ndarray, found_TV: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the smallest and the largest value of each axis over the points that were found."""
+    places_ND = points_TVC[found_TV][:, :-1].astype(np.float64)
+    return places_ND.min(0), places_ND.max(0)
 
 
 def normalise(keypoints_TVC: np.ndarray, selection: Selection, own_hands: bool = True) -> np.ndarray:
@@ -76,8 +116,8 @@ def vary(points_TVC: np.ndarray, augmentation: Augmentation, generator: np.rando
     """Augment points at random: rotate, scale and shear them about the origin, add noise, and drop some joints.
 
     The same matrix is used in the whole clip, for the body and both hands, as for the same person seen from another
-    side. Points in space are rotated in the plane of the picture and then about its vertical axis. Missing joints stay
-    missing.
+    side. Points in space are rotated in the plane of the picture and then about its vertical axis; or, with ``turns``,
+    about the axis away from the camera, then the vertical, then the one to the right. Missing joints stay missing.
     """
     D = points_TVC.shape[-1] - 1
     angle = np.radians(generator.uniform(-augmentation.rotation, augmentation.rotation))
@@ -85,8 +125,11 @@ def vary(points_TVC: np.ndarray, augmentation: Augmentation, generator: np.rando
     stretch_DD = np.diag(np.exp(generator.uniform(-augmentation.scale, augmentation.scale, D)))
     shear_DD = np.eye(D)
     shear_DD[shear_DD == 0] = generator.uniform(-augmentation.shear, augmentation.shear, D * (D - 1))
-    if D == 3:
+    if D == 3 and augmentation.turns is None:
         turn_DD = _turn(D, 0, 2, np.radians(generator.uniform(-augmentation.rotation, augmentation.rotation))) @ turn_DD
+    elif D == 3:
+        right, down, away = np.radians(augmentation.turns) * generator.uniform(-1, 1, 3)
+        turn_DD = _turn(D, 1, 2, right) @ _turn(D, 0, 2, down) @ _turn(D, 0, 1, away)
     varied_TVC = points_TVC.astype(np.float32)
     varied_TVC[..., :-1] = points_TVC[..., :-1] @ (turn_DD @ stretch_DD @ shear_DD).T
     varied_TVC[..., :-1] += generator.uniform(0, 2 * augmentation.noise) * generator.standard_normal(

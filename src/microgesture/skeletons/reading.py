@@ -1,6 +1,6 @@
 """Read skeleton files: one array for each recording, (frames, points, 3), or (frames, points, 6) with metres.
 
-A recording of a file with several people is ``Followed``, an array (frames, people, points, 3 or 6) with their tracks.
+A recording of a file with several people is a ``Crowd``, an array (frames, people, points, 3 or 6) with their tracks.
 """
 
 import logging
@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from ..config.corpus_format import LARGEST
+from ..config.layouts import LayoutTable
 from ..errors import UnusableClip
 from ..progress import progress
 from ..storage.clips import Clips, folder_of
@@ -21,11 +22,11 @@ from ..videos.isolation import each_clip_isolated
 from ..videos.reading import probe
 from .file_format import People
 from .files import format_of
-from .person import choose, noted, only
+from .keypoints import from_space
+from .layouts import Layout, Skeleton, layout_named, layout_of_file
+from .person import Crowd, Recording, choose, noted, only
 from .plausibility import DEFAULTS, Doubt, Picture, Rules, doubts, in_pixels, rows_differ
-from .tracks import Followed, follow
-
-Recording = np.ndarray | Followed
+from .tracks import follow
 
 log = logging.getLogger(__name__)
 
@@ -34,23 +35,45 @@ MEMORY = 4 << 30  # limit in bytes for reading one recording; a table of an hour
 SPREAD, SAMPLE = 25, 5  # files of which a sample is taken, and files in it
 
 
-def read_skeleton(path: Path | str) -> np.ndarray | People:
+def read_skeleton(path: Path | str, rules: Rules = DEFAULTS) -> Recording:
     """Read a recording's skeleton, float32 (T, V, 3): x, y in pixels and confidence, unchanged (NaN is kept).
 
-    With metres it is (T, V, 6), and with several people ``People``; see ``SkeletonFormat.read``. Raises
+    Points in space are (T, V, 6), see ``from_space``. A file with several people is a ``Crowd``. Raises
     ``UnusableClip`` that names the file, the row and the column.
     """
-    return format_of(_there(path)).read(Path(path))
+    path = Path(path)
+    found = format_of(_there(path)).read(path)
+    several = isinstance(found, People)
+    layout = skeleton_layout(path, rules.layout)
+    keypoints = layout.named(found.keypoints_TPVC if several else found)
+    projected = keypoints.shape[-1] == 4
+    if projected:
+        keypoints = from_space(keypoints, rules.up)
+    if several:
+        return Crowd(follow(found._replace(keypoints_TPVC=keypoints)), layout, projected)
+    return Skeleton(keypoints, layout, projected)
+
+
+def skeleton_layout(path: Path | str, told: str | LayoutTable | None = None) -> Layout:
+    """Return the layout of a skeleton file, from the file alone or as ``told``; raises ``UnusableClip``."""
+    path = Path(path)
+    entry = format_of(path)
+    if entry.layout and told is None:
+        return layout_named(entry.layout)
+    try:
+        return layout_of_file(entry.points(path), entry.names(path), told, entry.in_space(path))
+    except UnusableClip as reason:
+        raise reason if str(reason).startswith(str(path)) else UnusableClip(f"{path}: {reason}") from None
+
+
+def in_space(path: Path | str) -> bool:
+    """Return whether a skeleton file has points in space; raises ``UnusableClip``."""
+    return format_of(Path(path)).in_space(Path(path))
 
 
 def skeleton_length(path: Path | str) -> int:
     """Return the number of frames of a skeleton, from its header alone; raises ``UnusableClip``."""
     return format_of(_there(path)).length(Path(path))
-
-
-def skeleton_points(path: Path | str) -> int:
-    """Return the number of points of a skeleton, from the file's name or header; raises ``UnusableClip``."""
-    return format_of(Path(path)).points(Path(path))
 
 
 def _there(path: Path | str) -> Path:
@@ -79,7 +102,7 @@ def read_skeletons(clips: Clips, shard: int, root: Path, output: Path, scratch: 
         ):
             for doubt in (doubt for doubt in of_file if not doubt.refused):
                 doubted.setdefault(doubt.kind, []).append(f"{path}: {doubt.text}")
-            yield path, noted(found) if isinstance(found, Followed) else found
+            yield path, found if isinstance(found, UnusableClip) else noted(found)
 
     build_shard(output, scratch, paths, produce, "zstd")
     for texts in doubted.values():
@@ -90,7 +113,7 @@ def read_skeletons(clips: Clips, shard: int, root: Path, output: Path, scratch: 
 def each_compared(
     paths: Sequence[str], table: pd.DataFrame, folder: Path, rules: Rules = DEFAULTS
 ) -> Iterator[tuple[str, Recording | UnusableClip, list[Doubt]]]:
-    """Yield each skeleton file with its array in pixels, or why it cannot be used, and the doubts about it.
+    """Yield each skeleton file with its keypoints in pixels, or why it cannot be used, and the doubts about it.
 
     Of several people, the largest is compared with the video.
 
@@ -98,32 +121,33 @@ def each_compared(
     file for which a doubt says so is refused, and then has no other doubts.
     """
     pictures = pictures_of(table, set(paths))
-    for path, found in each_clip_isolated(paths, partial(_reader, folder), SECONDS, MEMORY):
+    for path, found in each_clip_isolated(paths, partial(_reader, folder, rules), SECONDS, MEMORY):
         if isinstance(found, UnusableClip):
             yield path, found, [Doubt("unreadable", str(found), True)]
             continue
-        several = isinstance(found, Followed)
-        keypoints = found.keypoints_TPVC if several else found
+        several = isinstance(found, Crowd)
         picture, video = pictures[path]
-        if video is not None and rows_differ(len(keypoints), picture.frames):
+        if video is not None and rows_differ(found.length, picture.frames):
             picture = replace(picture, frames=_counted(folder / video))
         of_file = doubts(_largest(found) if several else found, picture, rules)
-        if several and found.mended:
-            of_file.append(_mended(found.mended))
+        if several and found.followed.mended:
+            of_file.append(_mended(found.followed.mended))
         if of_file and of_file[0].refused:
             yield path, UnusableClip(f"{folder / path}: {of_file[0].text}"), of_file[:1]
             continue
-        if rules.normalized:
-            keypoints = in_pixels(keypoints, picture)
-        yield path, found._replace(keypoints_TPVC=keypoints) if several else keypoints, of_file
+        if rules.normalized and not found.projected:
+            found = found.converted(partial(in_pixels, picture=picture))
+        yield path, found, of_file
 
 
-def _largest(found: Followed) -> np.ndarray:
-    """Return the largest person (T, V, C) of a recording, all zero if there is nobody."""
-    T, _, V, C = found.keypoints_TPVC.shape
-    if not found.tracks:
-        return np.zeros((T, V, C), np.float32)
-    return only(found.keypoints_TPVC, choose(found.keypoints_TPVC, found.tracks, range(T), LARGEST, None).track)
+def _largest(crowd: Crowd) -> Skeleton:
+    """Return the largest person of a recording, all zero if there is nobody."""
+    keypoints_TPVC, tracks = crowd.followed.keypoints_TPVC, crowd.followed.tracks
+    T, _, V, C = keypoints_TPVC.shape
+    alone_TVC = np.zeros((T, V, C), np.float32)
+    if tracks:
+        alone_TVC = only(keypoints_TPVC, choose(keypoints_TPVC, tracks, range(T), LARGEST, None).track)
+    return Skeleton(alone_TVC, crowd.layout, crowd.projected)
 
 
 def _mended(frames: Sequence[int]) -> Doubt:
@@ -174,9 +198,5 @@ def _count(video: str) -> int | None:
     return probe(video, count=True).n_frames
 
 
-def _reader(folder: Path) -> Callable[[str], Recording]:
-    def read(path: str) -> Recording:
-        found = read_skeleton(folder / path)
-        return follow(found) if isinstance(found, People) else found
-
-    return read
+def _reader(folder: Path, rules: Rules) -> Callable[[str], Recording]:
+    return lambda path: read_skeleton(folder / path, rules)

@@ -67,8 +67,10 @@ class Folders:
         self._root = root
         self._names: dict[str, dict[str, list[str]]] = {}
 
-    def find(self, path: str) -> str | None:
+    def find(self, path: str, *, or_folder: bool = False) -> str | None:
         """The path of a file relative to the root, spelled as on the disk; None if there is no such file.
+
+        With ``or_folder``, it may also be a folder of files.
 
         Raises ``UnusableClip`` if two names in one folder differ only in their Unicode form.
         """
@@ -77,7 +79,8 @@ class Folders:
             for part in Path(path).parts:
                 found = os.path.join(found, self._spelled(found, part))
             path = found
-        return path if os.path.isfile(self._root / path) else None  # False also for a name that is too long
+        there = os.path.exists if or_folder else os.path.isfile  # False also for a name that is too long
+        return path if there(self._root / path) else None
 
     def _spelled(self, folder: str, name: str) -> str:
         if name.isascii():

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+from scipy.special import softmax
 
 from ..errors import InputError
 from .parquet import read_parquet, write_parquet
@@ -104,11 +105,12 @@ def _predictions(table: pa.Table) -> dict[str, Prediction]:
 
 
 def read_said(path: Path | str) -> dict[str, np.ndarray]:
-    """The prediction (K,) for each clip: log-probabilities of a stream, or probabilities of an ensemble.
+    """The probabilities (K,) of each clip, from the scores of a stream or the predictions of an ensemble.
 
     Raises ``InputError`` if the file is neither.
     """
     table = read_parquet(path)
     if not _holds_predictions(table):
-        return _scores(table, path).log_probabilities
+        said = _scores(table, path).log_probabilities
+        return {clip_id: softmax(logs_K.astype(float)) for clip_id, logs_K in said.items()}
     return {clip_id: said.probabilities_K for clip_id, said in _predictions(table).items()}

@@ -9,7 +9,7 @@ from ..config.recipes import Recipe
 from ..config.streams import TrainStep
 from ..modalities.heatmap import joint_heatmaps, limb_heatmaps
 from ..skeletons.input import channels, skeleton_input
-from ..skeletons.keypoints import Selection, selection_named
+from ..skeletons.selections import Selection, selection_named
 from .colour_wheel import colour_wheel
 from .fused_samples import FusedSample
 from .samples import Sample

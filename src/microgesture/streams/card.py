@@ -22,7 +22,10 @@ LIBRARIES = ("torch", "torchvision", "pytorchvideo", "numpy")
 
 @dataclass(frozen=True)
 class Made:
-    """Inputs and results of a training; ``micro_batches`` is the number of micro-batches of a step on all devices."""
+    """Inputs and results of a training; ``micro_batches`` is the number of micro-batches of a step on all devices.
+
+    ``loss_bounds`` are the least possible training loss and that of guessing, if they are known.
+    """
 
     step: TrainStep
     clips: Clips
@@ -32,13 +35,14 @@ class Made:
     start: Start | None
     history: list[dict[str, float | int | None]]
     best_epoch: int
+    loss_bounds: tuple[float, float] | None
     micro_batches: int
     fold: int | None
     process: Process
 
 
-def write_card(path: Path | str, made: Made, seconds: float) -> None:
-    """Write the card; it contains times and versions, so unlike the weights its bytes differ between runs."""
+def write_card(path: Path | str, made: Made, seconds: float) -> dict[str, Any]:
+    """Write and return the card; it has times and versions, so unlike those of the weights its bytes differ."""
     trained = {"recipe": set(Testing.model_fields)}  # settings of testing, which training does not use
     settings = made.step.model_dump(mode="json", exclude=trained | {"branches": {"__all__": trained}})
     process = made.process
@@ -55,6 +59,7 @@ def write_card(path: Path | str, made: Made, seconds: float) -> None:
         "init": asdict(made.start) if made.start else None,
         "best_epoch": made.best_epoch,
         "best": made.history[made.best_epoch],
+        "loss_bounds": made.loss_bounds,
         "history": made.history,
         "seconds": round(seconds, 1),
         "device": process.device.type,
@@ -65,6 +70,7 @@ def write_card(path: Path | str, made: Made, seconds: float) -> None:
         "libraries": {name: version(name) for name in LIBRARIES},
     }
     write_json(path, card)
+    return card
 
 
 def git_revision() -> str | None:

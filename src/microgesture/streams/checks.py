@@ -3,7 +3,7 @@
 from ..config.streams import TrainStep
 from ..errors import InputError
 from .fused_samples import Dataset
-from .weights import Start, is_branch
+from .weights import Start, is_branch, is_head
 
 
 def refuse_too_few(step: TrainStep, training: Dataset, validation: Dataset, fewest: int, devices: int) -> None:
@@ -39,4 +39,14 @@ def refuse_new_branches(step: TrainStep, start: Start) -> None:
         raise InputError(
             f"stream '{step.stream}' fuses {' and '.join(start.parents)}, whose weights do not fit: {new[0]} is new "
             f"({len(new)} such tensors). The parents have other classes or another network; train them again"
+        )
+
+
+def refuse_unknown_backbone(step: TrainStep, start: Start | None) -> None:
+    """Raise ``InputError`` if a backbone would be frozen with random weights."""
+    new = [name for name in start.new if not is_head(name)] if start else ["every tensor"]
+    if new:
+        raise InputError(
+            f"stream '{step.stream}': freeze: backbone needs all weights of the backbone from init, pretraining or "
+            f"weights, but {new[0]} is new ({len(new)} such tensors); use the same network and sizes there"
         )

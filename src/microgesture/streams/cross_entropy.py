@@ -10,6 +10,8 @@ from torch.nn import functional
 from ..config.losses import CrossEntropySettings
 from ..networks.paths import per_path
 
+TINY = 1e-30  # in place of a probability of 0, whose logarithm is not finite
+
 
 class CrossEntropy:
     """The loss term ``cross_entropy``; each clip has the weight of its class."""
@@ -28,6 +30,18 @@ class CrossEntropy:
     def size(self, labels_N: np.ndarray) -> float:
         """The sum of the clips' weights."""
         return self._weights_K[labels_N].sum()
+
+    def bounds(self, labels_N: np.ndarray) -> tuple[float, float]:
+        """The loss of predicting the smoothed label of each clip, and that of predicting the weighted mean for all."""
+        smoothing, classes = self._settings.label_smoothing, len(self._weights_K)
+        target_NK = ((1 - smoothing) * np.eye(classes)[labels_N] + smoothing / classes) * self._weights_K
+        said = target_NK, np.broadcast_to(target_NK.mean(0), target_NK.shape)
+        label_N, device = torch.tensor(labels_N), self._weight_K.device
+        totals = [
+            self.total(torch.tensor(np.log(np.maximum(each_NK, TINY))).to(device), label_N.to(device)).item()
+            for each_NK in said
+        ]
+        return totals[0] / self.size(labels_N), totals[1] / self.size(labels_N)
 
 
 def make(

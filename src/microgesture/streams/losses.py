@@ -15,7 +15,9 @@ class Term(Protocol):
     """One term of the loss.
 
     The term of a step is the sum of ``total`` over its micro-batches, divided by ``size`` of the whole step. So it does
-    not depend on the number of micro-batches.
+    not depend on the number of micro-batches. A term may also have ``bounds(labels_N)``, which returns two values of
+    the term for clips with these labels: the least possible one, and that of guessing, when a network gives every clip
+    the frequencies of the classes. Without it, the training loss does not show whether a stream learns.
     """
 
     def total(self, logits: torch.Tensor, label_B: torch.Tensor) -> torch.Tensor:
@@ -23,6 +25,18 @@ class Term(Protocol):
 
     def size(self, labels_N: np.ndarray) -> float:
         """The divisor for a step with these labels: the number of its clips, or the sum of their weights."""
+
+
+class Given:
+    """The loss that a network itself returns for each clip, loss_B, in place of logits."""
+
+    def total(self, loss_B: torch.Tensor, label_B: torch.Tensor) -> torch.Tensor:
+        """Its sum over the clips of a micro-batch."""
+        return loss_B.sum()
+
+    def size(self, labels_N: np.ndarray) -> int:
+        """The number of clips of a step."""
+        return len(labels_N)
 
 
 class Loss:
@@ -44,12 +58,26 @@ class Loss:
 
         return part
 
+    def bounds(self, labels_N: np.ndarray, paths: int) -> tuple[float, float] | None:
+        """The least possible mean loss of clips with these labels, and that of guessing; None if a term has no bounds.
+
+        ``paths`` is the number of classifiers of the network, whose losses are summed.
+        """
+        if not all(hasattr(term, "bounds") for _, term in self._terms):
+            return None
+        ends = np.array([weight * np.array(term.bounds(labels_N)) for weight, term in self._terms])
+        least, guessing = paths * ends.sum(0)
+        return float(least), float(guessing)
+
 
 def make_loss(recipe: Recipe, network: nn.Module, counts: Sequence[int], device: torch.device) -> Loss:
-    """The loss of a recipe; ``counts`` are the numbers of training clips of each class.
+    """The loss of a recipe, or that which the network returns if it has ``returns_loss``.
 
-    Raises ``ValueError`` if a term does not fit the network.
+    ``counts`` are the numbers of training clips of each class. Raises ``ValueError`` if a term does not fit the
+    network.
     """
+    if getattr(network, "returns_loss", False):
+        return Loss([(1.0, Given())])
     terms = []
     for settings in recipe.loss_terms:
         module = import_module(settings.module)

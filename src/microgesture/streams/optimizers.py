@@ -28,14 +28,19 @@ class ParameterGroup(NamedTuple):
 def parameter_groups(network: nn.Module, recipe: Recipe) -> list[ParameterGroup]:
     """Divide the parameters of a network, in its order, by ``scale`` of the learning rate and by weight decay.
 
-    The scale is the recipe's ``backbone_scale`` for all layers but the head. The weight decay is 0 for parameters that
-    the recipe's ``decayed_parameters`` leaves out.
+    The scale is the recipe's ``backbone_scale`` for all layers but the head, times ``layer_decay`` for each layer that
+    comes after it in a network with layers. The weight decay is 0 for parameters that the recipe's
+    ``decayed_parameters`` leaves out. Frozen parameters are in no group.
     """
     modules = [module for module in network.modules() if isinstance(module, NORMS)]
     norms = {parameter for module in modules for parameter in module.parameters(recurse=False)}
     groups: dict[tuple[float, float], ParameterGroup] = {}
     for name, parameter in network.named_parameters():
+        if not parameter.requires_grad:
+            continue
         scale = 1.0 if is_head(name) and not is_branch(name) else recipe.backbone_scale
+        if recipe.layer_decay != 1:
+            scale *= recipe.layer_decay ** (network.layers - network.layer_of(name))
         is_decayed = _is_decayed(name, parameter, parameter in norms, recipe.decayed_parameters)
         decay = recipe.weight_decay if is_decayed else 0.0
         group = groups.setdefault((scale, decay), ParameterGroup([], [], scale, decay))

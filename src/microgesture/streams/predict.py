@@ -18,7 +18,7 @@ from ..machine.precision import autocast
 from ..machine.resources import Resources
 from ..networks.paths import log_mean_probability, mean_probability
 from ..progress import progress
-from ..skeletons.keypoints import selection_named
+from ..skeletons.selections import selection_named
 from ..storage.clips import Clips
 from ..storage.scores import Scores, write_scores
 from .augment import input_channels, step_input

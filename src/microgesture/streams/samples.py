@@ -15,8 +15,9 @@ from ..config.declarations import Modality
 from ..config.modalities import HEATMAPS, IN_SPACE, MODALITIES, SKELETONS, VIDEOS, store
 from ..config.streams import TrainStep
 from ..errors import InputError
-from ..skeletons.keypoints import in_picture, in_space, selection_named
-from ..skeletons.points import at_times, even_times, normalise, random_times, vary
+from ..skeletons.keypoints import in_picture, in_space
+from ..skeletons.points import at_times, centre, even_times, fill_box, normalise, random_times, vary
+from ..skeletons.selections import selection_named
 from ..storage.shards import Shard
 from .colour_wheel import by_fastest
 from .crops import (
@@ -227,8 +228,14 @@ class ClipDataset(Examples):
     ) -> np.ndarray:
         seen = in_space if modality in IN_SPACE else in_picture
         keypoints_TVC = at_times(seen(self._stores["keypoints"].read(self.clip_ids[row])), frames_T)
-        points_TVC = normalise(keypoints_TVC, self._selection, self._recipe.own_hands)
-        return vary(points_TVC, self._recipe.augmentation, generator) if generator else points_TVC
+        boxed = self._recipe.normalisation == "box"
+        if boxed:
+            points_TVC = centre(keypoints_TVC)
+        else:
+            points_TVC = normalise(keypoints_TVC, self._selection, self._recipe.own_hands)
+        if generator:
+            points_TVC = vary(points_TVC, self._recipe.augmentation, generator)
+        return fill_box(points_TVC) if boxed else points_TVC  # the box is that of the points as the network sees them
 
     def _keypoints(self, row: int, frames_T: np.ndarray, crop: Box) -> np.ndarray:
         keypoints_TVC = in_picture(self._stores["keypoints"].read(self.clip_ids[row]))
@@ -294,7 +301,7 @@ class ClipDataset(Examples):
     def _random_frames(self, modality: str, length: int, n_frames: int, generator: np.random.Generator) -> np.ndarray:
         recipe = self._recipe
         if modality in SKELETONS:
-            return random_times(n_frames, length, recipe.augmentation.shortest, generator)
+            return random_times(n_frames, length, recipe.augmentation, generator)
         if recipe.interval is None:
             return uniform_frames(n_frames, length, generator)
         return interval_frames(n_frames, length, recipe.interval, generator)

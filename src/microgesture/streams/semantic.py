@@ -70,3 +70,8 @@ class SemanticAnchors:
     def size(self, labels_N: np.ndarray) -> int:
         """The number of clips."""
         return len(labels_N)
+
+    def bounds(self, labels_N: np.ndarray) -> tuple[float, float]:
+        """0, and the loss of features at the mean anchor: (1 - sum of squared class frequencies) / features."""
+        frequency_K = np.bincount(labels_N) / len(labels_N)
+        return 0.0, (1 - (frequency_K**2).sum()) / self.anchors_KD.shape[1]

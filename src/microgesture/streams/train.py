@@ -21,13 +21,14 @@ from ..config.streams import TrainStep
 from ..errors import InputError
 from ..machine.precision import autocast
 from ..machine.resources import Resources
+from ..measures.learning import doubts_of_learning
 from ..progress import progress
 from ..storage.clips import Clips, class_counts
 from ..storage.files import replacing
 from .augment import step_input
 from .batches import TwoSplits, load_batches
 from .card import Made, write_card
-from .checks import refuse_new_branches, refuse_too_few
+from .checks import refuse_new_branches, refuse_too_few, refuse_unknown_backbone
 from .distributed import Process, on_each_device
 from .folds import assign_folds
 from .fused_samples import Dataset, FusedSample, open_dataset
@@ -37,7 +38,7 @@ from .order import epoch_batches, in_parts
 from .predict import Build, Shards, log_probabilities, network_of, test_batches
 from .preemption import Stopped, StopRequest
 from .samples import Key, Sample
-from .weights import About, save_weights, start_from, start_from_file
+from .weights import About, freeze_backbone, save_weights, start_from, start_from_file, train_mode
 
 log = logging.getLogger(__name__)
 
@@ -78,7 +79,8 @@ def train(
     run = clips, shards, step, build, scratch, resources, parents, weights, fold, save_seconds, stop or StopRequest()
     kept, made = on_each_device(resources, learn, *run)
     save_weights(output, kept, About(step.stream, step.inputs, clips.classes))
-    write_card(card, made, seconds=time.monotonic() - started)
+    for doubt in doubts_of_learning(write_card(card, made, seconds=time.monotonic() - started)):
+        log.warning("%s", doubt)
     shutil.rmtree(scratch, ignore_errors=True)
 
 
@@ -121,13 +123,17 @@ def learn(
     torch.manual_seed(step.seed)
     network = network_of(step, build, n_classes)
     start = None
+    frozen = recipe.freeze == "backbone"
     if parents:
-        start = start_from(network, parents, clips.classes)
+        start = start_from(network, parents, () if frozen else clips.classes)  # without classes, the head is new
         refuse_new_branches(step, start)
     elif weights is not None:
         start = start_from_file(network, weights, clips.classes)
     if start:
         log.info("%s %s", step.stream, start.sentence())
+    if frozen:
+        refuse_unknown_backbone(step, start)
+        freeze_backbone(network)
     network.to(device)
     if resources.compile:
         network.compile()
@@ -184,7 +190,7 @@ def learn(
         loss_S = torch.zeros(len(steps), dtype=torch.float64, device=device)
         if process.is_first:
             loss_S[: len(losses)] = torch.tensor(losses, dtype=torch.float64)
-        network.train()
+        train_mode(network)
         to_do = range(len(losses), len(steps))
         title, quiet = f"epoch {epoch + 1}", not process.is_first
         for number in progress(to_do, title, len(steps), "step", done=len(losses), part=True, quiet=quiet):
@@ -235,7 +241,10 @@ def learn(
     kept = best_epoch(history, recipe.keep_checkpoint)
     clips_of_step = min(recipe.batch_size, recipe.repeats * len(training))
     per_step = process.count * micro_batches_each(clips_of_step, recipe.micro_batch_size, process.count)
-    return best, Made(step, clips, training, validation, network, start, history, kept, per_step, fold, process)
+    shown = [row for keys in epoch_batches(training.labels, recipe, step.seed, epoch=0) for row, _ in keys]
+    bounds = loss_function.bounds(labels_N[shown[: len(labels_N)]], step.network.paths)
+    made = Made(step, clips, training, validation, network, start, history, kept, bounds, per_step, fold, process)
+    return best, made
 
 
 def validate(

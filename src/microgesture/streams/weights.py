@@ -135,6 +135,21 @@ def _about(text: Any, where: str) -> About:
     return About(stored["stream"], tuple(stored["inputs"]), tuple(stored["classes"]))
 
 
+def freeze_backbone(network: nn.Module) -> None:
+    """Exclude all parameters but those of the classifier from training."""
+    for name, parameter in network.named_parameters():
+        parameter.requires_grad_(is_head(name))
+
+
+def train_mode(network: nn.Module) -> None:
+    """Set a network to training; in a frozen backbone, norms keep their statistics and nothing is dropped."""
+    network.train()
+    if all(parameter.requires_grad for parameter in network.parameters()):
+        return
+    for name, module in network.named_modules():
+        module.training = is_head(name)
+
+
 def start_from(network: nn.Module, parents: Sequence[Path], classes: Sequence[str]) -> Start:
     """Initialise a network from one stream, or each path or branch of a network from a different stream.
 

@@ -1,7 +1,7 @@
 """The clips in a folder: its files, and which video and keypoints belong together."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
@@ -9,7 +9,8 @@ import pandas as pd
 
 from ..corpora.listing import walk
 from ..corpora.recordings import join_recordings, recording_named
-from ..skeletons.files import SKELETON_FILES
+from ..skeletons.files import SKELETON_FILES, recognised
+from ..skeletons.files.openpose_json import ENDING as FRAME_ENDING
 from ..storage.names import composed
 from ..videos import VIDEOS
 
@@ -61,22 +62,39 @@ def visible_files(folder: Path, but: Path | None = None) -> Iterator[PurePosixPa
         yield PurePosixPath(path.as_posix())
 
 
-def find_clips(files: Iterator[PurePosixPath]) -> tuple[list[FoundClip], list[str]]:
+def keypoint_files(folder: Path, files: Sequence[PurePosixPath]) -> dict[PurePosixPath, PurePosixPath]:
+    """The files of keypoints that only their content or their folder tells, each with the path that a clip names.
+
+    That is the file itself, or for the files of OpenPose, one for each frame, their folder.
+    """
+    found = {}
+    for path in files:
+        if path.name.lower().endswith(FRAME_ENDING) and path.parent.name:
+            found[path] = path.parent
+        elif path.suffix.lower() in (".csv", ".json") and recognised(folder / path):
+            found[path] = path
+    return found
+
+
+def find_clips(
+    files: Iterable[PurePosixPath], keypoints: Collection[PurePosixPath] = ()
+) -> tuple[list[FoundClip], list[str]]:
     """The clips among the files, and messages about files that cannot be used.
 
+    ``keypoints`` are the paths of keypoints among them that are not known by their suffix; see ``keypoint_files``.
     A video and a file of keypoints with the same name belong together if their folders differ only in names for the
     kind of file: ``videos/train/a.mp4`` and ``keypoints/train/a_openpose.xlsx``.
     """
     kinds: dict[str, dict[tuple[str, ...], PurePosixPath]] = {"video": {}, "keypoints": {}}
     notes = []
     for path in files:
-        kind = _kind(path)
+        kind = "keypoints" if path in keypoints else _kind(path)
         if kind is None:
             continue
         if not str(path).isprintable():
             notes.append(f"{str(path)!r} has a character that cannot be printed; rename the file to use it.")
             continue
-        key = _key(path)
+        key = _key(path, whole=path in keypoints and not path.suffix)
         if first := kinds[kind].get(key):
             notes.append(f"{path} is left out, because {first} has the same name; rename one of them to use both.")
         else:
@@ -121,8 +139,8 @@ def _kind(path: PurePosixPath) -> str | None:
     return "keypoints" if path.suffix in KEYPOINTS else None
 
 
-def _key(path: PurePosixPath) -> tuple[str, ...]:
-    name = path.stem
+def _key(path: PurePosixPath, whole: bool = False) -> tuple[str, ...]:
+    name = path.name if whole else path.stem
     for ending in _KIND_ENDINGS:
         if name.lower().endswith(ending):
             name = name[: -len(ending)] or name

@@ -3,20 +3,22 @@
 import json
 import math
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from ..config.modalities import MODALITIES
 from ..config.pose import PoseMethod
+from ..skeletons.layouts import OWN, Layout
+from ..skeletons.selections import fitting_selections
 from .proposal import Data, propose
 
 CORPUS = "mine"
 MOST_THREADS = 4  # of a training; networks of this size do not use more
-# By the number of points in a file; heatmaps, of which there is one for each joint, have the smaller selection.
-SELECTIONS = {137: "68", 35: "22", 28: "22"}
-SELECTIONS_OF_HEATMAPS = SELECTIONS | {137: "36"}
+# The first that a layout has is proposed, otherwise all its points. Heatmaps, of which there is one for each joint,
+# have the smaller selection.
+SELECTIONS = ("68", "36", "22")
 _SIDED = re.compile(r"(?<![a-z])(left|right)(?![a-z])", re.IGNORECASE)
 MANY = 200  # clips of train, from which on skeletons have larger batches
 # The length of training is in steps of a batch. Networks of skeletons are small, so a GPU changes nothing for them.
@@ -38,7 +40,7 @@ _LARGE = {
 def settings_text(
     root: Path,
     data: Data,
-    points: int | None,
+    layout: Layout | None,
     clips: int,
     labels: Collection[str],
     shared: bool,
@@ -49,7 +51,7 @@ def settings_text(
 ) -> str:
     """The text of a ``config.yaml`` for the manifest in ``root`` (an absolute path).
 
-    ``points`` is the number of keypoints in a file, None without keypoints. ``clips`` is the number of all clips. With
+    ``layout`` is that of the files of keypoints, None without keypoints. ``clips`` is the number of all clips. With
     ``shared``, a person is in test and also in train or val. With ``ground_truth``, the labels of test clips are known;
     with ``gpu``, networks and frames are larger; ``pose`` is the method that finds keypoints in the videos. The
     trainings share ``cores``.
@@ -76,13 +78,22 @@ def settings_text(
         learnt=training,
         proposed=proposed,
         sided=" ".join(sided.split()),
-        points=points,
-        selection=(SELECTIONS_OF_HEATMAPS if proposed.heatmaps else SELECTIONS).get(points),
+        points=layout and layout.points,
+        layout=layout and layout.title,
+        selection=layout and _selection(layout, SELECTIONS[1:] if proposed.heatmaps else SELECTIONS),
         videos={name: MODALITIES[name].first_recipe for name in proposed.videos},
         shared=shared,
         pose=pose,
         ground_truth=_quoted(root / "clips.csv") if ground_truth else None,
     )
+
+
+def _selection(layout: Layout, preferred: Sequence[str]) -> str:
+    """The selection of a layout as yaml text."""
+    fitting = fitting_selections(layout)
+    if found := [name for name in preferred if name in fitting]:
+        return f'"{found[0]}"'
+    return layout.name if layout.name != OWN else f"{{joints: [{', '.join(map(json.dumps, layout.names))}]}}"
 
 
 def _epochs(plan: dict, training: int) -> int:

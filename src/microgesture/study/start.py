@@ -18,11 +18,12 @@ from ..machine.hardware import own_cores
 from ..measures.people import TRAINED, count_people, person_of, shared_people
 from ..measures.warnings import people_warnings, warn_of_alike
 from ..pose.methods import missing_packages
-from ..skeletons.reading import skeleton_points
+from ..skeletons.layouts import Layout, layout_named
+from ..skeletons.reading import skeleton_layout
 from ..storage.files import write_text
 from ..terminal import counted
 from ..videos import VIDEOS
-from .clips import KEYPOINTS, FoundClip, clip_ids, cut, find_clips, people_table, visible_files
+from .clips import KEYPOINTS, FoundClip, clip_ids, cut, find_clips, keypoint_files, people_table, visible_files
 from .names import listed, read_file_names, read_folders
 from .opinions import apply_tables
 from .proposal import Data, propose
@@ -32,7 +33,7 @@ from .splits import propose_splits
 from .tables import UNREAD, clip_names, has_annotations, read_tables
 
 ENOUGH = 0.98  # fraction of clips that must have a kind of file so that streams use it, as max_quarantined
-POSED = 137  # points per frame of keypoints found in videos
+POSED = "openpose_137"  # the layout of keypoints found in videos
 FEW = 5  # a class with fewer clips in train is reported
 
 
@@ -78,14 +79,16 @@ def plan_study(study: Path, folder: Path, gpu: bool, pose: str | None = None, ti
     """Return what ``start_study`` writes and reports, without writing."""
     files = list(visible_files(folder, but=study))
     _refuse_release(folder, files)
-    tables = {path: None for path in files if has_annotations(folder / path)}  # in their order
-    clips, notes = find_clips(path for path in files if path not in tables)
+    posed = keypoint_files(folder, files)
+    tables = {path: None for path in files if path not in posed and has_annotations(folder / path)}  # in order
+    paths = dict.fromkeys(posed.get(path, path) for path in files if path not in tables)
+    clips, notes = find_clips(paths, set(posed.values()))
     if not clips:
         kinds = ", ".join((*VIDEOS, *KEYPOINTS))
         raise InputError(f"{folder}: there are no clips in it or its subfolders; looked for {kinds}")
-    clips, points, kinds = _usable_kinds(folder, clips)
+    clips, layout, kinds = _usable_kinds(folder, clips)
     clips, told = _read(folder, list(tables), clips, tiers)
-    told += _unread(files)
+    told += _unread([path for path in files if path not in posed])
     clips, proposed = propose_splits(clips, folder)
     video, keypoints = any(clip.video for clip in clips), any(clip.keypoints for clip in clips)
     training = [clip for clip in clips if clip.split == "train"]
@@ -105,12 +108,12 @@ def plan_study(study: Path, folder: Path, gpu: bool, pose: str | None = None, ti
         tuple(clip.label for clip in clips if clip.split == "val" and clip.label),
         groups=_groups(people),
         video=video,
-        keypoints=pose or points is not None,
+        keypoints=bool(pose) or layout is not None,
     )
     text = settings_text(
         study.resolve(),
         data,
-        POSED if pose else points,
+        layout_named(POSED) if pose else layout,
         clips=len(clips),
         labels=labels,
         shared=shared,
@@ -172,11 +175,11 @@ def _read(
     return clips, notes + told
 
 
-def _usable_kinds(folder: Path, clips: list[FoundClip]) -> tuple[list[FoundClip], int | None, list[str]]:
-    """The clips with the kinds of files that nearly all have, the number of keypoints, and messages about the rest."""
+def _usable_kinds(folder: Path, clips: list[FoundClip]) -> tuple[list[FoundClip], Layout | None, list[str]]:
+    """The clips with the kinds of files that nearly all have, the layout of keypoints, and messages about the rest."""
     count = {kind: sum(getattr(clip, kind) is not None for clip in clips) for kind in ("video", "keypoints")}
-    points, notes = _points(folder, clips)
-    if count["keypoints"] and points is None:
+    layout, notes = _layout(folder, clips)
+    if count["keypoints"] and layout is None:
         clips = [replace(clip, keypoints=None) for clip in clips if clip.video]
         if not clips:
             raise InputError(f"{folder}: none of its clips can be used. {' '.join(notes)}")
@@ -190,16 +193,16 @@ def _usable_kinds(folder: Path, clips: list[FoundClip]) -> tuple[list[FoundClip]
             "use both, all clips need both."
         )
     if not any(clip.keypoints for clip in clips):
-        points = None
-    return clips, points, notes
+        layout = None
+    return clips, layout, notes
 
 
-def _points(folder: Path, clips: Sequence[FoundClip]) -> tuple[int | None, list[str]]:
-    """The number of points in the first readable file of keypoints, and messages about unreadable ones before it."""
+def _layout(folder: Path, clips: Sequence[FoundClip]) -> tuple[Layout | None, list[str]]:
+    """The layout of the first readable file of keypoints, and messages about unreadable ones before it."""
     notes: list[str] = []
     for path in [clip.keypoints for clip in clips if clip.keypoints][:10]:
         try:
-            return skeleton_points(folder / path), notes
+            return skeleton_layout(folder / path), notes
         except UnusableClip as error:
             notes.append(f"{error}.")
     return None, notes

@@ -27,7 +27,7 @@ TABLES: tuple[Callable[[Sequence[Line], Find], Found | None], ...] = (boris_tabl
 UNREAD = (
     *(".xls", ".xlsb", ".xlsm", ".ods", ".numbers", ".parquet", ".feather", ".sav", ".rds", ".json", ".jsonl"),
     *(".textgrid", ".anvil", ".sds", ".tbs", ".xml", ".etf", ".opf", ".srt", ".vtt"),
-    *(".h5", ".hdf5", ".pkl", ".pickle", ".npy", ".mat", ".c3d", ".bvh", ".trc", ".slp"),
+    *(".hdf5", ".pkl", ".pickle", ".mat", ".c3d", ".bvh", ".trc"),
 )
 _LINKED = (*VIDEOS, ".wav", ".mp3", ".m4a", ".eaf")  # what a table may name in place of the clip's own file
 

@@ -13,8 +13,10 @@ from PIL import Image
 from ..config.modalities import MODALITIES
 from ..config.view import ViewStep
 from ..errors import InputError, UnusableClip
-from ..skeletons.keypoints import Selection, cut_clip, in_picture, selection_named
+from ..skeletons.keypoints import cut_clip, in_picture
+from ..skeletons.layouts import Skeleton, stored_layout
 from ..skeletons.person import each_person, tracks_of
+from ..skeletons.selections import Selection, selection_named
 from ..storage.clips import Clips, frames_of
 from ..storage.files import replacing
 from ..storage.scores import Prediction
@@ -201,9 +203,9 @@ def _people_row(name: str, clip: Any, source: Source, step: ViewStep, frames_N: 
     stored = source.shards["skeletons"]
     rows_N = np.asarray(frames_of(clip, clip.skeleton_start))[frames_N]
     rows_N = np.minimum(rows_N, stored.shape(clip.skeleton)[0] - 1)
-    keypoints_NPVC = stored.read(clip.skeleton, rows_N)
+    keypoints_NPVC, layout = stored.read(clip.skeleton, rows_N), stored_layout(stored.note(clip.skeleton))
     everybody = [
-        (track, in_picture(cut_clip(alone_NVC, range(len(rows_N)), selection, clip.skeleton)))
+        (track, in_picture(cut_clip(Skeleton(alone_NVC, layout), range(len(rows_N)), selection, clip.skeleton)))
         for track, alone_NVC in each_person(keypoints_NPVC, tracks_of(stored.note(clip.skeleton)), rows_N)
     ]
     own_NVC = in_picture(_read("keypoints", clip, source, frames_N))

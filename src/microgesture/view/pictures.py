@@ -7,7 +7,8 @@ import numpy as np
 import torch
 
 from ..config.view import HeatmapView
-from ..skeletons.keypoints import Selection, in_picture, present
+from ..skeletons.keypoints import in_picture, present
+from ..skeletons.selections import Selection
 from ..streams.augment import heatmaps
 from ..streams.crops import keypoints_in_box, person_square, video_box
 

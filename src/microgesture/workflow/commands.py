@@ -47,8 +47,7 @@ def show_summary(config: Config, results: Path = Path("results")) -> None:
     submission, quarantine = results / "submission.csv", results / "quarantine.csv"
     report = results / "report.html"
     if all(path.exists() for path in (summary, fusion, submission, quarantine)):
-        others = [name for name in config.streams if name not in config.ensembles[ensemble].streams]
-        cards = [path for name in others if (path := results / "streams" / name / "card.json").exists()]
+        cards = [path for name in config.streams if (path := results / "streams" / name / "card.json").exists()]
         files = ["--summary", summary, "--fusion", fusion, "--submission", submission, "--quarantine", quarantine]
         if config.emotion:
             emotion = results / "emotion"
@@ -58,6 +57,10 @@ def show_summary(config: Config, results: Path = Path("results")) -> None:
         corpus = config.streams[config.ensembles[ensemble].streams[0]].corpus
         if (clips := results / "clips" / f"{corpus}.parquet").exists():
             files += ["--clips", clips]
+        tables = {"--ablation": results / "ablation.csv", "--on-test": results / "cross_subject" / "ablation.csv"}
+        for option, table in tables.items():
+            if table.exists() and (option == "--ablation" or config.ground_truth):
+                files += [option, table]
         # An older report does not show this submission.
         if report.exists() and report.stat().st_mtime >= submission.stat().st_mtime:
             files += ["--report", report]

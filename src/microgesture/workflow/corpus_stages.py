@@ -3,10 +3,12 @@
 from collections.abc import Collection, Iterator, Mapping
 
 from ..config.corpora import ClipsStep, DemoStep, ListStep, MeasureStep, SkeletonStep
+from ..config.layouts import LAYOUT_FILES, SelectionChoice
 from ..config.modalities import MODALITIES, STEPS
 from ..config.pose import POSE_METHODS
 from ..config.whole import Config
 from ..skeletons.files import MODULES
+from ..skeletons.selections import selection_named
 from .stages import Planned
 
 POSE_TABLE = "microgesture/tables/mediapipe.json"
@@ -51,9 +53,9 @@ def _modalities(config: Config, name: str, root: str, provides: Collection[str])
         makers = ["microgesture.skeletons.reading", *MODULES]
         if corpus.pose:
             makers = ["microgesture.pose.making", POSE_METHODS[corpus.pose].module]
-        tables = [POSE_TABLE] if corpus.pose else []
+        tables = [*LAYOUT_FILES, *([POSE_TABLE] if corpus.pose else [])]
         rules = {key: getattr(corpus, key) for key in ("normalized", "row_tolerance", "pose", "pose_weights")}
-        reading = SkeletonStep(root=root, **rules)
+        reading = SkeletonStep(root=root, files=corpus.keypoints, **rules)
         yield Planned("skeletons", name, reading, makers, clips, tables=tables)
     for modality in MODALITIES.values():
         own = config.modality(modality.name)
@@ -68,7 +70,15 @@ def _modalities(config: Config, name: str, root: str, provides: Collection[str])
             *((kind, name) for kind in sources(config, modality.name, provides)),
         ]
         without = (REGISTRY, *own.unused_modules)
-        yield Planned(modality.name, name, step, [modality.module], above, without, (), (modality.stored,))
+        tables = LAYOUT_FILES if "skeletons" in own.made_from else ()
+        chosen = [selection_text(config.keypoints.selection)] if "keypoints" in settings else []
+        yield Planned(modality.name, name, step, [modality.module], above, without, tables, (modality.stored, *chosen))
+
+
+def selection_text(choice: SelectionChoice) -> str:
+    """The joints and limbs of a selection, for the stamps of the stages that use it."""
+    selection = selection_named(choice)
+    return f"{selection.joints} {selection.edges}"
 
 
 def sources(config: Config, modality: str, provides: Collection[str]) -> tuple[str, ...]:

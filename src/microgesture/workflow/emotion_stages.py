@@ -1,31 +1,35 @@
 """The stages of emotion recognition, in the order in which they are planned."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from ..config.declarations import LAYOUTS
-from ..config.emotion import EmotionSettings, EmotionStep, EmotionSubmissionStep, EmotionTableStep, VideosStep
+from ..config.emotion import SHARDS, EmotionSettings, EmotionStep, EmotionSubmissionStep, EmotionTableStep, VideosStep
 from ..config.measures import AblationRow
 from ..config.networks import SwinFaceSettings
 from ..config.whole import Config
 from ..emotion.videos import find_label_files
+from ..errors import InputError
 from .stages import Planned
 
 
-def emotion_stages(emotion: EmotionSettings, root: str, seed: int) -> Iterator[Planned]:
+def emotion_stages(emotion: EmotionSettings, root: str, seed: int, selection: str) -> Iterator[Planned]:
     """The list of videos of the corpus in ``root``, every row of sources, their tables, and the submission."""
     corpus = emotion.corpus
     listing = VideosStep(root=root, labels=emotion.labels, split=emotion.split)
     tables = ["microgesture/tables/imigue_emotion.json"] if emotion.split == "published" else []
     yield Planned("videos", "emotion", listing, ["microgesture.emotion.videos"], [("clips", corpus)], tables=tables)
     for row, sources in emotion.rows.items():
-        step = _step_of_row(row, emotion, seed)
-        above = [("videos", "emotion"), *([("face", corpus)] if "face" in sources else [])]
+        step = _step_of_row(row, emotion, seed, selection)
+        above = [("videos", "emotion"), *((kind, corpus) for kind in emotion.shards_of(row))]
         above += [("embed", getattr(emotion, source)) for source in ("context", "gestures") if source in sources]
         fixed = ["microgesture.emotion.faces"] if step.face and step.face.weights else []
+        unused = [] if step.pose else ["microgesture.emotion.poses"]
         other = [f"microgesture.checkpoints.{layout}" for layout in LAYOUTS if layout not in SwinFaceSettings.layouts]
         for stage, upstream in (("train", above), ("predict", [*above, ("train_emotion", row)])):
-            yield Planned(f"{stage}_emotion", row, step, [f"microgesture.emotion.{stage}", *fixed], upstream, other)
+            yield Planned(
+                f"{stage}_emotion", row, step, [f"microgesture.emotion.{stage}", *fixed], upstream, [*other, *unused]
+            )
     rows = [("predict_emotion", row) for row in emotion.rows]
     for stage, ground_truth in (("emotion_ablation", None), ("emotion_cross_subject", emotion.ground_truth)):
         table = EmotionTableStep(
@@ -35,6 +39,17 @@ def emotion_stages(emotion: EmotionSettings, root: str, seed: int) -> Iterator[P
     handed_in = EmotionSubmissionStep(sample=emotion.sample, targets=emotion.targets)
     predicted = [("predict_emotion", emotion.submitted)]
     yield Planned("emotion_submission", "emotion", handed_in, ["microgesture.emotion.submission"], predicted)
+
+
+def refuse_missing_shards(config: Config, root: str, made: Collection[str]) -> None:
+    """Raise ``InputError`` if a source needs a modality that is not among those ``made`` of the corpus in ``root``."""
+    corpus = config.emotion.corpus
+    for source, kind in SHARDS.items():
+        if getattr(config.emotion, source) is not None and kind not in made:
+            needed = " and ".join(sorted(config.modality(kind).needs, reverse=True))
+            raise InputError(
+                f"emotion.{source} needs {needed}, but corpus '{corpus}' ({root}) lacks it; remove emotion.{source}"
+            )
 
 
 def label_files(config: Config, root: str) -> list[str]:
@@ -48,13 +63,14 @@ def label_files(config: Config, root: str) -> list[str]:
     return [*emotion.labels] or [str(path) for path in find_label_files(Path(root))]
 
 
-def _step_of_row(row: str, emotion: EmotionSettings, seed: int) -> EmotionStep:
+def _step_of_row(row: str, emotion: EmotionSettings, seed: int, selection: str) -> EmotionStep:
     """The step of a row of ``EmotionSettings``, without the settings that its sources do not need."""
     sources = emotion.rows[row]
     return EmotionStep(
         row=row,
         sources=sources,
         **{source: getattr(emotion, source) for source in sources},
+        selection=selection if "pose" in sources else None,
         network=emotion.network,
         recipe=emotion.recipe,
         folds=emotion.folds,

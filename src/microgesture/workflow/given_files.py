@@ -1,4 +1,4 @@
-"""Checks of the files about test clips that a configuration names, so that errors are found before the work."""
+"""Checks of what a configuration says of test clips and classes, so that errors are found before the work."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,6 +8,7 @@ from ..config.whole import Config
 from ..emotion.videos import list_videos, video_key, with_ground_truth
 from ..ensembles.submission import check_sample
 from ..errors import InputError
+from ..measures.class_groups import group_of_classes
 from ..measures.ground_truth import check_ground_truth
 from ..storage.clips import Clips
 
@@ -15,8 +16,12 @@ from ..storage.clips import Clips
 def check_given_files(config: Config, corpus: str, clips: Clips) -> Iterator[str]:
     """Yield warnings about the files with labels or ids of a corpus's test clips; the clips need not be opened.
 
-    Raises ``InputError`` if a run could not use one of these files.
+    Raises ``InputError`` if a run could not use one of these files, or the groups of classes.
     """
+    try:
+        group_of_classes(config.corpora[corpus].class_groups, clips.classes)
+    except InputError as error:
+        raise InputError(f"corpora.{corpus}.{error}") from None
     truth, sample = config.ground_truth, config.submission.sample
     if corpus == config.streams[config.ensembles[config.submission.ensemble].streams[0]].corpus:
         if truth:

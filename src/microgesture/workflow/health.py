@@ -26,15 +26,16 @@ from ..machine.extras import install_hint
 from ..machine.hardware import memory_bytes, own_cores
 from ..measures.warnings import corpus_warnings
 from ..pose.methods import missing_packages
-from ..skeletons.person import Choice, InFile, meant
+from ..skeletons.layouts import Skeleton
+from ..skeletons.person import Choice, Crowd, InFile, meant
 from ..skeletons.plausibility import Doubt, Rules
-from ..skeletons.reading import each_compared, sample, skeleton_points
-from ..skeletons.tracks import Followed
+from ..skeletons.reading import each_compared, sample, skeleton_layout
 from ..storage.clips import SPLITS, Clips, folder_of, frames_of
 from ..storage.disk import free_bytes, nearest
 from ..terminal import counted
 from .claims import largest_shard
 from .given_files import check_given_files
+from .keypoint_layouts import layouts_found, units_differ
 from .listings import listing_changed, shared_across_corpora
 from .modules import described, fault, functions
 from .plan import Plan
@@ -48,7 +49,6 @@ LIBRARIES = (
 CODECS = ("h264", "hevc", "vp9", "mjpeg")
 TRIED = (3, 11), (3, 13)  # versions of Python
 FIRST = 3  # number of unusable clips of a corpus whose reasons are printed
-FACES = 137  # points of a skeleton with face landmarks
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def examine(configfile: Path, changes: Sequence[str], results: Path) -> Iterator
     yield from stored_listings(plan.config, results)
     stopped = False
     for name in plan.config.corpora:
-        for finding in corpus_health(name, plan.config, results, faces="face" in plan.kinds(name)):
+        for finding in corpus_health(name, plan.config, results, plan.kinds(name)):
             stopped |= finding.stops
             yield finding
     if not stopped:
@@ -211,11 +211,11 @@ def stored_listings(config: Config, results: Path) -> Iterator[Finding]:
         yield Finding("results", str(error), stops=True)
 
 
-def corpus_health(name: str, config: Config, results: Path, faces: bool = False) -> Iterator[Finding]:
+def corpus_health(name: str, config: Config, results: Path, kinds: Sequence[str] = ()) -> Iterator[Finding]:
     """Read a corpus and count its usable clips; a synthetic corpus is made by the run and is not read.
 
     Also tell what has changed since the run with these ``results``, and check the files about its test clips. With
-    ``faces``, count the clips whose skeletons have no face landmarks.
+    "face" in ``kinds``, the modalities that the run makes, count the clips whose skeletons have no face landmarks.
     """
     corpus = config.corpora[name]
     if corpus.demo is not None:
@@ -245,10 +245,13 @@ def corpus_health(name: str, config: Config, results: Path, faces: bool = False)
     if corpus.pose:
         return
     folder = folder_of(corpus.root)
-    rules = Rules(corpus.normalized, corpus.row_tolerance)
+    rules = Rules(corpus.normalized, corpus.row_tolerance, corpus.keypoints.layout, corpus.keypoints.up)
+    chosen = config.keypoints.selection if "keypoints" in kinds else None
+    for text, stops in layouts_found(listed.usable.skeleton.dropna().unique().tolist(), folder, rules, chosen):
+        yield Finding(f"corpus {name}", text, stops)
     yield from _keypoints_compared(name, listed, folder, rules, corpus.person)
-    if faces:
-        yield from _faces_found(name, listed, folder, config.max_quarantined)
+    if "face" in kinds:
+        yield from _faces_found(name, listed, folder, rules, config.max_quarantined)
 
 
 def people_across_corpora(config: Config) -> Iterator[Finding]:
@@ -301,8 +304,10 @@ def _keypoints_compared(name: str, listed: Clips, folder: Path, rules: Rules, pe
     """Compare a few files of keypoints with their videos; one finding for each kind of doubt, and one for people."""
     files = sample(listed.usable.skeleton.dropna(), folder)
     found: dict[str, list[Doubt]] = {}
+    skeletons: list[tuple[str, Skeleton]] = []
     choices: list[Choice | UnusableClip] = []
     for path, read, doubts in each_compared(files, listed.table, folder, rules):
+        skeletons += [(path, read)] if isinstance(read, Skeleton) else []
         choices += _choices(listed, path, read, person)
         for doubt in doubts:
             text = str(read) if doubt.refused else f"{path}: {doubt.text}"
@@ -316,16 +321,19 @@ def _keypoints_compared(name: str, listed: Clips, folder: Path, rules: Rules, pe
             stops=2 * refused > len(files),
         )
     yield from _people_found(name, person, choices)
+    if (text := units_differ(skeletons)) is not None:
+        yield Finding(f"corpus {name}", text)
 
 
 def _choices(listed: Clips, path: str, read: object, person: str) -> Iterator[Choice | UnusableClip]:
     """Who is meant in the clips of a file with several people, or why nobody is."""
-    if not isinstance(read, Followed):
+    if not isinstance(read, Crowd):
         return
+    keypoints_TPVC, tracks = read.followed.keypoints_TPVC, read.followed.tracks
     for row in listed.usable[listed.usable.skeleton == path].itertuples():
         rows_T = frames_of(row, row.skeleton_start)
         try:
-            yield meant(read.keypoints_TPVC, read.tracks, InFile.of(row), rows_T, person)
+            yield meant(keypoints_TPVC, tracks, InFile.of(row), rows_T, person)
         except UnusableClip as reason:
             yield reason
 
@@ -349,15 +357,16 @@ def _people_found(name: str, person: str, choices: Sequence[Choice | UnusableCli
         )
 
 
-def _faces_found(name: str, listed: Clips, folder: Path, limit: float) -> Iterator[Finding]:
+def _faces_found(name: str, listed: Clips, folder: Path, rules: Rules, limit: float) -> Iterator[Finding]:
     files = listed.usable.skeleton
-    without = [file for file in files.dropna().unique() if skeleton_points(folder / file) != FACES]
+    layouts = {file: skeleton_layout(folder / file, rules.layout) for file in files.dropna().unique()}
+    without = [file for file, layout in layouts.items() if "nose tip" not in layout.names]
     count = int(files.isin(without).sum())
     if count:
         yield Finding(
             f"corpus {name}",
             f"{count} of {len(files)} clips have no face: skeleton files such as {without[0]} have no face landmarks; "
-            f"skeletons with {FACES} points (OpenPose) have them",
+            "those of OpenPose with 137 points and of COCO-WholeBody have them",
             stops=count > limit * len(files),
         )
 

@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from ..config.base import Settings
-from ..config.corpus_format import CorpusFormat
 from ..config.declarations import LAYOUTS
-from ..config.ensembles import EnsembleStep, PseudoLabelStep
+from ..config.ensembles import EnsembleStep, PseudoLabelStep, SubmissionStep
 from ..config.measures import AblationRow, AblationStep, CrossSubjectStep
 from ..config.modalities import HEATMAPS, IN_SPACE, MODALITIES, SKELETONS, store, with_sources
 from ..config.streams import Branch, Stream, TrainStep
@@ -22,10 +21,11 @@ from ..config.whole import Config, load_config
 from ..corpora import provides
 from ..errors import InputError
 from ..storage.clips import shards_of
-from .corpus_stages import REGISTRY, corpus_stages, sources
-from .emotion_stages import emotion_stages
+from .corpus_stages import REGISTRY, corpus_stages, selection_text, sources
+from .emotion_stages import emotion_stages, refuse_missing_shards
 from .listings import listing_digests
 from .prediction_stages import prediction_stages
+from .pretraining_stages import pretraining_stage
 from .report_stages import report_stage, reported_streams
 from .stamps import Sources
 from .view_stages import view_stage
@@ -64,6 +64,8 @@ class Plan:
             digests = listing_digests(self.config, corpus, results)
             for planned in corpus_stages(self.config, corpus, self.root(corpus), self.provides(corpus), digests):
                 self._add(*planned)
+        for name in self.config.pretraining:
+            self._add(*pretraining_stage(self.config, name))
         for stream in self.config.streams:
             self._plan_stream(stream)
         for ensemble in self.config.ensembles:
@@ -145,6 +147,15 @@ class Plan:
         stream = self.config.ensembles[name].streams[0] if name in self.config.ensembles else name
         return self.config.streams[stream].corpus
 
+    def groups_of(self, name: str) -> dict[str, tuple[str, ...]]:
+        """The groups of classes of the corpus of a stream or an ensemble."""
+        return self.config.corpora[self.corpus_of(name)].class_groups
+
+    @property
+    def ranked(self) -> bool:
+        """Whether the challenge of the submission's corpus asks for ranked predictions."""
+        return self.config.corpora[self.corpus_of(self.config.submission.ensemble)].ranked
+
     def fold_parents(self, stream: str) -> dict[str, bool]:
         """The streams that a fold of a stream starts from, and whether from the same fold of them."""
         return {parent: self._same_corpus(stream, parent) for parent in self.config.streams[stream].parents}
@@ -180,9 +191,10 @@ class Plan:
         """The kinds of shards of a corpus that streams need, directly or through other kinds."""
         streams = [name for name, stream in self.config.streams.items() if stream.corpus == corpus]
         wanted = {kind for name in streams for kind in self.stores(name)}
+        wanted |= {"keypoints" for pretraining in self.config.pretraining.values() if corpus in pretraining.corpora}
         emotion = self.config.emotion
-        if emotion and emotion.corpus == corpus and emotion.face:
-            wanted.add("face")
+        if emotion and emotion.corpus == corpus:
+            wanted.update(kind for row in emotion.rows for kind in emotion.shards_of(row))
         if corpus == self.framed:
             wanted.add("rgb")
         return with_sources(wanted, lambda kind: self.sources(kind, corpus))
@@ -201,8 +213,7 @@ class Plan:
         if settings.demo is not None:
             found = settings.synthetic_sources
         else:
-            options = settings.model_dump(exclude={*CorpusFormat.model_fields, "format"})
-            found = provides(settings.format, self.root(corpus), **options)
+            found = provides(settings.format, self.root(corpus), **settings.own_options())
         if settings.pose is None:
             return found
         if found != {"video"}:
@@ -211,19 +222,19 @@ class Plan:
         return found | {"keypoints"}
 
     def _refuse_missing_inputs(self) -> None:
-        for name, stream in self.config.streams.items():
-            for needed in self._needed_from_corpus(stream):
-                if needed not in self.provides(stream.corpus):
-                    found = f", or find them in its videos (corpora.{stream.corpus}.pose: mediapipe)"
-                    raise InputError(
-                        f"stream '{name}' needs {needed}, but corpus '{stream.corpus}' "
-                        f"({self.root(stream.corpus)}) has none; remove the stream from the configuration"
-                        + (found if needed == "keypoints" else "")
-                    )
+        wanted = [(f"stream '{name}'", one.corpus, one.inputs) for name, one in self.config.streams.items()]
+        for name, one in self.config.pretraining.items():
+            wanted += [(f"pretraining '{name}'", corpus, (one.input,)) for corpus in one.corpora]
+        for who, corpus, inputs in wanted:
+            for needed in self._needed_from_corpus(inputs):
+                if needed not in self.provides(corpus):
+                    find = f", or find them in its videos (corpora.{corpus}.pose: mediapipe)"
+                    none = f"{who} needs {needed}, but corpus '{corpus}' ({self.root(corpus)}) has none; remove it"
+                    raise InputError(none + (find if needed == "keypoints" else ""))
 
-    def _needed_from_corpus(self, stream: Stream) -> list[str]:
-        needed = [need for modality in stream.inputs for need in sorted(self.config.modality(store(modality)).needs)]
-        return needed + ["metres" for modality in stream.inputs if modality in IN_SPACE]
+    def _needed_from_corpus(self, inputs: Iterable[str]) -> list[str]:
+        needed = [need for modality in inputs for need in sorted(self.config.modality(store(modality)).needs)]
+        return needed + ["metres" for modality in inputs if modality in IN_SPACE]
 
     def _same_corpus(self, one: str, other: str) -> bool:
         return self.config.streams[one].corpus == self.config.streams[other].corpus
@@ -259,6 +270,7 @@ class Plan:
         labels = [("pseudo_labels", stream.pseudo_labels)] if stream.pseudo_labels else []
         networks = [one.network.module for one in (stream, *fused)]
         declared = [MODALITIES[kind].stored for kind in self.stores(name)]
+        declared += [selection_text(step.selection)] if keypoints else []
 
         def add(
             stage: str,
@@ -275,13 +287,15 @@ class Plan:
             seen = clips if stage == "train" and self.trained_on(name) is None else part_clips
             add(stage, trained, modules, [seen, *upstream], _other_weights(stream))
 
-        add_training("train", step, [*(("train", parent) for parent in stream.parents), *labels])
+        pretrained = [("pretrain", stream.pretraining)] if stream.pretraining else []
+        add_training("train", step, [*(("train", parent) for parent in stream.parents), *pretrained, *labels])
         add("predict", step, ["microgesture.streams.predict"], [clips, ("train", name)])
         if self.config.emotion and name in self.config.emotion.streams:
             add("embed", step, ["microgesture.emotion.embeddings"], [clips, ("train", name)])
         if name in self.folded:
             parents = self.fold_parents(name).items()
-            add_training("train_fold", part, [("train_fold" if same else "train", parent) for parent, same in parents])
+            above = [("train_fold" if same else "train", parent) for parent, same in parents]
+            add_training("train_fold", part, [*above, *pretrained])
             add("predict_fold", part, ["microgesture.streams.predict"], [part_clips, ("train_fold", name)])
 
     def _plan_ensemble(self, name: str) -> None:
@@ -320,7 +334,7 @@ class Plan:
         left_out = tuple(row.name for row in self.ablation if row.name not in {row.name for row in rows})
         made = [("ensemble" if row.name in self.config.ensembles else stage, row.name) for row in rows]
         clips = ("clips", self.corpus_of(rows[0].name))
-        step = AblationStep(rows=rows, left_out=left_out, folds=self.config.folds)
+        step = AblationStep(rows=rows, left_out=left_out, folds=self.config.folds, groups=self.groups_of(rows[0].name))
         self._add("ablation", "ablation", step, ["microgesture.measures.ablation"], [clips, *made])
 
     def _plan_cross_subject(self) -> None:
@@ -328,14 +342,16 @@ class Plan:
             return
         rows = self.ablation
         made = [("ensemble" if row.name in self.config.ensembles else "predict", row.name) for row in rows]
-        step = CrossSubjectStep(**self.config.ground_truth.model_dump(), rows=rows)
+        step = CrossSubjectStep(**self.config.ground_truth.model_dump(), rows=rows, groups=self.groups_of(rows[0].name))
         clips = ("clips", self.corpus_of(rows[0].name))
         self._add("cross_subject", "cross_subject", step, ["microgesture.measures.cross_subject"], [clips, *made])
 
     def _plan_submission(self) -> None:
         submission = self.config.submission
+        groups = self.groups_of(submission.ensemble) if self.ranked else {}
+        step = SubmissionStep(**submission.model_dump(), groups=groups)
         ensemble = [("ensemble", submission.ensemble)]
-        self._add("submission", submission.ensemble, submission, ["microgesture.ensembles.submission"], ensemble)
+        self._add("submission", submission.ensemble, step, ["microgesture.ensembles.submission"], ensemble)
 
     def _plan_emotion(self) -> None:
         """Plan emotion recognition: the list of videos, every row of sources, their tables, and the submission."""
@@ -343,12 +359,8 @@ class Plan:
         if emotion is None:
             return
         root = self.root(emotion.corpus)
-        if emotion.face and ("face", emotion.corpus) not in self._steps:
-            raise InputError(
-                f"emotion.face needs video and keypoints, but corpus '{emotion.corpus}' ({root}) does not have both; "
-                "remove emotion.face from the configuration"
-            )
-        for planned in emotion_stages(emotion, root, self.config.seed):
+        refuse_missing_shards(self.config, root, {kind for kind, corpus in self._steps if corpus == emotion.corpus})
+        for planned in emotion_stages(emotion, root, self.config.seed, self.config.keypoints.selection):
             self._add(*planned)
 
     def _plan_views(self, corpus: str) -> None:
@@ -358,7 +370,8 @@ class Plan:
 
     def _plan_report(self) -> None:
         """Plan the report."""
-        self._add(*report_stage(self.config, self.reported, self.framed))
+        root = self.root(self.corpus_of(self.config.submission.ensemble))
+        self._add(*report_stage(self.config, self.reported, self.framed, root))
 
     def _plan_predictions(self) -> None:
         if self.config.predictions:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ..config.base import PLACEHOLDERS
 from ..config.corpus_format import LARGEST, PERSON_RULES
+from ..config.layouts import LAYOUT_FILES
 from ..config.modalities import MODALITIES, store, with_sources
 from ..config.predictions import FindingSettings, PredictionSettings
 from ..config.recogniser import RecogniserStep, unportable
@@ -67,6 +68,7 @@ def recogniser_step(config: Config, ensemble: str) -> RecogniserStep:
         ensemble=ensemble,
         corpus=corpus,
         pose=config.corpora[corpus].pose,
+        keypoint_files=config.corpora[corpus].keypoints,
         pose_weights=config.corpora[corpus].pose_weights,
         person=person if (person := config.corpora[corpus].person) in PERSON_RULES else LARGEST,
         fps=config.corpora[corpus].fps,
@@ -91,7 +93,7 @@ def prediction_stages(config: Config, predictions: PredictionSettings) -> Iterat
         yield Planned("recogniser", "recogniser", step, ["microgesture.recogniser.export", *rules], made_of)
     modules = ["microgesture.recogniser.finding", *networks, *rules, *makers, *MODULES]
     finding = FindingSettings(**predictions.model_dump(include=set(FindingSettings.model_fields)))
-    yield Planned("gestures", "predictions", finding, modules, above, tables=PAGE)
+    yield Planned("gestures", "predictions", finding, modules, above, tables=[*PAGE, *LAYOUT_FILES])
 
 
 def _networks(config: Config, streams: tuple[str, ...]) -> Iterator[str]:

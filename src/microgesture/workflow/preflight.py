@@ -17,6 +17,7 @@ from ..terminal import PlainConsole
 from .plan import Plan
 
 UNKNOWN = "?"
+TRAININGS = ("train", "pretrain")
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,9 @@ def shards_and_trainings(plan: Plan) -> Iterator[Job]:
         for part in (".", *(f"fold{fold}" for fold in plan.folds if stream in plan.folded)):
             folder = results / "streams" / stream / part
             yield Job("train", settings.network.name, (folder / "model.safetensors", folder / "card.json"), epochs)
+    for name, pretraining in plan.config.pretraining.items():
+        files = tuple(results / "pretraining" / name / file for file in ("model.safetensors", "card.json"))
+        yield Job("pretrain", name, files, plan.config.recipes[pretraining.recipe].epochs)
 
 
 def estimate_run(plan: Plan) -> list[Estimate]:
@@ -130,7 +134,7 @@ def _times(rate: float | None, units: float) -> float | None:
 
 def measured_seconds(job: Job) -> float | None:
     """The seconds of a finished job, from Snakemake's benchmark of a shard or the card of a training."""
-    if job.stage == "train":
+    if job.stage in TRAININGS:
         return float(read_json(job.files[1])["seconds"])
     file = job.files[0]
     benchmark = file.parents[2] / "benchmarks" / job.stage / job.name / f"{file.stem}.tsv"
@@ -141,7 +145,7 @@ def first_shards(plan: Plan, estimates: Sequence[Estimate]) -> list[str]:
     """For each kind of shard that does not exist yet, a shard of median size to make first, as Snakemake's target."""
     first = []
     for estimate in estimates:
-        if estimate.stage != "train" and not estimate.done and estimate.to_do:
+        if estimate.stage not in TRAININGS and not estimate.done and estimate.to_do:
             frames = shard_frames(plan, estimate.name)
             ordered = sorted((shard for shard in frames if frames[shard]), key=frames.__getitem__)
             if ordered:

@@ -32,21 +32,34 @@ def reported_streams(config: Config, rows: Iterable[str]) -> list[str]:
     return [name for name in config.streams if name in found]
 
 
-def report_stage(config: Config, streams: Iterable[str], framed: str | None) -> Planned:
-    """The stage that writes the report, with the training of ``streams`` and frames of the corpus ``framed``."""
-    shown = shown_ensemble(config)
+def report_stage(config: Config, streams: Iterable[str], framed: str | None, root: str) -> Planned:
+    """The stage that writes the report, with the training of ``streams`` and frames of the corpus ``framed``.
+
+    ``root`` is the folder of the submission's corpus.
+    """
+    shown, submitted = shown_ensemble(config), config.submission.ensemble
+    corpus = config.streams[config.ensembles[submitted].streams[0]].corpus
     step = ReportStep(
-        submitted=config.submission.ensemble,
+        submitted=submitted,
         measured=shown,
         streams=config.ensembles[shown].streams,
         folds=config.folds,
         frames=framed is not None,
+        submitted_streams=config.ensembles[submitted].streams,
+        ground_truth=config.ground_truth,
+        videos=root if config.report.videos else None,
+        groups=config.corpora[corpus].class_groups,
         configuration=config.model_dump(mode="json", include=LISTED, exclude_none=True),
     )
-    above = [("ensemble", step.measured), ("submission", step.submitted), ("ablation", "ablation")]
+    above = [
+        ("ensemble", step.measured),
+        ("ensemble", step.submitted),
+        ("submission", step.submitted),
+        ("ablation", "ablation"),
+    ]
     above += [("train", stream) for stream in streams]
     above += [("cross_subject", "cross_subject")] if config.ground_truth else []
     above += [("emotion_ablation", "emotion"), ("emotion_cross_subject", "emotion")] if config.emotion else []
     above += [("rgb", framed)] if framed else []
-    modules = [*MODULES, config.ensembles[shown].rule.module]
+    modules = [*MODULES, *{config.ensembles[name].rule.module for name in (shown, submitted)}]
     return Planned("report", "report", step, modules, above, tables=PAGE)

@@ -9,14 +9,17 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
-from ..measures.people import caveat, describe_clips
+from ..measures.baselines import CHANCE, MOST_FREQUENT
+from ..measures.learning import doubts_of_learning
+from ..measures.people import caveat, describe_clips, shared_in_words
 from ..measures.warnings import corpus_warnings
 from ..storage.clips import read_clips
 from ..storage.files import read_json
 from ..terminal import PlainConsole, counted
 
-COLUMNS = ("accuracy", "balanced_accuracy", "macro_f1", "top5", "weight", "without")
-HEADINGS = ("accuracy", "balanced", "macro F1", "top 5", "weight", "without")
+MEASURES = {"accuracy": "accuracy", "balanced_accuracy": "balanced", "macro_f1": "macro F1", "top5": "top 5"}
+OF_GROUPS = {"f1_mean": "F1_mean"}
+OF_FUSION = {"weight": "weight", "without": "without"}
 NOTE = '"without" is the ensemble\'s accuracy when the stream is left out.'
 
 
@@ -29,17 +32,24 @@ def print_summary(
     emotion: tuple[Path, Path] | None = None,
     report: Path | None = None,
     clips: Path | None = None,
+    ablation: Path | None = None,
+    on_test: Path | None = None,
 ) -> None:
-    """Print the measures of the streams and of the ensemble on held-out clips, and the paths of the outputs.
+    """Print the measures of the streams and of the ensemble, on held-out clips and on test clips, and the outputs.
 
-    ``summary`` and ``fusion`` are the ensemble's files. ``cards`` are those of streams outside the ensemble, such as
-    pretraining on another corpus. ``emotion`` are the card and the submission of emotion recognition. ``report`` is the
-    path of the HTML report, if it shows this submission. ``clips`` is the clips table, whose warnings are repeated.
+    ``summary`` and ``fusion`` are the ensemble's files. ``cards`` are those of streams, also of streams outside the
+    ensemble, such as pretraining on another corpus. ``ablation`` and ``on_test`` are the tables of rows on held-out
+    clips and on test clips; the first is used only for groups of classes. ``emotion`` are the card and the submission
+    of emotion recognition. ``report`` is the path of the HTML report, if it shows this submission. ``clips`` is the
+    clips table, whose warnings are repeated.
     """
     console = PlainConsole()
-    rows = pd.read_csv(summary)
+    rows, trained = pd.read_csv(summary), [read_json(card) for card in cards]
+    if ablation and "f1_mean" in (compared := pd.read_csv(ablation)):
+        rows = rows.merge(compared[["name", "f1_mean"]], "left", "name")
     if len(rows):
-        console.print(_table(rows, read_json(fusion)["fitted_on"], [read_json(card) for card in cards]))
+        others = [card for card in trained if card["stream"] not in set(rows.name)]
+        console.print(_table(rows, read_json(fusion)["fitted_on"], others))
     elif (said := read_json(fusion))["fitted_on"]["split"] is None:
         calibration_from = (
             f"; see that of {said['calibration_from']}, whose weights they use, in its summary.csv"
@@ -47,12 +57,19 @@ def print_summary(
             else ""
         )
         console.print(
-            f"The streams were also trained on the validation clips, so there is no accuracy{calibration_from}."
+            "The streams were also trained on the validation clips, so there is no accuracy on validation clips"
+            f"{calibration_from}."
         )
     else:
         console.print(
-            "The corpus has no labelled validation clips: the streams have equal weights, and there is no accuracy."
+            "The corpus has no labelled validation clips: the streams have equal weights, and there is no accuracy on "
+            "validation clips."
         )
+    if on_test:
+        console.print(_test_table(pd.read_csv(on_test)))
+    for card in trained:
+        for doubt in doubts_of_learning(card):
+            console.print(Text(f"Warning: {doubt}", "bold red"))
     for warning in corpus_warnings(read_clips(clips)) if clips else ():
         console.print(Text(f"Warning: {warning}", "bold red"))
     unusable = pd.read_csv(quarantine)
@@ -74,25 +91,58 @@ def print_summary(
 
 def _table(rows: pd.DataFrame, fitted_on: Mapping[str, Any], cards: Sequence[dict]) -> Table:
     folds, people = fitted_on.get("folds", 0), fitted_on.get("people", {})
-    table = Table(
-        title=f"{describe_clips(folds, people)}, {counted(int(rows.clips.iloc[0]), 'clip')}",
-        title_justify="left",
-        caption=f"{caveat(folds, people)}\n{NOTE}",
-        caption_justify="left",
-        box=SIMPLE_HEAD,
-        padding=(0, 1, 0, 0),
-    )
-    table.add_column("stream", no_wrap=True)
-    for heading in HEADINGS:
-        table.add_column(heading, justify="right")
+    columns = [name for name in (MEASURES | OF_GROUPS | OF_FUSION) if name in rows]
+    title = f"{describe_clips(folds, people)}, {counted(int(rows.clips.iloc[0]), 'clip')}"
+    table = _empty_table(title, f"{caveat(folds, people)}\n{NOTE}", columns)
     for card in cards:
         best = card["best"]
         values = (best["val_accuracy"], best["val_balanced_accuracy"])
         table.add_row(f"{card['stream']} (on {card['corpus']})", *map(_shown, values), style="dim")
     for row in rows.itertuples():
         name, style = (f"ensemble {row.name}", "bold") if row.kind == "ensemble" else (row.name, None)
-        table.add_row(name, *(_shown(getattr(row, column)) for column in COLUMNS), style=style)
+        table.add_row(name, *(_shown(getattr(row, column)) for column in columns), style=style)
+    _add_baselines(table, rows)
     return table
+
+
+def _test_table(rows: pd.DataFrame) -> Table:
+    """The table of test clips, whose last row is the ensemble; accuracies have their intervals."""
+    columns = [name for name in (MEASURES | OF_GROUPS) if name in rows]
+    first = rows.iloc[0]
+    title = f"Test split, {first.clips} clips of {first.people} {'person' if first.people == 1 else 'people'}"
+    shared = shared_in_words(first.people_in_training, first.people)
+    interval = "In brackets: 95 % interval of the accuracy, "
+    interval += "between clips of this person." if first.people == 1 else "between people."
+    table = _empty_table(title, f"{shared}\n{interval}" if shared else interval, columns)
+    for row in rows.to_dict("records"):
+        values = {column: _shown(row[column]) for column in columns}
+        if not pd.isna(row["accuracy_low"]):
+            values["accuracy"] += f" [{row['accuracy_low']:.3f}, {row['accuracy_high']:.3f}]"
+        table.add_row(row["name"], *values.values())
+    _add_baselines(table, rows)
+    return table
+
+
+def _empty_table(title: str, caption: str, columns: Sequence[str]) -> Table:
+    table = Table(
+        title=title,
+        title_justify="left",
+        caption=caption,
+        caption_justify="left",
+        box=SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+    )
+    table.add_column("stream", no_wrap=True)
+    for column in columns:
+        table.add_column((MEASURES | OF_GROUPS | OF_FUSION)[column], justify="right")
+    return table
+
+
+def _add_baselines(table: Table, rows: pd.DataFrame) -> None:
+    """Add the accuracies of trivial classifiers, which stand in columns of the table."""
+    for name, column in ((CHANCE, "chance"), (MOST_FREQUENT, "most_frequent")):
+        if column in rows:
+            table.add_row(name, _shown(rows[column].iloc[0]), style="dim")
 
 
 def _shown(value: float | None) -> str:

@@ -15,9 +15,13 @@ class KinectCsv(SkeletonFormat):
     name = "kinect_csv"
     ending = "_skeleton.csv"
     known_by_suffix = False
+    layout = "kinect_v2"
 
     def read(self, path: Path) -> np.ndarray:
         return kinect_joints(read_numbers(path, csv_cells(path), COLUMNS, "11 of each of 25 joints"))
 
     def points(self, path: Path) -> int:
         return JOINTS
+
+    def in_space(self, path: Path) -> bool:
+        return True

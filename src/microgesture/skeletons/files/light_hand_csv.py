@@ -14,6 +14,7 @@ class LightHandCsv(SkeletonFormat):
     name = "light_hand_csv"
     ending = ".csv"
     known_by_suffix = False
+    layout = "light_hand"
 
     def read(self, path: Path) -> np.ndarray:
         return read_points(path, csv_cells(path), points=35, numbering=1)

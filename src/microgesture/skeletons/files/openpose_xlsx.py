@@ -14,6 +14,7 @@ class OpenPoseXlsx(SkeletonFormat):
 
     name = "openpose_xlsx"
     ending = ".xlsx"
+    layout = "openpose_137"
 
     def read(self, path: Path) -> np.ndarray:
         return read_points(path, xlsx_rows(path), points=137, numbering=0)

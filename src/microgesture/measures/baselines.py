@@ -1,0 +1,32 @@
+"""What an accuracy is compared with: guessing, the most frequent class, and the error of a small sample."""
+
+import numpy as np
+import pandas as pd
+from scipy.stats import binomtest
+
+from .metrics import measure
+
+CHANCE, MOST_FREQUENT = "guessing", "most frequent class"
+
+
+def baselines(labels_N: np.ndarray, classes: int) -> pd.DataFrame:
+    """One row for guessing among ``classes`` classes, and one for always the most frequent class of these clips.
+
+    The columns are ``name`` and metrics in [0, 1]. The F1 of guessing is NaN, because its expected value is not simple.
+    The top 5 of the second row are the five most frequent classes.
+    """
+    guessed = {"accuracy": 1 / classes, "balanced_accuracy": 1 / classes, "top5": min(5, classes) / classes}
+    rank_K = np.argsort(np.argsort(np.bincount(labels_N, minlength=classes), kind="stable"))
+    constant = measure(np.tile(rank_K, (len(labels_N), 1)), labels_N).rounded()
+    return pd.DataFrame([{"name": CHANCE, **guessed}, {"name": MOST_FREQUENT, **constant}])
+
+
+def in_words(chance: float, most_frequent: float) -> str:
+    """The accuracies of both baselines, as a sentence."""
+    return f"Guessing a class: {chance:.3f}; always the most frequent class: {most_frequent:.3f}."
+
+
+def wilson_interval(fraction: float, clips: int) -> tuple[float, float]:
+    """The 95 % interval of a fraction of independent clips (Wilson, 1927)."""
+    found = binomtest(round(fraction * clips), clips).proportion_ci(0.95, method="wilson")
+    return found.low, found.high

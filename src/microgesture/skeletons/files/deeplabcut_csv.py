@@ -1,0 +1,61 @@
+"""DeepLabCut's csv of an analysed video, with the rows ``scorer``, ``individuals``, ``bodyparts`` and ``coords``."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+
+from ...errors import UnusableClip
+from .numbers import csv_cells, read_numbers
+from .whole import Found, Parsed, WholeFormat, people_of
+
+_HEADS = ("scorer", "individuals", "bodyparts", "coords")
+
+
+class DeepLabCutCsv(WholeFormat):
+    """Each row has a frame number, then x, y and likelihood of each body part; empty cells are missing."""
+
+    name = "deeplabcut_csv"
+    ending = ".csv"
+    known_by_suffix = False
+
+    def matches(self, path: Path) -> bool:
+        if path.suffix.lower() != ".csv" or not path.is_file():
+            return False
+        try:
+            with open(path, newline="", encoding="utf-8-sig") as lines:
+                return next(csv.reader(lines), [""])[:1] == ["scorer"]
+        except (csv.Error, UnicodeDecodeError):
+            return False
+
+    def recognises(self, path: Path) -> bool:
+        return self.matches(path)
+
+    def parse(self, path: Path) -> Parsed:
+        rows = list(csv_cells(path))
+        heads = {row[0]: row[1:] for row in rows[: len(_HEADS)] if row and row[0] in _HEADS}
+        if not {"bodyparts", "coords"} <= set(heads):
+            raise UnusableClip(f"{path}: the rows bodyparts and coords are missing; export the csv again")
+        owners = heads.get("individuals", [""] * len(heads["bodyparts"]))
+        if len({len(owners), len(heads["bodyparts"]), len(heads["coords"])}) > 1:
+            raise UnusableClip(f"{path}: its first rows have different numbers of columns; export the csv again")
+        columns = {key: at for at, key in enumerate(zip(owners, heads["bodyparts"], heads["coords"], strict=True))}
+        names = tuple(dict.fromkeys(heads["bodyparts"]))
+        rows_TN = read_numbers(path, rows[len(heads) :], 1 + len(heads["coords"]), "a frame number and the coords")
+        frames_T, values_TN = rows_TN[:, 0], rows_TN[:, 1:]
+        if not np.array_equal(frames_T, frames_T[0] + np.arange(len(frames_T))):
+            raise UnusableClip(f"{path}: frames are missing, or not in order; export the csv again")
+        people = {own: _points(values_TN, [[columns.get((own, name, axis)) for axis in ("x", "y", "likelihood")]
+                                           for name in names]) for own in dict.fromkeys(owners)}  # fmt: skip
+        there = [[Found(own, points_TVC[t]) for own, points_TVC in people.items()] for t in range(len(frames_T))]
+        return Parsed(people_of(path, there), names)
+
+
+def _points(values_TN: np.ndarray, columns: list[list[int | None]]) -> np.ndarray:
+    """The points of one individual, (T, V, 3), zero where a cell is empty or the individual lacks the body part."""
+    points_TVC = np.zeros((len(values_TN), len(columns), 3), np.float32)
+    for joint, places in enumerate(columns):
+        if None not in places:
+            points_TVC[:, joint] = values_TN[:, places]
+    points_TVC[~np.isfinite(points_TVC).all(-1)] = 0
+    return points_TVC
