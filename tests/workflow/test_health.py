@@ -111,7 +111,7 @@ def test_a_misspelt_module_of_a_declaration_is_a_finding(doctor, monkeypatch, ki
 
 @pytest.mark.parametrize("part", ["read", "provides"])
 def test_an_error_of_a_reader_is_a_finding_with_its_place(doctor, monkeypatch, part):
-    def broken(root):
+    def broken(root, person=None, subject_column="subject"):
         raise ValueError("not enough values to unpack")
 
     monkeypatch.setattr(f"microgesture.corpora.manifest.{part}", broken)
