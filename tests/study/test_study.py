@@ -173,6 +173,13 @@ def test_keypoints_of_an_unknown_layout_are_left_out(folder):
         plan_study(root / "study", root, gpu=False)
 
 
+def test_the_layout_of_keypoints_is_told(folder):
+    """Other layouts than COCO-17 have 17 points too."""
+    root = folder("a.mp4")
+    write_npz(root / "a.npz", keypoints(10, 17))
+    assert any("COCO-17" in line and "keypoints.layout" in line for line in started(root)[0].missing)
+
+
 def test_what_is_written_is_what_the_reader_reads(folder):
     hostile = ["a, b.mp4", 'say "hi".mp4', " space.mp4", "=1+1.mp4", "-rf.mp4", "ñandú 手.mp4", "{x}.mp4", "#a: b.mp4"]
     root = folder(*(f"train/'wave'/{name}" for name in hostile), *(f"train/- nod: #/{name}" for name in hostile))

@@ -198,11 +198,16 @@ def _usable_kinds(folder: Path, clips: list[FoundClip]) -> tuple[list[FoundClip]
 
 
 def _layout(folder: Path, clips: Sequence[FoundClip]) -> tuple[Layout | None, list[str]]:
-    """The layout of the first readable file of keypoints, and messages about unreadable ones before it."""
+    """The layout of the first readable file of keypoints, and messages about it and unreadable ones before it."""
     notes: list[str] = []
     for path in [clip.keypoints for clip in clips if clip.keypoints][:10]:
         try:
-            return skeleton_layout(folder / path), notes
+            layout = skeleton_layout(folder / path)
+            return layout, [
+                *notes,
+                f"The keypoints, {path} among them, are read as {layout.title}; name another keypoints.layout in "
+                "config.yaml if they are in another one.",
+            ]
         except UnusableClip as error:
             notes.append(f"{error}.")
     return None, notes
