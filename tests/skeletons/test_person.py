@@ -12,6 +12,7 @@ from microgesture.modalities.keypoints import select_keypoints
 from microgesture.skeletons import reading
 from microgesture.skeletons.file_format import People, SkeletonFormat
 from microgesture.skeletons.keypoints import present
+from microgesture.skeletons.layouts import Skeleton, layout_named
 from microgesture.skeletons.person import CLOSE, Crowd, InFile, Recordings, choose, named, noted, only
 from microgesture.skeletons.reading import read_skeletons
 from microgesture.skeletons.tracks import Track, follow
@@ -160,7 +161,9 @@ def test_exchanged_ids_of_a_file_are_told(stored, caplog, tmp_path, monkeypatch)
 def test_filling_is_counted_for_each_clip(tmp_path):
     recording_TVC = keypoints(30, 137)
     recording_TVC[5:7] = 0
-    write_shard(tmp_path / "s.arrow", [("x.people", recording_TVC)], "zstd")
+    write_shard(
+        tmp_path / "s.arrow", [("x.people", noted(Skeleton(recording_TVC, layout_named("openpose_137"))))], "zstd"
+    )
     clips = table(n_frames=[10, 10], skeleton_start=[0, 15])
     for name, how in (("off", {}), ("on", {"fill_gaps": 2, "smoothing": 5})):
         select_keypoints(clips, 0, tmp_path / "s.arrow", tmp_path / name, tmp_path / "scratch", "36", **how)

@@ -3,35 +3,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fixtures.crossing_people import crossing, shuffled, walker
 from microgesture.skeletons.file_format import People
 from microgesture.skeletons.keypoints import present
 from microgesture.skeletons.person import only
 from microgesture.skeletons.tracks import follow, likeness
-
-V = 17
-
-
-def walker(frames, start, step, height=100, seed=0, noise=1.0):
-    """Someone who walks at constant speed, with 17 joints in a body of this height, (T, V, 3)."""
-    rng = np.random.default_rng(seed)
-    body_V2 = rng.uniform(-0.5, 0.5, (V, 2)) * (0.4 * height, height)
-    places_TV2 = body_V2 + np.array(start) + np.arange(frames)[:, None, None] * np.array(step)
-    keypoints_TVC = np.ones((frames, V, 3), np.float32)
-    keypoints_TVC[..., :2] = places_TV2 + rng.normal(0, noise, places_TV2.shape)
-    return keypoints_TVC
-
-
-def crossing(frames=100):
-    """Two people of the same height who walk through each other, (T, 2, V, 3), in the middle of the time."""
-    return np.stack([walker(frames, (50, 200), (4, 0), seed=1), walker(frames, (446, 200), (-4, 0), seed=2)], 1)
-
-
-def shuffled(keypoints_TPVC, seed=0):
-    """The people of each frame in another order, and that order."""
-    order_TP = np.random.default_rng(seed).permuted(
-        np.tile(np.arange(keypoints_TPVC.shape[1]), (len(keypoints_TPVC), 1)), axis=1
-    )
-    return np.take_along_axis(keypoints_TPVC, order_TP[..., None, None], 1), order_TP
 
 
 def everyone(followed):
@@ -91,7 +67,7 @@ def test_one_who_returns_far_away_is_the_same_only_by_the_id():
 
 
 def test_people_who_are_never_together_share_a_place():
-    people_TPVC = np.zeros((90, 1, V, 3), np.float32)
+    people_TPVC = np.zeros((90, 1, 17, 3), np.float32)
     people_TPVC[:20, 0] = walker(20, (100, 100), (0, 0), seed=1)
     people_TPVC[80:, 0] = walker(10, (600, 100), (0, 0), seed=2)
     followed = follow(People(people_TPVC))

@@ -74,7 +74,7 @@ def read_keypoints(
     if recording.skeleton is None and recording.video is not None and pose:
         row = row.assign(skeleton=str(recording.video))
         [(_, found)] = keypoints_of_videos({recording.video: [(0, recording.n_frames - 1)]}, pose)
-        write_shard(stored, [(str(recording.video), made_of(found))], "zstd")
+        write_shard(stored, [(str(recording.video), made_of(found, pose))], "zstd")
     elif recording.skeleton is None:
         return UnusableClip(
             f"{recording.name} has no keypoints; put a file of keypoints next to the video, or find them with --pose"
