@@ -63,8 +63,9 @@ def test_the_frames_of_the_clip_decide():
     assert choose(both_TPVC, TRACKS[:2], range(10), "largest", SIZE).track.place == 0
     choice = choose(both_TPVC, TRACKS[:2], range(20, 30), "largest", SIZE)
     assert (choice.track.place, choice.people, choice.close) == (1, 1, False)
-    with pytest.raises(UnusableClip, match="nobody"):
-        choose(both_TPVC[:, :1], TRACKS[:1], range(20, 30), "largest", SIZE)
+    for rows_T in (range(20, 30), range(T, T + 5), range(0)):
+        with pytest.raises(UnusableClip, match="nobody"):
+            choose(both_TPVC[:, :1], TRACKS[:1], rows_T, "largest", SIZE)
 
 
 def test_a_clip_that_ends_beyond_its_file_is_as_long_as_the_file():

@@ -56,6 +56,14 @@ def test_one_who_gets_a_new_id_is_followed_under_both():
     assert followed.mended == (30,)
 
 
+def test_one_who_comes_near_where_another_with_an_id_has_left_is_someone_else():
+    people_TPVC = np.zeros((40, 1, 17, 3), np.float32)
+    people_TPVC[:20, 0] = walker(20, (100, 100), (0, 0), seed=1)
+    people_TPVC[22:, 0] = walker(18, (140, 100), (0, 0), seed=2)
+    ids_TP = np.where(np.arange(40) < 20, "1", "2")[:, None]
+    assert [track.names for track in follow(People(people_TPVC, ids_TP)).tracks] == [("1",), ("2",)]
+
+
 def test_one_who_returns_far_away_is_the_same_only_by_the_id():
     there_TVC = walker(200, (100, 100), (0, 0))
     there_TVC[40:120] = 0
@@ -64,6 +72,17 @@ def test_one_who_returns_far_away_is_the_same_only_by_the_id():
     assert len(follow(People(people_TPVC)).tracks) == 2
     ids_TP = np.where(present(people_TPVC).any(-1), "p1", "")
     assert [track[2:] for track in follow(People(people_TPVC, ids_TP)).tracks] == [(0, 199)]
+
+
+@pytest.mark.parametrize("every", [4, 8])
+def test_people_are_followed_at_low_rates_and_by_a_single_joint(every):
+    true_TPVC = crossing(100 * every)[::every][:40]
+    mixed_TPVC, _ = shuffled(true_TPVC)
+    assert_same_people(follow(People(mixed_TPVC)), true_TPVC)
+    true_TPVC = crossing()
+    true_TPVC[:, :, 1:] = 0
+    mixed_TPVC, _ = shuffled(true_TPVC[:45])
+    assert_same_people(follow(People(mixed_TPVC)), true_TPVC[:45])
 
 
 def test_people_who_are_never_together_share_a_place():
@@ -81,8 +100,8 @@ def test_likeness_is_that_of_boxes_and_joints():
     square_V2 = np.array([[0, 0], [99, 0], [0, 99], [99, 99]], float)
     at = [_Pose(0, "", square_V2 + shift, np.ones(4, bool)) for shift in (0, (50, 0), (500, 500))]
     size = 99 * np.sqrt(2)
-    expected = [1, (50 / 150 + np.exp(-((50 / size / 0.1) ** 2) / 2)) / 2, 0]
-    np.testing.assert_allclose(likeness(at[:1], at)[0], expected, atol=1e-12)
+    expected = [1, (50 / 150 + 1 / (1 + (50 / size / 0.1) ** 2)) / 2, 1 / (1 + (500 / 99 / 0.1) ** 2) / 2]
+    np.testing.assert_allclose(likeness(at[:1], at, 0)[0], expected, atol=1e-12)
 
 
 @settings(deadline=None, max_examples=30)

@@ -59,6 +59,9 @@ def edited(path: str, value: object) -> dict:
     [
         ("max_quarantined", 0.05, {}),
         ("corpora.imigue.allow_shared_subjects", True, {"report": 1}),  # which shows the configuration
+        ("keypoints.fill_gaps", 0, {}),  # off is as without the key
+        ("keypoints.smoothing", None, {}),
+        ("corpora.imigue.person", "largest", {}),
         ("recipes.*.num_clips", 10, {"predict": 7} | AFTER_SCORES),
         ("recipes.*.num_crops", 3, {"predict": 7} | AFTER_SCORES),
         ("recipes.*.test_flip", False, {"predict": 7} | AFTER_SCORES),
@@ -132,6 +135,7 @@ def as_it_is(copied):
         ("networks/mvit.py", "KERNEL = [3, ", "KERNEL = [5, ", {}),
         ("checkpoints/resnet.py", "branch2.conv_a", "branch2.conv_b", {}),
         ("checkpoints/swinface.py", "EXPRESSION = 2", "EXPRESSION = 3", {}),
+        ("skeletons/trajectories.py", "DEGREE = 2", "DEGREE = 3", {}),  # keypoints are not smoothed
     ],
 )
 def test_an_edited_source_reruns(copied, module, old, new, expected):

@@ -94,19 +94,19 @@ def choose(keypoints_TPVC: np.ndarray, tracks: Sequence[Track], rows_T: Sequence
 
     Of equal scores the largest wins. Raises ``UnusableClip`` if nobody is in the clip.
     """
-    here = _in_clip(keypoints_TPVC, tracks, rows_T)
+    here, frames = _in_clip(keypoints_TPVC, tracks, rows_T)
     if not here:
         raise UnusableClip("nobody is in these frames")
-    boxes_NT4 = np.stack([boxes(person_TVC[..., :2], present(person_TVC)) for _, person_TVC in here])
-    largest_N = np.nan_to_num(_diagonals(boxes_NT4)).mean(1)
+    people = [_Seen(person_TVC, boxes(person_TVC[..., :2], present(person_TVC))) for _, person_TVC in here]
+    largest_N = np.array([np.nansum(seen.size) for seen in people]) / frames
     if rule == LARGEST:
         scores_N = largest_N
     elif rule == LONGEST:
-        scores_N = np.isfinite(boxes_NT4[..., 0]).mean(1)
+        scores_N = np.array([np.isfinite(seen.size).sum() for seen in people]) / frames
     elif rule == MOST_CENTRAL:
-        scores_N = _centrality(boxes_NT4, size)
+        scores_N = _centrality([seen.boxes_T4 for seen in people], size) / frames
     elif rule == MOST_MOVING:
-        scores_N = np.array([_motion(of, boxes_T4) for (_, of), boxes_T4 in zip(here, boxes_NT4, strict=True)])
+        scores_N = np.array([_motion(seen) for seen in people]) / frames
     else:
         raise ValueError(f"{rule} is none of {', '.join(PERSON_RULES)}")
     order = np.lexsort((-largest_N, -scores_N))
@@ -119,7 +119,7 @@ def named(keypoints_TPVC: np.ndarray, tracks: Sequence[Track], rows_T: Sequence[
 
     Raises ``UnusableClip`` that names the ids in the clip if none of them is this one.
     """
-    here = _in_clip(keypoints_TPVC, tracks, rows_T)
+    here, _ = _in_clip(keypoints_TPVC, tracks, rows_T)
     mine = {track: present(person_TVC).any(1).sum() for track, person_TVC in here if name in track.names}
     if not mine:
         ids = list(dict.fromkeys(known for track, _ in here for known in track.names))
@@ -128,12 +128,33 @@ def named(keypoints_TPVC: np.ndarray, tracks: Sequence[Track], rows_T: Sequence[
     return Choice(max(mine, key=mine.__getitem__), len(here), False)
 
 
+class _Seen(NamedTuple):
+    """Someone in the frames of a clip between the first and the last with that person, and the boxes there."""
+
+    keypoints_TVC: np.ndarray
+    boxes_T4: np.ndarray
+
+    @property
+    def size(self) -> np.ndarray:
+        """The diagonals (T) of the boxes in pixels, NaN in frames in which the person is not found."""
+        return np.linalg.norm(self.boxes_T4[:, 2:] - self.boxes_T4[:, :2], axis=-1)
+
+
 def _in_clip(
     keypoints_TPVC: np.ndarray, tracks: Sequence[Track], rows_T: Sequence[int]
-) -> list[tuple[Track, np.ndarray]]:
-    """Return everyone who is found in some frames, with the keypoints (T, V, 3) there; each frame counts once."""
-    rows_T = np.unique(rows_T[: bisect_left(rows_T, len(keypoints_TPVC))])  # a wrong end may be any number
-    return list(each_person(in_picture(keypoints_TPVC[rows_T]), tracks, rows_T))
+) -> tuple[list[tuple[Track, np.ndarray]], int]:
+    """Return everyone who is found in the frames of a clip, with the keypoints there, and the number of frames.
+
+    The keypoints (T, V, 3) are of the frames of the clip within the track. Each frame counts once.
+    """
+    rows_T = np.unique(np.array(rows_T[: bisect_left(rows_T, len(keypoints_TPVC))], int))  # the end may be any number
+    found = []
+    for track in tracks:
+        first, last = np.searchsorted(rows_T, (track.first, track.last + 1))
+        if first < last:
+            person_TVC = in_picture(keypoints_TPVC[rows_T[first:last], track.place])
+            found += [(track, person_TVC)] if present(person_TVC).any() else []
+    return found, len(rows_T)
 
 
 def each_person(
@@ -207,24 +228,23 @@ class Recordings:
         return Skeleton(keypoints if track is None else only(keypoints, track), layout)
 
 
-def _diagonals(boxes_NT4: np.ndarray) -> np.ndarray:
-    return np.linalg.norm(boxes_NT4[..., 2:] - boxes_NT4[..., :2], axis=-1)
-
-
-def _centrality(boxes_NT4: np.ndarray, size: Size) -> np.ndarray:
-    low_2, high_2 = np.nanmin(boxes_NT4[..., :2], (0, 1)), np.nanmax(boxes_NT4[..., 2:], (0, 1))
+def _centrality(boxes_NT4: Sequence[np.ndarray], size: Size) -> np.ndarray:
+    """Return for each person the sum over frames of 1 in the middle of the picture to 0 at its corners."""
+    every_N4 = np.concatenate(boxes_NT4)
+    low_2, high_2 = np.nanmin(every_N4[:, :2], 0), np.nanmax(every_N4[:, 2:], 0)
     if size is not None:
         low_2, high_2 = np.zeros(2), np.array(size, float)
-    centres_NT2 = (boxes_NT4[..., :2] + boxes_NT4[..., 2:]) / 2
-    apart_NT = np.linalg.norm(centres_NT2 - (low_2 + high_2) / 2, axis=-1)
     reach = max(float(np.linalg.norm(high_2 - low_2)) / 2, 1e-6)
-    return np.nan_to_num((1 - apart_NT / reach).clip(0)).mean(1)
+    middle_2 = (low_2 + high_2) / 2
+    apart_NT = [np.linalg.norm((box_T4[:, :2] + box_T4[:, 2:]) / 2 - middle_2, axis=-1) for box_T4 in boxes_NT4]
+    return np.array([np.nansum((1 - apart_T / reach).clip(0)) for apart_T in apart_NT])
 
 
-def _motion(person_TVC: np.ndarray, boxes_T4: np.ndarray) -> float:
-    found_TV = present(person_TVC)
+def _motion(seen: _Seen) -> float:
+    """Return the sum over frames of the mean distance of joints to the next frame, in diagonals of the box."""
+    found_TV = present(seen.keypoints_TVC)
     both_TV = found_TV[1:] & found_TV[:-1]
-    moved_TV = np.where(both_TV, np.linalg.norm(np.diff(person_TVC[..., :2], axis=0), axis=-1), 0)
+    moved_TV = np.where(both_TV, np.linalg.norm(np.diff(seen.keypoints_TVC[..., :2], axis=0), axis=-1), 0)
     count_T = both_TV.sum(1)
     steps_T = np.divide(moved_TV.sum(1), count_T, out=np.zeros(len(count_T)), where=count_T > 0)
-    return float((steps_T / np.maximum(np.nan_to_num(_diagonals(boxes_T4[1:])), 1)).sum() / len(person_TVC))
+    return float((steps_T / np.maximum(np.nan_to_num(seen.size[1:]), 1)).sum())

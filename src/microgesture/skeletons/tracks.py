@@ -12,8 +12,10 @@ from .keypoints import in_picture, present
 
 LOST = 50  # frames after which someone who was not found again is a new person, unless the file has the same id
 AHEAD = 25  # frames for which someone who is not found is expected to move on as before
-LEAST = 0.15  # likeness below which two poses are of different people
-SPREAD = 0.1  # distance of joints, in sizes of the person, at which their likeness is 0.61
+LEAST = 0.01  # likeness below which two poses are of different people; 0.7 sizes apart without an overlap
+SPREAD = 0.1  # distance of joints, in sizes of the person, at which their likeness is a half
+SMALLEST = 0.05  # size of a person with few joints, as a fraction of the size of the scene
+RENAMED = 0.3  # the same for two poses with different ids
 EXCHANGED = 0.5  # by how much two people must be more alike with exchanged ids, summed over both
 MOMENTUM = 0.5  # share of the velocity before in the velocity after a frame
 
@@ -87,26 +89,33 @@ def follow(people: People) -> Followed:
 
     Without ids, the people of a frame are assigned to those before so that the sum of their likeness is greatest (the
     Hungarian method; Kuhn, 1955). Likeness is the mean of the overlap of boxes (intersection over union) and of the
-    nearness of joints, as in COCO's object keypoint similarity; both compare with where a person would be at the same
-    velocity, as in SORT (arXiv 1602.00763). If two people exchange their ids from one frame to the next, or if one gets
-    a new id, their poses tell so, and they are followed nevertheless.
+    nearness of joints in sizes of the person, similar to COCO's object keypoint similarity; both compare with where a
+    person would be at the same velocity, as in SORT (arXiv 1602.00763). If two people exchange their ids from one frame
+    to the next, or if one gets a new id, their poses tell so, and they are followed nevertheless.
     """
     everyone: list[_Person] = []
-    mended = []
+    recent: list[_Person] = []
+    by_id: dict[str, _Person] = {}
+    mended, smallest = [], SMALLEST * _extent(people.keypoints_TPVC)
     for t, frame_PVC in enumerate(people.keypoints_TPVC):
         poses = _poses(frame_PVC, None if people.ids_TP is None else people.ids_TP[t])
-        by_id = {person.own: person for person in everyone if person.own} if poses else {}
         known = [(by_id[pose.own], pose) for pose in poses if pose.own in by_id]
-        known, exchanged = _put_right(known, t)
+        known, exchanged = _put_right(known, t, smallest)
         there = {id(person) for person, _ in known}
-        lost = [person for person in everyone if id(person) not in there and t - person.frames[-1] <= LOST]
+        recent = [person for person in recent if t - person.frames[-1] <= LOST]
+        lost = [person for person in recent if id(person) not in there]
         unknown = [pose for pose in poses if pose.own not in by_id]
-        found = _assigned(lost, unknown, t)
-        renamed = any(person.own and pose.own and person.own != pose.own for person, pose in found)
+        found = _assigned(lost, unknown, t, smallest)
+        renamed = [person for person, pose in found if person.own and pose.own]
+        for person in renamed:
+            del by_id[person.own]
         for person, pose in (*known, *found):
             person.add(t, pose)
         taken = {pose.place for _, pose in (*known, *found)}
-        everyone += [_Person(t, pose) for pose in poses if pose.place not in taken]
+        new = [_Person(t, pose) for pose in poses if pose.place not in taken]
+        everyone += new
+        recent = [*recent, *new, *(person for person, _ in known if t - person.frames[-2] > LOST)]
+        by_id.update((person.own, person) for person in (*new, *(one for one, _ in (*known, *found))) if person.own)
         mended += [t] if exchanged or renamed else []
     return _arranged(people.keypoints_TPVC, everyone, tuple(mended))
 
@@ -117,18 +126,31 @@ def _poses(frame_PVC: np.ndarray, ids_P: np.ndarray | None) -> list[_Pose]:
     joints_PV2 = np.where(found_PV[..., None], joints_PV2, 0)
     poses, ids = [], set()
     for place in np.flatnonzero(found_PV.any(1)):
-        own = "" if ids_P is None or ids_P[place] in ids else str(ids_P[place])
+        own = "" if ids_P is None or _text(ids_P[place]) in ids else _text(ids_P[place])
         ids.add(own)
         poses.append(_Pose(int(place), own, joints_PV2[place], found_PV[place]))
     return poses
 
 
-def _put_right(known: list[tuple[_Person, _Pose]], t: int) -> tuple[list[tuple[_Person, _Pose]], bool]:
+def _text(own: object) -> str:
+    """Return an id as a text, "" if there is none; the number 2.0 is 2."""
+    if own is None or own != own:
+        return ""
+    return str(int(own)) if isinstance(own, float) and own.is_integer() else str(own)
+
+
+def _extent(keypoints_TPVC: np.ndarray) -> float:
+    """Return the diagonal of the scene in pixels: of nearly all joints of all people in all frames."""
+    places_N2 = in_picture(keypoints_TPVC)[present(keypoints_TPVC)][:, :2]
+    return float(np.linalg.norm(np.diff(np.quantile(places_N2, (0.01, 0.99), axis=0), axis=0))) if len(places_N2) else 0
+
+
+def _put_right(known: list[tuple[_Person, _Pose]], t: int, smallest: float) -> tuple[list[tuple[_Person, _Pose]], bool]:
     """Exchange the poses of two people whose ids were exchanged; return the pairs and whether there were any."""
     if len(known) < 2:
         return known, False
     recent = [t - person.frames[-1] <= AHEAD for person, _ in known]
-    like_PP = likeness([person.expected(t) for person, _ in known], [pose for _, pose in known])
+    like_PP = likeness([person.expected(t) for person, _ in known], [pose for _, pose in known], smallest)
     own_P = np.diag(like_PP)
     gain_PP = np.triu(like_PP + like_PP.T - own_P - own_P[:, None], 1) * np.outer(recent, recent)
     poses, changed = [pose for _, pose in known], set()
@@ -140,25 +162,31 @@ def _put_right(known: list[tuple[_Person, _Pose]], t: int) -> tuple[list[tuple[_
     return [(person, pose) for (person, _), pose in zip(known, poses, strict=True)], bool(changed)
 
 
-def _assigned(people: Sequence[_Person], poses: Sequence[_Pose], t: int) -> list[tuple[_Person, _Pose]]:
+def _assigned(
+    people: Sequence[_Person], poses: Sequence[_Pose], t: int, smallest: float
+) -> list[tuple[_Person, _Pose]]:
     """Return the pairs of the assignment with the greatest sum of likeness, without those that are not alike."""
     if not people or not poses:
         return []
-    like_NP = likeness([person.expected(t) for person in people], poses)
-    like_NP[like_NP < LEAST] = 0
+    like_NP = likeness([person.expected(t) for person in people], poses, smallest)
+    least_NP = [[RENAMED if person.own and pose.own else LEAST for pose in poses] for person in people]
+    like_NP[like_NP < least_NP] = 0
     pairs = zip(*linear_sum_assignment(like_NP, maximize=True), strict=True)
     return [(people[n], poses[p]) for n, p in pairs if like_NP[n, p] > 0]
 
 
-def likeness(expected: Sequence[_Pose], poses: Sequence[_Pose]) -> np.ndarray:
-    """Return how alike poses are to the expected ones, (N, P), from 0 to 1; see ``follow``."""
+def likeness(expected: Sequence[_Pose], poses: Sequence[_Pose], smallest: float) -> np.ndarray:
+    """Return how alike poses are to the expected ones, (N, P), from 0 to 1; see ``follow``.
+
+    A person is at least ``smallest`` pixels large.
+    """
     joints_NV2, joints_PV2 = (np.stack([pose.joints_V2 for pose in of]) for of in (expected, poses))
     found_NV, found_PV = (np.stack([pose.found_V for pose in of]) for of in (expected, poses))
     boxes_N4, boxes_P4 = boxes(joints_NV2, found_NV), boxes(joints_PV2, found_PV)
-    size_NP = np.maximum(_diagonal(boxes_N4)[:, None], _diagonal(boxes_P4))
+    size_NP = np.maximum(_diagonal(boxes_N4)[:, None], _diagonal(boxes_P4)).clip(max(smallest, 1))
     apart_NPV = np.linalg.norm(joints_NV2[:, None] - joints_PV2, axis=-1) / size_NP[..., None]
     both_NPV = found_NV[:, None] & found_PV
-    near_NPV = np.where(both_NPV, np.exp(-((apart_NPV / SPREAD) ** 2) / 2), 0)
+    near_NPV = np.where(both_NPV, 1 / (1 + (apart_NPV / SPREAD) ** 2), 0)
     overlap_NP = _overlap(boxes_N4, boxes_P4)
     count_NP = both_NPV.sum(-1)
     return (overlap_NP + np.where(count_NP, near_NPV.sum(-1) / np.maximum(count_NP, 1), overlap_NP)) / 2
@@ -173,7 +201,7 @@ def boxes(joints_NV2: np.ndarray, found_NV: np.ndarray) -> np.ndarray:
 
 
 def _diagonal(boxes_N4: np.ndarray) -> np.ndarray:
-    return np.maximum(np.linalg.norm(boxes_N4[..., 2:] - boxes_N4[..., :2], axis=-1), 1)
+    return np.linalg.norm(boxes_N4[..., 2:] - boxes_N4[..., :2], axis=-1)
 
 
 def _overlap(boxes_N4: np.ndarray, boxes_P4: np.ndarray) -> np.ndarray:
