@@ -10,7 +10,8 @@ from mkdocs.structure.files import File, Files
 
 DOCS = Path(__file__).resolve().parent
 _LINK = re.compile(r"\[([^\]]*)\]\((?!https?:|#)([^)]+)\)")
-_FROM_README = re.compile(r"^<!-- README: (.+) -->$", re.MULTILINE)
+_FROM_README = re.compile(r"^See \[(.+)\]\(\.\./README\.md#.+\) in the README\.$", re.MULTILINE)
+_SCHEMA = "../workflow/schemas/config.schema.json"  # in the checkout it stands for the page of settings
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
@@ -38,10 +39,15 @@ def readme_section(readme: str, heading: str) -> str:
 
 
 def own_links(markdown: str) -> str:
-    """Return the text with its links to pages and pictures; other links to files become plain text."""
+    """Return the text with its links to pages and pictures; other links to files become plain text.
+
+    Links to the schema of the configuration become links to the page that is made from it.
+    """
 
     def kept(link: re.Match[str]) -> str:
-        target = link[2].partition("#")[0]
+        target, _, part = link[2].partition("#")
+        if target == _SCHEMA:
+            return f"[{link[1]}](settings.md{part and f'#{part}'})"
         return link[0] if not target.startswith("..") else link[1]
 
     return _LINK.sub(kept, markdown)

@@ -1,6 +1,8 @@
 import io
 import sys
 
+import pytest
+
 from microgesture import progress as bars
 
 
@@ -30,6 +32,22 @@ def test_without_a_terminal_there_is_one_line_at_the_end(monkeypatch):
     assert pipe.getvalue().startswith("flow: 3 clips in ")
     assert pipe.getvalue().count("\n") == 1
     assert "\r" not in pipe.getvalue()
+
+
+def test_without_a_terminal_long_work_tells_from_time_to_time_how_much_is_left(monkeypatch):
+    pipe, seconds = writing_to(io.StringIO(), monkeypatch), iter(range(0, 10_000, 40))
+    monkeypatch.setattr(bars.time, "monotonic", lambda: next(seconds))
+    list(bars.progress(range(20, 24), "train joint", 24, "epoch", done=20))
+    assert pipe.getvalue().splitlines()[:3] == [
+        "train joint: epoch 21 of 24, 2 min left",
+        "train joint: epoch 22 of 24, 80 s left",
+        "train joint: epoch 23 of 24, 40 s left",
+    ]
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(0, "0 s"), (99, "99 s"), (700, "12 min"), (3900, "1 h 5 min")])
+def test_a_time_is_told_in_the_unit_that_suits_it(seconds, text):
+    assert bars.duration(seconds) == text
 
 
 def two_of_three_epochs():
@@ -97,7 +115,7 @@ def test_a_bar_that_is_left_early_does_not_make_the_next_one_a_part(monkeypatch)
     next(left)
     left.close()
     assert list(bars.progress(range(1), "depth", total=1)) == [0]
-    assert pipe.getvalue().startswith("depth: 1 clips")
+    assert pipe.getvalue().startswith("depth: 1 clip in")
 
 
 def test_a_part_of_a_bar_goes_away_from_a_terminal(monkeypatch):

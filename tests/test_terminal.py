@@ -4,7 +4,7 @@ import logging
 import pytest
 
 from microgesture.cli import main
-from microgesture.terminal import PlainConsole, VisibleFormatter, visible
+from microgesture.terminal import PlainConsole, VisibleFormatter, counted, visible
 
 
 @pytest.mark.parametrize("text", ["Grüße, 手を振る", "a\tb\nc", "नमस्ते 👩‍🔬", "", "[/x] [bold]"])
@@ -32,3 +32,8 @@ def test_an_error_shows_a_name_as_plain_text(tmp_path, capsys):
     printed = capsys.readouterr().err
     assert "\x1b" not in printed
     assert r"clips\x1b[31m.parquet" in printed
+
+
+def test_a_noun_after_one_is_in_the_singular():
+    assert [counted(number, "class") for number in (0, 1, 2)] == ["0 classes", "1 class", "2 classes"]
+    assert counted(2, "test clip") == "2 test clips"

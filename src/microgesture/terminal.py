@@ -6,8 +6,14 @@ import re
 from rich.console import Console
 from rich.text import Text
 
+_PLURALS = {"class": "classes", "person": "people"}
 # Control characters but line breaks and tabs, characters that change the direction of text, and undecodable bytes.
 _HARMFUL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def counted(number: int, noun: str) -> str:
+    """A number with its noun, given in the singular: ``1 class``, ``2 classes``."""
+    return f"{number} {noun if number == 1 else _PLURALS.get(noun, noun + 's')}"
 
 
 def visible(text: str) -> str:

@@ -2,11 +2,13 @@ import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from microgesture.cli import app, main
 from microgesture.cli.options import scratch_folder
+from microgesture.cli.upkeep import configuration_of, results_of
 from microgesture.errors import InputError
 
 STAGES = (
@@ -120,3 +122,12 @@ def test_another_encoding_of_file_names_is_a_sentence(tmp_path):
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr.count("\n")) == (1, 1)
     assert "PYTHONUTF8=1" in done.stderr
+
+
+def test_a_study_is_named_by_its_folder_or_by_that_of_its_results(tmp_path):
+    (tmp_path / "config.yaml").touch()
+    for named in (tmp_path, tmp_path / "results"):
+        assert results_of(named) == tmp_path / "results"
+        assert configuration_of(named, None) == tmp_path / "config.yaml"
+    assert configuration_of(tmp_path, Path("other.yaml")) == Path("other.yaml")
+    assert configuration_of(Path(), None) == Path("config.yaml")

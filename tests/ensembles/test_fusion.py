@@ -169,3 +169,26 @@ def test_a_fold_is_predicted_without_its_labels(seed, fold, random):
     others = [other for other in range(3) if other != fold]
     if its != labels_N[fold_N == fold].tolist():
         assert any((before[other].temperatures_S != after[other].temperatures_S).any() for other in others)
+
+
+@pytest.mark.parametrize(("clips", "classes"), [(30, 8), (44, 24)])
+def test_streams_that_know_nothing_but_are_sure_do_no_harm_if_they_are_weighed_on_few_clips(clips, classes):
+    """What first configurations rely on: without labelled clips, the same average falls to nearly chance."""
+    skills, sureness = (2.5, 0, 0, 0), (1, 5, 5, 5)
+
+    def made_up(clips, seed):
+        made = [made_up_stream(seed + 10 * n, clips, classes, skill) for n, skill in enumerate(skills)]
+        return np.array([sure * logits_NK for sure, (logits_NK, _) in zip(sureness, made, strict=True)]), made[0][1]
+
+    for seed in range(3):
+        new_SNK, true_N = made_up(1000, seed)
+        best = (new_SNK[0].argmax(1) == true_N).mean()
+        accuracy = {
+            weights: (fuse(new_SNK, fit_fusion(*made_up(known, seed + 1000), how)).argmax(1) == true_N).mean()
+            for weights, known, how in (
+                ("search", clips, Fitting("search")),
+                ("equal", 0, Fitting("equal", calibrate=False)),
+            )
+        }
+        assert accuracy["search"] > best - 0.02
+        assert accuracy["equal"] < best / 2

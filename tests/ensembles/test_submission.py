@@ -67,6 +67,20 @@ def test_evaluation_against_true_labels(tmp_path):
         evaluate(tmp_path / "submission.csv", tmp_path / "short.csv", "clip_id", "label")
 
 
+def test_evaluation_finds_the_columns_of_a_list_of_clips_and_uses_probabilities_only_of_this_submission(tmp_path):
+    (tmp_path / "submission.csv").write_text("Id,Target\na,x\nb,x\n")
+    (tmp_path / "clips.csv").write_text("clip_id,split,label\na,test,x\nb,test,z\nc,train,y\n")
+    files = tmp_path / "submission.csv", tmp_path / "clips.csv"
+    table = pd.DataFrame({"clip_id": ["a", "b"], "subject": ["s", "s"], "recording": ["r", "r"], "split": "test"})
+    clips = Clips(table, tuple("xyzuvw"), tuple("xyzuvw"))
+    plain = evaluate(*files, clips=clips).iloc[0]
+    assert plain.accuracy == 0.5
+    assert "top5" not in plain
+    said = {clip: np.array([6, 5, last, 4, 3, 2]) / 20 for clip, last in (("a", 1), ("b", 1))}
+    assert evaluate(*files, clips=clips, said=said).top5[0] == 0.5  # z is the least probable
+    assert "top5" not in evaluate(*files, clips=clips, said={clip: np.arange(6) / 15 for clip in "ab"})
+
+
 @pytest.mark.parametrize(
     ("submission", "ground_truth", "message"),
     [

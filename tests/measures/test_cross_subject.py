@@ -11,7 +11,7 @@ from fixtures.made_up_scores import as_scores, made_up_stream
 from microgesture.config.whole import load_config
 from microgesture.errors import InputError
 from microgesture.measures.cross_subject import make_cross_subject, run_cross_subject
-from microgesture.measures.evaluate import known_people
+from microgesture.measures.evaluate import known_people, submitted_clips
 from microgesture.measures.ground_truth import check_ground_truth, read_ground_truth
 from microgesture.storage.clips import SCHEMA, Clips, write_clips
 from microgesture.storage.scores import write_predictions, write_scores
@@ -172,9 +172,8 @@ def test_people_who_are_in_train_too_are_told_beside_the_results(tmp_path, compa
     assert table.accuracy.equals(alone.accuracy)
     write_clips(tmp_path / "clips.parquet", with_all_columns(known))
     pd.DataFrame({"Id": clips.table.clip_id, "Target": "11"}).to_csv(tmp_path / "submission.csv", index=False)
-    assert known_people(tmp_path / "submission.csv", [tmp_path / "clips.parquet"]).startswith(
-        "Also in train or val: 1 of 3 people"
-    )
+    submitted = submitted_clips(tmp_path / "submission.csv", [tmp_path / "clips.parquet"])
+    assert known_people(tmp_path / "submission.csv", submitted).startswith("Also in train or val: 1 of 3 people")
 
 
 def with_all_columns(clips):

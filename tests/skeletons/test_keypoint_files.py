@@ -18,6 +18,7 @@ from microgesture.skeletons.input import mirror_points
 from microgesture.skeletons.keypoints import cut_clip, in_space
 from microgesture.skeletons.layouts import Skeleton, layout_named, mirrored_name
 from microgesture.skeletons.plausibility import Picture, Rules, doubts
+from microgesture.skeletons.reading import in_space as in_space_file
 from microgesture.skeletons.reading import read_skeleton, skeleton_length
 from microgesture.skeletons.selections import selection_named
 
@@ -120,6 +121,15 @@ def test_points_in_space_of_any_unit_have_a_view_from_the_front(tmp_path, up):
     assert seen_N2.min() == pytest.approx(1)
     refused = doubts(skeleton, Picture(640, 480, T))
     assert [doubt.kind for doubt in refused if doubt.refused] == ["space"]
+
+
+def test_a_tidy_table_with_z_is_in_space(tmp_path):
+    rows = [f"{t},{joint},{x},{y},2.5" for t in range(T) for joint, x, y in (("hip", 0.1, 0.2), ("head", 0.1, 0.9))]
+    path = write_lines(tmp_path / "mocap.csv", ["frame,joint,x,y,z", *rows])
+    skeleton = the_person(read_skeleton(path))
+    assert in_space_file(path)
+    assert skeleton.projected
+    np.testing.assert_allclose(in_space(skeleton.keypoints_TVC)[0], [[0.1, -0.2, 2.5, 1], [0.1, -0.9, 2.5, 1]])
 
 
 def test_what_tells_the_names_must_not_contradict_itself(tmp_path):

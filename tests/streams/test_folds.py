@@ -62,6 +62,14 @@ def test_where_the_subject_is_unknown_the_recording_stays_together():
     assert fold.value_counts().tolist() == [8, 8, 8]
 
 
+def test_the_recordings_of_a_single_person_are_dealt():
+    recordings = [f"r{n // 2}" for n in range(24)]
+    fold = clips_of(["s0"] * 24, [0, 1] * 12, recordings=recordings)
+    dealt = fold.table.clip_id.map(assign_folds(fold, 3))
+    assert dealt.groupby(recordings).nunique().max() == 1
+    assert dealt.value_counts().tolist() == [8, 8, 8]
+
+
 def test_a_recording_shows_one_person_and_a_subject_is_no_recording():
     table = clips_of(["a", None, None, "r2"], [0] * 4, recordings=["r0", "r0", "r2", "r3"]).table
     assert person_of(table).tolist() == ["subject a", "subject a", "recording r2", "subject r2"]

@@ -22,7 +22,7 @@ def test_two_coders_are_two_opinions(folder):
     told, parts = planned(root)
     expected = [("a.mp4", "nod", "", 50, 74), ("a.mp4", "wave", "", 0, 24), ("b.mp4", "nod", "", 0, 24)]
     assert parts == [*expected, ("c.mp4", "nod", "", 0, 24)]
-    assert "anna.csv and ben.csv: two opinions about 1 files" in told
+    assert "anna.csv and ben.csv: two opinions about 1 file," in told
     assert "ben.csv, row 3 (wave, frames 50 to 74), but anna.csv, row 3 (nod, frames 50 to 74)" in told
 
 
@@ -58,7 +58,7 @@ def test_the_same_annotations_twice_count_once(folder):
     told, parts = planned(root)
     assert parts == [("interview.mp4", "nod", "", 75, 99), ("interview.mp4", "wave", "", 25, 49)]
     assert "the same annotations" in told
-    assert "interview.txt: 1 rows repeat another row" in told
+    assert "interview.txt: 1 row repeats another row" in told
 
 
 def test_tables_that_disagree_about_a_clip_are_named_with_the_row(folder):
@@ -114,7 +114,7 @@ def test_names_with_braces(folder):
         planned(root)
     told, parts = planned(root, "{}")
     assert parts == [("{a}.mp4", "{0}", "", 25, 49)]
-    assert "1 annotations of other tiers are not used ({x})" in told
+    assert "1 annotation of other tiers, not used ({x})" in told
 
 
 def test_names_in_other_unicode_forms_meet(folder):

@@ -41,7 +41,7 @@ def test_rows_with_a_start_and_an_end_are_clips_of_their_own(folder):
     assert rows == {"a_1": ("wave", "0", "4"), "a_2": ("nod", "5", "9"), "b": ("nod", "2", "8"), "c": ("", "", "")}
     assert any("list.csv: 3 parts of 2 files, in frames from 0" in line for line in said.found)
     assert any(line.startswith("list.csv: 3 rows have no valid start and end") for line in said.found)
-    assert any(line.startswith("list.csv: 1 rows name no") for line in said.found)
+    assert any(line.startswith("list.csv: 1 row names no") for line in said.found)
 
 
 def test_the_reader_reads_the_parts(folder):

@@ -4,6 +4,7 @@ import pytest
 import xlsxwriter
 
 from fixtures.annotation_files import (
+    blank_video,
     planned,
     write_eaf,
 )
@@ -47,6 +48,8 @@ def test_every_table_that_is_not_used_is_named_with_the_reason(folder):
     [
         (["a,wave,1,2", "a,nod,3,5"], (1, 2), ("taken as frames", "could as well be seconds")),
         (["a,wave,0,190"], (0, 190), ()),
+        (["a,wave,2,8"], (2, 8), ("could as well be seconds",)),  # the whole video has 8 seconds
+        (["a,wave,2,9"], (2, 9), ()),
         (["a,wave,1000,2000", "a,nod,3000,5000"], (25, 49), ("taken as milliseconds",)),
         (["a,wave,100,99999"], (100, 99999), ("99999 in a, which has 200 frames",)),
     ],
@@ -58,6 +61,35 @@ def test_whole_numbers_without_a_unit_are_doubted(folder, rows, expected, words)
     assert ("a.mp4", "wave", "", *expected) in parts
     assert all(word in told for word in words)
     assert ("no unit" in told) == bool(words)
+
+
+def test_long_gestures_could_be_milliseconds(root):
+    blank_video(root / "a.mp4", 20)
+    for end, doubted in ((300, True), (299, False)):
+        write_lines(root / "list.csv", ["file,label,start,end", f"a,wave,100,{end}"])
+        told, parts = planned(root)
+        assert parts == [("a.mp4", "wave", "", 100, end)]
+        assert ("milliseconds" in told and "seconds or" not in told) == doubted
+
+
+def test_the_unit_is_judged_by_the_latest_ends(folder):
+    """Six videos are annotated within their 200 frames, and only the first one beyond."""
+    names = [f"{letter}.mp4" for letter in "abcdefg"]
+    root = folder(*names)
+    write_lines(root / "list.csv", ["file,label,start,end", "a,wave,1000,2000", *(f"{n},nod,0,100" for n in names[1:])])
+    told, parts = planned(root)
+    assert ("a.mp4", "wave", "", 25, 49) in parts
+    assert "taken as milliseconds" in told
+
+
+def test_ends_in_a_unit_that_was_guessed_are_compared_with_the_video(folder):
+    """Five videos of 8 seconds decide that these are milliseconds, and one of 2.4 seconds is annotated until 4."""
+    names = [*(f"{letter}.mp4" for letter in "abcde"), "part1.mp4"]
+    root = folder(*names)
+    rows = [*(f"{name},wave,1000,7000" for name in names[:5]), "part1.mp4,nod,1000,4000"]
+    write_lines(root / "list.csv", ["file,label,start,end", *rows])
+    told, _ = planned(root)
+    assert "part1 lasts 2.4 s" in told
 
 
 def test_keypoints_alone_have_no_rate_so_whole_numbers_are_frames(root):

@@ -6,7 +6,7 @@ import yaml
 from fixtures.project import TINY
 from microgesture.config.whole import load_config
 from microgesture.errors import InputError
-from microgesture.workflow.claims import largest_shard, shard_memory, shard_minutes, training_memory
+from microgesture.workflow.claims import claimed_gpus, largest_shard, shard_memory, shard_minutes, training_memory
 from microgesture.workflow.commands import claimed_threads
 from microgesture.workflow.health import stored_listings
 
@@ -61,6 +61,21 @@ def test_a_training_claims_what_it_keeps_and_what_reads_beside_it():
     assert training_memory(configured(memory=4, workers=0), 1) == plain + 4 * 1024
     assert training_memory(configured(memory=0, workers=3, devices=2), 1) > 2 * plain
     assert training_memory(configured(memory=0, workers=0), 3) == 3 * plain
+
+
+@pytest.mark.parametrize(
+    ("device", "local", "here", "claimed"),
+    [
+        ("cpu", True, True, 0),
+        ("auto", True, False, 0),
+        ("auto", True, True, 2),
+        ("auto", False, False, 2),  # a login node without a GPU
+        ("cuda", True, False, 2),
+    ],
+)
+def test_a_job_claims_gpus_only_where_it_can_have_them(monkeypatch, device, local, here, claimed):
+    monkeypatch.setattr("microgesture.workflow.claims.has_gpu", lambda: here)
+    assert claimed_gpus(configured(device=device), 2, local) == claimed
 
 
 def test_a_training_claims_threads_for_each_device_and_the_processes_that_read_for_it():

@@ -107,8 +107,8 @@ def test_a_new_test_clip_trains_nothing_and_gets_a_prediction(project):
     write_rows(project, [row, *rows])  # the other rows move down by one
     assert would_run(project) == SHARD + LABELS + RESULTS
     assert project.run() == SHARD + LABELS + RESULTS
-    assert re.search(r"rgb mine/000\d: 1 clips", project.printed), "its neighbours are not made again"
-    assert re.search(r"flow mine/000\d: 1 clips", project.printed)
+    assert re.search(r"rgb mine/000\d: 1 clip ", project.printed), "its neighbours are not made again"
+    assert re.search(r"flow mine/000\d: 1 clip ", project.printed)
     assert "late" in (project.folder / "results/submission.csv").read_text()
     assert project.run() == Counter()
 

@@ -58,7 +58,7 @@ def test_a_healthy_corpus_is_counted_and_nothing_stops(doctor):
     assert code == 0
     assert not stopping(lines)
     printed = "\n".join(lines)
-    assert "2 train, 1 val, 1 test clips of 4 recordings in 1 classes, with video and keypoints" in printed
+    assert "2 train, 1 val, 1 test clips of 4 recordings in 1 class, with video and keypoints" in printed
     assert lines[-1] == "Nothing would stop a run."
 
 

@@ -72,13 +72,13 @@ def test_what_is_finished_needs_no_more(plan, tmp_path):
     assert (flow.bytes_to_come, flow.hours_to_come, flow.largest) == (0, 0, 0)
 
 
-def test_trainings_are_estimated_by_those_that_are_finished(plan, tmp_path):
+def test_a_kind_of_training_that_is_not_known_yet_is_as_slow_as_the_slowest(plan, tmp_path):
     folder = tmp_path / "results/streams/joint"
     write_json(folder / "card.json", {"seconds": 7200})
     (folder / "model.safetensors").write_bytes(bytes(5000))
-    train = estimates(plan)["train"]
-    assert (train.done, train.to_do, train.hours_to_come) == (1, 1, 2)
-    assert 5000 < train.bytes_to_come < 5100
+    trained = {one.name: one for one in estimate_run(plan) if one.stage == "train"}
+    assert (trained["poseconv3d"].done, trained["poseconv3d"].to_do, trained["poseconv3d"].hours_to_come) == (1, 0, 0)
+    assert (trained["video_swin"].done, trained["video_swin"].to_do, trained["video_swin"].hours_to_come) == (0, 1, 2)
 
 
 def test_where_nothing_is_there_yet_a_shard_of_middling_size_is_to_be_made(plan, tmp_path, capsys):
@@ -89,7 +89,7 @@ def test_where_nothing_is_there_yet_a_shard_of_middling_size_is_to_be_made(plan,
     with pytest.raises(SystemExit, match="0"):
         main(["preflight"])
     printed = re.sub(r"\s+", " ", capsys.readouterr().out)
-    assert f"snakemake --cores 8 {' '.join(wanted)}" in printed
+    assert re.search(rf"snakemake --cores \d+ {' '.join(wanted)}", printed)
     assert "still needs at least" in printed
 
 
@@ -106,5 +106,5 @@ def test_a_run_that_does_not_fit_is_warned_of(plan, tmp_path, monkeypatch, capsy
 
 def test_without_a_list_of_clips_nothing_can_be_said(plan, tmp_path):
     (tmp_path / "results/clips/imigue.parquet").unlink()
-    with pytest.raises(InputError, match=r"clips/imigue\.parquet does not exist.*run `snakemake --cores 8 clips`"):
+    with pytest.raises(InputError, match=r"clips/imigue\.parquet does not exist.*target clips"):
         estimate_run(plan)

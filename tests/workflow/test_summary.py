@@ -80,7 +80,7 @@ def test_the_report_is_named_if_it_shows_this_submission(tmp_path, capfd, monkey
         os.utime(report, (written, written))
         show_summary(load_config(TINY), tmp_path)
         text = "".join(capfd.readouterr().out.split())
-        assert "1testclipspredicted" in text
+        assert "1testclippredicted" in text
         assert (f"{report}:openitinabrowser" in text) == named
 
 

@@ -21,6 +21,7 @@ from microgesture.storage.strict import read_strict_yaml
 from microgesture.config.streams import is_published_name
 from microgesture.terminal import visible
 from microgesture.workflow.claims import (
+    claimed_gpus,
     largest_shard,
     shard_memory,
     shard_minutes,
@@ -65,6 +66,11 @@ def minutes(seconds):
         return TBDString() if clips is None else shard_minutes(clips, seconds, attempt)
 
     return claimed
+
+
+def gpus(count=1):
+    """The GPUs of a job; whether it runs on this machine is known when Snakemake plans the job."""
+    return lambda wildcards: claimed_gpus(plan.config, count, workflow.local_exec)
 
 
 def memory(process_mb):

@@ -78,7 +78,7 @@ rule embed_stream:
         "results/logs/embed/{stream}.log",
     threads: lambda wildcards: claimed_threads(plan.config, workflow.resource_settings.cores)
     resources:
-        gpu=int(plan.config.device != "cpu"),
+        gpu=gpus(),
         mem_mb=lambda wildcards, attempt: training_memory(plan.config, attempt),
         runtime=lambda wildcards, attempt: 240 * attempt,
     params:
@@ -108,7 +108,7 @@ rule train_emotion:
         "results/logs/emotion/train_{row}.log",
     threads: lambda wildcards: claimed_threads(plan.config, workflow.resource_settings.cores)
     resources:
-        gpu=int(plan.config.device != "cpu"),
+        gpu=gpus(),
         mem_mb=lambda wildcards, attempt: training_memory(plan.config, attempt),
         runtime=lambda wildcards, attempt: 720 * attempt,
     params:
@@ -137,7 +137,7 @@ rule predict_emotion:
         "results/logs/emotion/predict_{row}.log",
     threads: lambda wildcards: claimed_threads(plan.config, workflow.resource_settings.cores)
     resources:
-        gpu=int(plan.config.device != "cpu"),
+        gpu=gpus(),
         mem_mb=lambda wildcards, attempt: training_memory(plan.config, attempt),
         runtime=lambda wildcards, attempt: 120 * attempt,
     params:

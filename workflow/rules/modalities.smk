@@ -22,7 +22,7 @@ for modality in MODALITIES.values():
         benchmark:
             f"results/benchmarks/{modality.name}/{{corpus}}/{{shard}}.tsv"
         resources:
-            gpu=int(is_learned(modality) and plan.config.device != "cpu"),
+            gpu=gpus(int(is_learned(modality))),
             mem_mb=memory(8000 if is_learned(modality) else 2000),
             runtime=minutes(modality.seconds),
         params:

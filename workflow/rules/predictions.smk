@@ -89,7 +89,7 @@ rule find_gestures:
         recording="|".join(map(re.escape, recordings)),
     threads: lambda wildcards: claimed_threads(plan.config, workflow.resource_settings.cores)
     resources:
-        gpu=1 if plan.config.device != "cpu" else 0,
+        gpu=gpus(),
         mem_mb=lambda wildcards, attempt: 8000 * attempt,
         runtime=lambda wildcards, attempt: 720 * attempt,
     params:

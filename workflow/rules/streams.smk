@@ -44,7 +44,7 @@ rule train_stream:
         "results/benchmarks/train/{stream}.tsv"
     threads: lambda wildcards: claimed_threads(plan.config, workflow.resource_settings.cores)
     resources:
-        gpu=plan.config.devices if plan.config.device != "cpu" else 0,
+        gpu=gpus(plan.config.devices),
         mem_mb=lambda wildcards, attempt: training_memory(plan.config, attempt),
         runtime=lambda wildcards, attempt: 720 * attempt,
     params:
@@ -98,7 +98,7 @@ rule predict_stream:
         "results/benchmarks/predict/{stream}.tsv"
     threads: lambda wildcards: claimed_threads(plan.config, workflow.resource_settings.cores)
     resources:
-        gpu=int(plan.config.device != "cpu"),
+        gpu=gpus(),
         mem_mb=lambda wildcards, attempt: training_memory(plan.config, attempt),
         runtime=lambda wildcards, attempt: 120 * attempt,
     params:
@@ -124,7 +124,7 @@ rule predict_fold:
         "results/benchmarks/predict_fold/{stream}/{fold}.tsv"
     threads: lambda wildcards: claimed_threads(plan.config, workflow.resource_settings.cores)
     resources:
-        gpu=int(plan.config.device != "cpu"),
+        gpu=gpus(),
         mem_mb=lambda wildcards, attempt: training_memory(plan.config, attempt),
         runtime=lambda wildcards, attempt: 120 * attempt,
     params:

@@ -8,15 +8,17 @@ import typer
 from ..config.base import checked_options, parse_step
 from ..config.predictions import STILLNESS, THRESHOLD, FindingSettings
 from ..config.recogniser import RecogniserStep
+from ..terminal import counted
 from .options import Device, File, Files, Memory, Output, SettingsText, Threads, Workers, say, stage
-from .upkeep import ConfigChanges, ConfigFile
+from .upkeep import ConfigChanges, ConfigFile, Study, configuration_of
+from .upkeep import results_of as results_in
 
 
 @stage("export")
 def export(
     output: Annotated[Path, typer.Option(help="folder to write")],
-    results: Annotated[Path, typer.Argument(help="folder of results")] = Path("results"),
-    configfile: ConfigFile = Path("config.yaml"),
+    study: Study = Path(),
+    configfile: ConfigFile = None,
     config: ConfigChanges = None,
     ensemble: Annotated[str | None, typer.Option(help="by default the ensemble of the submission")] = None,
 ) -> None:
@@ -25,11 +27,11 @@ def export(
     from ..workflow.prediction_stages import recogniser_step
     from ..workflow.read_plan import read_plan
 
-    plan = read_plan(configfile, config or (), results).config
+    results = results_in(study)
+    plan = read_plan(configuration_of(study, configfile), config or (), results).config
     step = recogniser_step(plan, ensemble or plan.submission.ensemble)
     written = export_recogniser(step, results_of(results, step, plan.ensembles[step.ensemble].streams), output)
-    streams = "1 stream" if len(written.members) == 1 else f"{len(written.members)} streams"
-    say(f"{output}: {streams}, {len(written.classes)} classes")
+    say(f"{output}: {counted(len(written.members), 'stream')}, {counted(len(written.classes), 'class')}")
 
 
 @stage("recogniser", RecogniserStep)

@@ -10,7 +10,9 @@ from ..config.ensembles import EnsembleStep, PseudoLabelStep, Submission
 from ..config.measures import AblationStep, CrossSubjectStep
 from ..config.report import ReportStep
 from ..config.whole import schema_json
+from ..errors import InputError
 from .options import File, Files, OptionalFile, Output, SettingsText, say, stage
+from .upkeep import ConfigFile, Study, configuration_of, results_of
 
 
 @stage("ensemble", EnsembleStep)
@@ -179,23 +181,52 @@ def report(
 
 @stage("evaluate")
 def evaluate(
-    submission: File,
-    ground_truth: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="CSV with the true labels")],
-    id_column: Annotated[str, typer.Option(help="column with the ids of the clips")] = "Id",
-    label_column: Annotated[str, typer.Option(help="column with the classes, written as in the submission")] = "Target",
+    study: Study = Path(),
+    submission: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="by default submission.csv of the study")
+    ] = None,
+    ground_truth: Annotated[
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="CSV with the true labels; by default that of config.yaml"),
+    ] = None,
+    id_column: Annotated[str | None, typer.Option(help="column with the ids; by default Id or clip_id")] = None,
+    label_column: Annotated[
+        str | None, typer.Option(help="column with the classes; by default Target or label")
+    ] = None,
     by: Annotated[
         str | None, typer.Option(help="compare also for each value of this column, such as the subject")
     ] = None,
+    configfile: ConfigFile = None,
 ) -> None:
     """Compare a submission with the ground truth, which no stage of the workflow uses for training.
 
-    The clips tables in the folder clips beside the submission tell whether its people are also in train or val.
+    The results beside the submission tell its people, and the probabilities of its classes.
     """
     from ..measures.evaluate import evaluate as compare
-    from ..measures.evaluate import known_people
+    from ..measures.evaluate import known_people, submitted_clips
+    from ..storage.scores import read_said
+    from ..storage.strict import read_strict_yaml
 
-    say(compare(submission, ground_truth, id_column, label_column, by).to_string(index=False))
-    if known := known_people(submission, sorted((submission.parent / "clips").glob("*.parquet"))):
+    file = configuration_of(study, configfile)
+    settings = read_strict_yaml(file) if file.exists() else {}
+    if ground_truth is None:
+        if not (said := settings.get("ground_truth")):
+            raise InputError(f"{file} has no ground_truth; name a file of labels with --ground-truth")
+        ground_truth = Path(said["file"])
+        id_column, label_column = id_column or said.get("id_column"), label_column or said.get("label_column")
+    submission = submission or results_of(study) / "submission.csv"
+    if not submission.exists():
+        raise InputError(f"{submission} does not exist yet; run the study first, or name a file with --submission")
+    clips = submitted_clips(submission, sorted((submission.parent / "clips").glob("*.parquet")))
+    ensemble = settings.get("submission", {}).get("ensemble", "")
+    predictions = submission.parent / "ensembles" / str(ensemble) / "test.parquet"
+    probabilities = read_said(predictions) if clips and predictions.exists() else None
+    found = compare(submission, ground_truth, id_column, label_column, by, clips, probabilities)
+    say(found.to_string(index=False))
+    say(
+        "The 95 % interval of the accuracy is from accuracy_low to accuracy_high; chance is guessing among all classes."
+    )
+    if known := known_people(submission, clips):
         say(known)
 
 

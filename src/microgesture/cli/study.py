@@ -1,5 +1,6 @@
 """The subcommand that starts a study of your own clips."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -38,8 +39,11 @@ def init(
         say("\nPlease note, or fill in:")
     for line in started.missing:
         say(f"- {line}")
+    study = study.resolve()
     when = "Next" if started.can_start else "When the labels are filled in"
     say(f"\n{study / 'clips.csv'} and {study / 'config.yaml'} are written. {when}, in the folder of the Snakefile:\n")
-    for command in next_commands(study if Path("Snakefile").exists() else study.resolve()):
+    for command in next_commands(study):
         say(f"    {command}")
+    say("\nWhile it runs, this command estimates the time and the disk that the rest needs:\n")
+    say(f"    microgesture preflight {shlex.quote(str(study))}")
     say(f"\nThen open {study / 'results/report.html'} in a browser.")

@@ -1,5 +1,6 @@
 """Subcommands that check a run: before it starts, and after a failure."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -7,42 +8,60 @@ import typer
 
 from .options import say, stage
 
-Results = Annotated[Path, typer.Argument(exists=True, file_okay=False, help="folder of results")]
-ConfigFile = Annotated[Path, typer.Option(help="configuration of the run")]
+Study = Annotated[
+    Path, typer.Argument(exists=True, file_okay=False, help="folder of the study, which has config.yaml and results")
+]
+ConfigFile = Annotated[Path | None, typer.Option(help="configuration; by default config.yaml of the study")]
 ConfigChanges = Annotated[list[str] | None, typer.Option(help="key=value that replaces the value in the file")]
+
+
+def results_of(study: Path) -> Path:
+    """The folder of results of a study. A folder of results may also be given itself."""
+    inside = study / "results"
+    is_study = study == Path() or inside.exists() or (study / "config.yaml").exists()
+    return inside if is_study else study
+
+
+def configuration_of(study: Path, configfile: Path | None) -> Path:
+    """The configuration of a study: ``configfile``, or by default ``config.yaml`` beside its results."""
+    return configfile or results_of(study).parent / "config.yaml"
 
 
 @stage("verify")
 def verify(
-    results: Results = Path("results"),
+    study: Study = Path(),
     remove: Annotated[bool, typer.Option("--remove", help="remove damaged files, so that they are made again")] = False,
 ) -> None:
     """Read all results and list those that changed since they were written; exit code 1 if there are any."""
     from ..storage.integrity import verify as verify_results
 
-    if verify_results(results, remove=remove):
+    if verify_results(results_of(study), remove=remove):
         raise typer.Exit(1)
 
 
 @stage("preflight")
 def preflight(
-    results: Annotated[Path, typer.Argument(help="folder of results")] = Path("results"),
-    configfile: ConfigFile = Path("config.yaml"),
+    study: Study = Path(),
+    configfile: ConfigFile = None,
     config: ConfigChanges = None,
-    cores: Annotated[int, typer.Option(min=1, help="number of parallel jobs")] = 8,
+    cores: Annotated[int | None, typer.Option(min=1, help="number of parallel jobs; by default the cores")] = None,
 ) -> None:
-    """Estimate the disk and the time of a whole run from its first shards; exit code 1 if it does not fit."""
+    """Estimate the disk and the time of a whole run from its finished jobs; exit code 1 if it does not fit."""
+    from ..machine.hardware import own_cores
     from ..workflow.preflight import preflight as estimate
     from ..workflow.read_plan import read_plan
 
-    if not estimate(read_plan(configfile, config or (), results), cores):
+    file, results = configuration_of(study, configfile), results_of(study)
+    there = [] if results.parent == Path() else ["--directory", str(results.parent)]
+    command = shlex.join(["snakemake", *there, *(["--configfile", str(configfile)] if configfile else ())])
+    if not estimate(read_plan(file, config or (), results), cores or own_cores(), command):
         raise typer.Exit(1)
 
 
 @stage("doctor")
 def doctor(
-    results: Annotated[Path, typer.Argument(help="folder of results")] = Path("results"),
-    configfile: ConfigFile = Path("config.yaml"),
+    study: Study = Path(),
+    configfile: ConfigFile = None,
     config: ConfigChanges = None,
 ) -> None:
     """Check whether a run can start: versions, devices, decoders, folders and corpora.
@@ -52,7 +71,7 @@ def doctor(
     from ..workflow.health import examine, lines
 
     stopped = False
-    for line, stops in lines(examine(configfile, config or (), results)):
+    for line, stops in lines(examine(configuration_of(study, configfile), config or (), results_of(study))):
         say(line)
         stopped |= stops
     if stopped:

@@ -9,14 +9,14 @@ from ..config.base import parse_step
 from ..config.view import ViewStep
 from ..errors import InputError
 from .options import File, Output, SettingsText, by_kind, say, stage
-from .upkeep import ConfigChanges, ConfigFile
+from .upkeep import ConfigChanges, ConfigFile, configuration_of, results_of
 
 
 @stage("view")
 def view(
     clip_id: Annotated[str, typer.Argument(help="id of a clip, as in results/clips and results/submission.csv")],
-    results: Annotated[Path, typer.Option(help="folder of results")] = Path("results"),
-    configfile: ConfigFile = Path("config.yaml"),
+    study: Annotated[Path, typer.Option(exists=True, file_okay=False, help="folder of the study")] = Path(),
+    configfile: ConfigFile = None,
     config: ConfigChanges = None,
     corpus: Annotated[str | None, typer.Option(help="corpus of the clip, if several have it")] = None,
     output: Annotated[Path | None, typer.Option(help="PNG to write; CLIP_ID.png by default")] = None,
@@ -33,6 +33,7 @@ def view(
     from ..view.clip import Source, write_view
     from ..workflow.read_plan import read_plan
 
+    results, configfile = results_of(study), configuration_of(study, configfile)
     plan = read_plan(configfile, config or (), results)
     if corpus is not None and corpus not in plan.config.corpora:
         known = ", ".join(plan.config.corpora)

@@ -1,35 +1,49 @@
 """Evaluation of a submission against true labels, which no stage of the workflow reads."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from ..errors import InputError
-from ..storage.clips import read_clips
+from ..storage.clips import Clips, read_clips
 from ..storage.csv_files import csv_table
+from .ablation import make_ablation
 from .people import TRAINED, people_by_clip, shared_in_words, shared_people
+
+# The columns of a ground truth, if no others are named: those of a submission, and those of a list of clips.
+IDS, LABELS = ("Id", "clip_id"), ("Target", "label")
+SHOWN = ("accuracy", "accuracy_low", "accuracy_high", "balanced_accuracy", "top5", "chance", "most_frequent")
 
 
 def evaluate(
-    submission: Path, ground_truth: Path, id_column: str, label_column: str, by: str | None = None
+    submission: Path,
+    ground_truth: Path,
+    id_column: str | None = None,
+    label_column: str | None = None,
+    by: str | None = None,
+    clips: Clips | None = None,
+    said: Mapping[str, np.ndarray] | None = None,
 ) -> pd.DataFrame:
-    """Accuracy and balanced accuracy of a submission, one row over all clips and one for each value of column ``by``.
+    """Compare a submission with true labels, one row over all clips and one for each value of the column ``by``.
 
     ``ground_truth`` is a CSV file with the clips in ``id_column`` and their classes, written as in the submission, in
-    ``label_column``. Clips that are not in the submission are ignored. Raises ``InputError`` if a column or the label
-    of a submitted clip is missing, or if a clip occurs twice.
+    ``label_column``; by default in the first of ``IDS`` and ``LABELS`` that it has. Clips that are not in the
+    submission are ignored. ``clips``, the clips of the run, give the people, over whom intervals are computed, and the
+    number of classes. ``said`` gives the probabilities (K,) of each clip, for the accuracy among five classes; it is
+    not used if it does not belong to the submission.
+
+    Raises ``InputError`` if a column or the label of a submitted clip is missing, or if a clip occurs twice.
     """
     handed_in, known = csv_table(submission), csv_table(ground_truth)
     if len(handed_in.columns) != 2:
         raise InputError(f"{submission}: a submission needs two columns, this one has {list(handed_in.columns)}")
     handed_in.columns = ["clip", "predicted"]
-    for column in [id_column, label_column, *([by] if by else [])]:
-        if column not in known:
-            raise InputError(
-                f"{ground_truth} has no column '{column}', only {', '.join(known.columns)}; set its column names "
-                "with --id-column, --label-column or --by"
-            )
+    id_column = _column(known, ground_truth, [id_column] if id_column else IDS)
+    label_column = _column(known, ground_truth, [label_column] if label_column else LABELS)
+    if by:
+        _column(known, ground_truth, [by])
     for path, ids in ((submission, handed_in["clip"]), (ground_truth, known[id_column])):
         if ids.duplicated().any():
             raise InputError(f"{path} has clip {ids[ids.duplicated()].iloc[0]} twice; keep the right row")
@@ -39,30 +53,47 @@ def evaluate(
         raise InputError(
             f"{ground_truth} has no label for {len(unknown)} submitted clips, the first is {unknown.iloc[0]}"
         )
-    table["correct"] = table.predicted == table[label_column]
-    groups = [("all", table), *(table.groupby(by) if by else ())]
-    return pd.DataFrame([{"clips of": name, **_measure(group, label_column)} for name, group in groups])
+    seen = sorted({*table.predicted, *table[label_column]} - set(clips.targets if clips else ()))
+    index = {target: number for number, target in enumerate([*(clips.targets if clips else ()), *seen])}
+    predicted_N = table.predicted.map(index).to_numpy()
+    scores_NK = np.eye(len(index))[predicted_N]
+    if said := said if said and set(table["clip"]) <= set(said) else None:
+        padded_NK = np.array([np.pad(said[clip], (0, len(index) - len(said[clip]))) for clip in table["clip"]])
+        if (padded_NK.argmax(1) == predicted_N).all():  # otherwise they belong to another submission
+            scores_NK = padded_NK
+        else:
+            said = None
+    person_N = people_by_clip(clips)[table["clip"]].to_numpy() if clips else np.full(len(table), "unknown")
+    labels_N = table[label_column].map(index).to_numpy()
+    groups = [("all", np.arange(len(table))), *(table.groupby(by).indices.items() if by else ())]
+    rows = []
+    for name, of in groups:
+        measured = make_ablation({"": None}, {"": scores_NK[of]}, labels_N[of], person_N[of]).iloc[0]
+        shown = [key for key in SHOWN if key in measured and (said or key != "top5")]
+        counts = {"clips of": name, "clips": len(of), "classes": len(set(labels_N[of]))}
+        rows.append({**counts, **{key: round(float(measured[key]), 4) for key in shown}})
+    return pd.DataFrame(rows)
 
 
-def known_people(submission: Path, tables: Iterable[Path]) -> str:
-    """Return a sentence if people of the submitted clips are also in train or val, else "".
-
-    The clips table among ``tables`` that has all submitted clips tells this; without one, nothing is known.
-    """
-    ids = csv_table(submission).iloc[:, 0]
-    for path in tables:
-        clips = read_clips(path)
-        if set(ids) <= set(clips.table.clip_id):
-            people = set(people_by_clip(clips)[ids])
-            return shared_in_words(len(people & set(shared_people(clips.table, ["test"], TRAINED))), len(people))
-    return ""
+def _column(table: pd.DataFrame, path: Path, wanted: Sequence[str]) -> str:
+    found = next((column for column in wanted if column in table), None)
+    if found is None:
+        raise InputError(
+            f"{path} has no column '{' or '.join(wanted)}', only {', '.join(table.columns)}; set its column names with "
+            "--id-column, --label-column or --by"
+        )
+    return found
 
 
-def _measure(table: pd.DataFrame, label_column: str) -> dict[str, float | int]:
-    by_class = table.groupby(label_column).correct.mean()
-    return {
-        "clips": len(table),
-        "classes": len(by_class),
-        "accuracy": round(float(table.correct.mean()), 4),
-        "balanced_accuracy": round(float(by_class.mean()), 4),
-    }
+def submitted_clips(submission: Path, tables: Iterable[Path]) -> Clips | None:
+    """The clips table among ``tables`` that has all submitted clips, or None."""
+    ids = set(csv_table(submission).iloc[:, 0])
+    return next((clips for clips in map(read_clips, tables) if ids <= set(clips.table.clip_id)), None)
+
+
+def known_people(submission: Path, clips: Clips | None) -> str:
+    """Return a sentence if people of the submitted clips are also in train or val, else "" (also without clips)."""
+    if clips is None:
+        return ""
+    people = set(people_by_clip(clips)[csv_table(submission).iloc[:, 0]])
+    return shared_in_words(len(people & set(shared_people(clips.table, ["test"], TRAINED))), len(people))

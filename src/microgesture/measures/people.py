@@ -92,6 +92,11 @@ def caveat(folds: int, people: Mapping[str, int]) -> str:
     """How a result generalises to new people, given how its clips were predicted."""
     if not folds:
         return "Temperatures, weights and best epochs were chosen on these clips: expect lower results on new people."
+    if sum(people.values()) == 1:
+        return (
+            "Every clip was predicted by networks, temperatures and weights fitted on other recordings of the same "
+            "person: expect lower results on new people."
+        )
     if people["recordings"]:
         return (
             "Every clip was predicted by networks, temperatures and weights fitted on other recordings. Some subjects "

@@ -8,6 +8,7 @@ import numpy as np
 from ..config.predictions import FindingSettings
 from ..errors import InputError, UnusableClip
 from ..machine.resources import Resources
+from ..terminal import counted
 from .annotation import annotate
 from .page import write_page
 from .scoring import Scorer, Windows
@@ -65,8 +66,7 @@ def find_gestures(
         write_timeline(output / f"{recording.name}.csv", found, classes, recording.times)
         if how.pictures:
             yield from _show(output, windows, found, classes)
-        counted = f"{len(found)} gesture{'' if len(found) == 1 else 's'}"
-        yield f"{output / recording.name}.csv: {counted} in {recording.times.end:.1f} s"
+        yield f"{output / recording.name}.csv: {counted(len(found), 'gesture')} in {recording.times.end:.1f} s"
         if not found:
             yield _likeliest(windows, classes)
         usable += 1

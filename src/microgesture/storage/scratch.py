@@ -1,6 +1,5 @@
 """Folders for temporary files, which do not stay on the disk if their process is killed."""
 
-import fcntl
 import os
 import platform
 import shutil
@@ -54,13 +53,15 @@ def _locked(folder: Path) -> int | None:
     except OSError:
         return None
     try:
+        import fcntl  # not on every system
+
         if os.fstat(lock).st_uid == os.geteuid():
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return lock
     except BlockingIOError:
         os.close(lock)
         raise
-    except OSError:  # the file system has no locks
+    except (ImportError, OSError):  # the system or the file system has no locks
         pass
     os.close(lock)
     return None

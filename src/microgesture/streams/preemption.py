@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-SIGNALS = (signal.SIGTERM, signal.SIGUSR1)  # clusters send one of these some time before they kill a job
+# Clusters send one of these some time before they kill a job. Windows has no SIGUSR1.
+SIGNALS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGUSR1") if hasattr(signal, name))
 EXIT_STATUS = os.EX_TEMPFAIL  # temporary failure, see sysexits.h
 
 
@@ -71,8 +72,11 @@ def obey_parent_alone(_number: int = 0) -> None:
     parent = os.getppid()
 
     def wait() -> None:
-        while signal.sigwaitinfo(SIGNALS).si_pid != parent:
-            pass
+        if hasattr(signal, "sigwaitinfo"):
+            while signal.sigwaitinfo(SIGNALS).si_pid != parent:
+                pass
+        else:  # macOS, where no cluster sends signals to all processes of a job
+            signal.sigwait(SIGNALS)
         os._exit(0)
 
     threading.Thread(target=wait, daemon=True).start()

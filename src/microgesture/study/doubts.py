@@ -56,7 +56,7 @@ def told_ends(
         return []
     clip, end = next(iter(late.items()))
     example = f"{clips[clip].name} lasts {times[clip].end:.1f} s, but an annotation ends at {end:.1f} s"
-    return [Note("annotations of {} files end after their video, so times may be wrong", (len(late),), example)]
+    return [Note("{} files have annotations that end after them, so times may be wrong", (len(late),), example)]
 
 
 def settled_unit(folder: Path, entries: Placed, clips: Sequence[FoundClip]) -> tuple[str | None, list[Note]]:

@@ -45,6 +45,12 @@ def read_folders(clips: Sequence[FoundClip], known: Set[str] = frozenset()) -> t
         level, names = classes.pop()
         clips = _taken(clips, "label", level, str)
         notes.append(f"Labels are the folders {listed(names)}.")
+        if crossed := _names_in_several(clips, level):
+            notes.append(
+                f"Files with the names {listed(crossed)} are in several of these folders, so the labels may be the "
+                "names. If so, name the folders after splits, such as train and test, and run init again for another "
+                "study."
+            )
         notes += [_unknown(other) for _, other in classes]
     return clips, notes
 
@@ -72,6 +78,16 @@ def _taken(clips: list[FoundClip], key: str, level: int, told: Callable[[str], s
         replace(clip, **{key: told(clip.folders[level]).strip() or None}) if len(clip.folders) > level else clip
         for clip in clips
     ]
+
+
+def _names_in_several(clips: Sequence[FoundClip], level: int) -> list[str]:
+    """The names of clips that could be labels, if each of them is in several folders of a level; else nothing."""
+    folders: dict[str | None, set[str]] = {}
+    for clip in clips:
+        if len(clip.folders) > level:
+            folders.setdefault(_label_in(clip.name), set()).add(clip.folders[level])
+    crossed = len(folders) > 1 and None not in folders and min(map(len, folders.values())) > 1
+    return sorted(folders) if crossed else []
 
 
 def _split_in(name: str) -> str | None:

@@ -109,7 +109,7 @@ def sentences(notes: Iterable[tuple[str, Note]], most: int = MOST_LISTED) -> lis
         groups.setdefault(note.text, []).append((name, note))
     return [
         f"{listed(list(dict.fromkeys(name for name, _ in group)), most)}: "
-        + text.format(*map(sum, zip(*(note.counts for _, note in group), strict=True)))
+        + Note(text, tuple(map(sum, zip(*(note.counts for _, note in group), strict=True)))).sentence()
         + (f"; {example}." if (example := group[0][1].example) else ".")
         for text, group in groups.items()
     ]
@@ -140,7 +140,7 @@ def _chosen_tiers(told: _Told, placed: dict[str, Placed], tiers: Sequence[str]) 
         chosen[name] = [item for item in entries if not others or item[1].tier in tiers]
         if others:
             left_out = len(entries) - len(chosen[name])
-            told.say(name, f"{{}} annotations of other tiers are not used ({literal(listed(others))})", left_out)
+            told.say(name, f"{{}} annotations of other tiers, not used ({literal(listed(others))})", left_out)
     return chosen
 
 
@@ -161,7 +161,7 @@ def _take_values(told: _Told, name: str, entries: Placed) -> None:
     if taken:
         told.say(name, ", ".join(f"the {key} of {{}} clips" for key in taken), *taken.values())
     if differing:
-        text = "{} values are others than in an earlier table or of an earlier coder, and are not used"
+        text = "{} values differ from an earlier table or coder, and are not used"
         told.say(name, text, len(differing), example=differing[0])
     if not taken and not differing:
         told.say(name, "not used, because it has nothing new")

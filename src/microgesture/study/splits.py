@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ..measures.people import person_of
 from ..measures.people_folds import people_folds
+from ..terminal import counted
 from .clips import FoundClip, people_table
 
 PARTS = 5  # one for testing, one for validation, the others for training
@@ -26,11 +27,11 @@ def propose_splits(clips: Sequence[FoundClip], folder: Path) -> tuple[list[Found
         return clips, []
     if len(open_ones) < len(clips) or not labelled:
         return [replace(clip, split=clip.split or "train") for clip in clips], [
-            f"{len(open_ones)} clips have no split; they are in train until you change this in clips.csv."
+            f"{counted(len(open_ones), 'clip')} without a split: in train until you change this in clips.csv."
         ]
     notes = []
     if predicted := len(open_ones) - len(labelled):
-        notes.append(f"{predicted} clips have no label; they are in test, to be predicted.")
+        notes.append(f"{counted(predicted, 'clip')} without a label: in test, to be predicted.")
     chosen = [clips[number] for number in labelled]
     table = people_table(clips, folder)
     people = person_of(table)[labelled]
@@ -60,9 +61,11 @@ def _dealt(labels: Sequence[str], groups: Sequence[str]) -> list[str]:
 
 
 def _described(alone: bool, known: bool, groups: Sequence[str], splits: Sequence[str]) -> str:
-    counts = ", ".join(f"{splits.count(name)} clips for {name}" for name in ("train", "val", "test"))
+    counts = ", ".join(f"{counted(splits.count(name), 'clip')} for {name}" for name in ("train", "val", "test"))
     if known and not alone:
-        return f"Splits are proposed by subject, each in one split: {counts}, of {len(set(groups))} subjects."
+        return (
+            f"Splits are proposed by subject, each in one split: {counts}, of {counted(len(set(groups)), 'subject')}."
+        )
     reason = "all clips are of one subject" if known else "not every subject is known"
     each = "clip" if len(set(groups)) == len(groups) else "file"
     return (

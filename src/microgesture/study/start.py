@@ -14,16 +14,19 @@ import pandas as pd
 from ..config.pose import POSE_METHODS
 from ..errors import InputError, UnusableClip
 from ..machine.extras import install_hint
+from ..machine.hardware import own_cores
 from ..measures.people import TRAINED, count_people, person_of, shared_people
 from ..measures.warnings import people_warnings, warn_of_alike
 from ..pose.methods import missing_packages
 from ..skeletons.layouts import Layout, layout_named
 from ..skeletons.reading import skeleton_layout
 from ..storage.files import write_text
+from ..terminal import counted
 from ..videos import VIDEOS
 from .clips import KEYPOINTS, FoundClip, clip_ids, cut, find_clips, keypoint_files, people_table, visible_files
 from .names import listed, read_file_names, read_folders
 from .opinions import apply_tables
+from .proposal import Data, propose
 from .releases import release_of
 from .settings import settings_text
 from .splits import propose_splits
@@ -91,7 +94,7 @@ def plan_study(study: Path, folder: Path, gpu: bool, pose: str | None = None, ti
     labels = {clip.label for clip in clips if clip.label}
     people = people_table(clips, folder)
     shared = bool(shared_people(people, ["test"], TRAINED))
-    found = [f"{len(clips)} clips: {_counted(clips, people)}.", *told, *notes]
+    found = [f"{counted(len(clips), 'clip')}: {_counted(clips, people)}.", *told, *notes]
     if pose and (keypoints or not video):
         raise InputError(
             f"{folder}: --pose is only for videos without keypoints; leave it out, because there are {found[0]}"
@@ -99,35 +102,39 @@ def plan_study(study: Path, folder: Path, gpu: bool, pose: str | None = None, ti
     learnt = [clip.label for clip in training if clip.label]
     known = {clip.label for clip in clips if clip.split != "test"}
     asked = {clip.label for clip in clips if clip.split == "test" and clip.label}
+    data = Data(
+        tuple(learnt),
+        tuple(clip.label for clip in clips if clip.split == "val" and clip.label),
+        groups=_groups(people),
+        video=video,
+        keypoints=bool(pose) or layout is not None,
+    )
     text = settings_text(
         study.resolve(),
-        video,
+        data,
         layout_named(POSE_METHODS[pose].layout) if pose else layout,
         clips=len(clips),
-        training=len(training),
         labels=labels,
         shared=shared,
         ground_truth=bool(asked) and asked <= known,
         gpu=gpu,
         pose=POSE_METHODS[pose] if pose else None,
+        cores=own_cores(),
     )
+    weighed = [sentence] if (sentence := propose(data).weighed) else []
     return Study(
         _manifest(clips, study, folder, video, keypoints),
         text,
         tuple(found),
-        (*kinds, *proposed, *_missing(clips, people, pose)),
+        (*kinds, *proposed, *_missing(clips, people, pose), *weighed),
         can_start=len(set(learnt)) > 1 and len(learnt) >= ENOUGH * len(training),
     )
 
 
 def next_commands(study: Path) -> list[str]:
     """The next commands after starting a study, to run in the folder of the ``Snakefile``."""
-    settings = shlex.quote(str(study / "config.yaml"))
-    return [
-        f"microgesture doctor {shlex.quote(str(study / 'results'))} --configfile {settings}",
-        f"snakemake --cores {len(os.sched_getaffinity(0))} results/report.html --configfile {settings} "
-        f"--directory {shlex.quote(str(study))}",
-    ]
+    folder = shlex.quote(str(study))
+    return [f"microgesture doctor {folder}", f"snakemake --cores {own_cores()} --directory {folder}"]
 
 
 def _refuse_release(folder: Path, files: Sequence[PurePosixPath]) -> None:
@@ -200,12 +207,19 @@ def _layout(folder: Path, clips: Sequence[FoundClip]) -> tuple[Layout | None, li
     return None, notes
 
 
+def _groups(people: pd.DataFrame) -> int:
+    """The number of people in train and val, or of their recordings if there is one person."""
+    trained = people[people.split.isin(TRAINED)]
+    persons = person_of(people)[trained.index].nunique()
+    return persons if persons > 1 else trained.recording.nunique()
+
+
 def _counted(clips: Sequence[FoundClip], people: pd.DataFrame) -> str:
     video = sum(clip.video is not None for clip in clips)
     keypoints = sum(clip.keypoints is not None for clip in clips)
     labels = len({clip.label for clip in clips if clip.label})
     subjects = count_people(person_of(people))["subjects"]
-    return f"{video} with video, {keypoints} with keypoints, {labels} classes, {subjects} subjects"
+    return f"{video} with video, {keypoints} with keypoints, {counted(labels, 'class')}, {counted(subjects, 'subject')}"
 
 
 def _missing(clips: Sequence[FoundClip], people: pd.DataFrame, pose: str | None) -> list[str]:
@@ -214,9 +228,10 @@ def _missing(clips: Sequence[FoundClip], people: pd.DataFrame, pose: str | None)
     notes = []
     if unlabelled := sum(clip.label is None for clip in by_split["train"]):
         notes.append(
-            f"Labels: {unlabelled} clips of train have none, so a run would leave them out or stop. Put a table with "
-            "two columns (file names and classes) beside the clips, or put the clips of each class into one folder, "
-            "and run init again for another study, which also proposes splits; or fill in label and split of clips.csv."
+            f"Labels: {counted(unlabelled, 'clip')} of train without a label, so a run would leave them out or stop. "
+            "Put a table with two columns (file names and classes) beside the clips, or put the clips of each class "
+            "into one folder, and run init again for another study, which also proposes splits; or fill in label and "
+            "split of clips.csv."
         )
     trained = [clip.label for clip in by_split["train"] if clip.label]
     if trained and len(set(trained)) < 2:
@@ -225,28 +240,30 @@ def _missing(clips: Sequence[FoundClip], people: pd.DataFrame, pose: str | None)
         )
     rare = sorted({label for label in trained if trained.count(label) < FEW})
     if rare:
-        notes.append(f"{len(rare)} classes have fewer than {FEW} clips in train; the first is {rare[0]}.")
+        notes.append(f"{counted(len(rare), 'class')} with fewer than {FEW} clips in train; the first is {rare[0]}.")
     unseen = sorted({clip.label for clip in clips if clip.label} - set(trained))
     if trained and unseen:
         notes.append(f"No clip of train has the class {', '.join(unseen[:5])}, so it will never be predicted.")
     notes += warn_of_alike(clip.label for clip in clips if clip.label)
     if not pose and not any(clip.keypoints for clip in clips):
         notes.append(
-            "Keypoints: there are none, so the streams of joints and depth are left out. init finds keypoints in the "
-            f"videos with --pose {' or --pose '.join(POSE_METHODS)}; they need packages: "
+            "Keypoints: there are none, so the streams of skeletons, joints and depth are left out. init finds "
+            f"keypoints in the videos with --pose {' or --pose '.join(POSE_METHODS)}; they need packages: "
             f"{' or '.join(install_hint(method.extra) for method in POSE_METHODS.values())}."
         )
     if pose and (missing := missing_packages(POSE_METHODS[pose])):
         notes.append(f"{POSE_METHODS[pose].title}, which finds the keypoints, {missing}.")
     if any(clip.subject is None for clip in clips):
         unknown = sum(clip.subject is None for clip in clips)
-        notes.append(f"Subjects: the subject of {unknown} clips is unknown; fill in the column subject if you can.")
+        notes.append(
+            f"Subjects: the subject of {counted(unknown, 'clip')} is unknown; fill in the column subject if you can."
+        )
     notes += people_warnings(people)
     if shared_people(people, ["test"], TRAINED):
         notes.append("So config.yaml has allow_shared_subjects: true; remove it when each person is in one split.")
     for split, what in (
         ("train", "for training, so no run can start; write train into the column split of some clips"),
-        ("val", "for validation, so the last epoch is kept and all streams have equal weights"),
+        ("val", "for validation, so the last epoch is kept"),
         ("test", "for testing, so the submission will be empty"),
     ):
         if not by_split[split]:

@@ -3,7 +3,6 @@
 import logging
 import multiprocessing
 import os
-import resource
 import signal
 import threading
 import traceback
@@ -205,19 +204,24 @@ def _limit(memory: int | None) -> None:
     The limit counts writable memory. The address space is no measure of it: libraries, mapped files and reserves of an
     allocator take address space without using memory.
     """
-    if memory is not None:
-        _, most = resource.getrlimit(resource.RLIMIT_DATA)
-        allowed = memory + _allocated()
-        resource.setrlimit(
-            resource.RLIMIT_DATA, (allowed if most == resource.RLIM_INFINITY else min(allowed, most), most)
-        )
+    allocated = _allocated()
+    if memory is None or allocated is None:
+        return
+    import resource  # not on every system
+
+    _, most = resource.getrlimit(resource.RLIMIT_DATA)
+    allowed = memory + allocated
+    resource.setrlimit(resource.RLIMIT_DATA, (allowed if most == resource.RLIM_INFINITY else min(allowed, most), most))
 
 
-def _allocated() -> int:
-    """Return the bytes of writable memory of this process; those of libraries depend on the number of cores."""
+def _allocated() -> int | None:
+    """Return the bytes of writable memory of this process, or None if the system does not tell, as on macOS.
+
+    Those of libraries depend on the number of cores.
+    """
     with suppress(FileNotFoundError), open("/proc/self/statm", encoding="ascii") as pages:
-        return int(pages.read().split()[5]) * resource.getpagesize()
-    return 0
+        return int(pages.read().split()[5]) * os.sysconf("SC_PAGE_SIZE")
+    return None
 
 
 def _answers(work: Work, arguments: tuple) -> Iterator[Any]:

@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 
 from ..config.whole import Config
 from ..errors import InputError
+from ..machine.hardware import has_gpu
 from ..storage.checksums import damaged
 
 # Two Snakemakes (that of the SLURM step and that of the job), Python, and the frames of a long clip.
@@ -38,6 +39,14 @@ def _clips(listed: Path, _changed: int) -> int:
         return pq.read_metadata(listed).num_rows
     except (pa.ArrowException, OSError):
         raise InputError(damaged(listed)) from None
+
+
+def claimed_gpus(config: Config, count: int, local: bool) -> int:
+    """The GPUs that a job requests: ``count``, or none with ``device: cpu``.
+
+    With ``device: auto`` a ``local`` job requests none on a machine without a GPU, so that trainings run in parallel.
+    """
+    return 0 if config.device == "cpu" or (config.device == "auto" and local and not has_gpu()) else count
 
 
 def shard_minutes(clips: int, seconds: float, attempt: int) -> int:

@@ -1,8 +1,8 @@
 """Checks of ``microgesture doctor``: versions, devices, decoders, folders and corpora."""
 
 import importlib.util
-import os
 import platform
+import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -23,6 +23,7 @@ from ..corpora import list_clips
 from ..corpora.fitting import SAME_RATE
 from ..errors import InputError, UnusableClip
 from ..machine.extras import install_hint
+from ..machine.hardware import memory_bytes, own_cores
 from ..measures.warnings import corpus_warnings
 from ..pose.methods import missing_packages
 from ..skeletons.layouts import Skeleton
@@ -31,6 +32,7 @@ from ..skeletons.plausibility import Doubt, Rules
 from ..skeletons.reading import each_compared, sample, skeleton_layout
 from ..storage.clips import SPLITS, Clips, folder_of, frames_of
 from ..storage.disk import free_bytes, nearest
+from ..terminal import counted
 from .claims import largest_shard
 from .given_files import check_given_files
 from .keypoint_layouts import layouts_found, units_differ
@@ -44,6 +46,7 @@ LIBRARIES = (
     *("pandas", "safetensors"),
 )
 CODECS = ("h264", "hevc", "vp9", "mjpeg")
+TRIED = (3, 11), (3, 13)  # versions of Python
 FIRST = 3  # number of unusable clips of a corpus whose reasons are printed
 
 
@@ -84,8 +87,11 @@ def examine(configfile: Path, changes: Sequence[str], results: Path) -> Iterator
 
 
 def versions() -> Iterator[Finding]:
-    """Versions of Python and of the libraries on which results depend; a missing library stops a run."""
-    yield Finding("python", f"{platform.python_version()} on {platform.system()} {platform.machine()}")
+    """The system, Python and the libraries on which results depend; a missing library stops a run."""
+    tried = "" if TRIED[0] <= sys.version_info[:2] <= TRIED[1] else ", which has not been tried; 3.11 to 3.13 have"
+    yield Finding("python", f"{platform.python_version()} on {platform.system()} {platform.machine()}{tried}")
+    if sys.platform == "win32":
+        yield Finding("system", "Windows cannot run it; install it in WSL2, the Linux of Windows", stops=True)
     for library in LIBRARIES:
         try:
             yield Finding(library, version(library))
@@ -103,10 +109,9 @@ def modules(config: Config) -> Iterator[Finding]:
 
 def devices(config: Config) -> Iterator[Finding]:
     """Processors, memory and GPUs."""
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    yield Finding(
-        "processor", f"{len(os.sched_getaffinity(0))} cores available to this process, {decimal(memory)} of memory"
-    )
+    memory = memory_bytes()
+    told = f", {decimal(memory)} of memory" if memory else ""
+    yield Finding("processor", f"{counted(own_cores(), 'core')} available to this process{told}")
     count = torch.cuda.device_count()
     for number in range(count):
         properties = torch.cuda.get_device_properties(number)
@@ -169,7 +174,7 @@ def recordings(config: Config) -> Iterator[Finding]:
     except InputError as error:
         yield Finding("predictions.folder", str(error), stops=True)
         return
-    yield Finding("predictions.folder", f"has {len(found)} recordings")
+    yield Finding("predictions.folder", f"has {counted(len(found), 'recording')}")
     yield from (Finding("predictions.folder", text) for text in left_out)
 
 
@@ -239,7 +244,8 @@ def _clips_found(name: str, listed: Clips, limit: float) -> Iterator[Finding]:
     kinds = [kind for kind, column in (("video", "video"), ("keypoints", "skeleton")) if usable[column].notna().any()]
     yield Finding(
         f"corpus {name}",
-        f"{counts} clips of {usable.recording.nunique()} recordings in {len(listed.classes)} classes, "
+        f"{counts} clips of {counted(usable.recording.nunique(), 'recording')} in "
+        f"{counted(len(listed.classes), 'class')}, "
         f"with {' and '.join(kinds) or 'neither video nor keypoints'}",
     )
     bad = table[table.status != "ok"]

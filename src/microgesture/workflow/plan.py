@@ -31,8 +31,8 @@ from .stamps import Sources
 from .view_stages import view_stage
 
 SOURCES = Sources(Path(__file__).resolve().parents[2])
-# Progress bars and error classes do not change results.
-WITHOUT_EFFECT = ("microgesture.progress", "microgesture.errors", "microgesture.config.base")
+# Progress bars, texts for terminals and error classes do not change results.
+WITHOUT_EFFECT = ("microgesture.progress", "microgesture.terminal", "microgesture.errors", "microgesture.config.base")
 # A step names the module of each entry that it uses, so a new entry reruns no job.
 REGISTRIES = (
     "microgesture.config.corpora:FORMATS",

@@ -21,7 +21,10 @@ UNKNOWN = "?"
 
 @dataclass(frozen=True)
 class Job:
-    """One shard or one training: the files that it makes, and its amount of work (frames, or 1)."""
+    """One shard or one training: the files that it makes, and its amount of work (frames, or epochs).
+
+    ``name`` is the corpus of a shard, or the kind of a training: its network.
+    """
 
     stage: str
     name: str
@@ -36,7 +39,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Estimate:
-    """The estimate of one stage on one corpus, or of all trainings: jobs, bytes and hours, done and remaining.
+    """The estimate of one stage on one corpus, or of one kind of training: jobs, bytes and hours, done and remaining.
 
     Hours assume one job at a time. A value is None if no job of the stage has finished yet.
     """
@@ -59,39 +62,50 @@ def shards_and_trainings(plan: Plan) -> Iterator[Job]:
         for kind in [*(["skeletons"] if {"keypoints", "face"} & set(kinds) else []), *kinds]:
             for shard, work in frames.items():
                 yield Job(kind, corpus, (results / kind / corpus / f"{shard}.arrow",), work)
-    for stream in plan.config.streams:
+    for stream, settings in plan.config.streams.items():
+        epochs = plan.config.recipes[settings.recipe].epochs
         for part in (".", *(f"fold{fold}" for fold in plan.folds if stream in plan.folded)):
             folder = results / "streams" / stream / part
-            yield Job("train", "all streams", (folder / "model.safetensors", folder / "card.json"), 1)
+            yield Job("train", settings.network.name, (folder / "model.safetensors", folder / "card.json"), epochs)
 
 
 def estimate_run(plan: Plan) -> list[Estimate]:
-    """Estimate the shards of a run in proportion to their frames, and the trainings in proportion to their number.
+    """Estimate the shards of a run in proportion to their frames, and the trainings in proportion to their epochs.
 
-    The clips tables give the frames of each shard. Raises ``InputError`` if a table does not exist yet.
+    The clips tables give the frames of each shard. A kind of training that has not finished yet is expected to be as
+    slow as the slowest kind that has. Raises ``InputError`` if a table does not exist yet.
     """
     found: dict[tuple[str, str], list[Job]] = {}
     for job in shards_and_trainings(plan):
         found.setdefault((job.stage, job.name), []).append(job)
-    return [_estimate(stage, name, jobs) for (stage, name), jobs in found.items()]
+    rates = {key: _seconds_per_unit(jobs) for key, jobs in found.items()}
+    slowest = max((rate for (stage, _), rate in rates.items() if stage == "train" and rate), default=None)
+    return [
+        _estimate(stage, name, jobs, rates[stage, name] or (slowest if stage == "train" else None))
+        for (stage, name), jobs in found.items()
+    ]
 
 
 def shard_frames(plan: Plan, corpus: str) -> dict[str, int]:
     """The frames of the usable clips in each shard of a corpus; raises ``InputError`` without a clips table."""
     table = Path(plan.results, "clips", f"{corpus}.parquet")
     if not table.exists():
-        raise InputError(f"{table} does not exist yet, so the clips are unknown; run `snakemake --cores 8 clips`")
+        raise InputError(f"{table} does not exist yet, so the clips are unknown; run snakemake with the target clips")
     counts = read_clips(table).usable.groupby("shard").n_frames.sum()
     return {shard: int(counts.get(int(shard), 0)) for shard in plan.shards}
 
 
-def _estimate(stage: str, name: str, jobs: Sequence[Job]) -> Estimate:
+def _seconds_per_unit(jobs: Sequence[Job]) -> float | None:
+    times = [(seconds, job.work) for job in jobs if job.done and (seconds := measured_seconds(job)) is not None]
+    return _rate(times)
+
+
+def _estimate(stage: str, name: str, jobs: Sequence[Job], seconds_per_unit: float | None) -> Estimate:
     """Estimate a stage from its finished jobs."""
     done = [job for job in jobs if job.done]
     to_do = [job.work for job in jobs if not job.done]
     sizes = [(sum(file.stat().st_size for file in job.files), job.work) for job in done]
-    times = [(seconds, job.work) for job in done if (seconds := measured_seconds(job)) is not None]
-    per_unit, seconds_per_unit = _rate(sizes), _rate(times)
+    per_unit = _rate(sizes)
     return Estimate(
         stage,
         name,
@@ -124,19 +138,19 @@ def measured_seconds(job: Job) -> float | None:
 
 
 def first_shards(plan: Plan, estimates: Sequence[Estimate]) -> list[str]:
-    """For each kind of shard that does not exist yet, the path of a shard of median size to make first."""
+    """For each kind of shard that does not exist yet, a shard of median size to make first, as Snakemake's target."""
     first = []
     for estimate in estimates:
         if estimate.stage != "train" and not estimate.done and estimate.to_do:
             frames = shard_frames(plan, estimate.name)
             ordered = sorted((shard for shard in frames if frames[shard]), key=frames.__getitem__)
             if ordered:
-                first.append(f"{plan.results}/{estimate.stage}/{estimate.name}/{ordered[len(ordered) // 2]}.arrow")
+                first.append(f"results/{estimate.stage}/{estimate.name}/{ordered[len(ordered) // 2]}.arrow")
     return first
 
 
-def preflight(plan: Plan, workers: int = 1, console: PlainConsole | None = None) -> bool:
-    """Print the estimate of a run; returns whether it fits on the disk.
+def preflight(plan: Plan, workers: int = 1, command: str = "snakemake", console: PlainConsole | None = None) -> bool:
+    """Print the estimate of a run, which ``command`` starts; returns whether it fits on the disk.
 
     While a job makes a shard, its clips are also on the disk, so each of ``workers`` parallel jobs needs the space of
     one more shard.
@@ -146,8 +160,8 @@ def preflight(plan: Plan, workers: int = 1, console: PlainConsole | None = None)
     console.print(_table(estimates))
     if first := first_shards(plan, estimates):
         console.print(
-            f"{UNKNOWN} marks an unknown estimate. Make these shards first, then run preflight again:\n\n"
-            f"    snakemake --cores 8 {' '.join(first)}\n"
+            f"{UNKNOWN} marks an unknown estimate. Run preflight again when a shard of each kind is finished. To make "
+            f"these first:\n\n    {command} --cores {workers} {' '.join(first)}\n"
         )
     free = free_bytes(plan.results)
     beside = workers * max((estimate.largest for estimate in estimates), default=0)

@@ -13,7 +13,7 @@ from ..measures.people import caveat, describe_clips
 from ..measures.warnings import corpus_warnings
 from ..storage.clips import read_clips
 from ..storage.files import read_json
-from ..terminal import PlainConsole
+from ..terminal import PlainConsole, counted
 
 COLUMNS = ("accuracy", "balanced_accuracy", "macro_f1", "top5", "weight", "without")
 HEADINGS = ("accuracy", "balanced", "macro F1", "top 5", "weight", "without")
@@ -57,8 +57,10 @@ def print_summary(
         console.print(Text(f"Warning: {warning}", "bold red"))
     unusable = pd.read_csv(quarantine)
     if len(unusable):
-        console.print(f"{unusable.clip_id.nunique()} clips could not be used in some stage: see {quarantine}")
-    console.print(f"{len(pd.read_csv(submission))} test clips predicted: {submission}")
+        console.print(
+            f"{counted(unusable.clip_id.nunique(), 'clip')} could not be used in some stage: see {quarantine}"
+        )
+    console.print(f"{counted(len(pd.read_csv(submission)), 'test clip')} predicted: {submission}")
     if emotion:
         card, told = read_json(emotion[0]), emotion[1]
         console.print(
@@ -73,7 +75,7 @@ def print_summary(
 def _table(rows: pd.DataFrame, fitted_on: Mapping[str, Any], cards: Sequence[dict]) -> Table:
     folds, people = fitted_on.get("folds", 0), fitted_on.get("people", {})
     table = Table(
-        title=f"{describe_clips(folds, people)}, {int(rows.clips.iloc[0])} clips",
+        title=f"{describe_clips(folds, people)}, {counted(int(rows.clips.iloc[0]), 'clip')}",
         title_justify="left",
         caption=f"{caveat(folds, people)}\n{NOTE}",
         caption_justify="left",

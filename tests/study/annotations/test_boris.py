@@ -13,6 +13,7 @@ from fixtures.annotation_files import (
     write_boris_table,
 )
 from fixtures.release_files import write_lines
+from microgesture.study.annotations import boris_project
 
 
 def shown(media, lengths, more=()):
@@ -54,7 +55,7 @@ def test_several_files_of_a_player_run_on_after_each_other(folder):
     )
     told, parts = planned(root)
     assert parts == [("part1.mp4", "wave", "", 10, 19), ("part2.mp4", "nod", "", 25, 49)]
-    assert "1 events run on into the next file" in told
+    assert "1 event runs on into the next file" in told
 
 
 def test_other_players_are_other_views_of_the_same_time(folder):
@@ -83,7 +84,7 @@ def test_a_part_of_a_player_that_is_not_there_is_not_looked_for_elsewhere(folder
     )
     told, parts = planned(root)
     assert parts == [("part1.mp4", "wave", "", 10, 19)]
-    assert "part1.tsv: 1 rows name no existing clip" in told
+    assert "part1.tsv: 1 row names no existing clip" in told
 
 
 def test_several_files_without_their_lengths_are_not_guessed(folder):
@@ -120,7 +121,7 @@ def test_starts_and_stops_of_boris_are_paired(folder):
     told, parts = planned(root)
     assert parts == [("a.mp4", "wave", "P01", 10, 34), ("a.mp4", "wave", "P02", 15, 39)]
     assert "2 events are a START or STOP without the other" in told
-    assert "1 events are points in time" in told
+    assert "1 event has no duration" in told
 
 
 def test_the_tabular_export_of_boris_6_with_its_preamble(folder):
@@ -132,6 +133,12 @@ def test_the_tabular_export_of_boris_6_with_its_preamble(folder):
     ]
     write_lines(root / "o.tsv", [*preamble, header, *rows])
     assert planned(root)[1] == [("a.mp4", "wave", "P01", 25, 49)]
+
+
+def test_events_of_a_project_are_counted_from_one(tmp_path):
+    events = [(3.0, "P01", "nod"), (1.0, "P01", "wave"), (2.0, "P01", "wave"), (4.0, "P01", "nod")]
+    path = write_boris_project(tmp_path / "study.boris", {"o": boris_observation({"a.mp4": 8.0}, events)})
+    assert [entry.row for entry in boris_project.read(path).annotations] == ["event 2 of o", "event 1 of o"]
 
 
 @pytest.mark.parametrize("ending", [".boris", ".boris.gz"])
@@ -148,8 +155,8 @@ def test_a_project_of_boris(folder, ending):
         path.unlink()
     told, parts = planned(root)
     assert parts == [("part1.mp4", "wave", "P01", 10, 19), ("part2.mp4", "nod", "", 25, 49)]
-    assert "2 events are points in time" in told
-    assert "1 events have a start and no stop" in told
+    assert "2 events have no duration" in told
+    assert "1 event has a start and no stop" in told
     assert "7 events are of an observation without media files" in told
 
 

@@ -53,6 +53,11 @@ class LandmarkCsv(WholeFormat):
     def recognises(self, path: Path) -> bool:
         return self.matches(path)
 
+    def in_space(self, path: Path) -> bool:
+        columns = _header(path)
+        kind, axes = _kind(columns), [found["axis"] for column in columns if (found := _WIDE.fullmatch(column))]
+        return (kind == "tidy" and "z" in columns) or (kind == "wide" and "z" in axes)
+
     def parse(self, path: Path) -> Parsed:
         try:
             return _parse(path)

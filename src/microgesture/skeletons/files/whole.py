@@ -45,9 +45,6 @@ class WholeFormat(SkeletonFormat):
     def length(self, path: Path) -> int:
         return len(self._parsed(path).people.keypoints_TPVC)
 
-    def in_space(self, path: Path) -> bool:
-        return self._parsed(path).people.keypoints_TPVC.shape[3] == 4
-
     def _parsed(self, path: Path) -> Parsed:
         return _parsed(self, path, _state(path))
 

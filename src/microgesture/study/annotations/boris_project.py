@@ -100,7 +100,7 @@ def _events(name: str, observation: _Observation, states: set[str]) -> tuple[lis
     for time, subject, behaviour, modifier, number in sorted(events):
         state = (subject, behaviour, modifier)
         if behaviour not in states:
-            reasons.append("are points in time")
+            reasons.append("have no duration")
         elif state not in begun:
             begun[state] = time, number
         else:

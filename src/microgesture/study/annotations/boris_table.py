@@ -21,7 +21,7 @@ _KINDS = ("behavior type", "status")  # START, STOP, POINT or STATE
 _SOURCES = ("source", "media file(s)", "media file", "media file path", "media file name")
 _PLAYER = re.compile(r"[|\s]*player #(\d+):\s*", re.IGNORECASE)
 _UNPAIRED = "are a START or STOP without the other"
-_POINT = "are points in time"
+_POINT = "have no duration"
 
 
 def read(lines: Sequence[Line], find: Find) -> Found | None:

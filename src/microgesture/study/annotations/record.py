@@ -1,5 +1,6 @@
 """What every reader of annotations returns: the stretches of recordings that a coder has labelled."""
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -10,6 +11,9 @@ from ...storage.names import composed
 NOBODY = "no focal subject"  # BORIS writes this in place of a person
 
 _TEXTS = ("label", "subject", "tier", "coder")
+
+_COUNTED = re.compile(r"(?<!\{)\{\} ?(?P<noun>\w*)(?: (?P<verb>have|are|name|repeat|begin|keep|run|differ|count)\b)?")
+_VERBS = {"have": "has", "are": "is"}
 
 Line = tuple[int, list[str]]  # the number of a row in its file, from 1, and its cells
 Find = Callable[[str], int | None]  # the number of the clip that a text names
@@ -54,6 +58,20 @@ class Note(NamedTuple):
     text: str
     counts: tuple[int, ...] = ()
     example: str = ""
+
+    def sentence(self) -> str:
+        """The text with its counts; a noun after a 1, and its verb, are in the singular."""
+        counts = iter(self.counts)
+
+        def agreed(found: re.Match[str]) -> str:
+            noun, verb = found["noun"], found["verb"]
+            if next(counts) != 1:
+                return found[0]
+            ending = f" {_VERBS.get(verb, f'{verb}s')}" if verb else ""
+            return f"{{}} {noun.removesuffix('s')}{ending}"
+
+        text = _COUNTED.sub(agreed, self.text).format(*self.counts)
+        return text.replace(", and are ", ", and is ") if self.counts == (1,) else text
 
 
 class Found(NamedTuple):

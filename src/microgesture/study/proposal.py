@@ -1,0 +1,97 @@
+"""What a first configuration proposes for the clips at hand: streams, and how their weights are found.
+
+The rule is in ``docs/own_clips.md``, and ``benchmarks/first_study.py`` measures it.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..config.modalities import HEATMAPS, MODALITIES, VIDEOS
+
+FOLDS = 3
+ENOUGH_HELD_OUT = 30  # labelled clips from which temperatures and weights can be fitted
+ENOUGH_CLIPS, ENOUGH_PER_CLASS = 200, 20  # of train, for networks that learn shapes and appearance from scratch
+SKELETONS = ("skeleton", "bone")  # the network inputs that need the fewest clips
+MOTION = ("taylor", "flow")  # the videos that show motion alone
+
+
+@dataclass(frozen=True)
+class Data:
+    """What is known of the clips: the labels of ``train`` and ``val``, and the kinds of files.
+
+    ``groups`` is the number of people in train and val, or of their recordings if there is one person.
+    """
+
+    train: Sequence[str]
+    val: Sequence[str]
+    groups: int
+    video: bool
+    keypoints: bool
+
+    @property
+    def is_large(self) -> bool:
+        """Whether there are clips enough for networks that learn shapes and appearance from scratch."""
+        return len(self.train) >= max(ENOUGH_CLIPS, ENOUGH_PER_CLASS * len(set(self.train)))
+
+    @property
+    def folds(self) -> int:
+        """The folds of train and val on which weights are fitted; 0 if val suffices, or if no folds are possible."""
+        labels = [*self.train, *self.val]
+        if len(self.val) >= ENOUGH_HELD_OUT or len(labels) < ENOUGH_HELD_OUT:
+            return 0
+        often = max(Counter(labels).values())
+        found = min(FOLDS, often, self.groups)
+        return found if found > 1 else 0
+
+    @property
+    def can_weigh(self) -> bool:
+        """Whether held-out clips tell the weights of streams."""
+        return len(self.val) >= ENOUGH_HELD_OUT or self.folds > 0
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """The proposed streams by family, in the order of the configuration, and the number of folds."""
+
+    skeletons: tuple[str, ...]
+    heatmaps: tuple[str, ...]
+    videos: tuple[str, ...]
+    folds: int
+    weighs: bool
+
+    @property
+    def streams(self) -> tuple[str, ...]:
+        """All proposed streams."""
+        return (*self.skeletons, *self.heatmaps, *self.videos)
+
+    @property
+    def weighed(self) -> str:
+        """How the weights of the streams are found, as a sentence; empty if they are fitted on val."""
+        if self.folds:
+            return (
+                f"Weights: val has fewer than {ENOUGH_HELD_OUT} labelled clips, so config.yaml has folds: {self.folds} "
+                f"and training takes {self.folds + 1} times as long."
+            )
+        if self.weighs:
+            return ""
+        return "Weights: too few labelled clips can be held out, so all streams have equal weights."
+
+
+def propose(data: Data) -> Proposal:
+    """The streams of a first configuration.
+
+    Streams of several families are only mixed if held-out clips tell their weights. Pretrained networks, which need
+    few clips too, are to be proposed here beside ``SKELETONS``.
+    """
+    there = {kind for kind, has in (("video", data.video), ("keypoints", data.keypoints)) if has}
+    usable = [name for name in VIDEOS if data.video and MODALITIES[name].first_recipe is not None]
+    usable = [name for name in usable if MODALITIES[name].settings().needs <= there]
+    mixed = data.can_weigh or not data.keypoints
+    return Proposal(
+        skeletons=SKELETONS if data.keypoints else (),
+        heatmaps=HEATMAPS if data.keypoints and data.is_large and data.can_weigh else (),
+        videos=tuple(name for name in usable if mixed and (data.is_large or name in MOTION)),
+        folds=data.folds,
+        weighs=data.can_weigh,
+    )
