@@ -8,7 +8,7 @@ import torch
 from pydantic import TypeAdapter
 from torch import nn
 
-from fixtures.openmmlab import POSECONV3D, SLOWONLY, PairRecognizer, Recognizer
+from fixtures.openmmlab import POSECONV3D, SLOWONLY, PairRecognizer, R2Plus1DRecognizer, Recognizer
 from microgesture.checkpoints.layouts import adapt, translate
 from microgesture.config.networks import Network
 from microgesture.errors import InputError
@@ -22,6 +22,7 @@ from torchvision.models import ResNet, SwinTransformer, resnet, swin_transformer
 from torchvision.models.video import SwinTransformer3d, mvit_v2_s, swin3d_b, swin3d_t  # noqa: E402
 
 CLASSES = ("wave", "nod", "shake")
+R2PLUS1D_34 = {"name": "r2plus1d", "layers": 34, "variant": "mmaction2"}
 
 
 def network(channels, classes=3, **settings):
@@ -82,6 +83,24 @@ def test_rgbposeconv3d_of_mmaction2_and_pyskl(tmp_path):
     compare(own, module, torch.rand(2, 3, 2, 32, 32), torch.rand(2, 5, 8, 8, 8))
 
 
+def test_rgbposeconv3d_of_mmaction2_needs_the_published_ratio_of_frames(tmp_path):
+    own = network((3, 5), name="rgbposeconv3d", video_width=8, heatmap_width=4, frame_ratio=2)
+    with pytest.raises(InputError, match=r"frame_ratio: 4.*frame_ratio: 2"):
+        load(tmp_path, PairRecognizer(5, 3, rgb=8, pose=4), own)
+
+
+def test_r2plus1d_of_mmaction2(tmp_path):
+    module = settled(R2Plus1DRecognizer((2, 2, 2, 2), 3))
+    own = network((3,), name="r2plus1d", variant="mmaction2")
+    start = load(tmp_path, module, own)
+    assert start.loaded == list(own.state_dict())
+    assert start.new == start.left_out == start.reshaped == []
+    compare(own, module, torch.rand(1, 3, 4, 32, 32))
+    for state, variant in ((module.state_dict(), "torchvision"), (own.state_dict(), "mmaction2")):
+        with pytest.raises(InputError, match="would compute something else"):
+            load(tmp_path, module, network((3,), name="r2plus1d", variant=variant), state)
+
+
 @pytest.mark.parametrize(
     ("theirs", "ours"),
     [
@@ -97,8 +116,8 @@ def test_rgbposeconv3d_of_mmaction2_and_pyskl(tmp_path):
 def test_names_that_real_checkpoints_have(theirs, ours):
     assert ours in network((36,), name="poseconv3d", width=2).state_dict()
     state = {"backbone.conv1.conv.weight": torch.zeros(0), theirs: torch.ones(1)}
-    title, translated = translate(state)
-    assert title == "mmaction2's and pyskl's SlowOnly or PoseConv3D"
+    layout, translated = translate(state)
+    assert layout.title == "mmaction2's and pyskl's SlowOnly or PoseConv3D"
     assert translated[ours].numel() == 1
 
 
@@ -301,14 +320,6 @@ def test_mvit_of_torchvision(tmp_path):
     assert torch.equal(tokens_BDTN, module.forward_features(x_BCTHW).tokens_BDTN)
 
 
-def test_position_tables_of_another_window_are_left_out(tmp_path):
-    own = network((3,), **SWIN)
-    start = load(tmp_path, video_swin(window=(16, 7, 7)), own)
-    tables = [name for name in own.state_dict() if name.endswith("relative_position_bias_table")]
-    assert start.new == start.left_out == tables
-    assert start.reshaped == []
-
-
 def test_networks_of_another_kind_or_size_are_refused(tmp_path):
     own = network((3,), **SWIN)
     second = SwinTransformer(
@@ -322,6 +333,8 @@ def test_networks_of_another_kind_or_size_are_refused(tmp_path):
         load(tmp_path, second, own)
     with pytest.raises(InputError, match=r"their.pth \(torchvision's Video Swin\) has only \d+ of .*in the same size"):
         load(tmp_path, video_swin(embed_dim=16), own)
+    with pytest.raises(InputError, match=r"has only \d+ of .*relative_position_bias_table"):
+        load(tmp_path, video_swin(window=(16, 7, 7)), own)
     with pytest.raises(InputError, match=r"SlowOnly or PoseConv3D\) has only \d+ of"):
         load(tmp_path, Recognizer(5, 3, 4, 1, POSECONV3D), network((3,), name="slowonly", width=8))
 
@@ -332,6 +345,7 @@ def test_networks_of_another_kind_or_size_are_refused(tmp_path):
         (lambda: Recognizer(17, 60, 32, 1, POSECONV3D), 60, {"name": "poseconv3d"}, (17,)),
         (lambda: Recognizer(3, 400, 64, 2, SLOWONLY), 400, {"name": "slowonly"}, (3,)),
         (lambda: PairRecognizer(17, 60, 64, 32), 60, {"name": "rgbposeconv3d"}, (3, 17)),
+        (lambda: R2Plus1DRecognizer((3, 4, 6, 3), 400), 400, R2PLUS1D_34, (3,)),
         (resnet.resnet50, 1000, {"name": "slowonly"}, (3,)),
         (mvit_v2_s, 400, {"name": "mvit"}, (3,)),
         (swin3d_t, 400, {"name": "video_swin"}, (3,)),

@@ -110,6 +110,22 @@ def test_the_table_holds_clip_label_confidence_and_votes(tmp_path):
             assert getattr(row, f"vote_{stream}") == logits_K.argmax()
 
 
+def test_how_many_clips_are_labelled_with_and_without_temperatures(tmp_path):
+    labels_N = made_up_stream(0, clips=80)[1]
+    files = {"fusion": tmp_path / "fusion.json", "counts": tmp_path / "counts.csv"}
+    labelled = pd.read_csv(run_base(tmp_path, clips_of(labels_N), **files))
+    weights = json.loads(files["fusion"].read_text())["weights"]
+    plain_NK = sum(
+        weights[stream] * softmax(3 * made_up_stream(seed, clips=80)[0][60:], 1) for seed, stream in enumerate(STREAMS)
+    )
+    counts = pd.read_csv(files["counts"])
+    assert counts.temperatures.tolist() == ["of the ensemble", "1"]
+    assert counts.labelled.tolist() == [len(labelled), (plain_NK.max(1) > 0.65).sum()]
+    assert counts.mean_confidence[1] == pytest.approx(plain_NK.max(1).mean(), abs=1e-4)
+    assert (counts.test_clips == 20).all()
+    assert counts.labelled.nunique() == 2
+
+
 def test_a_clip_that_no_stream_could_use_gets_no_label_however_sure_the_prior_is(tmp_path):
     clips = clips_of(np.zeros(60, int))  # every clip of train is a wave, so the prior is certain
     test = [f"c{n}" for n in range(60, 80)]

@@ -152,6 +152,7 @@ def test_the_published_settings():
     assert {stream.network.name for stream in PUBLISHED.streams.values()} == {
         "stcnn",
         "agcn",
+        "stgcn",
         "poseconv3d",
         "video_swin",
         "r2plus1d",

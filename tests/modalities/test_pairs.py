@@ -15,6 +15,7 @@ from microgesture.streams.batches import load_batches
 from microgesture.streams.samples import ClipDataset
 
 N_FRAMES, WIDTH, HEIGHT, SIZE, MARGIN = 12, 160, 120, 48, 0.3
+HALF = 0.5  # of a pixel
 STEPS = np.arange(N_FRAMES)
 # Where a joint is in each frame, in pixels of the source, and the shape that its clip is stored in.
 PATHS = {
@@ -60,11 +61,14 @@ def centres(x_BTHW):
 
 
 def assert_dots_agree(x_BCTHW, heat_BVTHW):
-    """The dot and its heatmap are at one place wherever all of both is to be seen; how many such pictures there are."""
+    """The dot and its heatmap are at one place wherever all of both is to be seen; how many such pictures there are.
+
+    As published, a heatmap is half of its pixels to the right of and below the picture.
+    """
     stride = heat_BVTHW.shape[2] // x_BCTHW.shape[2]
     heat_BTHW = heat_BVTHW[:, :, ::stride].amax(1)
     bright_BTHW = (x_BCTHW.mean(1) - 90).clamp(min=0)
-    dot_BT2, peak_BT2 = centres(bright_BTHW), centres(heat_BTHW)
+    dot_BT2, peak_BT2 = centres(bright_BTHW), centres(heat_BTHW) - HALF
     inside_BT = ((peak_BT2 > 5) & (peak_BT2 < SIZE - 6)).all(2)
     apart_N2 = (dot_BT2 - peak_BT2)[inside_BT]
     assert apart_N2.abs().max() < 0.75  # pixels of the network's input
@@ -100,4 +104,5 @@ def test_heatmaps_show_the_frames_between_those_of_the_video(tmp_path):
     _, x_BCTHW, heat_BVTHW = shown(step, dataset, [(0, 0)])
     across_T = centres(heat_BVTHW.amax(1))[0, :, 0]
     assert (across_T.diff() > 0).all()
-    torch.testing.assert_close(centres((x_BCTHW.mean(1) - 90).clamp(min=0))[0, :, 0], across_T[::4], atol=0.5, rtol=0)
+    dots_T = centres((x_BCTHW.mean(1) - 90).clamp(min=0))[0, :, 0]
+    torch.testing.assert_close(dots_T, across_T[::4] - HALF, atol=0.5, rtol=0)

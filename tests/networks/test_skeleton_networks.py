@@ -4,8 +4,8 @@ import torch
 from pydantic import ValidationError
 from torch import nn
 
-from microgesture.config.networks import AGCNSettings, DecoupledSTCNNSettings
-from microgesture.networks import agcn, stcnn
+from microgesture.config.networks import AGCNSettings, DecoupledSTCNNSettings, STGCNSettings
+from microgesture.networks import agcn, stcnn, stgcn
 from microgesture.networks.agcn import AGCN, AdaptiveGraphConvolution
 from microgesture.networks.stcnn import Block, DecoupledSTCNN
 from microgesture.skeletons.graph import adjacency, walk
@@ -39,6 +39,32 @@ def test_agcn_has_the_published_size(name, count):
     # 3.46, 3.48 and 3.58 million
     settings = AGCNSettings(name="agcn")
     assert parameters(agcn.build(settings, [3], 32, selection_named(name))) == count
+
+
+def test_stgcn_has_the_published_size():
+    # 3.1 million for the 25 joints and 60 classes of NTU RGB+D
+    settings = STGCNSettings(name="stgcn")
+    assert parameters(stgcn.build(settings, [3], 60, selection_named("25"))) == 3_098_832
+
+
+def test_a_unit_of_stgcn_is_its_formula():
+    torch.manual_seed(0)
+    fixed_KVV, x_CTV = np.random.default_rng(0).random((3, 5, 5), np.float32), torch.randn(2, 12, 5)
+    unit = stgcn.Unit(2, 2, 1, fixed_KVV).eval()
+    nn.init.uniform_(unit.importance_KVV)
+    graph_KVV = torch.from_numpy(fixed_KVV) * unit.importance_KVV
+    weights = unit.out.weight.reshape(3, 2, 2), unit.out.bias.reshape(3, 2)
+    received_CTV = torch.zeros(2, 12, 5)
+    for k, weight_CC, bias_C in zip(range(3), *weights, strict=True):
+        for j in range(5):
+            for i in range(5):
+                received_CTV[:, :, j] += graph_KVV[k, i, j] * (weight_CC @ x_CTV[:, :, i] + bias_C[:, None])
+    first, _, over_time, second, _ = unit.time
+    kernel_CCT = over_time.weight[..., 0]
+    padded_CTV = nn.functional.pad(first(received_CTV[None])[0].relu(), (0, 0, 4, 4))
+    expected_CTV = torch.stack([sum(kernel_CCT[..., s] @ padded_CTV[:, t + s] for s in range(9)) for t in range(12)], 1)
+    expected_CTV = second((expected_CTV + over_time.bias[:, None, None])[None])[0] + x_CTV
+    torch.testing.assert_close(unit(x_CTV[None])[0], expected_CTV.relu(), rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize(("joints_apart", "features"), [(True, 6 * 36), (False, 6)])

@@ -57,8 +57,8 @@ def test_every_published_tensor_of_the_branch_fits_in_the_published_size():
         for part in ("backbone", "fam", "tss", "om")
         for name, value in state[f"state_dict_{part}"].items()
     }
-    title, ours = translate(flat)
-    assert title == "SwinFace as its authors name it"
+    layout, ours = translate(flat)
+    assert layout.title == "SwinFace as its authors name it"
     learned = {name: tensor.shape for name, tensor in encoder.state_dict().items() if "position_index" not in name}
     assert {name: ours[f"encoder.{name}"].shape for name in learned} == learned
     assert sum(tensor.numel() for tensor in encoder.parameters()) == 31_047_898

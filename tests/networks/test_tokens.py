@@ -18,6 +18,7 @@ SEEN = {
     "r2plus1d": (VIDEO[..., 16:], (1, 4 * 5), 0),
     "stcnn": (SKELETONS, (8, 36), 0),
     "agcn": (SKELETONS, (4, 36), 0),
+    "stgcn": (SKELETONS, (4, 36), 0),
 }
 AVERAGED = sorted(set(SEEN) - {"stcnn", "mvit"})
 

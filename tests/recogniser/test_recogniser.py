@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 from fixtures.exported import STREAMS, finished_run, recorded
 from fixtures.timed_videos import of_a_browser, rate_halved, without_rate, write_timed
 from microgesture.config.predictions import FindingSettings
-from microgesture.config.recogniser import Lengths
+from microgesture.config.recogniser import FORMAT, Lengths
 from microgesture.errors import InputError, UnusableClip
 from microgesture.machine.resources import Resources
 from microgesture.recogniser import windows
@@ -206,8 +206,8 @@ def test_no_file_outside_the_folder_is_ever_named(run, tmp_path):
 
 
 def test_a_folder_of_a_newer_format_is_refused_and_says_so(run, tmp_path):
-    folder = rewritten(run, tmp_path / "model", lambda content: content.update(format=3, secret=1))
-    with pytest.raises(InputError, match=r"recogniser\.json has format 3, .*reads format 2"):
+    folder = rewritten(run, tmp_path / "model", lambda content: content.update(format=FORMAT + 1, secret=1))
+    with pytest.raises(InputError, match=rf"recogniser\.json has format {FORMAT + 1}, .*reads format {FORMAT}"):
         open_recogniser(folder)
 
 

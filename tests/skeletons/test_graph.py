@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from microgesture.skeletons.graph import adjacency, parents, walk
+from microgesture.skeletons.graph import adjacency, parents, partition, walk
 from microgesture.skeletons.selections import SELECTIONS, Selection, selection_named
 
 FORK = Selection("fork", ("chin", "neck", "nose", "left ear"), ((2, 1), (0, 1), (2, 3)), "a test's")
@@ -33,6 +33,15 @@ def test_walk_is_shorter_over_the_limbs_than_other_orders(name):
     length = steps_VV[order[:-1], order[1:]].sum()
     shuffled = (generator.permutation(order) for _ in range(200))
     assert length < 0.75 * min(steps_VV[other[:-1], other[1:]].sum() for other in shuffled)
+
+
+def test_the_partition_of_st_gcn_by_hand():
+    loop = Selection("loop", ("neck", "nose", "chin", "left ear"), ((0, 1), (0, 2), (1, 2), (2, 3)), "a test's")
+    alike, nearer, farther = partition(loop)
+    neighbours = np.array([3, 3, 4, 2])  # itself included
+    np.testing.assert_allclose(alike, np.array([[1, 0, 0, 0], [0, 1, 1, 0], [0, 1, 1, 0], [0, 0, 0, 1]]) / neighbours)
+    np.testing.assert_allclose(nearer, np.array([[0, 1, 1, 0], [0, 0, 0, 0], [0, 0, 0, 1], [0, 0, 0, 0]]) / neighbours)
+    np.testing.assert_allclose(farther, np.array([[0, 0, 0, 0], [1, 0, 0, 0], [1, 0, 0, 0], [0, 0, 1, 0]]) / neighbours)
 
 
 @pytest.mark.parametrize("name", SELECTIONS)

@@ -57,6 +57,8 @@ def test_person_square_holds_all_that_was_found_in_any_frame():
     keypoints_TVC[0, 1] = (100, 50, 1)
     keypoints_TVC[2, 3] = (180, 90, 0.5)
     assert person_square(keypoints_TVC) == Box(140 - 50, 70 - 50, 100, 100)
+    keypoints_TVC[0, 1, 0] = 99.7  # 40.5 to 139.85 + 50.1875 before its sides are truncated
+    assert person_square(keypoints_TVC) == Box(89, 19, 101, 101)
     assert person_square(np.zeros((3, 4, 3), np.float32)).width > 0
 
 

@@ -68,7 +68,8 @@ def each_output(network, data, step, row):
         for mirror in (False, True):
             shown = batch._replace(mirror=torch.tensor([mirror]))
             with torch.no_grad():
-                yield network(*network_input(shown, step.inputs, step.recipe, selection_named("36")))
+                x = network_input(shown, step.inputs, step.recipe, selection_named("36"), training=False)
+                yield network(*x)
 
 
 @pytest.mark.parametrize("inputs", [("joint",), ("rgb", "joint")])
@@ -170,7 +171,7 @@ class EveryView:
         (("rgb", "joint"), {"num_clips": 5, "batch_size": 5}),
     ],
 )
-def test_equal_views_are_seen_once_and_the_scores_have_the_same_bits(tmp_path, inputs, recipe):
+def test_equal_views_are_seen_once_and_the_scores_are_the_same(tmp_path, inputs, recipe):
     lengths = [1, 2, 3, 4, 5, 30, 80]
     generator = np.random.default_rng(0)
     keypoints = [generator.uniform(60, 200, (length, 36, 3)).astype(np.float32) for length in lengths]
@@ -189,9 +190,11 @@ def test_equal_views_are_seen_once_and_the_scores_have_the_same_bits(tmp_path, i
     device = torch.device("cpu")
     assert 7 < len(once.test_keys()) < len(every.test_keys()) == 7 * once.views
     scores_NK = log_probabilities(network, once, step, device, both_sides=True)
-    assert scores_NK.tobytes() == log_probabilities(network, every, step, device, both_sides=True).tobytes()
+    # The last bit may depend on the place of a clip in its batch.
+    same = {"rtol": 1e-6, "atol": 1e-7}
+    np.testing.assert_allclose(log_probabilities(network, every, step, device, both_sides=True), scores_NK, **same)
     some_NK = log_probabilities(network, once, step, device, both_sides=True, only=range(1, 7, 2))
-    assert some_NK.tobytes() == scores_NK[1::2].tobytes()
+    np.testing.assert_allclose(some_NK, scores_NK[1::2], **same)
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -152,7 +152,7 @@ def test_videos_and_keypoints_of_one_name_are_one_clip(folder):
     _, rows, plan = started(folder(*names))
     assert set(rows) == {f"{label}{i}" for label in ("wave", "nod") for i in range(3)}
     assert plan.config.streams.keys() == {"skeleton", "bone"}
-    assert plan.config.keypoints.selection == "36"
+    assert plan.config.keypoints.selection == "68"
 
 
 def test_keypoints_of_few_clips_are_left_out(folder):

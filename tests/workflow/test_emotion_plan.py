@@ -53,6 +53,7 @@ def test_emotion_adds_steps_and_faces_and_changes_none():
     [
         ({"ground_truth": "truth.csv"}, {"emotion_cross_subject emotion"}),
         ({"targets": ["lose", "win"]}, {"emotion_submission emotion"}),
+        ({"submission": "face_context"}, {"emotion_submission emotion"}),
         ({"recipe": {"epochs": 5}}, of_rows(*ROWS) | TABLES),
         (
             {"face": {**EMOTION["emotion"]["face"], "frames": 2}},
@@ -79,6 +80,8 @@ def test_rows_are_those_that_the_sources_allow():
     assert list(load_config(with_emotion(face=None)).emotion.rows) == ["context", "gestures", "all"]
     assert list(load_config(with_emotion(face=None, context=None)).emotion.rows) == ["gestures"]
     emotion = load_config(EMOTION).emotion
+    assert emotion.submitted == "all"
+    assert load_config(with_emotion(submission="face")).emotion.submitted == "face"
     assert emotion.versus == dict.fromkeys(ROWS) | {"all": "face_context"}
     assert emotion.rows["all"] == ("face", "context", "gestures")
 
@@ -92,6 +95,7 @@ def test_rows_are_those_that_the_sources_allow():
         ({"face": None, "context": None, "gestures": None}, "emotion: .*face, context or gestures"),
         ({"network": {"width": 10, "heads": 4}}, "emotion.network: width 10 .*4 heads"),
         ({"targets": ["win", "win"]}, "emotion: targets .*'win'"),
+        ({"face": None, "submission": "face_context"}, "emotion: submission .*context, gestures, all"),
         ({"fold": 3}, "unknown key 'fold'; did you mean 'folds'"),
     ],
 )

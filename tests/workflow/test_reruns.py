@@ -58,6 +58,7 @@ def edited(path: str, value: object) -> dict:
     ("path", "value", "expected"),
     [
         ("max_quarantined", 0.05, {}),
+        ("flow.encoding", "colour_wheel", {"train": 1, "predict": 1, **AFTER_SCORES}),
         ("corpora.imigue.allow_shared_subjects", True, {"report": 1}),  # which shows the configuration
         ("keypoints.fill_gaps", 0, {}),  # off is as without the key
         ("keypoints.smoothing", None, {}),

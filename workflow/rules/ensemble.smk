@@ -1,6 +1,6 @@
 # REQUIRED INPUTS: results/scores/<stream>/<split>.parquet of the ensemble's streams.
 # OUTPUTS: results/ensembles/<ensemble>/{fusion.json,summary.csv,held_out.parquet,val.parquet,test.parquet,
-# pseudo_labels.csv};
+# pseudo_labels.csv,pseudo_label_counts.csv};
 # results/ablation.{csv,md}; results/cross_subject/ablation.{csv,md} where ground truth is given; results/submission.csv.
 
 
@@ -48,9 +48,11 @@ rule label_clips:
     input:
         clips=lambda wildcards: ensemble_clips(wildcards.ensemble),
         predictions="results/ensembles/{ensemble}/test.parquet",
+        fusion="results/ensembles/{ensemble}/fusion.json",
         scores=ensemble_scores("test"),
     output:
-        "results/ensembles/{ensemble}/pseudo_labels.csv",
+        labels="results/ensembles/{ensemble}/pseudo_labels.csv",
+        counts="results/ensembles/{ensemble}/pseudo_label_counts.csv",
     log:
         "results/logs/ensembles/{ensemble}_pseudo_labels.log",
     params:
@@ -60,7 +62,8 @@ rule label_clips:
         "Writing pseudo-labels of {wildcards.ensemble} for test clips"
     shell:
         "microgesture --log {log:q} pseudo-labels --settings {params.settings:q} --clips {input.clips:q}"
-        " --predictions {input.predictions:q} --output {output:q} {input.scores:q}"
+        " --predictions {input.predictions:q} --fusion {input.fusion:q} --output {output.labels:q}"
+        " --counts {output.counts:q} {input.scores:q}"
 
 
 rule compare_rows:

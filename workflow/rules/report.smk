@@ -22,7 +22,8 @@ rule write_report:
         ),
         cards=expand("results/streams/{stream}/card.json", stream=plan.reported),
         labels=expand(
-            "results/ensembles/{ensemble}/pseudo_labels.csv",
+            "results/ensembles/{ensemble}/{table}.csv",
+            table=["pseudo_labels", "pseudo_label_counts"],
             ensemble=sorted(
                 {
                     labels

@@ -19,11 +19,16 @@ CLASS_TOKEN = "pos_encoding.class_token"
 
 
 class Layout(NamedTuple):
-    """A naming of tensors: ``mark`` is a name that only this layout has, ``ours`` translates a name to ours."""
+    """A naming of tensors: ``mark`` is a name that only this layout has, ``ours`` translates a name to ours.
+
+    If other settings of our network have tensors of the same shapes, but compute something else, ``setting`` is the one
+    that is needed, as the network's attribute of this name states it.
+    """
 
     title: str
     mark: str
     ours: Callable[[str], str]
+    setting: str | None = None
 
 
 LAYOUTS = (
@@ -35,22 +40,38 @@ LAYOUTS = (
     Layout("torchvision's MViT", CLASS_TOKEN, mvit.from_torchvision),
     Layout("MViTv2 as its authors and mmaction2 name it", "blocks.0.attn.norm_q.weight", mvit.from_authors),
     Layout("torchvision's ResNet", "layer1.0.conv1.weight", resnet.from_torchvision),
-    Layout("torchvision's R(2+1)D", "layer1.0.conv1.0.0.weight", resnet.from_torchvision_r2plus1d),
+    Layout(
+        "torchvision's R(2+1)D",
+        "layer1.0.conv1.0.0.weight",
+        resnet.from_torchvision_r2plus1d,
+        "variant: torchvision",
+    ),
+    Layout(
+        "mmaction2's R(2+1)D",
+        "layer1.0.conv1.conv.conv_s.weight",
+        resnet.from_openmmlab_r2plus1d,
+        "variant: mmaction2",
+    ),
     Layout("mmaction2's and pyskl's SlowOnly or PoseConv3D", "conv1.conv.weight", resnet.from_openmmlab),
-    Layout("mmaction2's and pyskl's RGBPoseConv3D", "rgb_path.conv1.conv.weight", resnet.from_openmmlab_pair),
+    Layout(
+        "mmaction2's and pyskl's RGBPoseConv3D",
+        "rgb_path.conv1.conv.weight",
+        resnet.from_openmmlab_pair,
+        "frame_ratio: 4",
+    ),
 )
 
 
-def translate(state: Mapping[str, torch.Tensor]) -> tuple[str | None, dict[str, torch.Tensor]]:
-    """The title of the layout, and the tensors under our names; unknown names are kept.
+def translate(state: Mapping[str, torch.Tensor]) -> tuple[Layout | None, dict[str, torch.Tensor]]:
+    """The layout, and the tensors under our names; unknown names are kept.
 
-    The title is None if no layout matches. Tensors that follow from the shape of a window are removed.
+    The layout is None if none matches. Tensors that follow from the shape of a window are removed.
     """
     plain = {re.sub(r"^(module\.)?(backbone\.)?", "", name): tensor for name, tensor in state.items()}
     learned = {name: tensor for name, tensor in plain.items() if not name.endswith(DERIVED)}
     for layout in LAYOUTS:
         if layout.mark in learned:
-            return layout.title, {layout.ours(name): tensor for name, tensor in learned.items()}
+            return layout, {layout.ours(name): tensor for name, tensor in learned.items()}
     return None, learned
 
 

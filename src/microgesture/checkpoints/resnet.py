@@ -1,7 +1,7 @@
-"""Tensor names of ResNets in checkpoints of other projects, translated to our SlowOnly and PoseConv3D.
+"""Tensor names of ResNets in checkpoints of other projects, translated to ours.
 
 Sources: torchvision's models; ``resnet3d.py``, ``resnet3d_slowfast.py`` and ``rgbposeconv3d.py`` in
-open-mmlab/mmaction2 and kennymckormick/pyskl, which agree.
+open-mmlab/mmaction2 and kennymckormick/pyskl, which agree; ``resnet2plus1d.py`` and ``conv2plus1d.py`` in mmaction2.
 """
 
 import re
@@ -15,6 +15,8 @@ CONVOLUTIONS = {
 }
 # (path, classifier) in mmaction2's and pyskl's names, and the prefix of both in ours.
 PATHS = (("rgb_path.", "cls_head.fc_rgb.", "video."), ("pose_path.", "cls_head.fc_pose.", "heatmap."))
+# The parts of a split convolution, in mmaction2's names and in torchvision's, which are ours.
+SPLIT = {"conv_s": "0", "bn_s": "1", "conv_t": "3"}
 
 
 def from_openmmlab(name: str) -> str:
@@ -30,6 +32,16 @@ def from_openmmlab(name: str) -> str:
 def from_torchvision_r2plus1d(name: str) -> str:
     """Translate a name of torchvision's R(2+1)D; ours has dropout before the classifier."""
     return re.sub(r"^fc\.", "head.1.", name)
+
+
+def from_openmmlab_r2plus1d(name: str) -> str:
+    """Translate a name of mmaction2's R(2+1)D; a module holds a split convolution and its norm."""
+    if found := re.fullmatch(r"(layer\d\.\d+\.)?(conv[12]|downsample)\.(?:conv\.(conv_s|bn_s|conv_t)|bn)\.(\w+)", name):
+        block, module, part, tensor = found.groups()
+        if block is None:
+            return f"stem.{SPLIT.get(part, '4')}.{tensor}"
+        return f"{block}{module}.{f'0.{SPLIT[part]}' if part else '1'}.{tensor}"
+    return re.sub(r"^cls_head\.fc_cls\.", "head.1.", name)
 
 
 def from_torchvision(name: str) -> str:

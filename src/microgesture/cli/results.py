@@ -55,8 +55,10 @@ def pseudo_labels(
     settings: SettingsText,
     clips: File,
     predictions: File,
+    fusion: File,
     scores: Files,
     output: Output,
+    counts: Output,
 ) -> None:
     """Write pseudo-labels for the test clips that an ensemble predicts with confidence.
 
@@ -68,7 +70,8 @@ def pseudo_labels(
     step = parse_step(PseudoLabelStep, settings)
     found = {path.parent.name: path for path in scores}
     by_stream = {stream: found[stream] for stream in step.streams}
-    make_pseudo_labels(read_clips(clips), predictions, by_stream, output, step.threshold, step.quota, step.agreement)
+    rule = step.threshold, step.quota, step.agreement
+    make_pseudo_labels(read_clips(clips), predictions, by_stream, output, *rule, fusion, counts)
 
 
 @stage("ablation", AblationStep)
@@ -168,7 +171,7 @@ def report(
     """Write the report of a run as one HTML page.
 
     The files are <stream>/fold0.parquet and so on, or <stream>/val.parquet; <stream>/card.json;
-    <ensemble>/pseudo_labels.csv; and the shards of rgb if the page shows frames.
+    <ensemble>/pseudo_labels.csv and pseudo_label_counts.csv; and the shards of rgb if the page shows frames.
     """
     from ..report.page import write_report
     from ..report.results import read_results

@@ -10,6 +10,7 @@ from .networks import SwinFaceSettings
 
 Source = Literal["face", "context", "gestures"]
 SOURCES: tuple[Source, ...] = ("face", "context", "gestures")
+Row = Literal["face", "context", "gestures", "face_context", "all"]
 
 
 class FaceTokenSettings(Settings):
@@ -87,6 +88,9 @@ class EmotionSettings(Settings):
         None, description="sample submission of the challenge, with the ids and their order"
     )
     targets: tuple[str, str] = Field(("0", "1"), description="values of lose and win in the submission")
+    submission: Row | None = Field(
+        None, description="the row whose predictions are submitted, of those that the sources allow; null: all sources"
+    )
 
     @property
     def sources(self) -> tuple[Source, ...]:
@@ -113,8 +117,8 @@ class EmotionSettings(Settings):
 
     @property
     def submitted(self) -> str:
-        """The row that is submitted: all sources."""
-        return list(self.rows)[-1]
+        """The row that is submitted: ``submission``, or all sources."""
+        return self.submission or list(self.rows)[-1]
 
     @property
     def versus(self) -> dict[str, str | None]:
@@ -125,6 +129,8 @@ class EmotionSettings(Settings):
     def _has_a_source(self) -> "EmotionSettings":
         if not self.sources:
             raise ValueError("emotion needs a source of tokens; set face, context or gestures")
+        if self.submitted not in self.rows:
+            raise ValueError(f"submission is {self.submission}, but the sources allow only {', '.join(self.rows)}")
         if self.targets[0] == self.targets[1]:
             raise ValueError(f"targets are equal for lose and win, '{self.targets[0]}'; give two different values")
         return self

@@ -141,6 +141,9 @@ class TaylorSettings(ModalitySettings):
         return 128 if self.signed else 0
 
 
+FlowEncoding = Literal["vectors", "colour_wheel"]
+
+
 class FlowSettings(ModalitySettings):
     """Optical flow."""
 
@@ -156,6 +159,13 @@ class FlowSettings(ModalitySettings):
     )
     precision: Literal["fp32", "bf16", "fp16"] = Field(
         "fp32", description="precision of the network on a GPU; always fp32 on a CPU"
+    )
+    # The stored flow does not depend on it, so it is not part of the stage's settings; see ``TrainStep``.
+    encoding: FlowEncoding = Field(
+        "vectors",
+        exclude=True,
+        description="what networks see. vectors: u, v and speed, relative to flow_bound of the recipe; colour_wheel: "
+        "the picture of MemFlow's authors, in which hue is direction and each frame's fastest motion has full colour",
     )
 
     @model_validator(mode="after")

@@ -177,7 +177,13 @@ class R2Plus1DSettings(NetworkSettings):
     sees: ClassVar = (VIDEOS,)
     name: Literal["r2plus1d"]
     layouts: ClassVar = ("resnet",)
-    layers: Literal[18, 34] = Field(18, description="number of layers; published: 31 or 62 million parameters")
+    layers: Literal[18, 34] = Field(18, description="number of layers; about 31 or 64 million parameters")
+    variant: Literal["torchvision", "paper", "mmaction2"] = Field(
+        "torchvision",
+        description="torchvision: the second convolution of a block has as many channels inside as the first; paper: "
+        "as many as its own formula gives; mmaction2: as in the paper, and a stem with pooling and shortcuts of two "
+        "convolutions. Published weights fit their own variant only",
+    )
     dropout: float = Field(0.5, ge=0, lt=1, description=_HEAD_DROPOUT)
 
 
@@ -239,6 +245,18 @@ class AGCNSettings(NetworkSettings):
     dropout: float = Field(0.0, ge=0, lt=1, description=_HEAD_DROPOUT)
 
 
+class STGCNSettings(NetworkSettings):
+    """ST-GCN (arXiv 1801.07455): graph convolutions over joints, alternating with convolutions over time."""
+
+    module: ClassVar = "microgesture.networks.stgcn"
+    sees: ClassVar = (SKELETONS,)
+    name: Literal["stgcn"]
+    width: int = Field(64, ge=1, le=WIDEST, description="channels of the first units; 64 as published")
+    dropout: float = Field(
+        0.5, ge=0, lt=1, description="fraction of the features dropped after each unit but the first in training"
+    )
+
+
 class TokenFusionSettings(NetworkSettings):
     """Two trained networks fused by cross-attention between their tokens (after arXiv 2512.23291, own design)."""
 
@@ -270,6 +288,7 @@ _BUILT_IN = (
     SwinFaceSettings,
     DecoupledSTCNNSettings,
     AGCNSettings,
+    STGCNSettings,
     TokenFusionSettings,
 )
 NETWORKS: dict[str, type[NetworkSettings]] = by_name(

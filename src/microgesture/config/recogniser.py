@@ -16,7 +16,7 @@ from .recipes import Testing
 from .streams import Stream, TrainStep
 
 MANIFEST, SUMS, CARD = "recogniser.json", "SHA256SUMS", "README.md"
-FORMAT = 2
+FORMAT = 3  # 3: heatmaps are placed as in pyskl, and RGBPoseConv3D does not halve time
 LARGEST_INPUT = 1 << 28  # pixels of a sample, 3 GiB as float32 in colour; published networks see 0.3 to 8 million
 
 

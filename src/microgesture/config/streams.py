@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from .base import FilePath, Name, Settings
 from .layouts import SelectionChoice
-from .modalities import Input
+from .modalities import FlowEncoding, Input
 from .networks import Network, TokenFusionSettings
 from .recipes import Recipe
 
@@ -146,6 +146,7 @@ class TrainStep(Settings):
     margin: float | None = Field(
         None, description="margin around the person in the stored videos, for heatmaps in the same crop; else null"
     )
+    flow_encoding: FlowEncoding = Field("vectors", description="what networks see of optical flow")
     network: Network
     branches: tuple[Branch, ...] | None = Field(
         None, description="networks of a fused stream, in the order of its inputs; else null"

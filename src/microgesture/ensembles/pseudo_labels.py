@@ -4,7 +4,9 @@ This is the cross-modal pseudo-labelling of the fourth-placed method of MiGA 202
 ensemble. No label of a test clip is read; if a clips table contains any, they are removed here.
 """
 
+import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,10 @@ from ..errors import InputError
 from ..storage.clips import Clips
 from ..storage.files import write_csv
 from ..storage.scores import Scores, read_predictions, read_scores
+from .ensemble import read_fusion
+from .fusion import fuse, stack
+
+log = logging.getLogger(__name__)
 
 COLUMNS = ("clip_id", "label", "confidence")
 
@@ -51,14 +57,21 @@ def make_pseudo_labels(
     threshold: float = 0.65,
     quota: int | None = None,
     agreement: bool = False,
+    fusion: Path | None = None,
+    counts: Path | None = None,
 ) -> None:
     """Write the pseudo-labels of the usable test clips as CSV: clip, label, confidence, and the vote of each stream.
 
     ``predictions`` are those of the ensemble for the test clips, ``scores`` those of its streams. Labels and votes are
     class indices; a vote is empty if the stream could not use the clip. A clip that no stream could use is left out.
+
+    With ``fusion``, the ``fusion.json`` of the ensemble, ``counts`` is a CSV file with the number of clips that are
+    labelled, and that would be labelled with the same weights and all temperatures 1: the higher a temperature, the
+    fewer clips are above a threshold.
     """
     said = read_predictions(predictions)
-    votes = {f"vote_{stream}": _votes(read_scores(path)) for stream, path in scores.items()}
+    read = {stream: read_scores(path) for stream, path in scores.items()}
+    votes = {f"vote_{stream}": _votes(of_stream) for stream, of_stream in read.items()}
     test = clips.usable[clips.usable.split == "test"].clip_id
     clip_ids = [clip_id for clip_id in test if said[clip_id].streams > 0]
     probabilities_NK = np.array([said[clip_id].probabilities_K for clip_id in clip_ids]).reshape(-1, len(clips.classes))
@@ -69,7 +82,27 @@ def make_pseudo_labels(
     for name, vote_N in zip(votes, votes_NS.T, strict=True):
         table[name] = pd.array(vote_N, "Int32")
         table.loc[table[name] < 0, name] = pd.NA
-    write_csv(output, table[sure_clips(probabilities_NK, votes_NS, threshold, quota, agreement)])
+    rule = threshold, quota, agreement
+    write_csv(output, table[sure_clips(probabilities_NK, votes_NS, *rule)])
+    if fusion and counts:
+        fitted = read_fusion(fusion)
+        plain = replace(fitted, temperatures_S=np.ones(len(fitted.temperatures_S)), temperature=1.0)
+        plain_NK = fuse(stack(read, clip_ids, len(clips.classes)), plain)
+        found = pd.DataFrame(
+            {
+                "temperatures": name,
+                "test_clips": len(clip_ids),
+                "labelled": int(sure_clips(said_NK, votes_NS, *rule).sum()),
+                "mean_confidence": round(float(said_NK.max(1).mean()), 4) if len(clip_ids) else None,
+            }
+            for name, said_NK in (("of the ensemble", probabilities_NK), ("1", plain_NK))
+        )
+        write_csv(counts, found)
+        with_them, without = found.labelled
+        log.info(
+            "threshold %s: %d of %d test clips get a pseudo-label; with all temperatures 1 it would be %d",
+            *(threshold, with_them, len(clip_ids), without),
+        )
 
 
 def _votes(scores: Scores) -> dict[str, int]:

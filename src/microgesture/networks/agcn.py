@@ -5,6 +5,7 @@ This is the network of one stream. 2s-AGCN has two streams: one over joints and 
 
 import math
 from collections.abc import Sequence
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -85,6 +86,8 @@ class AGCN(nn.Module):
     position; only its confidence shows that it is missing.
     """
 
+    unit: ClassVar[type[nn.Module]] = Unit
+
     def __init__(
         self, channels: int, classes: int, fixed_KVV: np.ndarray, width: int = 64, dropout: float = 0.0
     ) -> None:
@@ -94,7 +97,7 @@ class AGCN(nn.Module):
         self.units = nn.Sequential()
         before = channels
         for index, (times, stride) in enumerate(UNITS):
-            self.units.append(Unit(before, times * width, stride, fixed_KVV, residual=index > 0))
+            self.units.append(self.unit(before, times * width, stride, fixed_KVV, residual=index > 0))
             before = times * width
         self.token_width = before
         self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(before, classes))

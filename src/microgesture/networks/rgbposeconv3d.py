@@ -3,9 +3,8 @@
 The video path is SlowOnly, the heatmap path is PoseConv3D. After SlowOnly's second and third stage, and PoseConv3D's
 first and second, each path receives the other's features as additional channels of its next stage.
 
-The heatmap path keeps the strides of PoseConv3D, which halve time in the last stage; the published network does not
-halve it there. Thus the path computes exactly what the trained PoseConv3D that it starts from computes. The shapes of
-the weights are the same in both cases.
+As published, the heatmap path never halves time, although the last stage of the PoseConv3D that it starts from does.
+The shapes of the weights are the same in both cases.
 """
 
 from collections.abc import Sequence
@@ -14,8 +13,8 @@ import torch
 from torch import nn
 
 from ..config.networks import RGBPoseConv3DSettings
-from .poseconv3d import PoseConv3D
-from .resnet import EXPANSION
+from .poseconv3d import STAGES
+from .resnet import EXPANSION, SlowResNet
 from .slowonly import SlowOnly
 
 EXCHANGES = 2
@@ -80,12 +79,13 @@ class RGBPoseConv3D(nn.Module):
         self.video = SlowOnly(
             of_video, classes, video_width, dropout, joined=(0, 0, *(EXPANSION * width for width in inner))
         )
-        self.heatmap = PoseConv3D(of_heatmaps, classes, heatmap_width, dropout, joined=(0, *inner))
+        stages = [stage._replace(time=1) for stage in STAGES]
+        self.heatmap = SlowResNet(of_heatmaps, classes, heatmap_width, dropout, 1, stages, joined=(0, *inner))
         self.lateral = nn.ModuleList(
             Exchange(EXPANSION * video_width * 2 ** (index + 1), EXPANSION * width, ratio)
             for index, width in enumerate(inner)
         )
-        self._ratio = ratio
+        self._ratio, self.setting = ratio, f"frame_ratio: {ratio}"
         self.to(memory_format=torch.channels_last_3d)
 
     def forward(self, x_BCTHW: torch.Tensor, heatmaps_BVTHW: torch.Tensor) -> torch.Tensor:

@@ -38,6 +38,7 @@ class Results:
     jobs: pd.DataFrame
     cross_subject: pd.DataFrame | None = None
     pseudo_labels: Mapping[str, pd.DataFrame] | None = None
+    pseudo_label_counts: Mapping[str, pd.DataFrame] | None = None
     emotion: pd.DataFrame | None = None
     emotion_on_test: pd.DataFrame | None = None
     keypoints: pd.DataFrame | None = None
@@ -61,7 +62,8 @@ def read_results(
     """Read the results of a run.
 
     ``files`` are ``<stream>/fold0.parquet`` and so on, or ``<stream>/val.parquet`` without folds;
-    ``<stream>/card.json``; ``<ensemble>/pseudo_labels.csv``; and, with ``step.frames``, ``0000.arrow`` and so on.
+    ``<stream>/card.json``; ``<ensemble>/pseudo_labels.csv`` and ``pseudo_label_counts.csv``; and, with ``step.frames``,
+    ``0000.arrow`` and so on.
     ``benchmarks`` is the folder of Snakemake's benchmark files. Raises ``InputError`` if the scores of a stream are
     missing or if files do not match each other.
     """
@@ -75,7 +77,10 @@ def read_results(
             f"the report needs the scores {'/'.join(missing.args[0])}; add this file to the arguments"
         ) from None
     cards = {folder: read_json(path) for (folder, name), path in by_place.items() if name == "card.json"}
-    labels = {folder: pd.read_csv(path) for (folder, name), path in by_place.items() if name == "pseudo_labels.csv"}
+
+    def tables(file: str) -> dict[str, pd.DataFrame] | None:
+        return {folder: pd.read_csv(path) for (folder, name), path in by_place.items() if name == file} or None
+
     return Results(
         clips=table,
         held_out=_held_out(table, scores, said, bool(step.folds)),
@@ -87,7 +92,8 @@ def read_results(
         submitted_clips=len(pd.read_csv(submission)),
         jobs=read_jobs(benchmarks, cards),
         cross_subject=pd.read_csv(cross_subject) if cross_subject else None,
-        pseudo_labels=labels or None,
+        pseudo_labels=tables("pseudo_labels.csv"),
+        pseudo_label_counts=tables("pseudo_label_counts.csv"),
         emotion=pd.read_csv(emotion) if emotion else None,
         emotion_on_test=pd.read_csv(emotion_on_test) if emotion_on_test else None,
         keypoints=pd.read_csv(keypoints, dtype={"clip_id": str, "person": str}) if keypoints else None,

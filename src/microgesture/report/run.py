@@ -131,6 +131,16 @@ def pseudo_labels(results: Results) -> Section | None:
             Column("mean", "mean probability", SCORE),
         ]
         tables.append((f"{len(labels):,} test clips labelled by {ensemble}", make_table(found, columns)))
+    for ensemble, counts in (results.pseudo_label_counts or {}).items():
+        columns = [
+            Column("temperatures", "temperatures"),
+            Column("test_clips", "test clips", COUNT),
+            Column("labelled", "labelled", COUNT),
+            Column("mean_confidence", "mean probability", SCORE),
+        ]
+        tables.append(
+            (f"Test clips that {ensemble} labels with and without its calibration", make_table(counts, columns))
+        )
     said = (
         "Test clips that an ensemble predicted with enough confidence to train other streams on. Their true labels are "
         "not used."

@@ -75,13 +75,35 @@ def adjacency(selection: Selection) -> np.ndarray:
     Entry (i, j) is the weight of joint i in the sum at joint j; each column that is not empty sums to 1. Inward means
     towards the root (arXiv 1805.07694, eq. 2, and the partition of ST-GCN, arXiv 1801.07455).
     """
+    inward_VV = _inward(selection, level=True)
+    return np.stack([np.eye(len(inward_VV), dtype=np.float32), _shares(inward_VV), _shares(inward_VV.T)])
+
+
+def partition(selection: Selection) -> np.ndarray:
+    """Return the three fixed graphs of ST-GCN, float32 (3, V, V), which partition the neighbours of each joint.
+
+    They are the joint itself and its neighbours that are as far from the root as it, the joints nearer to the root, and
+    those farther from it. Entry (i, j) is the weight of joint i in the sum at joint j: 1 divided by the number of all
+    neighbours of j, itself included (arXiv 1801.07455, section 3.3, spatial configuration, and equation 9 with A D^-1).
+    """
+    V = len(selection.joints)
+    linked_VV = np.eye(V, dtype=np.float32)
+    for a, b in selection.edges:
+        linked_VV[a, b] = linked_VV[b, a] = 1
+    inward_VV = _inward(selection, level=False)
+    parts_KVV = np.stack([linked_VV - inward_VV - inward_VV.T, inward_VV, inward_VV.T])
+    return parts_KVV / linked_VV.sum(0)
+
+
+def _inward(selection: Selection, level: bool) -> np.ndarray:
+    """1 at (i, j) if a limb leads from joint j to joint i, which is nearer to the root; with ``level``, or as near."""
     V = len(selection.joints)
     depths = [depth for _, depth in _tree(selection)]
     inward_VV = np.zeros((V, V), np.float32)
     for edge in selection.edges:
         inner, outer = sorted(edge, key=lambda position: depths[position])
-        inward_VV[inner, outer] = 1
-    return np.stack([np.eye(V, dtype=np.float32), _shares(inward_VV), _shares(inward_VV.T)])
+        inward_VV[inner, outer] = level or depths[inner] < depths[outer]
+    return inward_VV
 
 
 def _shares(graph_VV: np.ndarray) -> np.ndarray:

@@ -4,12 +4,13 @@ from collections.abc import Sequence
 
 import torch
 
-from ..config.modalities import HEATMAPS, MODALITIES, SKELETONS, VIDEOS
+from ..config.modalities import HEATMAPS, MODALITIES, SKELETONS, VIDEOS, FlowEncoding
 from ..config.recipes import Recipe
 from ..config.streams import TrainStep
 from ..modalities.heatmap import joint_heatmaps, limb_heatmaps
 from ..skeletons.input import channels, skeleton_input
 from ..skeletons.selections import Selection, selection_named
+from .colour_wheel import colour_wheel
 from .fused_samples import FusedSample
 from .samples import Sample
 
@@ -23,13 +24,21 @@ def input_channels(inputs: Sequence[str], selection: Selection | None) -> tuple[
 
 
 def network_input(
-    batch: Sample, inputs: Sequence[str], recipe: Recipe, selection: Selection | None
+    batch: Sample,
+    inputs: Sequence[str],
+    recipe: Recipe,
+    selection: Selection | None,
+    *,
+    training: bool = True,
+    flow_encoding: FlowEncoding = "vectors",
 ) -> tuple[torch.Tensor, ...]:
     """The network input of a batch: x_BCTHW, or x_BCTV of a skeleton, for each of ``inputs``, float32 on its device.
 
     Clips whose ``mirror`` is True are mirrored. For joint and limb the channels are heatmaps in [0, 1], with side
-    ``heatmap_size`` if there are several inputs. For vectors they are u, v and speed, divided by ``flow_bound`` and
-    clipped to [-1, 1]. Otherwise they are normalised images.
+    ``heatmap_size`` if there are several inputs. As in pyskl, training mirrors the keypoints and testing mirrors the
+    heatmaps; the two are one pixel apart. For vectors they are u, v and speed, divided by ``flow_bound`` and
+    clipped to [-1, 1]. Otherwise they are normalised images, as is flow as a colour wheel, which is drawn after
+    mirroring.
     """
     size = recipe.heatmap_size or recipe.size if len(inputs) > 1 else recipe.size
 
@@ -37,9 +46,10 @@ def network_input(
         if modality in SKELETONS:
             return skeleton_input(data, batch.mirror, modality, selection)
         if modality in HEATMAPS:
-            mirrored_BTVC = mirror_keypoints(data, batch.mirror, selection)
-            return heatmaps(mirrored_BTVC, modality, size, recipe.sigma, selection)
-        return _images(data, batch, modality, recipe)
+            mirrored = mirror_keypoints if training else exchange_sides
+            heat_BCTHW = heatmaps(mirrored(data, batch.mirror, selection), modality, size, recipe.sigma, selection)
+            return heat_BCTHW if training else mirror_heatmaps(heat_BCTHW, batch.mirror)
+        return _images(data, batch, modality, recipe, flow_encoding)
 
     return tuple(map(seen, batch.data, inputs))
 
@@ -54,18 +64,24 @@ def step_input(batch: Sample | FusedSample, step: TrainStep, *, training: bool) 
         inputs = [step_input(*part, training=training) for part in zip(samples, step.parts, strict=True)]
         return (*(x for (x,) in inputs), *batch.moments)
     selection = selection_named(step.selection) if step.selection else None
-    return network_input(batch, step.inputs, step.recipe if training else step.recipe.in_testing(), selection)
+    recipe = step.recipe if training else step.recipe.in_testing()
+    options = {"training": training, "flow_encoding": step.flow_encoding}
+    return network_input(batch, step.inputs, recipe, selection, **options)
 
 
-def _images(data_BTHWC: torch.Tensor, batch: Sample, modality: str, recipe: Recipe) -> torch.Tensor:
+def _images(
+    data_BTHWC: torch.Tensor, batch: Sample, modality: str, recipe: Recipe, flow_encoding: FlowEncoding
+) -> torch.Tensor:
     x_BTHWC = data_BTHWC.float()
     seen = MODALITIES[modality]
     if seen.content == "vectors":
-        x_BTHWC = flow_image(mirror_flow(x_BTHWC, batch.mirror), recipe.flow_bound)
+        x_BTHWC = mirror_flow(x_BTHWC, batch.mirror)
+        x_BTHWC = colour_wheel(x_BTHWC) if flow_encoding == "colour_wheel" else flow_image(x_BTHWC, recipe.flow_bound)
     else:
         x_BTHWC = mirror_image(x_BTHWC, batch.mirror)
         if seen.lit:
             x_BTHWC = relight(x_BTHWC, batch.brightness, batch.contrast)
+    if seen.content != "vectors" or flow_encoding == "colour_wheel":
         mean, std = (x_BTHWC.new_tensor(values) for values in (recipe.mean, recipe.std))
         x_BTHWC = (x_BTHWC - mean) / std  # broadcasts one channel to three
     return x_BTHWC.permute(0, 4, 1, 2, 3)
@@ -73,10 +89,19 @@ def _images(data_BTHWC: torch.Tensor, batch: Sample, modality: str, recipe: Reci
 
 def mirror_keypoints(keypoints_BTVC: torch.Tensor, mirror_B: torch.Tensor, selection: Selection) -> torch.Tensor:
     """Mirror keypoints in the unit square: x becomes 1 - x, left and right swap, missing points stay missing."""
-    mirrored_BTVC = keypoints_BTVC[:, :, list(selection.flip)]
-    x, y, confidence = mirrored_BTVC.unbind(-1)
+    x, y, confidence = exchange_sides(keypoints_BTVC, mirror_B, selection).unbind(-1)
     mirrored_BTVC = torch.stack((torch.where(confidence > 0, 1 - x, x), y, confidence), -1)
     return torch.where(_each(mirror_B, keypoints_BTVC), mirrored_BTVC, keypoints_BTVC)
+
+
+def exchange_sides(keypoints_BTVC: torch.Tensor, mirror_B: torch.Tensor, selection: Selection) -> torch.Tensor:
+    """Exchange left and right joints of the clips whose ``mirror_B`` is True; they stay at their places."""
+    return torch.where(_each(mirror_B, keypoints_BTVC), keypoints_BTVC[:, :, list(selection.flip)], keypoints_BTVC)
+
+
+def mirror_heatmaps(heat_BCTHW: torch.Tensor, mirror_B: torch.Tensor) -> torch.Tensor:
+    """Mirror the heatmaps of the clips whose ``mirror_B`` is True."""
+    return torch.where(_each(mirror_B, heat_BCTHW), heat_BCTHW.flip(-1), heat_BCTHW)
 
 
 def mirror_image(x_BTHWC: torch.Tensor, mirror_B: torch.Tensor) -> torch.Tensor:
@@ -106,10 +131,12 @@ def relight(x_BTHWC: torch.Tensor, brightness_B: torch.Tensor, contrast_B: torch
 def heatmaps(
     keypoints_BTVC: torch.Tensor, modality: str, size: int, sigma: float, selection: Selection
 ) -> torch.Tensor:
-    """Heatmaps (B, V or E, T, size, size) of keypoints in the unit square, for modality joint or limb."""
-    # Pixel i of the grid covers the interval from i to i + 1; its coordinate is the centre.
-    scaled_BTVC = keypoints_BTVC * keypoints_BTVC.new_tensor((size, size, 1))
-    pixels_BTVC = scaled_BTVC - keypoints_BTVC.new_tensor((0.5, 0.5, 0))
+    """Heatmaps (B, V or E, T, size, size) of keypoints in the unit square, for modality joint or limb.
+
+    As in pyskl, a joint at x peaks at the pixel number x * size, counted from 0; that is half a pixel right of and
+    below its place in a picture, in which x * size = 0.5 is the centre of the first pixel.
+    """
+    pixels_BTVC = keypoints_BTVC * keypoints_BTVC.new_tensor((size, size, 1))
     if modality == "joint":
         return joint_heatmaps(pixels_BTVC, size, sigma)
     return limb_heatmaps(pixels_BTVC, selection.edges, size, sigma)

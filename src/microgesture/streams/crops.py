@@ -9,6 +9,7 @@ from ..skeletons.keypoints import present
 from ..videos.reading import person_box
 
 PERSON_MARGIN = 0.25  # added to the person's extent, as in PoseConv3D's PoseCompact
+SMALLEST_PERSON = 10  # pixels; the sides of a smaller box are not rounded
 
 
 class Box(NamedTuple):
@@ -73,16 +74,20 @@ def video_box(keypoints_TVC: np.ndarray, width: int | None, height: int | None, 
 def person_square(keypoints_TVC: np.ndarray) -> Box:
     """A square around a person in a clip, in pixels (PoseConv3D's PoseCompact).
 
-    It is the bounding box of all present points, enlarged by a quarter and then to a square. It may extend beyond the
-    image. If no point is present, it is the unit square, and no result depends on it.
+    It is the bounding box of all present points, enlarged by a quarter and then to a square, whose sides are truncated
+    to whole pixels. It may extend beyond the image. If no point is present, it is the unit square, and no result
+    depends on it.
     """
     points_N2 = keypoints_TVC[present(keypoints_TVC)][:, :2]
     if not len(points_N2):
         return WHOLE
     low, high = points_N2.min(0), points_N2.max(0)
     side = float((high - low).max()) * (1 + PERSON_MARGIN) or 1.0
-    x, y = (low + high) / 2 - side / 2
-    return Box(float(x), float(y), side, side)
+    corners_22 = (low + high) / 2 + np.array([[-side], [side]]) / 2
+    if side >= SMALLEST_PERSON:
+        corners_22 = np.trunc(corners_22)
+    (x, y), (width, height) = corners_22[0].tolist(), (corners_22[1] - corners_22[0]).tolist()
+    return Box(x, y, width, height)
 
 
 def keypoints_in_box(keypoints_TVC: np.ndarray, box: Box) -> np.ndarray:

@@ -52,9 +52,10 @@ def log_probabilities(
 
     Over the paths, probabilities are averaged; over the views, what the recipe's ``view_average`` names. ``only`` are
     the rows of the clips, in this order (default: all clips). With ``both_sides`` each view is also mirrored. Equal
-    views are computed once and counted as often as they occur. The result is the same to the bit, because all batches
-    have the same size and the sums are exact. ``title`` is that of a progress bar, None shows none. ``loaded`` is an
-    iterator that gives the ``test_batches`` of these clips next; by default they are loaded here.
+    views are computed once and counted as often as they occur. All batches have the same size and the sums are exact,
+    so that the result can differ only where a network rounds clips differently by their place in a batch. ``title`` is
+    that of a progress bar, None shows none. ``loaded`` is an iterator that gives the ``test_batches`` of these clips
+    next; by default they are loaded here.
     """
     network.eval()
     recipe = step.recipe.in_testing()

@@ -17,6 +17,7 @@ from ..skeletons.keypoints import in_picture, in_space
 from ..skeletons.points import at_times, even_times, normalise, random_times, vary
 from ..skeletons.selections import selection_named
 from ..storage.shards import Shard
+from .colour_wheel import by_fastest
 from .crops import (
     WHOLE,
     Box,
@@ -43,7 +44,8 @@ class Sample(NamedTuple):
     * joint and limb: float32 keypoints (T, V, 3); x and y are in [0, 1] inside the crop; missing points are (0, 0, 0);
     * a skeleton or a modality made from it: float32 points (T, V, 3), or (T, V, 4) in 3-D, see ``points.normalise``;
     * images: (T, size, size, channels) as stored;
-    * vectors: float32 (T, size, size, 2), u and v in fractions of the crop's width and height.
+    * vectors: float32 (T, size, size, 2), u and v in fractions of the crop's width and height; or, for flow as a
+      colour wheel, of the largest speed of the whole frame.
 
     ``label`` is -1 if unknown, ``row`` is the position of the clip in the data set, and ``times`` is the number of
     equal test views of the clip that this one represents.
@@ -130,6 +132,7 @@ class ClipDataset(Examples):
             )
         self._stores = {kind: _Store(kind, shards[kind], table.clip_id) for kind in kinds}
         self._inputs, self._seed, self._margin = step.inputs, step.seed, step.margin
+        self._wheel = step.flow_encoding == "colour_wheel"
         self._selection = selection_named(step.selection) if step.selection else None
         self._recipe = step.recipe if training else step.recipe.in_testing()
         self._training, self._num_clips, self.workers = training, num_clips, workers
@@ -227,7 +230,10 @@ class ClipDataset(Examples):
         seen = MODALITIES[modality]
         if seen.content != "vectors":
             return frames_in_box(frames_THWC, box, self._recipe.size)
-        vectors_THWC = frames_in_box(frames_THWC.astype(np.float32), box, self._recipe.size)
+        frames_THWC = frames_THWC.astype(np.float32)
+        if self._wheel:
+            return frames_in_box(by_fastest(frames_THWC, seen.unit), box, self._recipe.size)
+        vectors_THWC = frames_in_box(frames_THWC, box, self._recipe.size)
         return vectors_THWC / np.float32((seen.unit * box.width, seen.unit * box.height))
 
     def _reason(self, clip: tuple) -> str | None:

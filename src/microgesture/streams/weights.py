@@ -18,6 +18,8 @@ from ..storage.checksums import OPEN, refuse_damaged, seal
 from ..storage.files import replacing
 from ..storage.strict import strict_json
 
+# What a network may have beside published weights: the first convolution over other joints, and counts of steps.
+OWN_INPUT = ("stem.conv.weight", "num_batches_tracked")
 LONGEST_HEADER = 16 << 20  # bytes; that of a network of 1000 tensors takes 0.1 MB
 
 
@@ -138,8 +140,8 @@ def start_from(network: nn.Module, parents: Sequence[Path], classes: Sequence[st
 
     With one parent, the tensors of the same name and shape are loaded. With several parents, the names of a parent's
     tensors are prefixed by that of its path (``network.path_prefixes``). If a path has more input channels than its
-    parent, the parent's channels come first and the weights of the others are zero, so the path computes exactly what
-    its parent computes (RGBPoseConv3D, arXiv 2104.13586). A head is loaded only if the parent has the same classes in
+    parent, the parent's channels come first and the weights of the others are zero, so the others change nothing at
+    first (RGBPoseConv3D, arXiv 2104.13586). A head is loaded only if the parent has the same classes in
     the same order. Raises ``InputError`` if no tensor of a parent fits.
     """
     own = network.state_dict()
@@ -175,7 +177,8 @@ def start_from_file(network: nn.Module, path: Path | str, classes: Sequence[str]
 
     Such a file does not contain the names of its classes. Its head is loaded if it has the same number of classes, as
     an initialisation. Weights of our own streams are loaded as in ``start_from``. Raises ``InputError`` if the file
-    cannot be read, or if it contains less than half of the network.
+    cannot be read, or if the network would compute something else with its weights: if it lacks a tensor, or has it in
+    another shape, except in the head and in the first convolution over heatmaps of other joints.
     """
     path = Path(path)
     about = None
@@ -186,13 +189,19 @@ def start_from_file(network: nn.Module, path: Path | str, classes: Sequence[str]
     if about is not None:
         return start_from(network, [path], classes)
     layout, offered = translate(state)
+    title, setting = (layout.title, layout.setting) if layout else ("names of no known project", None)
+    if setting not in (None, own_setting := getattr(network, "setting", setting)):
+        raise InputError(
+            f"{path} ({title}) is of a network with {setting}, and this one has {own_setting}, with which its weights "
+            f"would compute something else; set {setting}, or use other weights"
+        )
     shapes = {name: tensor.shape for name, tensor in network.state_dict().items() if not name.endswith(DERIVED)}
     fitting = adapt(offered, shapes)
-    body = {name for name in shapes if not is_head(name)}
-    if len(body & set(fitting)) < len(body) / 2:
+    needed = [name for name in shapes if not is_head(name) and not name.endswith(OWN_INPUT)]
+    if lacking := [name for name in needed if name not in fitting]:
         raise InputError(
-            f"{path} ({layout or 'names of no known project'}) has only {len(body & set(fitting))} of this network's "
-            f"{len(body)} tensors in the right shape; use weights of the same network in the same size"
+            f"{path} ({title}) has only {len(needed) - len(lacking)} of this network's {len(needed)} tensors in the "
+            f"right shape, and not {lacking[0]}; use weights of the same network in the same size"
         )
     return _fill(network, [path.name], offered, fitting)
 

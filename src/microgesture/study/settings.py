@@ -3,7 +3,7 @@
 import json
 import math
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -16,7 +16,10 @@ from .proposal import Data, propose
 
 CORPUS = "mine"
 MOST_THREADS = 4  # of a training; networks of this size do not use more
-SELECTIONS = ("36", "22")  # the first that a layout has is proposed, otherwise all its points
+# The first that a layout has is proposed, otherwise all its points. There is a heatmap for each joint, so heatmaps have
+# the smaller selection.
+SELECTIONS = ("68", "22")
+SELECTIONS_OF_HEATMAPS = ("36", "22")
 _SIDED = re.compile(r"(?<![a-z])(left|right)(?![a-z])", re.IGNORECASE)
 MANY = 200  # clips of train, from which on skeletons have larger batches
 # The length of training is in steps of a batch. Networks of skeletons are small, so a GPU changes nothing for them.
@@ -78,7 +81,7 @@ def settings_text(
         sided=" ".join(sided.split()),
         points=layout and layout.points,
         layout=layout and layout.title,
-        selection=layout and _selection(layout),
+        selection=layout and _selection(layout, SELECTIONS_OF_HEATMAPS if proposed.heatmaps else SELECTIONS),
         videos={name: MODALITIES[name].first_recipe for name in proposed.videos},
         shared=shared,
         pose=pose,
@@ -86,10 +89,10 @@ def settings_text(
     )
 
 
-def _selection(layout: Layout) -> str:
-    """The selection of a layout as yaml text."""
+def _selection(layout: Layout, proposed: Sequence[str]) -> str:
+    """The first of the proposed selections that a layout has, or all its points, as yaml text."""
     fitting = fitting_selections(layout)
-    if found := [name for name in SELECTIONS if name in fitting]:
+    if found := [name for name in proposed if name in fitting]:
         return f'"{found[0]}"'
     return layout.name if layout.name != OWN else f"{{joints: [{', '.join(map(json.dumps, layout.names))}]}}"
 

@@ -33,7 +33,8 @@ def emotion_stages(emotion: EmotionSettings, root: str, seed: int) -> Iterator[P
         )
         yield Planned(stage, "emotion", table, ["microgesture.emotion.measure"], rows)
     handed_in = EmotionSubmissionStep(sample=emotion.sample, targets=emotion.targets)
-    yield Planned("emotion_submission", "emotion", handed_in, ["microgesture.emotion.submission"], rows[-1:])
+    predicted = [("predict_emotion", emotion.submitted)]
+    yield Planned("emotion_submission", "emotion", handed_in, ["microgesture.emotion.submission"], predicted)
 
 
 def label_files(config: Config, root: str) -> list[str]:

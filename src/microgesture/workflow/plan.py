@@ -245,6 +245,7 @@ class Plan:
             inputs=stream.inputs,
             selection=self.config.keypoints.selection if keypoints else None,
             margin=self.config.rgb.margin if not fused and 0 < len(heatmaps) < len(stream.inputs) else None,
+            flow_encoding=self.config.flow.encoding if "flow" in stream.inputs else "vectors",
             network=stream.network,
             branches=branches or None,
             recipe=self.config.recipes[stream.recipe],
@@ -312,7 +313,8 @@ class Plan:
         if name not in {stream.pseudo_labels for stream in self.config.streams.values()}:
             return
         label = PseudoLabelStep(**ensemble.pseudo_labels.model_dump(), streams=ensemble.streams)
-        self._add("pseudo_labels", name, label, ["microgesture.ensembles.pseudo_labels"], [("ensemble", name)])
+        modules = ["microgesture.ensembles.pseudo_labels", ensemble.rule.module]
+        self._add("pseudo_labels", name, label, modules, [("ensemble", name)])
 
     def _plan_ablation(self) -> None:
         rows, stage = self.held_out, "predict_fold" if self.config.folds else "predict"
