@@ -91,9 +91,12 @@ def quarantine(results: Results) -> Section:
 
 
 def keypoints(results: Results) -> Section | None:
-    """How many clips have several people, how many choices were close, and what share of points was filled."""
+    """How many clips have several people, how many choices were close, and what share of points was filled.
+
+    None if there is only one person in every clip, and gaps are not filled.
+    """
     table = results.keypoints
-    if table is None or table.empty:
+    if table is None or not ((table.people > 1).any() or table.filled.notna().any()):
         return None
     table = table.assign(several=table.people > 1, close=table.close.eq(True))
     by_corpus = table.groupby("corpus").agg(
