@@ -129,5 +129,7 @@ def test_a_study_is_named_by_its_folder_or_by_that_of_its_results(tmp_path):
     for named in (tmp_path, tmp_path / "results"):
         assert results_of(named) == tmp_path / "results"
         assert configuration_of(named, None) == tmp_path / "config.yaml"
+    (tmp_path / "new").mkdir()
+    assert results_of(tmp_path / "new") == tmp_path / "new/results"
     assert configuration_of(tmp_path, Path("other.yaml")) == Path("other.yaml")
     assert configuration_of(Path(), None) == Path("config.yaml")

@@ -355,7 +355,8 @@ def test_a_clip_that_is_not_there_is_a_sentence(results, capsys):
     assert re.search("no clip god in imigue.* good$", capsys.readouterr().err.strip())
     assert main(["view", "good", "--corpus", "ma52"]) == 1
     assert "there is no corpus 'ma52'" in capsys.readouterr().err
-    assert main(["view", "good", "--study", "elsewhere"]) == 1
+    (results / "elsewhere").mkdir()
+    assert main(["view", "good", "--study", "elsewhere", "--configfile", "config.yaml"]) == 1
     assert "snakemake --cores all" in capsys.readouterr().err
 
 

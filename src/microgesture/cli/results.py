@@ -211,10 +211,11 @@ def evaluate(
     from ..storage.strict import read_strict_yaml
 
     file = configuration_of(study, configfile)
-    settings = read_strict_yaml(file) if file.exists() else {}
+    settings = (read_strict_yaml(file) if file.exists() else None) or {}
     if ground_truth is None:
         if not (said := settings.get("ground_truth")):
-            raise InputError(f"{file} has no ground_truth; name a file of labels with --ground-truth")
+            trouble = "has no ground_truth" if file.exists() else "does not exist"
+            raise InputError(f"{file} {trouble}; name the folder of a study, or a file of labels with --ground-truth")
         ground_truth = Path(said["file"])
         id_column, label_column = id_column or said.get("id_column"), label_column or said.get("label_column")
     submission = submission or results_of(study) / "submission.csv"

@@ -18,8 +18,9 @@ ConfigChanges = Annotated[list[str] | None, typer.Option(help="key=value that re
 def results_of(study: Path) -> Path:
     """The folder of results of a study. A folder of results may also be given itself."""
     inside = study / "results"
-    is_study = study == Path() or inside.exists() or (study / "config.yaml").exists()
-    return inside if is_study else study
+    is_study = inside.exists() or (study / "config.yaml").exists()
+    is_results = study.name == "results" or (study / "clips").is_dir()
+    return study if is_results and not is_study else inside
 
 
 def configuration_of(study: Path, configfile: Path | None) -> Path:
