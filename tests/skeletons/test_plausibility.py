@@ -92,10 +92,10 @@ def test_a_tolerance_accepts_keypoints_that_end_early():
 
 
 def test_the_numbers_are_told():
-    (doubt,) = doubts(person(80), PICTURE)
+    (doubt,) = doubts(named(person(80)), PICTURE)
     assert "80 rows" in doubt.text
     assert "40 frames" in doubt.text
-    (doubt,) = doubts(scaled(person(), 8), PICTURE)
+    (doubt,) = doubts(named(scaled(person(), 8)), PICTURE)
     assert "100% of the points" in doubt.text
     assert "640 x 360" in doubt.text
 
@@ -130,7 +130,7 @@ def test_points_of_a_picture_that_is_not_rotated_are_refused():
 def test_fractions_are_refused_with_the_key_and_converted_with_it():
     keypoints_TVC = person()
     fractions_TVC = scaled(keypoints_TVC, 1 / WIDTH, 1 / HEIGHT)
-    (doubt,) = doubts(fractions_TVC, PICTURE)
+    (doubt,) = doubts(named(fractions_TVC), PICTURE)
     assert doubt.refused
     assert "normalized: true" in doubt.text
     assert verdicts(fractions_TVC, PICTURE, rules=Rules(normalized=True)) == {}
@@ -148,7 +148,7 @@ def test_fractions_are_judged_like_pixels_after_they_are_converted():
 def test_files_without_anybody_are_refused():
     unsure_TVC = person()
     unsure_TVC[..., 2] = 0
-    (doubt,) = doubts(unsure_TVC, PICTURE)
+    (doubt,) = doubts(named(unsure_TVC), PICTURE)
     assert doubt.refused
     assert "confidence" in doubt.text
     assert verdicts(np.zeros((40, 137, 3), np.float32)) == {"nobody": True}

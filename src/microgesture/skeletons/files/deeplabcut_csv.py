@@ -37,6 +37,8 @@ class DeepLabCutCsv(WholeFormat):
         if not {"bodyparts", "coords"} <= set(heads):
             raise UnusableClip(f"{path}: the rows bodyparts and coords are missing; export the csv again")
         owners = heads.get("individuals", [""] * len(heads["bodyparts"]))
+        if len({len(owners), len(heads["bodyparts"]), len(heads["coords"])}) > 1:
+            raise UnusableClip(f"{path}: the rows of headings have different lengths; export the csv again")
         columns = {key: at for at, key in enumerate(zip(owners, heads["bodyparts"], heads["coords"], strict=True))}
         names = tuple(dict.fromkeys(heads["bodyparts"]))
         rows_TN = read_numbers(path, rows[len(heads) :], 1 + len(heads["coords"]), "a frame number and the coords")

@@ -48,7 +48,9 @@ class LandmarkCsv(WholeFormat):
     known_by_suffix = False
 
     def matches(self, path: Path) -> bool:
-        return path.suffix.lower() == ".csv" and path.is_file() and _kind(_header(path)) is not None
+        name = path.name.lower()  # iMiGUE's files may have column names too
+        other = not name.endswith(".csv") or name.endswith("_light_hand.csv")
+        return not other and path.is_file() and _kind(_header(path)) is not None
 
     def recognises(self, path: Path) -> bool:
         return self.matches(path)
