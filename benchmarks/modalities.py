@@ -12,6 +12,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import av
@@ -22,9 +23,11 @@ from av.video.reformatter import VideoReformatter
 
 from microgesture.modalities.flow import DISFlow
 from microgesture.modalities.heatmap import FAINTEST, joint_heatmaps, limb_heatmaps
+from microgesture.modalities.stored_flow import to_stored
 from microgesture.modalities.taylor import taylor_video
 from microgesture.skeletons.selections import SELECTIONS, selection_named
 from microgesture.storage.shards import Shard, write_shard
+from microgesture.streams.crops import Box, resize_part
 
 SIGMA = 0.6
 
@@ -186,6 +189,7 @@ def main() -> None:
     rng = np.random.default_rng(0)
     heatmaps(chosen, rng)
     videos(chosen, rng)
+    samples(chosen, rng)
 
 
 def heatmaps(chosen: argparse.Namespace, rng: np.random.Generator) -> None:
@@ -258,6 +262,49 @@ def videos(chosen: argparse.Namespace, rng: np.random.Generator) -> None:
                 "microgesture shard": on_disk(shard),
             },
         )
+
+
+def samples(chosen: argparse.Namespace, rng: np.random.Generator) -> None:
+    """Part of every second frame, as a training reads it, and the keypoints of a clip."""
+    side, size, wanted = chosen.video * 16 // 9, chosen.video, np.arange(0, chosen.clip, 2)
+    box, into = Box(side // 5, 10, size // 2, size // 2 + 20), size * 7 // 8
+    colours_THWC = scene(chosen.clip, size, side, rng)
+    flow_THWC = np.stack([DISFlow("fast")(colours_THWC[:2])[0]] * chosen.clip)
+    points_TVC = walk(chosen.clip, len(SELECTIONS[chosen.selection].joints), size, rng)
+    with tempfile.TemporaryDirectory() as folder:
+
+        def stored(name: str, array: np.ndarray, codec: str) -> Shard:
+            write_shard(Path(folder) / name, [("clip", array)], codec)
+            return Shard(Path(folder) / name)
+
+        for name, codec, frames, dtype in (
+            ("rgb", "jpeg", colours_THWC, np.uint8),
+            ("flow", "zstd", to_stored(flow_THWC), np.float32),
+        ):
+            ways = {
+                "all frames, then parts": partial(
+                    parts_together, stored(name, frames, codec), wanted, box, into, dtype
+                ),
+                "microgesture": partial(parts_one_by_one, stored(name, frames, codec), wanted, box, into, dtype),
+            }
+            np.testing.assert_array_equal(*(way() for way in ways.values()))
+            compare(f"Part of {len(wanted)} frames of {name}, {size} x {side}", ways, chosen.repeats)
+        whole = {codec: stored(codec, points_TVC, codec) for codec in ("zstd", "zstd_clip")}
+        ways = {codec: partial(shard.read, "clip") for codec, shard in whole.items()}
+        compare(f"Keypoints of {chosen.clip} frames", ways, chosen.repeats)
+
+
+def parts_together(shard: Shard, wanted: np.ndarray, box: Box, size: int, dtype: type) -> np.ndarray:
+    cut_THWC = shard.read("clip", wanted).astype(dtype)[:, box.y : box.y + box.height, box.x : box.x + box.width]
+    how = cv2.INTER_AREA if max(box.width, box.height) > size else cv2.INTER_LINEAR
+    return np.stack([cv2.resize(frame, (size, size), interpolation=how) for frame in cut_THWC])
+
+
+def parts_one_by_one(shard: Shard, wanted: np.ndarray, box: Box, size: int, dtype: type) -> np.ndarray:
+    parts_THWC = np.empty((len(wanted), size, size, shard.shape("clip")[3]), dtype)
+    for frame_HWC, part_HWC in zip(shard.each("clip", wanted), parts_THWC, strict=True):
+        resize_part(frame_HWC, box, part_HWC)
+    return parts_THWC
 
 
 def on_disk(path: Path) -> str:

@@ -90,7 +90,7 @@ def change(raw, path, value):
         ("flow.backend", "raft_small", "flow.weights .*flow.backend"),
         ("flow", {"backend": "ptlflow", "weights": "things"}, "flow.model .*flow.backend: ptlflow"),
         ("recipes.videos.schedule", "steps", "recipes.videos: decay_epochs .*schedule: steps"),
-        ("recipes.videos.heatmap_frames", 12, "heatmap_frames is 12, .* frames, 8"),
+        ("rgb", {"crop": "none", "margin": 0.3}, "rgb: rgb.margin .* rgb.crop: none"),
         ("streams.rgb.network", MVIT, "streams.rgb: .* recipes.rgb .*frames: 16, size: 48 .*test_size"),
         ("streams.joint.network.name", "posec3d", "streams.joint.network: .*network 'posec3d'.*'poseconv3d'"),
         ("streams.joint.network.name", "lstm", "streams.joint.network: .*network 'lstm'.*poseconv3d, slowonly"),

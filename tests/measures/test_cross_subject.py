@@ -152,13 +152,13 @@ def test_the_published_settings():
     semantic, plain = (PUBLISHED.recipes[PUBLISHED.streams[name].recipe] for name in ("skeleton", "skeleton_plain"))
     assert semantic.semantic_weight
     assert plain == semantic.model_copy(update={"semantic_weight": 0})
-    for stream in PUBLISHED.streams.values():
+    for name, stream in PUBLISHED.streams.items():
         recipe = PUBLISHED.recipes[stream.recipe]
-        assert recipe.in_testing().flip  # both sides are averaged
+        assert recipe.in_testing().flip == (name != "rgb_r18_uncropped")  # both sides are averaged
         assert recipe.view_average == "logits"
         assert (recipe.focal_gamma, recipe.class_weights) == (2, "sqrt")
         assert stream.input not in ("skeleton", "bone") or recipe.frames == 64
-        assert stream.input != "rgb" or (24 <= recipe.frames <= 32 and recipe.size == 224)
+        assert not stream.input.startswith("rgb") or (24 <= recipe.frames <= 32 and recipe.size == 224)
     assert {stream.network.name for stream in PUBLISHED.streams.values()} == {
         "stcnn",
         "agcn",
@@ -205,3 +205,15 @@ def test_labels_are_checked_without_predictions(tmp_path, compared):
     truth.assign(Id="elsewhere").to_csv(tmp_path / "truth.csv", index=False)
     with pytest.raises(InputError, match="no label of a test clip, such as c0"):
         check_ground_truth(tmp_path / "truth.csv", "Id", "Target", clips)
+
+
+@pytest.mark.parametrize("config", [PUBLISHED, SMALL], ids=["full", "small"])
+def test_the_row_without_cropping_differs_in_crops_and_sides(config):
+    # arXiv 2606.13030, table 2: R(2+1)D on full frames, and on crops with the average over both sides
+    cropped, uncropped = (config.streams[name] for name in ("rgb_r18", "rgb_r18_uncropped"))
+    assert (cropped.inputs, uncropped.inputs) == (("rgb_person",), ("rgb",))
+    assert (config.rgb_person.person_margin, config.rgb.person_margin) == (0.2, None)
+    recipes = [config.recipes[stream.recipe] for stream in (cropped, uncropped)]
+    assert [recipe.in_testing().flip for recipe in recipes] == [True, False]
+    assert recipes[1] == recipes[0].model_copy(update={"num_crops": 3, "test_flip": False})
+    assert "rgb_r18_uncropped" in {row.name for row in config.ablation}

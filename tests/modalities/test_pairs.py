@@ -17,6 +17,7 @@ from microgesture.streams.samples import ClipDataset
 N_FRAMES, WIDTH, HEIGHT, SIZE, MARGIN = 12, 160, 120, 48, 0.3
 HALF = 0.5  # of a pixel
 STEPS = np.arange(N_FRAMES)
+SEED_255 = [0, 1, 3, 5, 7, 8, 9, 10]  # pyskl's sampling of 8 frames of a clip of 12 in testing
 # Where a joint is in each frame, in pixels of the source, and the shape that its clip is stored in.
 PATHS = {
     "in the middle": (np.stack([50 + 4 * STEPS, 70 - 3 * STEPS], 1), (64, 64)),
@@ -25,7 +26,12 @@ PATHS = {
 }
 
 
-def pair_of(folder, path_T2, stored, **recipe):
+FULL = (PATHS["in the middle"][0], (64, 85))  # a person whose clip is stored as full frames
+CUT = [(path, MARGIN) for path in PATHS.values()] + [(FULL, None)]
+NAMES = [*PATHS, "in a full frame"]
+
+
+def pair_of(folder, path_T2, stored, margin=MARGIN, **recipe):
     """The data set of a clip with one bright dot, which is a joint: a real video, cut by the real stage."""
     root = folder / "corpus"
     frames_THWC = np.full((N_FRAMES, HEIGHT, WIDTH, 3), 30, np.uint8)
@@ -38,10 +44,10 @@ def pair_of(folder, path_T2, stored, **recipe):
     clips = list_clips("mine", "manifest", root, 1)
     files = {"rgb": [folder / "rgb.arrow"], "keypoints": [folder / "keypoints.arrow"]}
     write_shard(files["keypoints"][0], [("c", keypoints_TVC)], "zstd")
-    make_rgb(clips, 0, root, files["keypoints"][0], files["rgb"][0], folder / "scratch", 64, MARGIN)
+    make_rgb(clips, 0, root, files["keypoints"][0], files["rgb"][0], folder / "scratch", 64, margin)
     assert Shard(files["rgb"][0]).shape("c") == (N_FRAMES, *stored, 3)
     plain = {"size": SIZE, "heatmap_size": SIZE, "sigma": 1, "mean": (0, 0, 0), "std": (1, 1, 1), "color_jitter": 0}
-    step = make_step("rgb", "joint", **plain | recipe).model_copy(update={"margin": MARGIN})
+    step = make_step("rgb", "joint", **plain | recipe).model_copy(update={"margin": margin})
     training = "num_clips" not in recipe
     views = {} if training else {"num_clips": recipe["num_clips"], "num_crops": recipe["num_crops"]}
     return step, ClipDataset(clips.usable, files, step, training=training, **views)
@@ -65,10 +71,8 @@ def assert_dots_agree(x_BCTHW, heat_BVTHW):
 
     As published, a heatmap is half of its pixels to the right of and below the picture.
     """
-    stride = heat_BVTHW.shape[2] // x_BCTHW.shape[2]
-    heat_BTHW = heat_BVTHW[:, :, ::stride].amax(1)
     bright_BTHW = (x_BCTHW.mean(1) - 90).clamp(min=0)
-    dot_BT2, peak_BT2 = centres(bright_BTHW), centres(heat_BTHW) - HALF
+    dot_BT2, peak_BT2 = centres(bright_BTHW), centres(heat_BVTHW.amax(1)) - HALF
     inside_BT = ((peak_BT2 > 5) & (peak_BT2 < SIZE - 6)).all(2)
     apart_N2 = (dot_BT2 - peak_BT2)[inside_BT]
     assert apart_N2.abs().max() < 0.75  # pixels of the network's input
@@ -76,33 +80,41 @@ def assert_dots_agree(x_BCTHW, heat_BVTHW):
     return int(inside_BT.sum())
 
 
-@pytest.mark.parametrize(("path_T2", "stored"), PATHS.values(), ids=PATHS)
-@pytest.mark.parametrize("heatmap_frames", [4, 12])
-def test_a_joint_is_where_it_is_in_the_picture_in_any_crop_and_mirror(tmp_path, path_T2, stored, heatmap_frames):
-    step, dataset = pair_of(tmp_path, path_T2, stored, heatmap_frames=heatmap_frames, crop_area=(0.3, 1.0))
+@pytest.mark.parametrize(("path", "margin"), CUT, ids=NAMES)
+def test_a_joint_is_where_it_is_in_the_picture_in_any_crop_and_mirror(tmp_path, path, margin):
+    step, dataset = pair_of(tmp_path, *path, margin, frames=N_FRAMES, heatmap_frames=N_FRAMES, crop_area=(0.3, 1.0))
     batch, x_BCTHW, heat_BVTHW = shown(step, dataset, [(0, draw) for draw in range(40)])
     assert batch.data[0].dtype == torch.uint8  # what is stored in bytes travels in bytes
-    assert x_BCTHW.shape == (40, 3, 4, SIZE, SIZE)
-    assert heat_BVTHW.shape == (40, 36, heatmap_frames, SIZE, SIZE)
+    assert x_BCTHW.shape == (40, 3, N_FRAMES, SIZE, SIZE)
+    assert heat_BVTHW.shape == (40, 36, N_FRAMES, SIZE, SIZE)
     assert 10 < batch.mirror.sum() < 30
-    assert assert_dots_agree(x_BCTHW, heat_BVTHW) > 40
+    assert assert_dots_agree(x_BCTHW, heat_BVTHW) > 100
 
 
-@pytest.mark.parametrize(("path_T2", "stored"), PATHS.values(), ids=PATHS)
-def test_a_joint_is_where_it_is_in_the_picture_in_each_view_of_testing(tmp_path, path_T2, stored):
-    step, dataset = pair_of(tmp_path, path_T2, stored, heatmap_frames=8, num_clips=3, num_crops=3)
+@pytest.mark.parametrize(("path", "margin"), CUT, ids=NAMES)
+def test_a_joint_is_where_it_is_in_the_picture_in_each_crop_of_testing(tmp_path, path, margin):
+    views = {"num_clips": 3, "num_crops": 3}
+    step, dataset = pair_of(tmp_path, *path, margin, frames=N_FRAMES, heatmap_frames=N_FRAMES, **views)
     batch, x_BCTHW, heat_BVTHW = shown(step, dataset, dataset.test_keys())
-    assert batch.times.sum() == dataset.views == 9
-    assert len(batch.times) == (3 if stored[0] == stored[1] else 9)
+    height, width = path[1]
+    assert batch.times.tolist() == ([9] if height == width else [3] * 3)
     assert_dots_agree(x_BCTHW, heat_BVTHW)
 
 
-def test_heatmaps_show_the_frames_between_those_of_the_video(tmp_path):
-    """Brightness and place both tell the frame."""
+def test_each_input_has_a_sampling_of_its_own_in_order(tmp_path):
+    """As in RGBPoseConv3D: a video is in order even where its heatmaps repeat the clip. Their places tell the frame."""
     path_T2, stored = PATHS["in the middle"]
-    step, dataset = pair_of(tmp_path, path_T2, stored, heatmap_frames=12, frames=3, crop_area=(1, 1), flip=False)
-    _, x_BCTHW, heat_BVTHW = shown(step, dataset, [(0, 0)])
-    across_T = centres(heat_BVTHW.amax(1))[0, :, 0]
-    assert (across_T.diff() > 0).all()
-    dots_T = centres((x_BCTHW.mean(1) - 90).clamp(min=0))[0, :, 0]
-    torch.testing.assert_close(dots_T, across_T[::4] - HALF, atol=0.5, rtol=0)
+    recipe = {"heatmap_frames": 32, "frames": 8, "crop_area": (1, 1), "flip": False}
+    step, dataset = pair_of(tmp_path, path_T2, stored, **recipe)
+    _, x_BCTHW, heat_BVTHW = shown(step, dataset, [(0, draw) for draw in range(20)])
+    across_BT = centres((x_BCTHW.mean(1) - 90).clamp(min=0))[..., 0]
+    assert (across_BT.diff(dim=1) > 0).all()
+    assert len({tuple(row) for row in across_BT.round().tolist()}) > 10
+    turned_BT = centres(heat_BVTHW.amax(1))[..., 0].diff(dim=1) < 0
+    assert set(turned_BT.sum(1).tolist()) == {2, 3}  # 32 heatmaps of 12 frames
+
+    step, dataset = pair_of(tmp_path, path_T2, stored, **recipe, num_clips=10, num_crops=1)
+    _, x_BCTHW, heat_BVTHW = shown(step, dataset, dataset.test_keys())
+    grid = centres(heat_BVTHW.amax(1))[0, :N_FRAMES, 0] - HALF  # the first view starts with the first frame
+    frames_BT = (centres((x_BCTHW.mean(1) - 90).clamp(min=0))[..., :1] - grid).abs().argmin(2)
+    assert frames_BT[0].tolist() == SEED_255

@@ -70,6 +70,7 @@ def test_the_crop_follows_the_person_of_the_whole_clip(corpus):
         "middle": (60, 80),
         "b": (60, 80),
     }
+    assert made(corpus, keypoints, margin=None).shape("early")[1:3] == (60, 80)  # full frames
     box = person_box(points_TVC, 160, 120, 0.2)
     expected = np.stack([crop(frame, box, 60) for frame in decode(corpus / "a.mp4", 0, 9)])
     assert np.abs(shard.read("early").astype(int) - expected).mean() < 3

@@ -27,10 +27,16 @@ from microgesture.workflow.read_plan import read_plan
 CPU = Resources("cpu")
 
 
-@pytest.fixture(scope="module")
-def run(tmp_path_factory):
+# Full frames for rgb, and the person for the pair.
+FULL_FRAMES = OTHERS | {"pair": OTHERS["pair"] | {"input": ["rgb_person", "limb"]}}
+
+
+@pytest.fixture(scope="module", params=["person", "none"])
+def run(tmp_path_factory, request):
     folder = tmp_path_factory.mktemp("run")
-    return folder, read_plan(finished_run(folder, OTHERS), (), folder / "results")
+    streams = OTHERS if request.param == "person" else FULL_FRAMES
+    file = finished_run(folder, streams, rgb={"size": 24, "crop": request.param})
+    return folder, read_plan(file, (), folder / "results")
 
 
 @pytest.fixture(scope="module")
@@ -47,10 +53,12 @@ def said_by_the_run(folder, plan, scratch):
     """The probabilities of the clip d of test, frames 0 to 8, by the stages of the run and its ensemble."""
     root, config, results = folder / "corpus", plan.config, folder / "results"
     clips = read_clips(results / "clips" / "mine.parquet")
-    files = {kind: scratch / f"{kind}.arrow" for kind in ("skeletons", "keypoints", "rgb", "face")}
+    files = {kind: scratch / f"{kind}.arrow" for kind in ("skeletons", "keypoints", "rgb", "rgb_person", "face")}
     read_skeletons(clips, 0, root, files["skeletons"], scratch / "work")
     select_keypoints(clips, 0, files["skeletons"], files["keypoints"], scratch / "work", config.keypoints.selection)
-    make_rgb(clips, 0, root, files["keypoints"], files["rgb"], scratch / "work", **config.rgb.model_dump())
+    for kind, settings in (("rgb", config.rgb), ("rgb_person", config.rgb_person)):
+        margin = settings.person_margin
+        make_rgb(clips, 0, root, files["keypoints"], files[kind], scratch / "work", settings.size, margin)
     make_face(clips, 0, root, files["skeletons"], files["face"], scratch / "work", **config.face.model_dump())
     fusion = read_json(results / "ensembles" / "final" / "fusion.json")
     logits = []

@@ -13,7 +13,7 @@ from fixtures.browser import browser, needs_chromium
 from fixtures.made_up_run import made_up_results
 from fixtures.page_reader import read_page
 from microgesture.recogniser.page import write_page
-from microgesture.recogniser.segments import Segment
+from microgesture.recogniser.scores import Windows
 from microgesture.report.charts import interval_chart, learning_chart, reliability_chart
 from microgesture.report.page import render
 from microgesture.videos.timestamps import FrameTimes
@@ -156,9 +156,10 @@ def pages(tmp_path_factory):
     """A report and the page of a timeline, opened in a browser."""
     folder = tmp_path_factory.mktemp("pages")
     (folder / "report.html").write_text(render(*made_up_results(clips=60, truth=True)), encoding="utf-8")
-    segments = [Segment(start, start + 40, label, 0.5) for label, start in enumerate((0, 60, 459))]
-    times = FrameTimes.constant(25, 500)
-    write_page(folder / "talk.html", "talk", segments, ("wave", "nod", "shrug"), times, None, ["talk: no face"])
+    starts_N = np.array((0, 60, 459))
+    windows = Windows("talk", True, FrameTimes.constant(25, 500), ("wave", "nod", "shrug"), 0.5, False, starts_N,
+                      starts_N + 40, starts_N * np.nan, np.ones(3, bool), np.eye(3), ("no face",))  # fmt: skip
+    write_page(folder / "talk.html", windows, 0.5, False, None, None)
     with browser(folder / "profile") as page:
         yield page, folder
 

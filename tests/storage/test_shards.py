@@ -17,7 +17,7 @@ def smooth_frames(frames=5, height=24, width=32):
 
 
 @pytest.mark.parametrize("dtype", ["float32", "int16", "uint8"])
-@pytest.mark.parametrize("codec", ["raw", "zstd"])
+@pytest.mark.parametrize("codec", ["raw", "zstd", "zstd_clip"])
 def test_lossless_codecs_return_what_was_written(tmp_path, codec, dtype):
     written = np.random.default_rng(0).integers(0, 200, (7, 4, 6, 2)).astype(dtype)
     write_shard(tmp_path / "s.arrow", [("a", written)], codec)
@@ -36,10 +36,14 @@ def test_jpeg_keeps_colours_apart_and_gray_gray(tmp_path):
     assert np.abs(shard.read("gray").astype(int) - gray_THW).mean() < 2
 
 
-def test_frames_are_read_at_random_and_may_repeat(tmp_path):
+@pytest.mark.parametrize("codec", ["raw", "zstd_clip"])
+def test_frames_are_read_at_random_and_may_repeat(tmp_path, codec):
     written = np.arange(10, dtype=np.int16).reshape(10, 1)
-    write_shard(tmp_path / "s.arrow", [("other", written * 0), ("a", written)], "raw")
-    assert Shard(tmp_path / "s.arrow").read("a", [7, 2, 2, 9])[:, 0].tolist() == [7, 2, 2, 9]
+    write_shard(tmp_path / "s.arrow", [("other", written * 0), ("a", written)], codec)
+    shard = Shard(tmp_path / "s.arrow")
+    assert shard.read("a", [7, 2, 2, 9])[:, 0].tolist() == [7, 2, 2, 9]
+    assert [int(frame[0]) for frame in shard.each("a", [3, 1, 3])] == [3, 1, 3]
+    assert shard.damage("a") is None
 
 
 def test_an_unusable_clip_keeps_its_reason(tmp_path):

@@ -4,23 +4,49 @@ import pytest
 from microgesture.streams.crops import (
     WHOLE,
     Box,
-    frames_in_box,
     keypoints_in_box,
     person_square,
     random_crop,
+    resize_part,
     squares,
     to_pixels,
 )
 
 
-def test_random_crops_lie_inside_with_the_asked_area_and_shape():
+@pytest.mark.parametrize("aspect", [1, 16 / 9, 3 / 4])
+@pytest.mark.parametrize("area", [(0.08, 1.0), (0.56, 0.7)])
+def test_random_crops_lie_inside_with_the_asked_area_and_shape(area, aspect):
+    """RandomResizedCrop: shares of the area, and sides between 3:4 and 4:3 in pixels, whatever the picture's."""
     generator = np.random.default_rng(0)
     for _ in range(300):
-        x, y, width, height = random_crop((0.3, 0.5), generator)
+        x, y, width, height = random_crop(area, generator, aspect)
         assert 0 <= x <= x + width <= 1.00001
         assert 0 <= y <= y + height <= 1.00001
-        assert 0.3 <= width * height <= 0.5
-        assert 3 / 4 <= width / height <= 4 / 3
+        assert area[0] <= width * height <= area[1]
+        assert 3 / 4 <= width * aspect / height <= 4 / 3
+
+
+def test_a_crop_that_never_fits_is_the_largest_square_in_the_centre():
+    # The largest crop of 16:9 with sides of 4:3 has 3/4 of the area.
+    assert random_crop((0.8, 1.0), np.random.default_rng(0), 16 / 9) == pytest.approx((7 / 32, 0, 9 / 16, 1))
+    assert random_crop((1.0, 1.0), np.random.default_rng(0)) == Box(0, 0, 1, 1)
+
+
+def test_later_draws_do_not_depend_on_whether_a_crop_fitted():
+    for area in ((0.3, 0.4), (0.9, 1.0)):
+        generator = np.random.default_rng(3)
+        random_crop(area, generator)
+        assert generator.random() == np.random.default_rng(3).random(5)[4]
+
+
+def test_three_crops_of_a_full_frame_are_those_of_video_swin():
+    # 720 x 1280 with the shorter side at 224 is 398 wide; squares of 224 at the left, in the centre and at the right
+    published = [(0, 0), (87, 0), (174, 0)]
+    found = [to_pixels(crop, 398, 224) for crop in squares(398, 224, 3)]
+    assert found == [Box(*corner, 224, 224) for corner in published]
+    stored = [to_pixels(crop, 455, 256) for crop in squares(455, 256, 3)]  # before it is resized from 256 to 224
+    for box, (x, _) in zip(stored, published, strict=True):
+        assert box == Box(pytest.approx(x * 256 / 224, abs=1), 0, 256, 256)
 
 
 @pytest.mark.parametrize(
@@ -71,7 +97,8 @@ def test_keypoints_become_shares_of_the_box_and_missing_ones_stay_missing():
 def test_frames_are_cut_and_resized():
     frames_THWC = np.zeros((2, 8, 12, 3), np.uint8)
     frames_THWC[1, 2:6, 4:8] = 200
-    cut_THWC = frames_in_box(frames_THWC, Box(4, 2, 4, 4), 2)
-    assert cut_THWC.shape == (2, 2, 2, 3)
+    cut_THWC = np.empty((2, 2, 2, 3), np.uint8)
+    for frame_HWC, resized_HWC in zip(frames_THWC, cut_THWC, strict=True):
+        resize_part(frame_HWC, Box(4, 2, 4, 4), resized_HWC)
     assert (cut_THWC[0] == 0).all()
     assert (cut_THWC[1] == 200).all()

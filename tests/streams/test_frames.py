@@ -38,9 +38,31 @@ def test_uniform_views_obey_the_same_rules(n_frames, length, views):
         assert n_frames < length or (np.diff(frames) > 0).all()
 
 
-def test_one_uniform_view_takes_the_middle_of_each_part():
-    np.testing.assert_array_equal(uniform_views(40, 4, 1)[0], [5, 15, 25, 35])
-    np.testing.assert_array_equal(uniform_views(4, 4, 3), [[0, 1, 2, 3]] * 3)
+# The first two of pyskl's samplings in testing with num_clips=2 and seed 255, by the length of the clip: its
+# MMUniformSampleFrames, for 8 frames of a video and 32 heatmaps beside it.
+PUBLISHED = {
+    (5, 8): [[0, 1, 2, 3, 4, 0, 1, 2], [2, 3, 4, 0, 1, 2, 3, 4]],
+    (8, 8): [list(range(8))] * 2,
+    (26, 8): [[1, 5, 7, 12, 13, 17, 20, 24], [0, 3, 8, 12, 14, 16, 19, 23]],
+    (40, 8): [[1, 5, 11, 17, 24, 26, 30, 39], [1, 9, 14, 16, 20, 27, 30, 39]],
+    (5, 32): [[(start + step) % 5 for step in range(32)] for start in (0, 2)],
+    (8, 32): [[(start + step) % 8 for step in range(32)] for start in (0, 4)],
+    (26, 32): [[*range(26), *range(6)], [*range(13, 26), *range(19)]],
+    # 40 frames less the 8 that each sampling skips
+    (40, 32): [
+        [frame for frame in range(40) if frame not in skipped]
+        for skipped in ((1, 3, 5, 11, 15, 17, 33, 36), (1, 7, 14, 19, 23, 27, 32, 35))
+    ],
+}
+
+
+@pytest.mark.parametrize(("n_frames", "length"), PUBLISHED)
+def test_uniform_views_are_those_of_pyskl(n_frames, length):
+    np.testing.assert_array_equal(uniform_views(n_frames, length, 2), PUBLISHED[n_frames, length])
+
+
+def test_a_clip_with_fewer_frames_than_views_starts_at_each_of_them_in_turn():
+    assert [frames[0] for frames in uniform_views(3, 8, 10)] == [0, 1, 2, 0, 1, 2, 0, 1, 2, 0]
 
 
 def test_interval_frames_are_that_far_apart_and_start_anywhere():
@@ -49,7 +71,7 @@ def test_interval_frames_are_that_far_apart_and_start_anywhere():
         frames = interval_frames(40, 4, 8, np.random.default_rng(seed))
         np.testing.assert_array_equal(np.diff(frames), 8)
         starts.add(int(frames[0]))
-    assert starts == set(range(40 - 24))
+    assert starts == set(range(40 - 4 * 8 + 1))  # published: 0 to n - length * interval
 
 
 def test_a_short_clip_is_looped():

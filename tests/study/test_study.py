@@ -164,12 +164,12 @@ def test_keypoints_of_few_clips_are_left_out(folder):
 
 def test_keypoints_of_an_unknown_layout_are_left_out(folder):
     root = folder("a.mp4")
-    write_npz(root / "a.npz", keypoints(10, 17))
+    write_npz(root / "a.npz", keypoints(10, 19))
     said, _, plan = started(root)
     assert plan.config.streams.keys() == {"taylor", "flow"}
-    assert any("17" in line and "a.npz" in line for line in said.missing)
+    assert any("19" in line and "a.npz" in line for line in said.missing)
     (root / "a.mp4").unlink()
-    with pytest.raises(InputError, match="17"):
+    with pytest.raises(InputError, match="19"):
         plan_study(root / "study", root, gpu=False)
 
 

@@ -174,6 +174,17 @@ def test_points_outside_the_frame_do_not_widen_the_box():
     assert person_box(far, None, None, margin=0).width == 891  # the frame is unknown
 
 
+def test_the_published_box_of_a_person():
+    # MMCompact of pyskl: the centre of the extent, half of 1.25 times the longer side around it
+    x, y, half = 550, 400, 1.25 * 400 / 2
+    box = person_box(points((400, 200), (700, 600)), 1280, 720, margin=0.125)
+    published = (x - half, y - half, 2 * half, 2 * half)
+    np.testing.assert_allclose((box.x, box.y, box.width, box.height), published, atol=1)
+    outside = person_box(points((10, 20), (700, 700)), 1280, 720, margin=0.125)
+    assert max(outside.x, outside.y) < 0  # it is black there
+    assert person_box(points((400, 200), (700, 600)), 1280, 720, None) == Box(0, 0, 1280, 720)
+
+
 def test_missing_points_do_not_count():
     seen = points((20, 10), (30, 50))
     missing = np.zeros((1, 3, 3), np.float32)

@@ -77,7 +77,7 @@ def test_the_box_and_the_heatmaps_are_those_that_the_network_is_shown(tmp_path, 
         heat_VTHW = network_input(one, inputs, step.recipe, SELECTION)[at][0]
         grey_THW = np.rint(heat_VTHW.amax(0).numpy() * 255).astype(np.uint8)
         expected = [cv2.applyColorMap(grey_HW, cv2.COLORMAP_INFERNO)[..., ::-1] for grey_HW in grey_THW]
-        view = HeatmapView(size=size, sigma=step.recipe.sigma, margin=margin)
+        view = HeatmapView(size=size, sigma=step.recipe.sigma, beside_video=len(inputs) > 1, margin=margin)
         shown = heatmap_pictures(draw_keypoints(row, row), "joint", view, SELECTION, WIDTH, HEIGHT, np.arange(n_frames))
         assert grey_THW.max() > 100
         np.testing.assert_array_equal(shown, np.stack(expected))
@@ -85,7 +85,7 @@ def test_the_box_and_the_heatmaps_are_those_that_the_network_is_shown(tmp_path, 
 
 def test_limbs_have_heatmaps_of_their_own():
     keypoints_TVC = corners(*((100 + 9 * i, 100 + 5 * (i % 3)) for i in range(8)))
-    view = HeatmapView(size=32, sigma=0.6, margin=None)
+    view = HeatmapView(size=32, sigma=0.6)
     pictures = {
         kind: heatmap_pictures(keypoints_TVC, kind, view, SELECTION, None, None, np.array([0]))[0]
         for kind in ("joint", "limb")

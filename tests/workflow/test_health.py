@@ -111,7 +111,7 @@ def test_a_misspelt_module_of_a_declaration_is_a_finding(doctor, monkeypatch, ki
 
 @pytest.mark.parametrize("part", ["read", "provides"])
 def test_an_error_of_a_reader_is_a_finding_with_its_place(doctor, monkeypatch, part):
-    def broken(root):
+    def broken(root, person=None, subject_column="subject"):
         raise ValueError("not enough values to unpack")
 
     monkeypatch.setattr(f"microgesture.corpora.manifest.{part}", broken)
@@ -163,6 +163,18 @@ def test_skeletons_without_landmarks_of_the_face_are_counted_where_faces_are_wan
     assert "1 of 4 clips have no face: skeleton files such as b.npz" in line
     config["max_quarantined"] = 0.5
     assert not stopping(doctor()[1])
+
+
+def test_a_start_from_a_stream_that_sees_another_part_of_the_frame_is_doubted(doctor, config, tmp_path):
+    write_lines(tmp_path / "other/clips.csv", ["clip_id,split,subject,label,video", "z,train,z,wave,z.mp4"])
+    write_video(tmp_path / "other/z.mp4", numbered_frames(4), fps=30)
+    config["corpora"]["other"] = {"format": "manifest", "root": "other"}
+    video = {"input": "rgb", "network": {"name": "video_swin"}, "recipe": next(iter(config["recipes"]))}
+    config["streams"] |= {"first": video | {"corpus": "other"}, "second": video | {"corpus": "mine", "init": "first"}}
+    warning = "warning: second sees crops of the person, but starts from first, which sees full frames"
+    assert sum(warning in line for line in doctor()[1]) == 1
+    config["rgb"] = {"crop": "none"}
+    assert not any("starts from" in line for line in doctor()[1])
 
 
 def test_missing_weights_are_named(doctor, config):

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 import yaml
 
+from microgesture.config.modalities import HEATMAPS, MODALITIES
 from microgesture.config.whole import load_config
 from microgesture.storage.clips import read_clips
 
@@ -68,6 +69,19 @@ def test_steps_decay_and_kept_epochs_are_those_of_the_authors_files():
         assert not recipe.nesterov
 
 
+@pytest.mark.parametrize("config", [FULL, SMALL], ids=["full", "small"])
+def test_each_stream_of_the_published_system_sees_its_part_of_the_frame(config):
+    """Video Swin: Resize(-1, 256) of the full frame. SlowOnly and the pairs: MMCompact, 1.25 times the extent."""
+    videos = {name: stream.inputs[0] for name, stream in config.streams.items() if stream.inputs[0] not in HEATMAPS}
+    of_person = {name for name, video in videos.items() if MODALITIES[video].framed_as == "rgb_person"}
+    assert of_person == {"rgb_slow", "rgb_joint", "rgb_limb"}
+    assert len(videos) == len(config.streams) - 2
+    assert config.rgb.person_margin is None
+    assert 1 + 2 * config.rgb_person.person_margin == 1.25
+    assert {config.margin_beside(config.streams[name]) for name in ("rgb_joint", "rgb_limb")} == {0.125}
+    assert FULL.rgb.size == FULL.rgb_person.size == 256
+
+
 def test_a_sum_has_the_smaller_taylor_network_and_what_was_handed_in_the_larger():
     sums = [FULL.ensembles[name] for name in FULL.ensembles if name.startswith("joint_limb_rgb_taylor")]
     assert len(sums) == 3
@@ -104,6 +118,7 @@ def test_all_of_it_is_planned_on_releases_of_full_size(tmp_path):
         "read_skeletons": shards,
         "make_keypoints": shards,
         "make_rgb": 2 * shards,
+        "make_rgb_person": shards,
         "make_taylor": shards,
         "make_flow": shards,
         "make_depth": shards,

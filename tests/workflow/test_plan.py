@@ -200,6 +200,27 @@ def test_a_pair_needs_both_kinds_of_shards_and_the_margin_they_were_cut_with():
     assert json.loads(plan.step("train", "rgb").settings)["margin"] is None
 
 
+def test_full_frames_and_crops_of_the_person_are_streams_of_one_run():
+    raw = change(DEMO, "rgb", {"size": 64, "crop": "none"})
+    raw["streams"] |= {"crops": raw["streams"]["rgb"] | {"input": "rgb_person"}}
+    raw["streams"] |= {"pair": PAIR, "crop_pair": PAIR | {"input": ["rgb_person", "joint"]}}
+    raw["recipes"]["rgb"] |= {"heatmap_frames": 32, "heatmap_size": 12}
+    plan = Plan(raw)
+    margins = {name: json.loads(plan.step("train", name).settings)["margin"] for name in ("pair", "crop_pair")}
+    assert margins == {"pair": None, "crop_pair": 0.125}
+    assert plan.sources("rgb", "imigue") == ()
+    assert plan.sources("rgb_person", "imigue") == ("keypoints",)
+    assert set(plan.kinds("imigue")) == {"keypoints", "rgb", "rgb_person", "taylor", "flow", "depth"}
+    closer = Plan(change(raw, "rgb_person", {"margin": 0.3}))
+    touched = {name for stage, name in changed(plan, closer) if stage == "train"}
+    assert touched == {"crops", "crop_pair"}
+
+
+def test_a_corpus_without_keypoints_has_no_crops_of_the_person():
+    with pytest.raises(InputError, match=r"'rgb_ma52' needs keypoints, but corpus 'ma52'"):
+        Plan(change(DEMO, "streams.rgb_ma52.input", "rgb_person"))
+
+
 def test_without_rows_the_ablation_table_has_every_stream_and_ensemble_of_the_submissions_corpus():
     names = [row.name for row in Plan(DEMO).ablation]
     assert names == ["joint", "limb", "rgb", "taylor", "flow", "depth", "final"]

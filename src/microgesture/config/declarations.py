@@ -93,12 +93,12 @@ class Modality:
     label: str  # its name in messages, such as "optical flow"
     module: str
     settings: type[ModalitySettings]
-    codec: Literal["jpeg", "raw", "zstd"]
+    codec: Literal["jpeg", "raw", "zstd", "zstd_clip"]
     dtype: str = "uint8"  # of stored values
     channels: int = 3  # of a stored frame; 1: frames (H, W) without a channel axis, which networks see three times
     content: Literal["image", "vectors", "points"] = "image"  # vectors: u, v; mirroring changes the sign of u
     unit: int = 1  # stored steps per pixel, for vectors
-    in_person_box: bool = True  # shows the same part of the frame as rgb
+    framed_as: str | None = "rgb"  # the modality whose settings say which part of the frame it shows; None: none
     lit: bool = False  # its brightness depends on the lighting
     reads_clips: bool = False  # reads the clips table
     opens_videos: bool = False  # decodes the videos of the corpus

@@ -11,6 +11,7 @@ from .corpus_format import LARGEST, Person
 from .declarations import Modality, ModalitySettings
 from .extensions import by_name
 from .layouts import SelectionChoice
+from .rgb import RgbPersonSettings, RgbSettings
 
 
 class KeypointSettings(ModalitySettings):
@@ -64,25 +65,6 @@ class KeypointSettings(ModalitySettings):
     def made_from(self) -> tuple[str, ...]:
         """The skeletons of whole recordings."""
         return ("skeletons",)
-
-
-class RgbSettings(ModalitySettings):
-    """Video frames cropped to the person, from which taylor and flow are computed too."""
-
-    size: int = Field(256, ge=16, le=4096, description="side in pixels of a stored frame, cropped to the person")
-    margin: float = Field(
-        0.2, ge=0, le=10, description="margin on each side of the person's box, as a fraction of its size"
-    )
-
-    @property
-    def made_from(self) -> tuple[str, ...]:
-        """No shards, only the videos."""
-        return ()
-
-    @property
-    def made_from_if_there(self) -> tuple[str, ...]:
-        """The keypoints, which give the position of the person."""
-        return ("keypoints",)
 
 
 class FaceSettings(ModalitySettings):
@@ -280,7 +262,7 @@ _BUILT_IN = (
         "keypoints",
         "microgesture.modalities.keypoints",
         KeypointSettings,
-        codec="zstd",
+        codec="zstd_clip",
         dtype="float32",
         content="points",
         reads_clips=True,
@@ -296,6 +278,17 @@ _BUILT_IN = (
         reads_clips=True,
         opens_videos=True,
         first_recipe={"color_jitter": "0.2  # lighting differs between recordings"},
+    ),
+    Modality(
+        "rgb_person",
+        "rgb frames of the person",
+        "microgesture.modalities.rgb",
+        RgbPersonSettings,
+        codec="jpeg",
+        framed_as="rgb_person",
+        lit=True,
+        reads_clips=True,
+        opens_videos=True,
     ),
     Modality(
         "taylor",
@@ -339,7 +332,7 @@ _BUILT_IN = (
         "microgesture.modalities.face",
         FaceSettings,
         codec="jpeg",
-        in_person_box=False,
+        framed_as=None,
         lit=True,
         reads_clips=True,
         opens_videos=True,
@@ -354,7 +347,7 @@ HEATMAPS = ("joint", "limb")
 IN_SPACE = ("skeleton3d", "bone3d", "motion3d", "bone_motion3d")
 SKELETONS = ("skeleton", "bone", "direction", "motion", "bone_motion", *IN_SPACE)
 VIDEOS = tuple(modality.name for modality in MODALITIES.values() if modality.is_video)
-SCENES = tuple(name for name in VIDEOS if MODALITIES[name].in_person_box)
+SCENES = tuple(name for name in VIDEOS if MODALITIES[name].framed_as)
 Input = Literal[*HEATMAPS, *SKELETONS, *VIDEOS]
 
 

@@ -87,7 +87,7 @@ class Recipe(Testing):
     )
     size: int = Field(56, ge=8, le=4096, description="side of the network's input in pixels")
     heatmap_frames: int | None = Field(
-        None, ge=1, le=10_000, description="number of heatmaps beside a video, a multiple of frames; null: frames"
+        None, ge=1, le=10_000, description="number of heatmaps beside a video; null: frames"
     )
     heatmap_size: int | None = Field(
         None, ge=8, le=4096, description="side in pixels of the heatmaps beside a video; null: size"
@@ -277,8 +277,4 @@ class Recipe(Testing):
             raise ValueError(f"nesterov is for optimizer: sgd, not {self.optimizer}; remove one of them")
         if (self.schedule == "steps") != bool(self.decay_epochs):
             raise ValueError("decay_epochs are required for schedule: steps, and not allowed for any other")
-        if self.heatmap_frames is not None and self.heatmap_frames % self.frames:
-            raise ValueError(
-                f"heatmap_frames is {self.heatmap_frames}, which is not a multiple of frames, {self.frames}"
-            )
         return self

@@ -148,7 +148,9 @@ class TrainStep(Settings):
     inputs: Inputs = Field(description="inputs of the network, in the order of its arguments")
     selection: SelectionChoice | None = Field(description="selection of keypoints; null without keypoints")
     margin: float | None = Field(
-        None, description="margin around the person in the stored videos, for heatmaps in the same crop; else null"
+        None,
+        description="margin around the person in the stored videos, for heatmaps in the same crop; null: the videos "
+        "are full frames, or there are no such heatmaps",
     )
     flow_encoding: FlowEncoding = Field("vectors", description="what networks see of optical flow")
     network: Network

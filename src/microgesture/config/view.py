@@ -22,8 +22,9 @@ class HeatmapView(Settings):
 
     size: int = Field(ge=8, description="side of the network's input in pixels")
     sigma: float = Field(gt=0, description="radius of a joint's or a limb's heatmap in pixels of the input")
+    beside_video: bool = Field(False, description="the same network also receives a video")
     margin: float | None = Field(
-        description="margin around the person in the video of the same network; null: no video"
+        None, description="margin around the person in that video; null: it shows full frames, or there is none"
     )
 
 
@@ -32,8 +33,10 @@ class ViewStep(ViewSettings):
 
     kinds: tuple[Literal[*MODALITIES], ...] = Field(description="kinds of shards that the corpus has")
     selection: SelectionChoice = Field(description="selection of keypoints")
-    margin: float = Field(
-        ge=0, description="margin around the person in the stored videos, as a fraction of the person's size"
+    margin: float | None = Field(
+        ge=0,
+        description="margin around the person in the stored videos, as a fraction of the person's size; null: they "
+        "show full frames",
     )
     rest: dict[str, int] = Field({}, description="by modality: the stored value of no motion, if it has one")
     heatmaps: dict[Literal["joint", "limb"], HeatmapView] = Field(

@@ -13,7 +13,7 @@ from .emotion import EmotionSettings
 from .ensembles import Ensemble, Submission
 from .layouts import JointSelection, LayoutTable
 from .measures import AblationRow, GroundTruth
-from .modalities import MODALITIES
+from .modalities import HEATMAPS, MODALITIES, SCENES
 from .predictions import PredictionSettings
 from .pretraining import Pretraining
 from .recipes import Recipe
@@ -242,6 +242,12 @@ class _Config(Settings):
     def modality(self, name: str) -> ModalitySettings:
         """The settings of a modality."""
         return getattr(self, name)
+
+    def margin_beside(self, stream: Stream) -> float | None:
+        """The margin around the person in a video that a stream sees beside heatmaps; None: full frames, or neither."""
+        video = next((MODALITIES[modality].framed_as for modality in stream.inputs if modality in SCENES), None)
+        heatmaps = any(modality in HEATMAPS for modality in stream.inputs)
+        return self.modality(video).person_margin if video and heatmaps else None
 
     def streams_of(self, name: str) -> tuple[str, ...]:
         """The streams of an ensemble, or the stream itself."""

@@ -28,7 +28,7 @@ class View(NamedTuple):
 ViewOf = Callable[[str, int, int], View]  # arguments: the clip's id, and the width and height of its video
 
 
-def cutter(keypoints: Path | None, size: int, margin: float) -> Cutter:
+def cutter(keypoints: Path | None, size: int, margin: float | None) -> Cutter:
     """Return a function that cuts clips out of a video; for the arguments see ``make_rgb``."""
     return partial(cut, partial(_in_box, Shard(keypoints) if keypoints else None, size, margin))
 
@@ -56,7 +56,7 @@ def cut(view_of: ViewOf, video: Path, frames: Mapping[str, Sequence[int]]) -> Cu
                     yield clip_id, view.show(frame_HWC, place)
 
 
-def _in_box(poses: Shard | None, size: int, margin: float, clip_id: str, width: int, height: int) -> View:
+def _in_box(poses: Shard | None, size: int, margin: float | None, clip_id: str, width: int, height: int) -> View:
     box = person_box(_pose(poses, clip_id), width, height, margin)
     return View(box.resized(size), partial(_cropped, box, size))
 

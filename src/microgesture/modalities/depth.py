@@ -66,12 +66,12 @@ class DepthFolder:
 
 
 def depth_of_clips(
-    estimate: DepthEstimator, table: pd.DataFrame, keypoints: Path | None, size: int, margin: float
+    estimate: DepthEstimator, table: pd.DataFrame, keypoints: Path | None, size: int, margin: float | None
 ) -> Callable[[str], np.ndarray]:
     """Return a function that computes the stored depth of a clip, uint8 (T, h, w), from its id.
 
-    ``keypoints`` is the keypoints shard. The function raises ``UnusableClip`` if the estimator does, or if the
-    estimator needs points and the clip has none.
+    ``keypoints`` is the keypoints shard; ``margin`` is as in ``person_box``. The function raises ``UnusableClip`` if
+    the estimator does, or if the estimator needs points and the clip has none.
     """
     rows = {row.clip_id: row for row in table.itertuples()}
     selected = Shard(keypoints) if keypoints else None
@@ -102,7 +102,7 @@ def make_depth(
     backend: str,
     selection: str,
     size: int,
-    margin: float,
+    margin: float | None,
     folder: Path | str | None = None,
     rgb: Path | None = None,
     model: str | None = None,
@@ -150,12 +150,13 @@ def make_depth(
 
 def make(work: Work) -> None:
     """Run the stage; see ``make_depth``."""
-    depth, keypoints = work.settings["depth"], work.shards.get("keypoints")
+    depth, rgb, keypoints = work.settings["depth"], work.settings["rgb"], work.shards.get("keypoints")
     make_depth(
         *(work.clips, work.shard, keypoints, work.output, work.scratch),
         **depth.model_dump(),
         **work.settings["keypoints"].model_dump(),
-        **work.settings["rgb"].model_dump(),
+        size=rgb.size,
+        margin=rgb.person_margin,
         rgb=work.shards.get("rgb"),
         device=work.device,
         threads=work.threads,

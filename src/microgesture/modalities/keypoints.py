@@ -77,4 +77,4 @@ def select_keypoints(
         title = f"keypoints {output.parent.name}/{output.stem}"
         return each_clip(progress(clip_ids, title, total=len(clip_ids)), make)
 
-    build_shard(output, scratch, list(rows), produce, "zstd")
+    build_shard(output, scratch, list(rows), produce, "zstd_clip")

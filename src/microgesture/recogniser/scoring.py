@@ -1,7 +1,7 @@
 """Predict every window of a recording with the streams of a recogniser; the inputs come from the usual stages."""
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -81,14 +81,21 @@ class Scorer:
                 steadied = keypoints.converted(partial(steady, longest=how.fill_gaps, window=how.smoothing))
             stretches = divided(recording, *spans_M2.T, damaged_M, steadied, how.selection, self.recogniser.fps)
             size = (recording.width, recording.height)
-            geometry = Geometry(stretches, spans_M2, size, self.recogniser.rgb)
+            geometries = {
+                name: Geometry(stretches, spans_M2, size, getattr(self.recogniser, name))
+                for name in dict.fromkeys(MODALITIES[kind].framed_as or "rgb" for kind in ("rgb", *self._made))
+            }
             clips = clips_of(recording, stretches, self.recogniser.fps, self.recogniser.classes)
-            sources = self._decode(clips, stretches, keypoints, geometry, scratch)
+            sources = self._decode(clips, stretches, keypoints, geometries, scratch)
             title = f"windows of {recording.name}"
             for stretch in progress(stretches, title, len(stretches), "piece"):
                 with tempfile.TemporaryDirectory(dir=scratch) as folder:
-                    made = self._make(stretch, clips, sources, geometry, Path(folder))
-                views = dict(zip(map(str, stretch.rows_M), geometry.views(stretch, spans_M2), strict=True))
+                    made = self._make(stretch, clips, sources, geometries, Path(folder))
+                windows_M = [str(row) for row in stretch.rows_M]
+                views = {
+                    name: dict(zip(windows_M, geometry.views(stretch, spans_M2), strict=True))
+                    for name, geometry in geometries.items()
+                }
                 fused_MK[stretch.rows_M] = fuse(self._listen(recording, views, made, reasons), self._fusion)
         sentences = [f"{recording.name}: stream {stream} was left out: {why}" for stream, why in reasons.items()]
         if wanted and recording.skeleton is None and recording.video and self.recogniser.pose is None:
@@ -122,7 +129,7 @@ class Scorer:
         clips: Clips,
         stretches: Sequence[Stretch],
         keypoints: Skeleton | UnusableClip,
-        geometry: Geometry,
+        geometries: Mapping[str, Geometry],
         folder: Path,
     ) -> dict[str, Path]:
         """Write shards of all stretches: their keypoints, and the modalities that open the video, which is read once.
@@ -141,11 +148,11 @@ class Scorer:
         for name in self._made:
             if MODALITIES[name].opens_videos:
                 files[name] = folder / f"{name}.arrow"
-                make_modality(MODALITIES[name], self._work(name, clips, files, geometry, folder / "decoding"))
+                make_modality(MODALITIES[name], self._work(name, clips, files, geometries, folder / "decoding"))
         return files
 
     def _make(
-        self, stretch: Stretch, clips: Clips, sources: dict[str, Path], geometry: Geometry, folder: Path
+        self, stretch: Stretch, clips: Clips, sources: dict[str, Path], geometries: Mapping[str, Geometry], folder: Path
     ) -> dict[str, np.ndarray | UnusableClip]:
         """Make the inputs of a stretch from its part of the ``sources``; return its array of each kind of input."""
         files = {kind: folder / f"{kind}.arrow" for kind in sources if kind != "skeletons"}
@@ -155,15 +162,17 @@ class Scorer:
         for name in self._made:
             if name not in files:
                 files[name] = folder / f"{name}.arrow"
-                make_modality(MODALITIES[name], self._work(name, own, files, geometry, folder / "scratch"))
+                make_modality(MODALITIES[name], self._work(name, own, files, geometries, folder / "scratch"))
         made = {kind: array_of(Shard(files[kind]), stretch.name) for kind in self._kinds - {"keypoints"}}
         return made | {"keypoints": stretch.keypoints}
 
-    def _work(self, name: str, clips: Clips, files: dict[str, Path], geometry: Geometry, scratch: Path) -> Work:
+    def _work(
+        self, name: str, clips: Clips, files: dict[str, Path], geometries: Mapping[str, Geometry], scratch: Path
+    ) -> Work:
         own = getattr(self.recogniser, name)
         settings = {used: getattr(self.recogniser, used) for used in (name, *MODALITIES[name].uses)}
         return Work(
-            settings=settings | ({"rgb": geometry.settings} if "rgb" in settings else {}),
+            settings={used: geometries[used].settings if used in geometries else settings[used] for used in settings},
             output=files[name],
             scratch=scratch,
             shards={kind: files[kind] for kind in (*own.made_from, *own.made_from_if_there)},
@@ -176,22 +185,25 @@ class Scorer:
     def _listen(
         self,
         recording: Recording,
-        views: dict[str, View],
+        views: Mapping[str, dict[str, View]],
         made: dict[str, np.ndarray | UnusableClip],
         reasons: dict[str, str],
     ) -> np.ndarray:
         """Compute the log-probabilities of every stream for some windows, (S, N, K), NaN where it has none.
 
-        The first reason of each stream for a missing window is added to ``reasons``.
+        ``views`` are those of the windows by the modality that says which part of the frame is shown. The first reason
+        of each stream for a missing window is added to ``reasons``.
         """
-        table = pd.DataFrame({"clip_id": list(views), "label": None})
+        windows = list(views["rgb"])
+        table = pd.DataFrame({"clip_id": windows, "label": None})
         table = table.assign(width=recording.width, height=recording.height)
         shards = {
-            kind: [WindowShard(array, views, kind == "keypoints" or not MODALITIES[kind].in_person_box)]
+            kind: [WindowShard(array, views[framed or "rgb"], kind == "keypoints" or framed is None)]
             for kind, array in made.items()
+            for framed in (MODALITIES[kind].framed_as,)
         }
-        logits_SNK = np.full((len(self._networks), len(views), len(self.recogniser.classes)), np.nan)
-        row_of = {clip_id: row for row, clip_id in enumerate(views)}
+        logits_SNK = np.full((len(self._networks), len(windows), len(self.recogniser.classes)), np.nan)
+        row_of = {clip_id: row for row, clip_id in enumerate(windows)}
         members = zip(self.recogniser.members, self._networks, logits_SNK, strict=True)
         for member, network, logits_NK in members:
             step = member.step

@@ -1,11 +1,11 @@
 """Windows as views of a stretch: a part of its frames, and of each frame the square around the person."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 import numpy as np
 
-from ..config.modalities import RgbSettings
+from ..config.rgb import RgbPersonSettings, RgbSettings
 from ..errors import UnusableClip
 from ..storage.shards import Shard
 from ..videos.reading import Box, person_box
@@ -24,18 +24,25 @@ class View(NamedTuple):
 class Geometry:
     """The boxes of stretches and windows in the video, so that each window is cut to its person, as a clip is.
 
-    ``settings`` are those of rgb for stretches: with their margin the box of each stretch contains the boxes of its
-    windows, and with their size a window has about the pixels of a clip. ``size`` is the width and height of the video.
+    ``settings`` are those of rgb or rgb_person for stretches: with their margin the box of each stretch contains the
+    boxes of its windows, and with their size a window has about the pixels of a clip. ``size`` is the width and height
+    of the video.
     """
 
-    def __init__(self, stretches: Iterable[Stretch], spans: np.ndarray, size: tuple, settings: RgbSettings) -> None:
-        self._size, self._margin = size, settings.margin
+    def __init__(
+        self, stretches: Iterable[Stretch], spans: np.ndarray, size: tuple, settings: RgbSettings | RgbPersonSettings
+    ) -> None:
+        self._size, self._margin = size, settings.person_margin
         self._boxes: dict[str, list[Box]] = {}
         margin, zooms = settings.margin, []
         for stretch in stretches:
             windows = [self._box(stretch.keypoints, stretch.part(*spans[row])) for row in stretch.rows_M]
             self._boxes[stretch.name] = windows
-            if isinstance(stretch.keypoints, UnusableClip) or not (stretch.keypoints[..., 2] > 0).any():
+            if (
+                self._margin is None
+                or isinstance(stretch.keypoints, UnusableClip)
+                or not (stretch.keypoints[..., 2] > 0).any()
+            ):
                 continue  # both show the full frame
             if len(windows) == 1:
                 continue  # they are the same
@@ -50,7 +57,7 @@ class Geometry:
 
     def whole(self, stretch: Stretch) -> Box | None:
         """The box of a stretch in the video; None if nothing tells where it is."""
-        return self._box(stretch.keypoints, slice(None), self.settings.margin)
+        return self._box(stretch.keypoints, slice(None), self.settings.person_margin)
 
     def views(self, stretch: Stretch, spans: np.ndarray) -> list[View]:
         """The view of each window of a stretch; ``spans`` (N, 2) are the first and last frames of all windows."""
@@ -113,6 +120,10 @@ class WindowShard:
         """The requested frames of a window (default: all), (T, ...)."""
         seen_T = self._seen(clip_id)
         return seen_T if frames is None else seen_T[frames]
+
+    def each(self, clip_id: str, frames: np.ndarray) -> Iterator[np.ndarray]:
+        """The requested frames of a window one by one."""
+        return iter(self.read(clip_id, frames))
 
     def _seen(self, clip_id: str) -> np.ndarray:
         if isinstance(self._stretch, UnusableClip):

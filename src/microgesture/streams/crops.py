@@ -9,6 +9,7 @@ from ..skeletons.keypoints import present
 from ..videos.reading import person_box
 
 PERSON_MARGIN = 0.25  # added to the person's extent, as in PoseConv3D's PoseCompact
+ATTEMPTS = 10  # at a random crop that fits into the picture
 SMALLEST_PERSON = 10  # pixels; the sides of a smaller box are not rounded
 
 
@@ -33,18 +34,31 @@ class Box(NamedTuple):
 WHOLE = Box(0.0, 0.0, 1.0, 1.0)
 
 
-def random_crop(area: tuple[float, float], generator: np.random.Generator) -> Box:
-    """A random crop: a random fraction of the area, at a random position.
+def random_crop(area: tuple[float, float], generator: np.random.Generator, aspect: float = 1.0) -> Box:
+    """A random crop of a picture: a random fraction of the area, at a random position (RandomResizedCrop).
 
-    Its aspect ratio, relative to that of the picture, is between 3:4 and 4:3.
+    ``aspect`` is the picture's width divided by its height. The crop's is between 3:4 and 4:3. A crop that does not fit
+    into the picture is drawn again; after ten attempts it is the largest square in the centre.
     """
+    width, height = _random_size(area, aspect, generator)
+    if max(width, height) > 1:
+        # Other generators draw the further attempts, so that later draws do not depend on their number.
+        again = (_random_size(area, aspect, other) for other in generator.spawn(ATTEMPTS - 1))
+        width, height = next((size for size in again if max(size) <= 1), (0.0, 0.0))
+    x, y = generator.random(2).tolist()
+    if not width:
+        return squares(aspect, 1, 1)[0]
+    return Box(x * (1 - width), y * (1 - height), width, height)
+
+
+def _random_size(area: tuple[float, float], aspect: float, generator: np.random.Generator) -> tuple[float, float]:
+    """The width and height of a random crop, in fractions of those of the picture; they may exceed 1."""
     share = generator.uniform(*area)
-    stretch = np.exp(generator.uniform(np.log(3 / 4), np.log(4 / 3)) / 2)
-    width, height = min(1.0, np.sqrt(share) * stretch), min(1.0, np.sqrt(share) / stretch)
-    return Box(generator.uniform(0, 1 - width), generator.uniform(0, 1 - height), width, height)
+    stretch = np.exp(generator.uniform(np.log(3 / 4), np.log(4 / 3)) / 2) / np.sqrt(aspect)
+    return float(np.sqrt(share) * stretch), float(np.sqrt(share) / stretch)
 
 
-def squares(width: int, height: int, count: int) -> list[Box]:
+def squares(width: float, height: float, count: int) -> list[Box]:
     """The largest square in the centre of a picture; with ``count`` 3 also those at both ends of its longer side.
 
     In a square picture all three are equal.
@@ -61,11 +75,12 @@ def to_pixels(crop: Box, width: int, height: int) -> Box:
     return Box(left, top, max(1, right - left), max(1, bottom - top))
 
 
-def video_box(keypoints_TVC: np.ndarray, width: int | None, height: int | None, margin: float) -> Box:
+def video_box(keypoints_TVC: np.ndarray, width: int | None, height: int | None, margin: float | None) -> Box:
     """The box of a clip's stored rgb frames in its source video, in pixels; integers are pixel centres.
 
     The frames were cropped by ``videos.reading.person_box`` of all keypoints (T, V, 3). That box is in whole pixels, so
-    it begins half a pixel before the centre of its first pixel. Raises ``UnusableClip`` if there is no such box.
+    it begins half a pixel before the centre of its first pixel. ``margin`` None stands for full frames. Raises
+    ``UnusableClip`` if there is no such box.
     """
     cut = person_box(keypoints_TVC, width, height, margin)
     return Box(cut.x - 0.5, cut.y - 0.5, cut.width, cut.height)
@@ -98,10 +113,13 @@ def keypoints_in_box(keypoints_TVC: np.ndarray, box: Box) -> np.ndarray:
     return placed_TVC
 
 
-def frames_in_box(frames_THWC: np.ndarray, box: Box, size: int) -> np.ndarray:
-    """The part of each frame inside a box of whole pixels, resized to (T, size, size, C), in the frames' dtype."""
-    cut_THWC = frames_THWC[:, box.y : box.y + box.height, box.x : box.x + box.width]
-    shrinks = max(cut_THWC.shape[1:3]) > size
-    method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    resized = [cv2.resize(frame, (size, size), interpolation=method) for frame in cut_THWC]
-    return np.stack(resized).reshape(len(frames_THWC), size, size, -1)
+def resize_part(frame_HWC: np.ndarray, box: Box, resized_HWC: np.ndarray) -> None:
+    """Resize the part of a frame (H, W) or (H, W, C) inside a box of whole pixels into an array of its dtype or float.
+
+    Only the part is converted.
+    """
+    cut_HWC = frame_HWC[box.y : box.y + box.height, box.x : box.x + box.width]
+    height, width = resized_HWC.shape[:2]
+    shrinks = box.height > height or box.width > width
+    how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    cv2.resize(cut_HWC.astype(resized_HWC.dtype, copy=False), (width, height), dst=resized_HWC, interpolation=how)

@@ -1,15 +1,17 @@
-"""Samples of a network: frames of a clip, all with the same crop, for every input."""
+"""Samples of a network: frames of a clip for every input, all with the same crop."""
 
 import hashlib
 import math
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
+from ..config.declarations import Modality
 from ..config.modalities import HEATMAPS, IN_SPACE, MODALITIES, SKELETONS, VIDEOS, store
 from ..config.streams import TrainStep
 from ..errors import InputError
@@ -19,12 +21,11 @@ from ..skeletons.selections import selection_named
 from ..storage.shards import Shard
 from .colour_wheel import by_fastest
 from .crops import (
-    WHOLE,
     Box,
-    frames_in_box,
     keypoints_in_box,
     person_square,
     random_crop,
+    resize_part,
     squares,
     to_pixels,
     video_box,
@@ -61,12 +62,12 @@ class Sample(NamedTuple):
 
 
 class View(NamedTuple):
-    """Frames (T,) of a clip, their crop in fractions of the picture, and the number of equal test views.
+    """The frames (T,) of a clip for each input, their crop in fractions of the picture, and how many test views it is.
 
     For a skeleton, the frames may be fractional: its points are interpolated in time.
     """
 
-    frames: np.ndarray
+    frames: tuple[np.ndarray, ...]
     crop: Box
     times: int
 
@@ -102,8 +103,8 @@ class ClipDataset(Examples):
     """The clips of a stream: ``dataset[row, draw]`` is a ``Sample``.
 
     ``shards`` are the shards of each modality that the inputs of the step are made from, files or open ones. All inputs
-    of a clip have the same frames and the same crop and are mirrored together. If there are ``heatmap_frames``
-    heatmaps, the video has ``frames`` of the same frames, evenly spaced, starting with the first.
+    of a clip have the same crop and are mirrored together. Each has its own sampling of the frames, as in
+    RGBPoseConv3D: beside ``heatmap_frames`` heatmaps, a video has ``frames`` frames.
 
     In training, ``draw``, the seed and the clip's id determine the frames, the crop and the mirroring. In testing,
     nothing is random, and ``draw`` is the number of a distinct view; the views combine ``num_clips`` fixed samplings
@@ -139,15 +140,18 @@ class ClipDataset(Examples):
         # A crop is rounded to the pixels of the first video. Without a video it is not rounded.
         self._video = next((self._stores[store(modality)] for modality in step.inputs if modality in VIDEOS), None)
         self._num_crops = num_crops if self._video else 1
+        # Heatmaps beside a video show its part of the frame, which depends on the size of the source.
+        self._located = self._video is not None and any(modality in HEATMAPS for modality in self._inputs)
         self._lit = any(MODALITIES[store(modality)].lit for modality in step.inputs)
         reasons = {row.clip_id: self._reason(row) for row in table.itertuples()}
         super().__init__(table, {clip_id: reason for clip_id, reason in reasons.items() if reason})
-        if self._margin is not None:
+        if self._located:
             kept = table[table.clip_id.isin(self.clip_ids)]
             self._sizes = list(zip(kept.width.astype(int), kept.height.astype(int), strict=True))
         keep = workers == 0 and sum(held.bytes(self.clip_ids) for held in self._stores.values()) <= memory * 2**30
         for held in self._stores.values():
             held.kept = {} if keep else None
+            held.shown_again = not training and self._num_crops > 1
 
     @property
     def views(self) -> int:
@@ -161,16 +165,17 @@ class ClipDataset(Examples):
         return [number[pair] for pair in every]
 
     def moments(self, key: Key) -> np.ndarray:
-        """The position of each frame in its clip, float32 (T,), from 0 to 1; -1 if the frame repeats an earlier one."""
+        """The position of each frame of the only input in its clip, float32 (T,), from 0 to 1; -1 if it is repeated."""
         view, _ = self._view(*key)
-        moments_T = np.full(len(view.frames), -1, np.float32)
-        frames, first = np.unique(view.frames, return_index=True)
+        (frames_T,) = view.frames
+        moments_T = np.full(len(frames_T), -1, np.float32)
+        frames, first = np.unique(frames_T, return_index=True)
         moments_T[first] = frames / max(self._frame_count(key[0]) - 1, 1)
         return moments_T
 
     def blank(self) -> Sample:
         """A placeholder for a clip that lacks the inputs: zeros of the usual shapes, with row 0 and label -1."""
-        return Sample(tuple(map(self._zeros, self._inputs)), False, *_AS_IT_IS, -1, 0, 1)
+        return Sample(tuple(map(self._zeros, self._inputs, self._lengths)), False, *_AS_IT_IS, -1, 0, 1)
 
     def __getitem__(self, key: Key) -> Sample:
         row, draw = key
@@ -186,7 +191,10 @@ class ClipDataset(Examples):
         brightness, contrast = (
             generator.uniform(1 - color_jitter, 1 + color_jitter, 2).astype(np.float32) if color_jitter else _AS_IT_IS
         )
-        data = tuple(self._shown(modality, row, view, generator) for modality in self._inputs)
+        data = tuple(
+            self._shown(modality, row, frames_T, view.crop, generator)
+            for modality, frames_T in zip(self._inputs, view.frames, strict=True)
+        )
         return Sample(data, mirror, brightness, contrast, self.labels[row], row, view.times)
 
     def _view(self, row: int, draw: int) -> tuple[View, np.random.Generator | None]:
@@ -196,22 +204,30 @@ class ClipDataset(Examples):
         generator = random_generator(self._seed, draw, self.clip_ids[row])
         return self._random_view(row, generator), generator
 
-    def _zeros(self, modality: str) -> np.ndarray:
+    def _zeros(self, modality: str, length: int) -> np.ndarray:
         if modality not in VIDEOS:
             of_a_joint = 4 if modality in IN_SPACE else 3
-            return np.zeros((self._length, len(self._selection.joints), of_a_joint), np.float32)
+            return np.zeros((length, len(self._selection.joints), of_a_joint), np.float32)
         seen = MODALITIES[modality]
-        dtype = np.float32 if seen.content == "vectors" else seen.dtype
-        return np.zeros((self._recipe.frames, self._recipe.size, self._recipe.size, seen.channels), dtype)
+        return np.zeros((length, self._recipe.size, self._recipe.size, seen.channels), self._dtype(seen))
 
-    def _shown(self, modality: str, row: int, view: View, generator: np.random.Generator | None) -> np.ndarray:
+    @staticmethod
+    def _dtype(seen: Modality) -> np.dtype:
+        return np.dtype(np.float32 if seen.content == "vectors" else seen.dtype)
+
+    def _shown(
+        self, modality: str, row: int, frames_T: np.ndarray, crop: Box, generator: np.random.Generator | None
+    ) -> np.ndarray:
         if modality in SKELETONS:
-            return self._points(modality, row, view, generator)
-        return self._keypoints(row, view) if modality in HEATMAPS else self._images(row, view, modality)
+            return self._points(modality, row, frames_T, generator)
+        shown = self._keypoints if modality in HEATMAPS else partial(self._images, modality)
+        return shown(row, frames_T, crop)
 
-    def _points(self, modality: str, row: int, view: View, generator: np.random.Generator | None) -> np.ndarray:
+    def _points(
+        self, modality: str, row: int, frames_T: np.ndarray, generator: np.random.Generator | None
+    ) -> np.ndarray:
         seen = in_space if modality in IN_SPACE else in_picture
-        keypoints_TVC = at_times(seen(self._stores["keypoints"].read(self.clip_ids[row])), view.frames)
+        keypoints_TVC = at_times(seen(self._stores["keypoints"].read(self.clip_ids[row])), frames_T)
         boxed = self._recipe.normalisation == "box"
         if boxed:
             points_TVC = centre(keypoints_TVC)
@@ -221,26 +237,29 @@ class ClipDataset(Examples):
             points_TVC = vary(points_TVC, self._recipe.augmentation, generator)
         return fill_box(points_TVC) if boxed else points_TVC  # the box is that of the points as the network sees them
 
-    def _keypoints(self, row: int, view: View) -> np.ndarray:
+    def _keypoints(self, row: int, frames_T: np.ndarray, crop: Box) -> np.ndarray:
         keypoints_TVC = in_picture(self._stores["keypoints"].read(self.clip_ids[row]))
-        if self._margin is None:
-            picture = person_square(keypoints_TVC)
-        else:
+        if self._located:
             picture = video_box(keypoints_TVC, *self._sizes[row], self._margin)
-        return keypoints_in_box(keypoints_TVC[view.frames], picture.part(view.crop))
+        else:
+            picture = person_square(keypoints_TVC)
+        return keypoints_in_box(keypoints_TVC[frames_T], picture.part(crop))
 
-    def _images(self, row: int, view: View, modality: str) -> np.ndarray:
-        frames_THWC = self._stores[modality].read(self.clip_ids[row], view.frames[:: self._stride])
-        height, width = frames_THWC.shape[1:3]
-        box = to_pixels(view.crop, width, height)
-        seen = MODALITIES[modality]
-        if seen.content != "vectors":
-            return frames_in_box(frames_THWC, box, self._recipe.size)
-        frames_THWC = frames_THWC.astype(np.float32)
-        if self._wheel:
-            return frames_in_box(by_fastest(frames_THWC, seen.unit), box, self._recipe.size)
-        vectors_THWC = frames_in_box(frames_THWC, box, self._recipe.size)
-        return vectors_THWC / np.float32((seen.unit * box.width, seen.unit * box.height))
+    def _images(self, modality: str, row: int, frames_T: np.ndarray, crop: Box) -> np.ndarray:
+        held, clip_id, seen = self._stores[modality], self.clip_ids[row], MODALITIES[modality]
+        height, width, *channels = held.shape(clip_id)[1:]
+        box = to_pixels(crop, width, height)
+        distinct, places_T = np.unique(frames_T, return_inverse=True)
+        frames = held.each(clip_id, distinct)
+        if seen.content == "vectors" and self._wheel:  # relative to the fastest pixel of the whole frame
+            frames = (by_fastest(frame_HWC[None].astype(np.float32), seen.unit)[0] for frame_HWC in frames)
+        part = np.empty((len(distinct), self._recipe.size, self._recipe.size, *channels), self._dtype(seen))
+        for frame_HWC, resized_HWC in zip(frames, part, strict=True):
+            resize_part(frame_HWC, box, resized_HWC)
+        if seen.content == "vectors" and not self._wheel:
+            part /= np.float32((seen.unit * box.width, seen.unit * box.height))
+        part_THWC = part.reshape(*part.shape[:3], seen.channels)
+        return part_THWC if np.array_equal(distinct, frames_T) else part_THWC[places_T]
 
     def _reason(self, clip: tuple) -> str | None:
         """Why a clip (a row of the table) lacks an input; None if it has all inputs."""
@@ -253,60 +272,76 @@ class ClipDataset(Examples):
             return f"{clip.clip_id} has {listed}; they do not show the same"
         if set(self._inputs) & set(IN_SPACE) and self._stores["keypoints"].shape(clip.clip_id)[-1] != 6:
             return f"{clip.clip_id}: its keypoints have no metres, only places in the picture"
-        if self._margin is not None and (pd.isna(clip.width) or pd.isna(clip.height)):
+        if self._located and (pd.isna(clip.width) or pd.isna(clip.height)):
             return f"{clip.clip_id}: the size of its video is unknown, so its keypoints have no place in it"
         return None
 
     @property
-    def _length(self) -> int:
-        """The number of frames of the input with the most frames."""
-        recipe = self._recipe
-        return recipe.heatmap_frames or recipe.frames if len(self._inputs) > 1 else recipe.frames
-
-    @property
-    def _stride(self) -> int:
-        return self._length // self._recipe.frames
+    def _lengths(self) -> list[int]:
+        """The number of frames of each input."""
+        recipe, beside = self._recipe, len(self._inputs) > 1
+        heatmaps = recipe.heatmap_frames or recipe.frames if beside else recipe.frames
+        return [heatmaps if modality in HEATMAPS else recipe.frames for modality in self._inputs]
 
     def _frame_count(self, row: int) -> int:
         return next(iter(self._stores.values())).shape(self.clip_ids[row])[0]
 
+    def _picture(self, row: int) -> tuple[int, int]:
+        """The width and height of a picture of a clip; heatmaps alone show a square."""
+        return self._video.shape(self.clip_ids[row])[2:0:-1] if self._video else (1, 1)
+
     def _random_view(self, row: int, generator: np.random.Generator) -> View:
-        n_frames, recipe = self._frame_count(row), self._recipe
-        if self._inputs[0] in SKELETONS:
-            frames = random_times(n_frames, recipe.frames, recipe.augmentation, generator)
-        elif recipe.interval is None:
-            frames = uniform_frames(n_frames, self._length, generator)
-        else:
-            frames = interval_frames(n_frames, self._length, recipe.interval, generator)
-        return View(frames, random_crop(recipe.crop_area, generator), 1)
+        frames = tuple(
+            self._random_frames(modality, length, self._frame_count(row), generator)
+            for modality, length in zip(self._inputs, self._lengths, strict=True)
+        )
+        width, height = self._picture(row)
+        return View(frames, random_crop(self._recipe.crop_area, generator, width / height), 1)
+
+    def _random_frames(self, modality: str, length: int, n_frames: int, generator: np.random.Generator) -> np.ndarray:
+        recipe = self._recipe
+        if modality in SKELETONS:
+            return random_times(n_frames, length, recipe.augmentation, generator)
+        if recipe.interval is None:
+            return uniform_frames(n_frames, length, generator)
+        return interval_frames(n_frames, length, recipe.interval, generator)
 
     def _test_views(self, row: int) -> list[View]:
         distinct = Counter(self._every_test_view(row))
-        return [View(np.array(frames), crop, times) for (frames, crop), times in distinct.items()]
+        return [View(tuple(map(np.array, frames)), crop, times) for (frames, crop), times in distinct.items()]
 
-    def _every_test_view(self, row: int) -> list[tuple[tuple[float, ...], Box]]:
-        n_frames, recipe = self._frame_count(row), self._recipe
-        if self._inputs[0] in SKELETONS:
-            samplings = [even_times(n_frames, recipe.frames)] * self._num_clips
-        elif recipe.interval is None:
-            samplings = uniform_views(n_frames, self._length, self._num_clips)
-        else:
-            samplings = interval_views(n_frames, self._length, recipe.interval, self._num_clips)
-        crops = [WHOLE]
-        if self._video:
-            height, width = self._video.shape(self.clip_ids[row])[1:3]
-            crops = squares(width, height, self._num_crops)
-        return [(tuple(frames.tolist()), crop) for frames in samplings for crop in crops]
+    def _every_test_view(self, row: int) -> list[tuple[tuple[tuple[float, ...], ...], Box]]:
+        samplings = (
+            self._test_frames(modality, length, self._frame_count(row))
+            for modality, length in zip(self._inputs, self._lengths, strict=True)
+        )
+        together = [tuple(tuple(frames.tolist()) for frames in of_view) for of_view in zip(*samplings, strict=True)]
+        crops = squares(*self._picture(row), self._num_crops)
+        return [(frames, crop) for frames in together for crop in crops]
+
+    def _test_frames(self, modality: str, length: int, n_frames: int) -> Sequence[np.ndarray]:
+        interval, views = self._recipe.interval, self._num_clips
+        if modality in SKELETONS:
+            return [even_times(n_frames, length)] * views
+        if interval is None:
+            return uniform_views(n_frames, length, views)
+        return interval_views(n_frames, length, interval, views)
 
 
 class _Store:
-    """The shards of one modality, read by clip id; ``kept`` are the clips that stay in memory, None to keep none."""
+    """The shards of one modality, read by clip id.
+
+    ``kept`` are the clips that stay in memory, None to keep none. With ``shown_again``, the frames that ``each`` yields
+    are kept until others are asked for: the crops of one view follow each other.
+    """
 
     def __init__(self, kind: str, paths: Sequence[Path | Shard], clip_ids: Iterable[str]) -> None:
         self._bytes = np.dtype(MODALITIES[kind].dtype).itemsize
         shards = [Shard(path) if isinstance(path, Path) else path for path in paths]
         self._holder = {clip_id: shard for shard in shards for clip_id in shard.clip_ids}
         self.kept: dict[str, np.ndarray] | None = None
+        self.shown_again = False
+        self._latest: tuple[tuple[str, bytes] | None, list[np.ndarray]] = (None, [])
         if missing := [clip_id for clip_id in clip_ids if clip_id not in self._holder]:
             raise InputError(
                 f"clip {missing[0]} ({len(missing)} such clips) is in none of the shards "
@@ -322,9 +357,21 @@ class _Store:
     def bytes(self, clip_ids: Iterable[str]) -> int:
         return sum(math.prod(self.shape(clip_id)) for clip_id in clip_ids) * self._bytes
 
-    def read(self, clip_id: str, frames: np.ndarray | None = None) -> np.ndarray:
+    def read(self, clip_id: str) -> np.ndarray:
+        """All frames of a clip."""
         if self.kept is None:
-            return self._holder[clip_id].read(clip_id, frames)
+            return self._holder[clip_id].read(clip_id)
         if clip_id not in self.kept:
             self.kept[clip_id] = self._holder[clip_id].read(clip_id)
-        return self.kept[clip_id] if frames is None else self.kept[clip_id][frames]
+        return self.kept[clip_id]
+
+    def each(self, clip_id: str, frames: np.ndarray) -> Iterable[np.ndarray]:
+        """The frames of a clip one by one, each decoded when it is asked for."""
+        if self.kept is not None:
+            whole = self.read(clip_id)
+            return (whole[frame] for frame in frames)
+        if not self.shown_again:
+            return self._holder[clip_id].each(clip_id, frames)
+        if self._latest[0] != (asked := (clip_id, frames.tobytes())):
+            self._latest = asked, list(self._holder[clip_id].each(clip_id, frames))
+        return self._latest[1]

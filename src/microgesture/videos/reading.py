@@ -189,16 +189,17 @@ def _upright(frame: av.VideoFrame, converter: VideoReformatter) -> np.ndarray:
     return np.ascontiguousarray(np.rot90(rgb_HWC, round(frame.rotation / 90)))
 
 
-def person_box(keypoints_TVC: np.ndarray | None, width: int | None, height: int | None, margin: float) -> Box:
+def person_box(keypoints_TVC: np.ndarray | None, width: int | None, height: int | None, margin: float | None) -> Box:
     """Return one square around the person for a whole clip, so that the crop does not move with the gesture.
 
     ``keypoints_TVC`` is (T, V, 3): x, y in pixels and confidence, (0, 0, 0) where missing. The box around all present
     points, limited to the frame, is enlarged by the fraction ``margin`` of its size on each side, and then to a square.
-    Without two distinct points the result is the full frame. ``width`` and ``height`` are the frame's, in pixels. If
-    they are unknown (None), the box is not limited, and ``UnusableClip`` is raised if there are no points.
+    Without two distinct points, or with ``margin`` None, the result is the full frame. ``width`` and ``height`` are the
+    frame's, in pixels. If they are unknown (None), the box is not limited, and ``UnusableClip`` is raised if there are
+    no points.
     """
     points_N2 = np.empty((0, 2))
-    if keypoints_TVC is not None:
+    if keypoints_TVC is not None and margin is not None:
         present = np.isfinite(keypoints_TVC).all(-1) & (keypoints_TVC[..., 2] > 0)
         points_N2 = keypoints_TVC[present][:, :2].astype(np.float64)
     if width and height:

@@ -77,8 +77,8 @@ def heatmap_pictures(
     the maximum over all joints or limbs: black is 0, yellow is 1.
     """
     keypoints_TVC = in_picture(keypoints_TVC)
-    beside_video = view.margin is not None
-    box = video_box(keypoints_TVC, width, height, view.margin) if beside_video else person_square(keypoints_TVC)
+    video = view.beside_video
+    box = video_box(keypoints_TVC, width, height, view.margin) if video else person_square(keypoints_TVC)
     shares_BNVC = torch.from_numpy(keypoints_in_box(keypoints_TVC[frames_N], box))[None]
     heat_VNHW = heatmaps(shares_BNVC, modality, view.size, view.sigma, selection)[0].numpy()
     bytes_NHW = np.rint(heat_VNHW.max(0) * 255).clip(0, 255).astype(np.uint8)

@@ -15,7 +15,7 @@ from av.codec import Codec
 from av.codec.codec import UnknownCodecError
 from rich.filesize import decimal
 
-from ..config.modalities import MODALITIES
+from ..config.modalities import MODALITIES, SCENES
 from ..config.pose import POSE_METHODS
 from ..config.streams import is_published_name
 from ..config.whole import Config
@@ -38,6 +38,7 @@ from .given_files import check_given_files
 from .keypoint_layouts import layouts_found, units_differ
 from .listings import listing_changed, shared_across_corpora
 from .modules import described, fault, functions
+from .plan import Plan
 from .prediction_stages import recordings_to_predict
 from .read_plan import read_plan
 
@@ -75,6 +76,7 @@ def examine(configfile: Path, changes: Sequence[str], results: Path) -> Iterator
     yield from modules(plan.config)
     yield from devices(plan.config)
     yield from needed_files(plan.config)
+    yield from parts_of_the_frame(plan)
     yield from recordings(plan.config)
     yield from stored_listings(plan.config, results)
     stopped = False
@@ -163,6 +165,29 @@ def needed_files(config: Config) -> Iterator[Finding]:
     for name, corpus in config.corpora.items():
         if corpus.pose and (missing := missing_packages(POSE_METHODS[corpus.pose])):
             yield Finding(f"corpora.{name}.pose", missing, stops=True)
+
+
+def parts_of_the_frame(plan: Plan) -> Iterator[Finding]:
+    """Streams that start from a stream whose videos show another part of the frame."""
+    for name, stream in plan.config.streams.items():
+        for parent in stream.parents:
+            own, earlier = _part_shown(plan, name), _part_shown(plan, parent)
+            if own and earlier and own != earlier:
+                yield Finding(
+                    "streams",
+                    f"warning: {name} sees {own}, but starts from {parent}, which sees {earlier}; with rgb.crop: none, "
+                    "both see full frames",
+                )
+
+
+def _part_shown(plan: Plan, name: str) -> str | None:
+    """What the video of a stream shows; None if it has no video."""
+    stream = plan.config.streams[name]
+    video = next((MODALITIES[modality].framed_as for modality in stream.inputs if modality in SCENES), None)
+    if video is None:
+        return None
+    cropped = plan.config.modality(video).person_margin is not None and "keypoints" in plan.provides(stream.corpus)
+    return "crops of the person" if cropped else "full frames"
 
 
 def recordings(config: Config) -> Iterator[Finding]:

@@ -251,13 +251,12 @@ class Plan:
             self._plan_ensemble(stream.pseudo_labels)
         fused = [self.config.streams[parent] for parent in stream.fuses or ()]
         branches = tuple(Branch(network=one.network, recipe=self.config.recipes[one.recipe].tested()) for one in fused)
-        heatmaps = [modality for modality in stream.inputs if modality in HEATMAPS]
         keypoints = any(modality in (*HEATMAPS, *SKELETONS) for modality in stream.inputs)
         step = TrainStep(
             stream=name,
             inputs=stream.inputs,
             selection=self.config.keypoints.selection if keypoints else None,
-            margin=self.config.rgb.margin if not fused and 0 < len(heatmaps) < len(stream.inputs) else None,
+            margin=None if fused else self.config.margin_beside(stream),
             flow_encoding=self.config.flow.encoding if "flow" in stream.inputs else "vectors",
             network=stream.network,
             branches=branches or None,

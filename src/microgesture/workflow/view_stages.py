@@ -27,13 +27,15 @@ def _step(config: Config, corpus: str, kinds: Collection[str], ensemble: str | N
             continue
         recipe, beside_video = config.recipes[stream.recipe].in_testing(), len(stream.inputs) > 1
         size = recipe.heatmap_size or recipe.size if beside_video else recipe.size
-        margin = config.rgb.margin if beside_video else None
-        heatmaps |= {modality: HeatmapView(size=size, sigma=recipe.sigma, margin=margin) for modality in seen}
+        view = HeatmapView(
+            size=size, sigma=recipe.sigma, beside_video=beside_video, margin=config.margin_beside(stream)
+        )
+        heatmaps |= dict.fromkeys(seen, view)
     return ViewStep(
         **config.view.model_dump(),
         kinds=tuple(kinds),
         selection=config.keypoints.selection,
-        margin=config.rgb.margin,
+        margin=config.rgb.person_margin,
         rest={kind: rest for kind in kinds if (rest := config.modality(kind).rest) is not None},
         heatmaps=heatmaps,
         ensemble=ensemble,
