@@ -85,9 +85,6 @@ def test_a_layout_of_ones_own_is_read_from_its_file_and_changes_the_plan(tmp_pat
     path = tmp_path / "mouse.yaml"
     path.write_text(yaml.safe_dump(table))
     raw = own(tmp_path, {"layout": str(path)}, standing(1, 3))
-    network = {"name": "skeleton_transformer", "width": 8, "depth": 2, "heads": 2}
-    pretraining = {"corpora": ["imigue"], "input": "skeleton3d", "network": network, "recipe": "heatmaps"}
-    raw["pretraining"] = {"masked": pretraining}
     before = Plan(raw, str(tmp_path / "results"))
     chosen = before.config.keypoints.selection
     assert isinstance(chosen, JointSelection)
@@ -96,7 +93,6 @@ def test_a_layout_of_ones_own_is_read_from_its_file_and_changes_the_plan(tmp_pat
     after = Plan(raw, str(tmp_path / "results"))
     assert before.step("skeletons", "imigue") != after.step("skeletons", "imigue")
     assert before.step("train", "joint") != after.step("train", "joint")
-    assert before.step("pretrain", "masked") != after.step("pretrain", "masked")
     path.write_text("points: [snout, snout]")
     with pytest.raises(InputError, match=r"mouse.yaml: .*two points are called 'snout'"):
         load_config(raw)
