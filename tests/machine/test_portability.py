@@ -9,10 +9,10 @@ import builtins, importlib, os, pkgutil, signal
 del os.sched_getaffinity, signal.sigwaitinfo, signal.SIGUSR1
 given = builtins.__import__
 
-def without(name, globals=None, *rest):
+def without(name, globals=None, *rest, **named):
     if name in ("fcntl", "resource") and (globals or {}).get("__name__", "").startswith("microgesture"):
         raise ModuleNotFoundError(name)
-    return given(name, globals, *rest)
+    return given(name, globals, *rest, **named)
 
 builtins.__import__ = without
 import microgesture

@@ -15,7 +15,7 @@ from ..config.base import Settings
 from ..config.declarations import LAYOUTS
 from ..config.ensembles import EnsembleStep, PseudoLabelStep, SubmissionStep
 from ..config.measures import AblationRow, AblationStep, CrossSubjectStep
-from ..config.modalities import HEATMAPS, IN_SPACE, MODALITIES, SKELETONS, store, with_sources
+from ..config.modalities import HEATMAPS, MODALITIES, SKELETONS, store, with_sources
 from ..config.pose import POSE_METHODS
 from ..config.streams import Branch, Stream, TrainStep
 from ..config.whole import Config, load_config
@@ -25,6 +25,7 @@ from ..storage.clips import shards_of
 from .corpus_stages import REGISTRY, corpus_stages, selection_text, sources
 from .emotion_stages import emotion_stages, refuse_missing_shards
 from .listings import listing_digests
+from .missing_inputs import refuse_missing_inputs
 from .prediction_stages import prediction_stages
 from .pretraining_stages import pretraining_stage
 from .report_stages import report_stage, reported_streams
@@ -60,7 +61,7 @@ class Plan:
         self._sources = sources
         self._steps: dict[tuple[str, str], Step] = {}
         self._provides = {name: self._look(name) for name in self.config.corpora}
-        self._refuse_missing_inputs()
+        refuse_missing_inputs(self.config, self._provides, self.root)
         for corpus in self.config.corpora:
             digests = listing_digests(self.config, corpus, results)
             for planned in corpus_stages(self.config, corpus, self.root(corpus), self.provides(corpus), digests):
@@ -221,21 +222,6 @@ class Plan:
             trouble = "already has keypoints" if "keypoints" in found else "has no video in which to find keypoints"
             raise InputError(f"corpus '{corpus}' ({self.root(corpus)}) {trouble}; remove corpora.{corpus}.pose")
         return found | {"keypoints"} | ({"metres"} if POSE_METHODS[settings.pose].in_space else set())
-
-    def _refuse_missing_inputs(self) -> None:
-        wanted = [(f"stream '{name}'", one.corpus, one.inputs) for name, one in self.config.streams.items()]
-        for name, one in self.config.pretraining.items():
-            wanted += [(f"pretraining '{name}'", corpus, (one.input,)) for corpus in one.corpora]
-        for who, corpus, inputs in wanted:
-            for needed in self._needed_from_corpus(inputs):
-                if needed not in self.provides(corpus):
-                    find = f", or find them in its videos (corpora.{corpus}.pose: mediapipe)"
-                    none = f"{who} needs {needed}, but corpus '{corpus}' ({self.root(corpus)}) has none; remove it"
-                    raise InputError(none + (find if needed == "keypoints" else ""))
-
-    def _needed_from_corpus(self, inputs: Iterable[str]) -> list[str]:
-        needed = [need for modality in inputs for need in sorted(self.config.modality(store(modality)).needs)]
-        return needed + ["metres" for modality in inputs if modality in IN_SPACE]
 
     def _same_corpus(self, one: str, other: str) -> bool:
         return self.config.streams[one].corpus == self.config.streams[other].corpus
