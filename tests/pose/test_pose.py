@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
@@ -28,6 +28,7 @@ from microgesture.pose.making import make_pose
 from microgesture.pose.mapping import SIZES, in_openpose_order, origins
 from microgesture.pose.methods import Pose
 from microgesture.pose.videos import keypoints_of_videos
+from microgesture.pose.world import points_in_space
 from microgesture.skeletons.keypoints import hands_swapped
 from microgesture.skeletons.layouts import layout_named, mirrored_name
 from microgesture.storage.clips import write_clips
@@ -134,6 +135,7 @@ def test_a_corpus_of_videos_has_keypoints_once_they_are_asked_for(tmp_path):
     plan = Plan(raw_config(videos, pose="mediapipe"))
     assert plan.provides("own") == {"video", "keypoints"}
     assert plan.posed == ["own"]
+    assert Plan(raw_config(videos, pose="mediapipe_world")).provides("own") == {"video", "keypoints", "metres"}
     both = manifest(tmp_path / "both", "clip_id,split,label,video,keypoints", "a,train,wave,a.mp4,a.npz")
     with pytest.raises(InputError, match=r"already has keypoints; .*corpora\.own\.pose"):
         Plan(raw_config(both, pose="mediapipe"))
@@ -287,8 +289,49 @@ def test_the_points_of_the_face_lie_alike_in_mediapipes_mesh():
 
 def keypoints_of_frames(frames):
     """Keypoints (T, 137, 3) of frames that follow each other, in this process."""
-    found = [found_VC for _, found_VC in holistic._in_order(holistic._mediapipe(), enumerate(frames))]
+    found = [found_VC for _, found_VC in holistic.holistic_points(holistic.imported_mediapipe(), enumerate(frames))]
     return np.stack(found) if found else np.zeros((0, len(NAMES), 3), np.float32)
+
+
+def landmarks(points_VC):
+    names = ("x", "y", "z", "visibility")
+    return SimpleNamespace(landmark=[SimpleNamespace(**dict(zip(names, point, strict=True))) for point in points_VC])
+
+
+def test_world_landmarks_are_pixels_and_metres_and_missing_together():
+    rng = np.random.default_rng(0)
+    seen_VC, placed_VC = rng.uniform(0.1, 0.9, (33, 4)), rng.uniform(-1, 1, (33, 4))
+    seen_VC[:, 3] = 0.8
+    seen_VC[11, 3] = 0.4  # the left shoulder is hidden
+    seen_VC[0, 0] = 1.2  # the nose is outside
+    answer = SimpleNamespace(pose_landmarks=landmarks(seen_VC), pose_world_landmarks=landmarks(placed_VC))
+    found_VC = points_in_space(answer, 640, 480)
+    names = layout_named("mediapipe_pose").names
+    assert found_VC.shape == (len(names), 6)
+    for missing in ("left shoulder", "nose", "neck"):
+        assert not found_VC[names.index(missing)].any()
+    hips = [names.index("left hip"), names.index("right hip")]
+    expected_HC = np.column_stack((seen_VC[23:25, :2] * (640, 480), [0.8, 0.8], placed_VC[23:25, :3]))
+    np.testing.assert_allclose(found_VC[hips], expected_HC, rtol=1e-5)
+    np.testing.assert_allclose(found_VC[names.index("mid hip")], expected_HC.mean(0), rtol=1e-5)
+    nobody = points_in_space(SimpleNamespace(pose_landmarks=None, pose_world_landmarks=None), 640, 480)
+    assert nobody.shape == found_VC.shape
+    assert not nobody.any()
+
+
+@needs_mediapipe
+def test_a_drawn_person_has_the_size_of_a_person_in_metres():
+    frames, true_TVC = drawn_person(4, 5, (640, 480))
+    pose = holistic.imported_mediapipe().solutions.pose
+    found = holistic.each_frame(enumerate(frames), lambda: pose.Pose(model_complexity=1), points_in_space)
+    found_TVC = np.stack([found_VC for _, found_VC in found])
+    names = layout_named("mediapipe_pose").names
+    left, right = (found_TVC[:, names.index(f"{side} shoulder")] for side in ("left", "right"))
+    assert (left[:, 2] > 0).all()
+    assert ((left[:, 3] - right[:, 3] > 0.2) & (left[:, 3] - right[:, 3] < 0.6)).all()  # metres; they face the camera
+    assert (found_TVC[:, names.index("nose"), 4] < left[:, 4]).all()  # y points down
+    apart_T = np.linalg.norm(left[:, :2] - of(true_TVC, "left shoulder")[:, :2], axis=-1)
+    assert apart_T.max() < 60
 
 
 def drawn_person(frames: int, seed: int, size: tuple[int, int]) -> tuple[list[np.ndarray], np.ndarray]:

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class PoseMethod:
-    """A method that finds keypoints in videos, in the order of OpenPose-137.
+    """A method that finds keypoints in videos, with the points of a ``layout`` of the package.
 
     ``module`` has a function ``finder(weights)`` that returns a ``pose.methods.Finder``; it is not imported here. The
     ``packages`` are installed by the extra ``extra`` of this project. A frame may take ``seconds``, besides its
-    decoding. ``has_weights`` is true if ``pose_weights`` of a corpus may name a folder with the networks.
+    decoding. ``has_weights`` is true if ``pose_weights`` of a corpus may name a folder with the networks, and
+    ``in_space`` if points also have x, y and z in metres.
     """
 
     name: str
@@ -18,7 +19,9 @@ class PoseMethod:
     packages: tuple[str, ...]
     extra: str
     seconds: float
+    layout: str = "openpose_137"
     has_weights: bool = False
+    in_space: bool = False
 
 
 POSE_METHODS = {
@@ -26,6 +29,10 @@ POSE_METHODS = {
     for method in (
         # One core needs 0.06 s at 256 x 256.
         PoseMethod("mediapipe", "MediaPipe", "microgesture.pose.holistic", ("mediapipe",), "pose", 2),
+        PoseMethod(
+            *("mediapipe_world", "MediaPipe", "microgesture.pose.world", ("mediapipe",), "pose", 2, "mediapipe_pose"),
+            in_space=True,
+        ),
         PoseMethod("rtmw", "RTMW", "microgesture.pose.rtmw", ("rtmlib", "onnxruntime"), "rtmw", 30, has_weights=True),
     )
 }

@@ -2,7 +2,7 @@
 
 import os
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from types import ModuleType
 from typing import Any
 
@@ -25,14 +25,21 @@ def finder(weights: None = None) -> Finder:
     float32 (137, 3)), see ``in_openpose_order``. It raises ``UnusableClip`` at a frame that cannot be decoded. The
     ``weights`` are those in the package.
     """
-    mediapipe = _mediapipe()
+    mediapipe = mediapipe_without_warnings()
+    return lambda video, spans: holistic_points(mediapipe, decode_spans(video, spans))
+
+
+def mediapipe_without_warnings() -> ModuleType:
+    """Return MediaPipe, after discarding standard error; raises ``InputError`` if it has no weights."""
+    mediapipe = imported_mediapipe()
     with open(os.devnull, "wb") as nowhere:
         # MediaPipe writes warnings there at each start of a graph, with no setting to stop it. For errors see Isolated.
         os.dup2(nowhere.fileno(), 2)
-    return lambda video, spans: _in_order(mediapipe, decode_spans(video, spans))
+    return mediapipe
 
 
-def _mediapipe() -> ModuleType:
+def imported_mediapipe() -> ModuleType:
+    """Return MediaPipe; raises ``InputError`` if it has no weights."""
     warnings.filterwarnings("ignore", "SymbolDatabase.GetPrototype", UserWarning)  # from MediaPipe's use of protobuf
     import mediapipe
 
@@ -41,12 +48,27 @@ def _mediapipe() -> ModuleType:
     return mediapipe
 
 
-def _in_order(mediapipe: ModuleType, frames: Iterable[tuple[int, np.ndarray]]) -> Iterator[tuple[int, np.ndarray]]:
-    """Yield the keypoints (137, 3) of numbered RGB frames uint8 (H, W, 3), with their numbers.
+Frames = Iterable[tuple[int, np.ndarray]]  # RGB frames uint8 (H, W, 3) with their numbers
 
-    MediaPipe tracks a person from frame to frame; after a gap in the numbers it detects the person again.
+
+def holistic_points(mediapipe: ModuleType, frames: Frames) -> Iterator[tuple[int, np.ndarray]]:
+    """Yield the keypoints (137, 3) of frames, with their numbers."""
+
+    def start() -> Any:
+        # The wheel has no weights for the more accurate model_complexity 2.
+        return mediapipe.solutions.holistic.Holistic(model_complexity=1, refine_face_landmarks=True)
+
+    return each_frame(frames, start, lambda answer, *size: in_openpose_order(_parts(answer, *size))[0])
+
+
+def each_frame(
+    frames: Frames, start: Callable[[], Any], points: Callable[[Any, int, int], np.ndarray]
+) -> Iterator[tuple[int, np.ndarray]]:
+    """Yield the number of each frame, and the points of the answer of one of MediaPipe's graphs.
+
+    A graph tracks a person from frame to frame; after a gap in the numbers it detects the person again. ``start``
+    returns a graph, and ``points`` takes its answer, and the width and height of the frame.
     """
-    # The wheel has no weights for the more accurate model_complexity 2.
     graph, expected = None, 0
     try:
         for index, frame_HWC in frames:
@@ -54,9 +76,9 @@ def _in_order(mediapipe: ModuleType, frames: Iterable[tuple[int, np.ndarray]]) -
                 if graph is not None:
                     graph.close()
                 # A graph keeps the person it tracked; only a new graph gives results that do not depend on the past.
-                graph = mediapipe.solutions.holistic.Holistic(model_complexity=1, refine_face_landmarks=True)
+                graph = start()
             expected = index + 1
-            yield index, in_openpose_order(_parts(graph.process(frame_HWC), *frame_HWC.shape[1::-1]))[0]
+            yield index, points(graph.process(frame_HWC), *frame_HWC.shape[1::-1])
     finally:
         if graph is not None:
             graph.close()

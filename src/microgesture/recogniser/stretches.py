@@ -170,7 +170,7 @@ def read_keypoints(
     if recording.skeleton is None and recording.video is not None and pose:
         clips = replace(clips, table=clips.table.assign(skeleton=str(recording.video)))
         [(_, found)] = keypoints_of_videos({recording.video: [(0, recording.n_frames - 1)]}, pose)
-        write_shard(stored, [(str(recording.video), stored_pose(found))], "zstd")
+        write_shard(stored, [(str(recording.video), stored_pose(found, pose))], "zstd")
     elif recording.skeleton is None:
         return UnusableClip(
             f"{recording.name} has no keypoints; put a file of keypoints next to the video, or find them with --pose"

@@ -63,9 +63,11 @@ class Layout:
 
 def _mean(points: np.ndarray) -> np.ndarray:
     """Return the mean (..., 1, C) of points (..., V, C)."""
+    confidence = 2 if points.shape[-1] == 6 else -1  # of points in pixels and in space, pixels come first
     mean = points.mean(-2, keepdims=True)
-    mean[..., -1] = points[..., -1].min(-1, keepdims=True)
-    found = (points[..., -1] > 0).all(-1) & (points[..., :-1] != 0).any(-1).all(-1)
+    mean[..., confidence] = points[..., confidence].min(-1, keepdims=True)
+    places = np.delete(points, confidence, -1)
+    found = (points[..., confidence] > 0).all(-1) & (places != 0).any(-1).all(-1)
     return np.where(found[..., None, None], mean, 0).astype(points.dtype)
 
 

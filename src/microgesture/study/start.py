@@ -33,7 +33,6 @@ from .splits import propose_splits
 from .tables import UNREAD, clip_names, has_annotations, read_tables
 
 ENOUGH = 0.98  # fraction of clips that must have a kind of file so that streams use it, as max_quarantined
-POSED = "openpose_137"  # the layout of keypoints found in videos
 FEW = 5  # a class with fewer clips in train is reported
 
 
@@ -113,7 +112,7 @@ def plan_study(study: Path, folder: Path, gpu: bool, pose: str | None = None, ti
     text = settings_text(
         study.resolve(),
         data,
-        layout_named(POSED) if pose else layout,
+        layout_named(POSE_METHODS[pose].layout) if pose else layout,
         clips=len(clips),
         labels=labels,
         shared=shared,

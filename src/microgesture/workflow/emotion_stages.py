@@ -5,15 +5,17 @@ from pathlib import Path
 
 from ..config.declarations import LAYOUTS
 from ..config.emotion import SHARDS, EmotionSettings, EmotionStep, EmotionSubmissionStep, EmotionTableStep, VideosStep
+from ..config.layouts import SelectionChoice
 from ..config.measures import AblationRow
 from ..config.networks import SwinFaceSettings
 from ..config.whole import Config
 from ..emotion.videos import find_label_files
 from ..errors import InputError
+from .corpus_stages import selection_text
 from .stages import Planned
 
 
-def emotion_stages(emotion: EmotionSettings, root: str, seed: int, selection: str) -> Iterator[Planned]:
+def emotion_stages(emotion: EmotionSettings, root: str, seed: int, selection: SelectionChoice) -> Iterator[Planned]:
     """The list of videos of the corpus in ``root``, every row of sources, their tables, and the submission."""
     corpus = emotion.corpus
     listing = VideosStep(root=root, labels=emotion.labels, split=emotion.split)
@@ -24,12 +26,12 @@ def emotion_stages(emotion: EmotionSettings, root: str, seed: int, selection: st
         above = [("videos", "emotion"), *((kind, corpus) for kind in emotion.shards_of(row))]
         above += [("embed", getattr(emotion, source)) for source in ("context", "gestures") if source in sources]
         fixed = ["microgesture.emotion.faces"] if step.face and step.face.weights else []
-        unused = [] if step.pose else ["microgesture.emotion.poses"]
-        other = [f"microgesture.checkpoints.{layout}" for layout in LAYOUTS if layout not in SwinFaceSettings.layouts]
+        declared = [selection_text(step.selection)] if step.pose else []
+        without = [f"microgesture.checkpoints.{layout}" for layout in LAYOUTS if layout not in SwinFaceSettings.layouts]
+        without += [] if step.pose else ["microgesture.emotion.poses"]
         for stage, upstream in (("train", above), ("predict", [*above, ("train_emotion", row)])):
-            yield Planned(
-                f"{stage}_emotion", row, step, [f"microgesture.emotion.{stage}", *fixed], upstream, [*other, *unused]
-            )
+            modules = [f"microgesture.emotion.{stage}", *fixed]
+            yield Planned(f"{stage}_emotion", row, step, modules, upstream, without, (), declared)
     rows = [("predict_emotion", row) for row in emotion.rows]
     for stage, ground_truth in (("emotion_ablation", None), ("emotion_cross_subject", emotion.ground_truth)):
         table = EmotionTableStep(
@@ -63,7 +65,7 @@ def label_files(config: Config, root: str) -> list[str]:
     return [*emotion.labels] or [str(path) for path in find_label_files(Path(root))]
 
 
-def _step_of_row(row: str, emotion: EmotionSettings, seed: int, selection: str) -> EmotionStep:
+def _step_of_row(row: str, emotion: EmotionSettings, seed: int, selection: SelectionChoice) -> EmotionStep:
     """The step of a row of ``EmotionSettings``, without the settings that its sources do not need."""
     sources = emotion.rows[row]
     return EmotionStep(

@@ -16,6 +16,7 @@ from ..config.declarations import LAYOUTS
 from ..config.ensembles import EnsembleStep, PseudoLabelStep, SubmissionStep
 from ..config.measures import AblationRow, AblationStep, CrossSubjectStep
 from ..config.modalities import HEATMAPS, MODALITIES, SKELETONS, store, with_sources
+from ..config.pose import POSE_METHODS
 from ..config.streams import Branch, Stream, TrainStep
 from ..config.whole import Config, load_config
 from ..corpora import provides
@@ -220,7 +221,7 @@ class Plan:
         if found != {"video"}:
             trouble = "already has keypoints" if "keypoints" in found else "has no video in which to find keypoints"
             raise InputError(f"corpus '{corpus}' ({self.root(corpus)}) {trouble}; remove corpora.{corpus}.pose")
-        return found | {"keypoints"}
+        return found | {"keypoints"} | ({"metres"} if POSE_METHODS[settings.pose].in_space else set())
 
     def _same_corpus(self, one: str, other: str) -> bool:
         return self.config.streams[one].corpus == self.config.streams[other].corpus

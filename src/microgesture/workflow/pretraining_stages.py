@@ -3,7 +3,7 @@
 from ..config.modalities import MODALITIES
 from ..config.pretraining import PretrainStep
 from ..config.whole import Config
-from .corpus_stages import REGISTRY
+from .corpus_stages import REGISTRY, selection_text
 from .stages import Planned
 
 
@@ -21,5 +21,6 @@ def pretraining_stage(config: Config, name: str) -> Planned:
     )
     above = [(stage, corpus) for corpus in pretraining.corpora for stage in ("measured", "keypoints")]
     modules = ["microgesture.streams.pretrain", pretraining.network.module]
+    declared = (MODALITIES["keypoints"].stored, selection_text(step.selection))
     without = [REGISTRY, "microgesture.streams.weights:start_from_file"]
-    return Planned("pretrain", name, step, modules, above, without, (), (MODALITIES["keypoints"].stored,))
+    return Planned("pretrain", name, step, modules, above, without, (), declared)
