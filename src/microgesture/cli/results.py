@@ -240,7 +240,8 @@ def evaluate(
     found = compare(submission, ground_truth, id_column, label_column, by, clips, probabilities)
     say(found.to_string(index=False))
     say(
-        "The 95 % interval of the accuracy is from accuracy_low to accuracy_high; chance is guessing among all classes."
+        "The 95 % interval of the accuracy is from accuracy_low to accuracy_high; chance is guessing among the "
+        "classes of these clips."
     )
     if known := known_people(submission, clips):
         say(known)

@@ -10,12 +10,14 @@ CHANCE, MOST_FREQUENT = "guessing", "most frequent class"
 
 
 def baselines(labels_N: np.ndarray, classes: int) -> pd.DataFrame:
-    """One row for guessing among ``classes`` classes, and one for always the most frequent class of these clips.
+    """One row for guessing among the classes of these clips, and one for always the most frequent of them.
 
-    The columns are ``name`` and metrics in [0, 1]. The F1 of guessing is NaN, because its expected value is not simple.
-    The top 5 of the second row are the five most frequent classes.
+    A corpus may have more ``classes`` than occur among the clips; to guess among fewer is a higher bar. The columns are
+    ``name`` and metrics in [0, 1]. The F1 of guessing is NaN, because its expected value is not simple. The top 5 of
+    the second row are the five most frequent classes.
     """
-    guessed = {"accuracy": 1 / classes, "balanced_accuracy": 1 / classes, "top5": min(5, classes) / classes}
+    among = len(np.unique(labels_N))
+    guessed = {"accuracy": 1 / among, "balanced_accuracy": 1 / among, "top5": min(5, among) / among}
     rank_K = np.argsort(np.argsort(np.bincount(labels_N, minlength=classes), kind="stable"))
     constant = measure(np.tile(rank_K, (len(labels_N), 1)), labels_N).rounded()
     return pd.DataFrame([{"name": CHANCE, **guessed}, {"name": MOST_FREQUENT, **constant}])
