@@ -21,8 +21,9 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("the demo")]
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "results"
 STREAMS = yaml.safe_load((ROOT / "config.yaml").read_text())["ensembles"]["final"]["streams"]
-SECTIONS = ["streams", "weights", "classes", "confusion", "calibration", "learning", "missed", "people"]
-SECTIONS += ["quarantine", "time", "settings"]  # no ablation: the demo compares no rows but these streams
+# No ablation, because the demo compares no rows but these streams, and nothing is quarantined.
+SECTIONS = ["streams", "weights", "classes", "confusion", "calibration", "learning", "people", "time", "methods"]
+SECTIONS += ["settings"]
 CHANCE = 1 / 8  # the demo shows eight classes
 
 
@@ -90,7 +91,9 @@ def test_its_report_shows_every_section_and_is_sorted_without_a_request_or_an_er
     assert path.stat().st_size < 5_000_000
     with browser(tmp_path) as page:
         page.open(path)
-        assert page.run("[...document.querySelectorAll('section')].map((section) => section.id)") == SECTIONS
+        shown = page.run("[...document.querySelectorAll('section')].map((section) => section.id)")
+        # Whether all streams are wrong about the same clip depends on the processor.
+        assert [section for section in shown if section != "missed"] == SECTIONS
         assert page.run("[...document.querySelectorAll('section')].every((section) => section.innerText.length > 40)")
         page.run("document.querySelectorAll('#time th button')[3].click()")
         cells = "[...document.querySelectorAll('#time tbody tr')].map((row) => row.cells[3].dataset.value)"

@@ -69,8 +69,10 @@ def minutes(seconds):
 
 
 def gpus(count=1):
-    """The GPUs of a job; whether it runs on this machine is known when Snakemake plans the job."""
-    return lambda wildcards: claimed_gpus(plan.config, count, workflow.local_exec)
+    """The GPUs of a job. A dry run tells what a cluster would get, since it does not know where jobs would run."""
+    return lambda wildcards: claimed_gpus(
+        plan.config, count, workflow.local_exec and not workflow.dryrun
+    )
 
 
 def memory(process_mb):
