@@ -89,11 +89,11 @@ def test_groups_have_every_class_once():
 
 def test_baselines_are_what_trivial_classifiers_score():
     labels_N = np.repeat([0, 1, 2, 3, 4, 5, 6], [4, 1, 9, 2, 2, 1, 1])
-    guessing, constant = baselines(labels_N, 10).to_dict("records")
+    guessing, constant = baselines(labels_N).to_dict("records")
     assert (guessing["accuracy"], guessing["balanced_accuracy"], guessing["top5"]) == (1 / 7, 1 / 7, 5 / 7)
     assert (constant["accuracy"], constant["balanced_accuracy"], constant["top5"]) == (0.45, round(1 / 7, 4), 0.9)
     assert np.isclose(constant["macro_f1"], f1_score(labels_N, np.full(20, 2), average="macro"), atol=1e-4)
-    assert baselines(np.arange(10), 10).top5.tolist() == [0.5, 0.5]
+    assert baselines(np.arange(10)).top5.tolist() == [0.5, 0.5]
 
 
 def test_a_binomial_interval_is_wilsons():

@@ -10,7 +10,7 @@ import pandas as pd
 from scipy.special import softmax
 
 from ..errors import InputError
-from ..measures.baselines import baselines
+from ..measures.baselines import baseline_accuracies
 from ..measures.metrics import expected_calibration_error, measure
 from ..measures.people import count_people, people_by_clip
 from ..measures.people_folds import people_folds
@@ -175,22 +175,10 @@ def summarise(
         plain = replace(crossed, fusions=[replace(each, temperature=1.0) for each in crossed.fusions])
         calibration = _calibration(plain.fused()[common_N], crossed.fused()[common_N], labels_N)
         rows.append({"name": name, "kind": "ensemble", **measured(held_out.fused()), **calibration})
-    columns = [
-        "name",
-        "kind",
-        "clips",
-        "accuracy",
-        "balanced_accuracy",
-        "macro_f1",
-        "macro_f1_present",
-        "top5",
-        "weight",
-    ]
-    columns += ["without", "ece_before", "ece", "nll_before", "nll", "chance", "most_frequent"]
-    if len(labels_N):
-        trivial = baselines(labels_N, held_out.logits_SNK.shape[2]).accuracy.round(4)
-        rows = [{**row, "chance": trivial[0], "most_frequent": trivial[1]} for row in rows]
-    return pd.DataFrame(rows, columns=columns)
+    columns = ["name", "kind", "clips", "accuracy", "balanced_accuracy", "macro_f1", "macro_f1_present", "top5"]
+    columns += ["weight", "without", "ece_before", "ece", "nll_before", "nll"]
+    trivial = {column: round(accuracy, 4) for column, accuracy in baseline_accuracies(labels_N).items()}
+    return pd.DataFrame(rows, columns=columns).assign(**trivial)
 
 
 def _calibration(before_NK: np.ndarray, after_NK: np.ndarray, labels_N: np.ndarray) -> dict[str, float]:

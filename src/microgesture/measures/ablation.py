@@ -11,7 +11,7 @@ from ..storage.clips import Clips, natural_key
 from ..storage.files import write_csv, write_text
 from ..storage.markdown import compared_rows
 from ..storage.scores import read_said
-from .baselines import CHANCE, MOST_FREQUENT, baselines, in_words, wilson_interval
+from .baselines import baseline_accuracies, in_words, wilson_interval
 from .class_groups import group_of_classes
 from .metrics import count
 from .people import caveat, count_people, describe_clips, people_by_clip, people_in_words
@@ -66,10 +66,7 @@ def make_ablation(
         for metric in set(metrics).intersection(FRACTIONS):
             ends = [wilson_interval(value, len(labels_N)) for value in table[metric]]
             table[[f"{metric}_low", f"{metric}_high"]] = ends
-    if len(table):
-        trivial = baselines(labels_N, len(next(iter(said.values()))[0])).set_index("name").accuracy
-        return table.assign(chance=trivial[CHANCE], most_frequent=trivial[MOST_FREQUENT])
-    return table.assign(chance=pd.Series(dtype=float), most_frequent=pd.Series(dtype=float))
+    return table.assign(**baseline_accuracies(labels_N))
 
 
 def draw_people(people: int, draws: int, seed: int) -> np.ndarray:

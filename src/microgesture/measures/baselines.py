@@ -9,18 +9,24 @@ from .metrics import measure
 CHANCE, MOST_FREQUENT = "guessing", "most frequent class"
 
 
-def baselines(labels_N: np.ndarray, classes: int) -> pd.DataFrame:
+def baselines(labels_N: np.ndarray) -> pd.DataFrame:
     """One row for guessing among the classes of these clips, and one for always the most frequent of them.
 
-    A corpus may have more ``classes`` than occur among the clips; to guess among fewer is a higher bar. The columns are
+    A corpus may have more classes than occur among the clips; to guess among fewer is a higher bar. The columns are
     ``name`` and metrics in [0, 1]. The F1 of guessing is NaN, because its expected value is not simple. The top 5 of
     the second row are the five most frequent classes.
     """
     among = len(np.unique(labels_N))
     guessed = {"accuracy": 1 / among, "balanced_accuracy": 1 / among, "top5": min(5, among) / among}
-    rank_K = np.argsort(np.argsort(np.bincount(labels_N, minlength=classes), kind="stable"))
+    rank_K = np.argsort(np.argsort(np.bincount(labels_N), kind="stable"))
     constant = measure(np.tile(rank_K, (len(labels_N), 1)), labels_N).rounded()
     return pd.DataFrame([{"name": CHANCE, **guessed}, {"name": MOST_FREQUENT, **constant}])
+
+
+def baseline_accuracies(labels_N: np.ndarray) -> dict[str, float]:
+    """The accuracies of both baselines, by the columns that tables have for them; NaN without clips."""
+    both = baselines(labels_N).accuracy if len(labels_N) else (np.nan, np.nan)
+    return dict(zip(("chance", "most_frequent"), both, strict=True))
 
 
 def in_words(chance: float, most_frequent: float) -> str:

@@ -65,7 +65,7 @@ class Measured:
     @property
     def baselines(self) -> pd.DataFrame:
         """The metrics of trivial classifiers; see ``measures.baselines``."""
-        return baselines(self.labels_N, self.fused_NK.shape[1])
+        return baselines(self.labels_N)
 
     @property
     def trivial(self) -> str:
