@@ -11,7 +11,6 @@ from typing import Annotated, Any
 import yaml
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
-from ..errors import InputError
 from .base import FilePath, Settings, listed_problems
 
 FOLDER, PARTS, SELECTIONS = "tables/layouts", "tables/parts.yaml", "tables/selections.yaml"
@@ -157,15 +156,6 @@ def _known_layout(layout: "str | LayoutTable") -> "str | LayoutTable":
 
 # The name of a layout of the package, or its table; the name of a file is replaced by the table in it.
 LayoutChoice = Annotated[FilePath | LayoutTable, AfterValidator(_known_layout)]
-
-
-def table_of(layout: str | LayoutTable) -> LayoutTable:
-    """The table of a layout; raises ``InputError`` if it is the name of none."""
-    if isinstance(layout, LayoutTable):
-        return layout
-    if layout not in LAYOUT_NAMES:
-        raise InputError(f"there is no layout '{layout}'; choose one of {', '.join(LAYOUT_NAMES)}")
-    return shipped_layout(layout)
 
 
 def _known_selection(selection: str | JointSelection) -> str | JointSelection:

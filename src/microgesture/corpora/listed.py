@@ -17,6 +17,7 @@ from ..errors import InputError
 from ..storage.clips import PARTS, natural_key, part_of, read_clips, shard_of, shards_of
 from ..storage.files import read_json, write_json
 from ..storage.parquet import read_parquet, write_parquet
+from ..terminal import counted
 from .listing import Listing, Row
 from .versions import versions_of
 
@@ -139,10 +140,10 @@ def changes(before: Tables, after: Tables) -> list[str]:
         ),
         ("with other frames or files", sum(_places(old[clip]) != _places(new[clip]) for clip in both)),
     ]
-    sentences = [f"{count} {'clip' if count == 1 else 'clips'} {what}" for what, count in told if count]
+    sentences = [f"{counted(count, 'clip')} {what}" for what, count in told if count]
     files, known = _file_versions(after), _file_versions(before)
     if replaced := sorted(path for path in files.keys() & known.keys() if files[path] != known[path]):
-        sentences.append(f"{len(replaced)} replaced {'file' if len(replaced) == 1 else 'files'}, first {replaced[0]}")
+        sentences.append(f"{counted(len(replaced), 'replaced file')}, first {replaced[0]}")
     return sentences
 
 

@@ -16,6 +16,7 @@ from av.stream import Disposition
 from av.video.stream import VideoStream
 
 from ..errors import UnusableClip
+from ..terminal import counted
 
 EXACT = 0.001  # seconds; Matroska and others store times in whole milliseconds
 EVEN = 0.25  # of a frame; below a half, times and the mean rate give the same frames
@@ -110,10 +111,9 @@ def told_uneven(times: Mapping[str, FrameTimes]) -> list[str]:
     if not uneven:
         return []
     first, rate = next(iter(uneven.items()))
-    counted = "1 video" if len(uneven) == 1 else f"{len(uneven)} videos"
     return [
-        f"the frame rate of {counted} varies (the first is {first}, with {rate:.4g} frames per second on average), so "
-        "times are those in the file"
+        f"the frame rate of {counted(len(uneven), 'video')} varies (the first is {first}, with {rate:.4g} frames per "
+        "second on average), so times are those in the file"
     ]
 
 
