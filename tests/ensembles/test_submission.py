@@ -110,6 +110,7 @@ def test_evaluation_finds_the_columns_of_a_list_of_clips_and_uses_probabilities_
         ("Id,Target\na,x\na,y\n", "clip_id,label\na,x\n", r"submission\.csv has clip a twice"),
         ("Id,Target\na,x\n", "clip_id,label\na,x\na,y\n", r"truth\.csv has clip a twice"),
         ("Id\na\n", "clip_id,label\na,x\n", r"submission\.csv: .* two columns"),
+        ("Id,Target\n", "clip_id,label\na,x\n", r"submission\.csv has no clip"),
         ("Id,Target\na,x\n", "", r"truth\.csv: the file is empty"),
         ("Id,Target\na\n", "clip_id,label\na,x\n", r"submission\.csv, row 2: 1 cells in 2 columns"),
     ],

@@ -34,11 +34,14 @@ def evaluate(
     order of the classes. ``said`` gives the probabilities (K,) of each clip, for the accuracy among five classes; it is
     not used if it does not belong to the submission.
 
-    Raises ``InputError`` if a column or the label of a submitted clip is missing, or if a clip occurs twice.
+    Raises ``InputError`` if there is no clip, if a column or the label of a submitted clip is missing, or if a clip
+    occurs twice.
     """
     handed_in, known = csv_table(submission), csv_table(ground_truth)
     if len(handed_in.columns) != 2:
         raise InputError(f"{submission}: a submission needs two columns, this one has {list(handed_in.columns)}")
+    if handed_in.empty:
+        raise InputError(f"{submission} has no clip, only its columns; name the right file")
     handed_in.columns = ["clip", "predicted"]
     id_column = _column(known, ground_truth, [id_column] if id_column else IDS)
     label_column = _column(known, ground_truth, [label_column] if label_column else LABELS)
