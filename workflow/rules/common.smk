@@ -19,6 +19,7 @@ from microgesture.config.modalities import MODALITIES
 from microgesture.errors import InputError
 from microgesture.storage.strict import read_strict_yaml
 from microgesture.config.streams import is_published_name
+from microgesture.pose.methods import weight_files
 from microgesture.terminal import visible
 from microgesture.workflow.claims import (
     claimed_gpus,
@@ -136,8 +137,7 @@ def is_learned(modality):
 
 def pose_networks(corpus):
     """The files of the networks that find the keypoints of a corpus, if a folder of the user has them."""
-    folder = plan.config.corpora[corpus].pose_weights
-    return sorted(map(str, Path(folder).glob("*.onnx"))) if folder else []
+    return [str(path) for path in weight_files(plan.config.corpora[corpus].pose_weights)]
 
 
 def stream_clips(wildcards):

@@ -147,14 +147,12 @@ def pose(settings: SettingsText, clips: File, shard: ShardNumber, output: Output
     from ..corpora.versions import file_digest
     from ..modalities.sources import sources_of_recordings
     from ..pose.making import make_pose
-    from ..pose.methods import Pose
+    from ..pose.methods import Pose, weight_files
     from ..storage.clips import read_clips
 
     step = parse_step(SkeletonStep, settings)
     table, method = read_clips(clips), Pose(step.pose or "mediapipe", step.pose_weights)
-    digests = (
-        [file_digest(path) for path in sorted(Path(step.pose_weights).glob("*.onnx"))] if step.pose_weights else []
-    )
+    digests = map(file_digest, weight_files(step.pose_weights))
     sources = partial(sources_of_recordings, table, shard, " ".join([stamp, *digests]))
     with scratch_folder(output, stamp) as scratch, _reusing(output, scratch, stamp, sources):
         make_pose(table, shard, Path(step.root), output, scratch, method)

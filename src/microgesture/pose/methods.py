@@ -30,6 +30,11 @@ class Pose(NamedTuple):
         return POSE_METHODS[self.name]
 
 
+def weight_files(folder: str | None) -> list[Path]:
+    """Return the files of the networks in a folder of the user; none if the published networks are used."""
+    return sorted(Path(folder).glob("*.onnx")) if folder else []
+
+
 def missing_packages(method: PoseMethod) -> str | None:
     """Return what to install for a method, or None if it is installed."""
     if all(importlib.util.find_spec(package) for package in method.packages):

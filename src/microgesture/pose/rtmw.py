@@ -13,7 +13,7 @@ from platformdirs import user_cache_path
 from ..errors import InputError
 from ..videos.reading import decode_spans
 from .mapping import NAMES
-from .methods import Finder, Spans
+from .methods import Finder, Spans, weight_files
 from .wholebody import WHOLEBODY, in_openpose_order
 
 CONFIDENT = 0.3  # least score of a point; rtmlib leaves out points below it when it writes files
@@ -54,7 +54,7 @@ def _networks(weights: str | None) -> tuple[Any, Any]:
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
-    files = _published() if weights is None else sorted(Path(weights).glob("*.onnx"))
+    files = _published() if weights is None else weight_files(weights)
     sessions = {}
     for file in files:
         try:
