@@ -163,21 +163,15 @@ def shown(video: Video, recipe: EmotionRecipe, seed: int, draw: int) -> Video:
     clips = len(part.place_N)
     hidden_SN = generator.random((3, clips)) < recipe.token_dropout
     choice_N, mirror_N = generator.random(clips), generator.random(clips) < 0.5
-    faces, context_ND, gestures_NG = part.faces, part.context_ND, part.gestures_NG
+    hidden_N = generator.random(clips) < recipe.token_dropout  # drawn last, so that posture changes no other draw
+    faces = part.faces
     if faces is not None:
         faces = tuple(
             faces_FX[:0] if hidden else _one(faces_FX, choice, mirror and recipe.flip)
             for faces_FX, hidden, choice, mirror in zip(faces, hidden_SN[0], choice_N, mirror_N, strict=True)
         )
-    if context_ND is not None:
-        context_ND = np.where(hidden_SN[1][:, None], np.float32(np.nan), context_ND)
-    if gestures_NG is not None:
-        gestures_NG = np.where(hidden_SN[2][:, None], np.float32(np.nan), gestures_NG)
-    pose_NFX = part.pose_NFX
-    if pose_NFX is not None:
-        hidden_N = generator.random(clips) < recipe.token_dropout
-        pose_NFX = np.where(hidden_N[:, None, None], np.float32(np.nan), pose_NFX)
-    return Video(part.video_id, part.place_N, faces, context_ND, gestures_NG, pose_NFX)
+    others = (part.context_ND, hidden_SN[1]), (part.gestures_NG, hidden_SN[2]), (part.pose_NFX, hidden_N)
+    return Video(part.video_id, part.place_N, faces, *(_without(*tokens) for tokens in others))
 
 
 def together(videos: Sequence[Video], sources: Sequence[Source], device: torch.device) -> Tokens:
@@ -233,6 +227,13 @@ def _one(faces_FX: np.ndarray, choice: float, mirror: bool) -> np.ndarray:
     return face_1X[:, :, ::-1] if mirror and face_1X.ndim == 4 else face_1X
 
 
+def _without(values_NX: np.ndarray | None, hidden_N: np.ndarray) -> np.ndarray | None:
+    """Return a copy of tokens in which those of the hidden clips are NaN."""
+    if values_NX is None:
+        return None
+    return np.where(np.expand_dims(hidden_N, tuple(range(1, values_NX.ndim))), np.float32(np.nan), values_NX)
+
+
 def _gestures(table: pd.DataFrame, gestures: Mapping[str, Embedding]) -> np.ndarray:
     fps_N = table.fps.fillna(FPS).to_numpy(float)
     seconds_N = table.n_frames.to_numpy(float) / fps_N
@@ -243,22 +244,20 @@ def _gestures(table: pd.DataFrame, gestures: Mapping[str, Embedding]) -> np.ndar
     for clip_id, seconds, pause in zip(table.clip_id, seconds_N, pause_N, strict=True):
         known = clip_id in gestures
         rows.append(gesture_features(np.exp(gestures[clip_id].logits_K), seconds, pause) if known else None)
-    width = len(next(iter(gestures.values())).logits_K) + 2 if gestures else 0
+    width = len(next(iter(gestures.values())).logits_K) + 2 if gestures else 1
     return _filled(rows, width)
 
 
 def _context(table: pd.DataFrame, context: Mapping[str, Embedding]) -> np.ndarray:
     rows = [context[clip_id].features_D if clip_id in context else None for clip_id in table.clip_id]
-    return _filled(rows, len(next(iter(context.values())).features_D) if context else 0)
+    return _filled(rows, len(next(iter(context.values())).features_D) if context else 1)
 
 
 def _poses(table: pd.DataFrame, poses: Poses) -> np.ndarray:
-    missing_FX = np.full(poses.size, np.nan, np.float32)
-    rows = [missing_FX if (found := poses[clip_id]) is None else found for clip_id in table.clip_id]
-    return np.array([missing_FX, *rows], np.float32)[1:]
+    return _filled([poses[clip_id] for clip_id in table.clip_id], poses.size)
 
 
-def _filled(rows: list[np.ndarray | None], width: int) -> np.ndarray:
-    """Stack rows to one array (N, width), NaN where a row is missing."""
-    missing_D = np.full(max(width, 1), np.nan, np.float32)
-    return np.array([missing_D, *(missing_D if row is None else row for row in rows)], np.float32)[1:]
+def _filled(rows: list[np.ndarray | None], shape: int | tuple[int, int]) -> np.ndarray:
+    """Stack rows of a shape to one array (N, ...), NaN where a row is missing."""
+    missing_X = np.full(shape, np.nan, np.float32)
+    return np.array([missing_X, *(missing_X if row is None else row for row in rows)], np.float32)[1:]
