@@ -104,10 +104,13 @@ def detection_table(
         groups.append(("person", person, labels, [name for name in lengths if people.get(name) == person]))
     rows = []
     for of, name, own_labels, recordings in groups:
-        one, other = ([g for g in gestures if g.label in set(own_labels) and g.recording in set(recordings)]
-                      for gestures in (found, true))  # fmt: skip
+        own_lengths = {name: lengths[name] for name in recordings}
+        one, other = (
+            [each for each in gestures if each.label in own_labels and each.recording in own_lengths]
+            for gestures in (found, true)
+        )
         counts = detect(one, other)
-        kappa = _kappa(one, other, own_labels, {name: lengths[name] for name in recordings})
+        kappa = _kappa(one, other, own_labels, own_lengths)
         of_organisers = counts.scores(counts.true_hit)
         rows.append((of, name, *counts[:3], *counts.scores(), *of_organisers, kappa))
     columns = ["of", "name", "found", "true", "hits", "precision", "recall", "f1"]
