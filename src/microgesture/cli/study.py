@@ -2,11 +2,11 @@
 
 import shlex
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
-from ..config.pose import POSE_METHODS
+from ..config.pose import PoseName
 from .options import say, stage
 
 
@@ -15,7 +15,7 @@ def init(
     study: Annotated[Path, typer.Argument(help="folder to write clips.csv and config.yaml into")],
     folder: Annotated[Path, typer.Option("--from", help="folder with your clips, in any layout")],
     pose: Annotated[
-        Literal[tuple(POSE_METHODS)] | None,
+        PoseName | None,
         typer.Option(
             help="method that finds keypoints in the videos: mediapipe follows one person, rtmw finds everybody",
         ),
@@ -28,11 +28,10 @@ def init(
 
     Existing files are not overwritten.
     """
-    import torch
-
+    from ..machine.hardware import has_gpu
     from ..study.start import next_commands, start_study
 
-    started = start_study(study, folder, gpu=torch.cuda.is_available(), pose=pose, tiers=tier or ())
+    started = start_study(study, folder, gpu=has_gpu(), pose=pose, tiers=tier or ())
     for line in started.found:
         say(line)
     if started.missing:

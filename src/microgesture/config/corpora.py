@@ -7,7 +7,7 @@ from pydantic import Field, field_validator
 from .base import Settings
 from .corpus_format import CorpusFormat, DemoSettings, KeypointFiles, Release
 from .extensions import by_name
-from .pose import POSE_METHODS
+from .pose import PoseName
 
 
 class MigaCorpus(CorpusFormat):
@@ -45,7 +45,7 @@ class Ma52Corpus(CorpusFormat):
     @classmethod
     def _name_the_new_key(cls, keypoints: Any) -> Any:
         if isinstance(keypoints, str):
-            raise ValueError(f"the folder {keypoints} is now told by the key 'skeletons'; rename it")
+            raise ValueError(f"the key of the folder {keypoints} is now called 'skeletons'; rename it")
         return keypoints
 
 
@@ -138,7 +138,7 @@ class SkeletonStep(Settings):
     files: KeypointFiles = Field(KeypointFiles(), description="how files of keypoints are read")
     normalized: bool = Field(False, description="x and y in the files are fractions of the video's width and height")
     row_tolerance: float = Field(0.01, description="fraction by which rows of keypoints and frames may differ")
-    pose: Literal[tuple(POSE_METHODS)] | None = Field(
+    pose: PoseName | None = Field(
         None, exclude_if=lambda pose: pose is None, description="method that finds keypoints; null: files are read"
     )
     pose_weights: str | None = Field(

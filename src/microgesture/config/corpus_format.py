@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from .base import FilePath, Seed, Settings
 from .layouts import LayoutChoice
-from .pose import POSE_METHODS
+from .pose import POSE_METHODS, PoseName
 
 LARGEST, LONGEST, MOST_CENTRAL, MOST_MOVING = "largest", "longest", "most_central", "most_moving"
 PERSON_RULES = (LARGEST, LONGEST, MOST_CENTRAL, MOST_MOVING)
@@ -70,9 +70,10 @@ class CorpusFormat(Settings):
     """The settings of a corpus, and the declaration of its format.
 
     A subclass adds ``format: Literal["..."]``, the options of its reader as fields, and the class variables below. Its
-    ``module`` has a function ``read(root, **options)`` that returns a ``corpora.listing.Listing``. It may also
-    have a function ``provides(root, **options)``, which returns what the corpus has ("video", "keypoints") without
-    reading all of it. Without it, ``read`` runs whenever a run is planned, so it should be fast.
+    ``module`` has a function ``read(root, **options)`` that returns a ``corpora.listing.Listing``. It may also have a
+    function ``provides(root, **options)``, which returns what the corpus has ("video", "keypoints", and "metres" for
+    points in space) without reading all of it. Without it, ``read`` runs whenever a run is planned, so it should be
+    fast.
     """
 
     title: ClassVar[str]  # the usual name of the corpus
@@ -113,7 +114,7 @@ class CorpusFormat(Settings):
         description="look up size and time of every file before a run, so that a replaced file is used; false saves "
         "time on a slow network drive",
     )
-    pose: Literal[tuple(POSE_METHODS)] | None = Field(
+    pose: PoseName | None = Field(
         None,
         description="method that finds keypoints in the videos of a corpus without any: mediapipe (extra pose), which "
         "follows one person, or rtmw (extra rtmw), which finds everybody; null: none",

@@ -1,6 +1,7 @@
 """The methods that find keypoints in videos."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 
 @dataclass(frozen=True)
@@ -30,9 +31,16 @@ POSE_METHODS = {
         # One core needs 0.06 s at 256 x 256.
         PoseMethod("mediapipe", "MediaPipe", "microgesture.pose.holistic", ("mediapipe",), "pose", 2),
         PoseMethod(
-            *("mediapipe_world", "MediaPipe", "microgesture.pose.world", ("mediapipe",), "pose", 2, "mediapipe_pose"),
+            "mediapipe_world",
+            "MediaPipe",
+            "microgesture.pose.world",
+            ("mediapipe",),
+            "pose",
+            seconds=2,
+            layout="mediapipe_pose",
             in_space=True,
         ),
         PoseMethod("rtmw", "RTMW", "microgesture.pose.rtmw", ("rtmlib", "onnxruntime"), "rtmw", 30, has_weights=True),
     )
 }
+PoseName = Literal[*POSE_METHODS]

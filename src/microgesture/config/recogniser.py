@@ -11,7 +11,7 @@ from .base import FilePath, Settings, fault_of_class
 from .corpus_format import LARGEST, PERSON_RULES, KeypointFiles
 from .declarations import ModalitySettings
 from .modalities import HEATMAPS, MODALITIES, SKELETONS, store, with_sources
-from .pose import POSE_METHODS
+from .pose import PoseName
 from .recipes import Testing
 from .streams import Stream, TrainStep
 
@@ -76,7 +76,7 @@ class _RecogniserStep(Settings):
     ensemble: str
     corpus: str
     testing: dict[str, Testing] = Field({}, description="settings of testing, by stream; none: those of its recipe")
-    pose: Literal[tuple(POSE_METHODS)] | None = Field(
+    pose: PoseName | None = Field(
         None, description="method that found the keypoints; null: the corpus has files of keypoints"
     )
     keypoint_files: KeypointFiles = Field(KeypointFiles(), description="how files of keypoints are read")

@@ -97,7 +97,7 @@ def measure(
 def provides(format: str, root: Path | str, **options: object) -> frozenset[str]:
     """Return which of "video", "keypoints" and "metres" (for keypoints in space, in any unit) the corpus has.
 
-    No video or keypoint file is opened. Raises ``InputError`` as ``list_clips`` does.
+    No video is opened, and at most one file of keypoints. Raises ``InputError`` as ``list_clips`` does.
     """
     if hasattr(_reader(format), "provides"):
         kinds = _call(format, "provides", Path(root), options)
