@@ -81,15 +81,14 @@ class _Config(Settings):
         layouts = [corpus.keypoints.layout for corpus in self.corpora.values()]
         told = {str(layout): layout for layout in layouts if layout is not None}
         if len(told) != 1:
-            found = " and ".join(layout for layout in told) if told else "none"
+            found = " and ".join(told) or "none"
             raise ValueError(
                 f"keypoints.selection: all needs one layout in keypoints.layout of the corpora, which name {found}; "
                 "name one, or list the joints"
             )
-        (layout,) = told.values()
-        chosen = layout
-        if isinstance(layout, LayoutTable):
-            chosen = JointSelection(joints=layout.names, limbs=layout.pairs)
+        (chosen,) = told.values()
+        if isinstance(chosen, LayoutTable):
+            chosen = JointSelection(joints=chosen.names, limbs=chosen.pairs)
         keypoints = self.keypoints.model_copy(update={"selection": chosen})
         object.__setattr__(self, "keypoints", keypoints)  # the settings are frozen for all others
         return self
@@ -166,10 +165,7 @@ class _Config(Settings):
                 f"{where} names '{stream.pretraining}', whose input is {start.input}, not "
                 f"{' and '.join(stream.inputs)}; make them equal"
             )
-        own, other = (
-            (one.name, *(getattr(one, key, None) for key in ("width", "depth", "heads", "patch")))
-            for one in (stream.network, start.network)
-        )
+        own, other = (one.model_dump(exclude={"drop_path", "dropout"}) for one in (stream.network, start.network))
         if own != other:
             raise ValueError(f"{where} names '{stream.pretraining}', whose network has other sizes; make them equal")
 
