@@ -117,10 +117,10 @@ def submission(
     from ..ensembles.submission import write_ranked, write_submission
     from ..storage.clips import read_clips
 
-    step = parse_step(SubmissionStep, settings)
-    write_submission(predictions, read_clips(clips), output, Path(step.sample) if step.sample else None)
+    step, table = parse_step(SubmissionStep, settings), read_clips(clips)
+    write_submission(predictions, table, output, Path(step.sample) if step.sample else None)
     if ranked:
-        write_ranked(predictions, read_clips(clips), step.groups, ranked)
+        write_ranked(predictions, table, step.groups, ranked)
 
 
 @stage("quarantine")
