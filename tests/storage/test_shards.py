@@ -42,6 +42,7 @@ def test_frames_are_read_at_random_and_may_repeat(tmp_path, codec):
     write_shard(tmp_path / "s.arrow", [("other", written * 0), ("a", written)], codec)
     shard = Shard(tmp_path / "s.arrow")
     assert shard.read("a", [7, 2, 2, 9])[:, 0].tolist() == [7, 2, 2, 9]
+    assert shard.read("a", []).shape == (0, 1)
     assert [int(frame[0]) for frame in shard.each("a", [3, 1, 3])] == [3, 1, 3]
     assert shard.damage("a") is None
 

@@ -135,7 +135,7 @@ class Shard:
         if clip["codec"] in WHOLE:
             (encoded,) = self._encoded(clip_id, [0])
             whole = CODECS[clip["codec"]][1](encoded, clip["shape"], np.dtype(clip["dtype"]))
-            return whole.copy() if frames is None else whole[np.asarray(frames)]
+            return whole.copy() if frames is None else whole[np.asarray(frames, int)]
         wanted = np.arange(clip["shape"][0]) if frames is None else np.asarray(frames)
         distinct, where = np.unique(wanted, return_inverse=True)
         read = np.empty((len(distinct), *clip["shape"][1:]), np.dtype(clip["dtype"]))
