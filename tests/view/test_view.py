@@ -357,7 +357,9 @@ def test_a_clip_that_is_not_there_is_a_sentence(results, capsys):
     assert "there is no corpus 'ma52'" in capsys.readouterr().err
     (results / "elsewhere").mkdir()
     assert main(["view", "good", "--study", "elsewhere", "--configfile", "config.yaml"]) == 1
-    assert "snakemake --cores all" in capsys.readouterr().err
+    printed = capsys.readouterr().err
+    assert "snakemake --cores all" in printed
+    assert "set --study" in printed
 
 
 def test_a_quarantined_clip_says_why(results, capsys):
@@ -366,7 +368,7 @@ def test_a_quarantined_clip_says_why(results, capsys):
     assert not list(results.glob("*.png"))
 
 
-def test_what_has_to_be_made_first_is_a_command(results, shards, capsys):
+def test_what_has_to_be_made_first_is_a_command(results, shards, capsys, monkeypatch):
     for path in shards.values():
         path.unlink()
     assert main(["view", "good"]) == 1
@@ -374,6 +376,9 @@ def test_what_has_to_be_made_first_is_a_command(results, shards, capsys):
     printed = capsys.readouterr().err
     assert "clip good" in printed
     assert f"snakemake --cores all {made}" in printed
+    monkeypatch.chdir(results.parent)
+    assert main(["view", "good", "--study", str(results)]) == 1
+    assert f"snakemake --directory {results} --cores all {made}" in capsys.readouterr().err
 
 
 def test_results_of_another_configuration_are_told(results, capsys):

@@ -28,6 +28,13 @@ def configuration_of(study: Path, configfile: Path | None) -> Path:
     return configfile or results_of(study).parent / "config.yaml"
 
 
+def run_of(study: Path, configfile: Path | None) -> str:
+    """The command that runs a study from the current folder, without its targets."""
+    folder = results_of(study).parent
+    there = [] if folder == Path() else ["--directory", str(folder)]
+    return shlex.join(["snakemake", *there, *(["--configfile", str(configfile)] if configfile else ())])
+
+
 @stage("verify")
 def verify(
     study: Study = Path(),
@@ -52,10 +59,8 @@ def preflight(
     from ..workflow.preflight import preflight as estimate
     from ..workflow.read_plan import read_plan
 
-    file, results = configuration_of(study, configfile), results_of(study)
-    there = [] if results.parent == Path() else ["--directory", str(results.parent)]
-    command = shlex.join(["snakemake", *there, *(["--configfile", str(configfile)] if configfile else ())])
-    if not estimate(read_plan(file, config or (), results), cores or own_cores(), command):
+    plan = read_plan(configuration_of(study, configfile), config or (), results_of(study))
+    if not estimate(plan, cores or own_cores(), run_of(study, configfile)):
         raise typer.Exit(1)
 
 

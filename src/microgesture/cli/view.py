@@ -9,7 +9,7 @@ from ..config.base import parse_step
 from ..config.view import ViewStep
 from ..errors import InputError
 from .options import File, Output, SettingsText, by_kind, say, stage
-from .upkeep import ConfigChanges, ConfigFile, configuration_of, results_of
+from .upkeep import ConfigChanges, ConfigFile, configuration_of, results_of, run_of
 
 
 @stage("view")
@@ -33,11 +33,11 @@ def view(
     from ..view.clip import Source, write_view
     from ..workflow.read_plan import read_plan
 
-    results, configfile = results_of(study), configuration_of(study, configfile)
-    plan = read_plan(configfile, config or (), results)
+    results, file = results_of(study), configuration_of(study, configfile)
+    plan = read_plan(file, config or (), results)
     if corpus is not None and corpus not in plan.config.corpora:
         known = ", ".join(plan.config.corpora)
-        raise InputError(f"there is no corpus '{corpus}' in {configfile}; choose one of {known}")
+        raise InputError(f"there is no corpus '{corpus}' in {file}; choose one of {known}")
     found, clips = find_clip(results, [corpus] if corpus else plan.config.corpora, clip_id)
     asked = {"frames": frames, "cell": cell}
     step = parse_step(ViewStep, plan.step("view", found).settings)
@@ -47,7 +47,8 @@ def view(
     if step.kinds and set(shards) <= {"skeletons"}:
         targets = " ".join(f"results/{kind}/{found}/{number:04d}.arrow" for kind in step.kinds)
         raise InputError(
-            f"{results} has no network inputs of clip {clip_id}; make them with: snakemake --cores all {targets}"
+            f"{results} has no network inputs of clip {clip_id}; make them with: {run_of(study, configfile)} --cores "
+            f"all {targets}"
         )
     opened = {kind: Shard(path) for kind, (path,) in shards.items()}
     predictions = read_all_predictions(prediction_files(results, step.ensemble))

@@ -33,7 +33,7 @@ def find_clip(results: Path, corpora: Iterable[str], clip_id: str) -> tuple[str,
     listed = {corpus: read_clips(path) for corpus, path in tables.items() if path.exists()}
     if not listed:
         raise InputError(
-            f"there are no clips tables in {results / 'clips'}; set --results, or run: snakemake --cores all"
+            f"there are no clips tables in {results / 'clips'}; set --study, or run: snakemake --cores all"
         )
     found = [corpus for corpus, clips in listed.items() if clip_id in set(clips.table.clip_id)]
     if len(found) > 1:
