@@ -137,7 +137,9 @@ def is_learned(modality):
 
 def pose_networks(corpus):
     """The files of the networks that find the keypoints of a corpus, if a folder of the user has them."""
-    return [str(path) for path in weight_files(plan.config.corpora[corpus].pose_weights)]
+    return [
+        str(path) for path in weight_files(plan.config.corpora[corpus].pose_weights)
+    ]
 
 
 def stream_clips(wildcards):
