@@ -115,6 +115,22 @@ def test_windows_are_resampled_as_the_clips_of_the_training(exported, video, who
     assert np.abs(answers[12.5] - answers[25.0]).max() > 1e-4
 
 
+def test_files_of_keypoints_are_read_by_the_settings_of_the_corpus(exported, video, whole, tmp_path):
+    """A recogniser of a corpus with fractions gives, for the same points as fractions, the answers for pixels."""
+    corpus = {"format": "manifest", "root": str(tmp_path / "corpus"), "normalized": True, "row_tolerance": 0.25}
+    config = finished_run(tmp_path, corpora={"mine": corpus})
+    export(read_plan(config, (), tmp_path / "results"), tmp_path / "model")
+    scorer = Scorer(tmp_path / "model", CPU)
+    assert scorer.recogniser.row_tolerance == 0.25
+
+    keypoints_TVC = np.load(video.with_suffix(".npz"))["keypoints"]
+    keypoints_TVC[..., :2] /= (320, 280)
+    np.savez(tmp_path / "fractions.npz", keypoints=keypoints_TVC)
+    answers = scored(scorer, find_recording(video, tmp_path / "fractions.npz", 25))
+    np.testing.assert_allclose(answers.probabilities_NK, whole.probabilities_NK, atol=1e-5)
+    assert "joint was left out" in scored(scorer, find_recording(video, None, 25)).sentences[0]
+
+
 def test_a_timeline_has_the_times_of_a_video_whose_rate_varies(exported, tmp_path):
     without_rate(write_timed(tmp_path / "web.webm", of_a_browser(), "libvpx", Fraction(1, 1000)))
     said = list(find_gestures(exported, [tmp_path / "web.webm"], tmp_path / "out", None, EVERYTHING, lambda: CPU))

@@ -135,7 +135,7 @@ def skeletons(settings: SettingsText, clips: File, shard: ShardNumber, output: O
 
     step = parse_step(SkeletonStep, settings)
     table = read_clips(clips)
-    rules = Rules(step.normalized, step.row_tolerance, step.files.layout, step.files.up)
+    rules = Rules.of(step, step.files)
     sources = partial(sources_of_recordings, table, shard, stamp)
     with scratch_folder(output, stamp) as scratch, _reusing(output, scratch, stamp, sources):
         read_skeletons(table, shard, Path(step.root), output, scratch, rules)

@@ -5,7 +5,7 @@ from typing import Annotated, Any, ClassVar, Literal, Union
 from pydantic import Field, field_validator
 
 from .base import Settings
-from .corpus_format import CorpusFormat, DemoSettings, KeypointFiles, Release
+from .corpus_format import CorpusFormat, DemoSettings, KeypointFiles, Normalized, Release, RowTolerance
 from .extensions import by_name
 from .pose import PoseName
 
@@ -136,8 +136,8 @@ class SkeletonStep(Settings):
 
     root: str = Field(description="folder of the corpus")
     files: KeypointFiles = Field(KeypointFiles(), description="how files of keypoints are read")
-    normalized: bool = Field(False, description="x and y in the files are fractions of the video's width and height")
-    row_tolerance: float = Field(0.01, description="fraction by which rows of keypoints and frames may differ")
+    normalized: Normalized = False
+    row_tolerance: RowTolerance = 0.01
     pose: PoseName | None = Field(
         None, exclude_if=lambda pose: pose is None, description="method that finds keypoints; null: files are read"
     )

@@ -25,6 +25,23 @@ Person = Annotated[
     ),
 ]
 
+Normalized = Annotated[
+    bool,
+    Field(
+        description="x and y in the files of keypoints are fractions (0 to 1) of the video's width and height; they "
+        "are converted to pixels. false: they are pixels"
+    ),
+]
+RowTolerance = Annotated[
+    float,
+    Field(
+        ge=0,
+        le=1,
+        description="fraction by which the rows of a file of keypoints and the frames of its video may differ; up to 5 "
+        "rows always may. Otherwise the file is not used, because later rows would belong to other frames",
+    ),
+]
+
 
 class DemoSettings(Settings):
     """A synthetic corpus that the workflow generates, in the file layout of the release that ``format`` names."""
@@ -96,19 +113,9 @@ class CorpusFormat(Settings):
         False,
         description="accept people who are in test and in train or val; results then do not apply to new people",
     )
-    normalized: bool = Field(
-        False,
-        description="x and y in the files of keypoints are fractions (0 to 1) of the video's width and height; they "
-        "are converted to pixels. false: they are pixels",
-    )
+    normalized: Normalized = False
     keypoints: KeypointFiles = Field(KeypointFiles(), description="how its files of keypoints are read")
-    row_tolerance: float = Field(
-        0.01,
-        ge=0,
-        le=1,
-        description="fraction by which the rows of a file of keypoints and the frames of its video may differ; up to 5 "
-        "rows always may. Otherwise the file is not used, because later rows would belong to other frames",
-    )
+    row_tolerance: RowTolerance = 0.01
     watch_files: bool = Field(
         True,
         description="look up size and time of every file before a run, so that a replaced file is used; false saves "

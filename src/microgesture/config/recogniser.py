@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, create_model, model_validator
 
 from .base import FilePath, Settings, fault_of_class
-from .corpus_format import LARGEST, PERSON_RULES, KeypointFiles
+from .corpus_format import LARGEST, PERSON_RULES, KeypointFiles, Normalized, RowTolerance
 from .declarations import ModalitySettings
 from .modalities import HEATMAPS, MODALITIES, SKELETONS, store, with_sources
 from .pose import PoseName
@@ -16,7 +16,8 @@ from .recipes import Testing
 from .streams import Stream, TrainStep
 
 MANIFEST, SUMS, CARD = "recogniser.json", "SHA256SUMS", "README.md"
-FORMAT = 4  # 3: heatmaps as in pyskl, and RGBPoseConv3D does not halve time; 4: how gestures are found
+# 3: heatmaps as in pyskl, and RGBPoseConv3D does not halve time; 4: how gestures are found; 5: units of keypoints
+FORMAT = 5
 LARGEST_INPUT = 1 << 28  # pixels of a sample, 3 GiB as float32 in colour; published networks see 0.3 to 8 million
 
 
@@ -80,6 +81,8 @@ class _RecogniserStep(Settings):
         None, description="method that found the keypoints; null: the corpus has files of keypoints"
     )
     keypoint_files: KeypointFiles = Field(KeypointFiles(), description="how files of keypoints are read")
+    normalized: Normalized = False
+    row_tolerance: RowTolerance = 0.01
     pose_weights: FilePath | None = Field(
         None,
         exclude_if=lambda folder: folder is None,

@@ -107,8 +107,7 @@ class Scorer:
 
     @property
     def _rules(self) -> Rules:
-        files = self.recogniser.keypoint_files
-        return Rules(layout=files.layout, up=files.up)
+        return Rules.of(self.recogniser, self.recogniser.keypoint_files)
 
     @property
     def _kinds(self) -> set[str]:

@@ -2,13 +2,18 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from ..config.corpus_format import CorpusFormat, KeypointFiles
 from ..config.layouts import LayoutTable
 from .keypoints import LATE_ROWS, in_picture, present
 from .layouts import Skeleton
+
+if TYPE_CHECKING:
+    from ..config.corpora import SkeletonStep
+    from ..config.recogniser import RecogniserStep
 
 # Hands and heads leave the picture for moments only. Keypoints of an original of twice the size have most points
 # outside; those of one of 1.3 times the size a tenth.
@@ -53,6 +58,11 @@ class Rules(NamedTuple):
     row_tolerance: float = 0.01
     layout: str | LayoutTable | None = None
     up: str = "y"
+
+    @classmethod
+    def of(cls, settings: "CorpusFormat | SkeletonStep | RecogniserStep", files: KeypointFiles) -> "Rules":
+        """The rules in the settings of a corpus, or of a stage that reads its ``files`` of keypoints."""
+        return cls(settings.normalized, settings.row_tolerance, files.layout, files.up)
 
 
 DEFAULTS = Rules()

@@ -245,7 +245,7 @@ def corpus_health(name: str, config: Config, results: Path, kinds: Sequence[str]
     if corpus.pose:
         return
     folder = folder_of(corpus.root)
-    rules = Rules(corpus.normalized, corpus.row_tolerance, corpus.keypoints.layout, corpus.keypoints.up)
+    rules = Rules.of(corpus, corpus.keypoints)
     chosen = config.keypoints.selection if "keypoints" in kinds else None
     for text, stops in layouts_found(listed.usable.skeleton.dropna().unique().tolist(), folder, rules, chosen):
         yield Finding(f"corpus {name}", text, stops)

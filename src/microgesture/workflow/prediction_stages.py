@@ -63,15 +63,18 @@ def recogniser_step(config: Config, ensemble: str) -> RecogniserStep:
                 "exported folder does not contain. Export an ensemble without that stream (--ensemble, or "
                 "submission.ensemble)" + (f", or train with {modality}.backend: {other}" if other else "")
             )
-    corpus = config.streams[streams[0]].corpus
+    name = config.streams[streams[0]].corpus
+    corpus = config.corpora[name]
     return RecogniserStep(
         ensemble=ensemble,
-        corpus=corpus,
-        pose=config.corpora[corpus].pose,
-        keypoint_files=config.corpora[corpus].keypoints,
-        pose_weights=config.corpora[corpus].pose_weights,
-        person=person if (person := config.corpora[corpus].person) in PERSON_RULES else LARGEST,
-        fps=config.corpora[corpus].fps,
+        corpus=name,
+        pose=corpus.pose,
+        keypoint_files=corpus.keypoints,
+        normalized=corpus.normalized,
+        row_tolerance=corpus.row_tolerance,
+        pose_weights=corpus.pose_weights,
+        person=corpus.person if corpus.person in PERSON_RULES else LARGEST,
+        fps=corpus.fps,
         testing={name: config.recipes[config.streams[name].recipe].testing for name in streams},
         **{name: config.modality(name) for name in MODALITIES},
     )
