@@ -11,8 +11,7 @@ from ..config.predictions import STILLNESS, FindingSettings
 from ..config.recogniser import RecogniserStep
 from ..terminal import counted
 from .options import Device, File, Files, Memory, Output, SettingsText, Threads, Workers, say, stage
-from .upkeep import ConfigChanges, ConfigFile, Study, configuration_of
-from .upkeep import results_of as results_in
+from .upkeep import ConfigChanges, ConfigFile, Study, plan_of
 
 if TYPE_CHECKING:
     from ..machine.resources import Resources
@@ -29,12 +28,11 @@ def export(
     """Export an ensemble of a finished run as one folder, which predict-videos can use on any machine."""
     from ..recogniser.export import export_recogniser, results_of
     from ..workflow.prediction_stages import recogniser_step
-    from ..workflow.read_plan import read_plan
 
-    results = results_in(study)
-    plan = read_plan(configuration_of(study, configfile), config or (), results).config
-    step = recogniser_step(plan, ensemble or plan.submission.ensemble)
-    written = export_recogniser(step, results_of(results, step, plan.ensembles[step.ensemble].streams), output)
+    plan = plan_of(study, configfile, config)
+    step = recogniser_step(plan.config, ensemble or plan.config.submission.ensemble)
+    sources = results_of(Path(plan.results), step, plan.config.ensembles[step.ensemble].streams)
+    written = export_recogniser(step, sources, output)
     say(f"{output}: {counted(len(written.members), 'stream')}, {counted(len(written.classes), 'class')}")
 
 

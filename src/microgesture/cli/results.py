@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from ..config.base import parse_step
-from ..config.ensembles import EnsembleStep, PseudoLabelStep, SubmissionStep
-from ..config.measures import AblationStep, CrossSubjectStep
+from ..config.base import checked, parse_step
+from ..config.ensembles import EnsembleStep, PseudoLabelStep, Submission, SubmissionStep
+from ..config.measures import AblationStep, CrossSubjectStep, GroundTruth
 from ..config.report import ReportStep
 from ..config.whole import schema_json
 from ..errors import InputError
@@ -220,23 +220,29 @@ def evaluate(
     from ..measures.evaluate import evaluate as compare
     from ..measures.evaluate import known_people, submitted_clips
     from ..storage.scores import read_said
-    from ..storage.strict import read_strict_yaml
+    from ..workflow.read_plan import read_configuration
 
-    file = configuration_of(study, configfile)
-    settings = (read_strict_yaml(file) if file.exists() else None) or {}
+    file, results = configuration_of(study, configfile), results_of(study)
+    settings = read_configuration(file) if file.exists() else {}
     if ground_truth is None:
-        if not (said := settings.get("ground_truth")):
+        if (given := settings.get("ground_truth")) is None:
             trouble = "has no ground_truth" if file.exists() else "does not exist"
             raise InputError(f"{file} {trouble}; name the folder of a study, or a file of labels with --ground-truth")
-        ground_truth = Path(said["file"])
-        id_column, label_column = id_column or said.get("id_column"), label_column or said.get("label_column")
-    submission = submission or results_of(study) / "submission.csv"
+        labels = checked(GroundTruth, given, f"ground_truth in {file}")
+        ground_truth = results.parent / labels.file  # as in a run, its path starts at the folder of the study
+        if not ground_truth.is_file():
+            raise InputError(f"{ground_truth}: no such file; correct ground_truth in {file}")
+        chosen = labels.model_dump(exclude_unset=True)
+        id_column, label_column = id_column or chosen.get("id_column"), label_column or chosen.get("label_column")
+    submission = submission or results / "submission.csv"
     if not submission.exists():
         raise InputError(f"{submission} does not exist yet; run the study first, or name a file with --submission")
     clips = submitted_clips(submission, sorted((submission.parent / "clips").glob("*.parquet")))
-    ensemble = settings.get("submission", {}).get("ensemble", "")
-    predictions = submission.parent / "ensembles" / str(ensemble) / "test.parquet"
-    probabilities = read_said(predictions) if clips and predictions.exists() else None
+    probabilities = None
+    if clips and (given := settings.get("submission")) is not None:
+        ensemble = checked(Submission, given, f"submission in {file}").ensemble
+        predictions = submission.parent / "ensembles" / ensemble / "test.parquet"
+        probabilities = read_said(predictions) if predictions.exists() else None
     found = compare(submission, ground_truth, id_column, label_column, by, clips, probabilities)
     say(found.to_string(index=False))
     say(

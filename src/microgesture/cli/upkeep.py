@@ -1,12 +1,17 @@
 """Subcommands that check a run: before it starts, and after a failure."""
 
 import shlex
+from collections.abc import Sequence
+from contextlib import chdir
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from .options import say, stage
+
+if TYPE_CHECKING:
+    from ..workflow.plan import Plan
 
 Study = Annotated[
     Path, typer.Argument(exists=True, file_okay=False, help="folder of the study, which has config.yaml and results")
@@ -17,15 +22,37 @@ ConfigChanges = Annotated[list[str] | None, typer.Option(help="key=value that re
 
 def results_of(study: Path) -> Path:
     """The folder of results of a study. A folder of results may also be given itself."""
-    inside = study / "results"
-    is_study = inside.exists() or (study / "config.yaml").exists()
+    within = study / "results"
+    is_study = within.exists() or (study / "config.yaml").exists()
     is_results = study.name == "results" or (study / "clips").is_dir()
-    return study if is_results and not is_study else inside
+    return study if is_results and not is_study else within
 
 
 def configuration_of(study: Path, configfile: Path | None) -> Path:
     """The configuration of a study: ``configfile``, or by default ``config.yaml`` beside its results."""
     return configfile or results_of(study).parent / "config.yaml"
+
+
+def located(study: Path, configfile: Path | None) -> tuple[Path, Path]:
+    """The results and the configuration of a study, as paths that are also right inside its folder."""
+    results, configuration = results_of(study), configuration_of(study, configfile)
+    if results.parent == Path():
+        return results, configuration
+    return results.resolve(), configuration.resolve()
+
+
+def inside(study: Path) -> chdir:
+    """Work in the folder of a study: relative paths in its configuration start there, as in Snakemake."""
+    return chdir(results_of(study).parent)
+
+
+def plan_of(study: Path, configfile: Path | None, changes: Sequence[str] | None) -> "Plan":
+    """The plan of a study; its path of the results is also right outside its folder. Raises ``InputError``."""
+    from ..workflow.read_plan import read_plan
+
+    results, configuration = located(study, configfile)
+    with inside(study):
+        return read_plan(configuration, changes or (), results)
 
 
 def run_of(study: Path, configfile: Path | None) -> str:
@@ -57,9 +84,8 @@ def preflight(
     """Estimate the disk and the time of a whole run from its finished jobs; exit code 1 if it does not fit."""
     from ..machine.hardware import own_cores
     from ..workflow.preflight import preflight as estimate
-    from ..workflow.read_plan import read_plan
 
-    plan = read_plan(configuration_of(study, configfile), config or (), results_of(study))
+    plan = plan_of(study, configfile, config)
     if not estimate(plan, cores or own_cores(), run_of(study, configfile)):
         raise typer.Exit(1)
 
@@ -77,9 +103,11 @@ def doctor(
     from ..workflow.health import examine, lines
 
     stopped = False
-    for line, stops in lines(examine(configuration_of(study, configfile), config or (), results_of(study))):
-        say(line)
-        stopped |= stops
+    results, configuration = located(study, configfile)
+    with inside(study):
+        for line, stops in lines(examine(configuration, config or (), results)):
+            say(line)
+            stopped |= stops
     if stopped:
         say("The lines marked with ! would stop a run.")
         raise typer.Exit(1)

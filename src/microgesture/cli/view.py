@@ -9,7 +9,7 @@ from ..config.base import parse_step
 from ..config.view import ViewStep
 from ..errors import InputError
 from .options import File, Output, SettingsText, by_kind, say, stage
-from .upkeep import ConfigChanges, ConfigFile, configuration_of, results_of, run_of
+from .upkeep import ConfigChanges, ConfigFile, configuration_of, plan_of, results_of, run_of
 
 
 @stage("view")
@@ -31,10 +31,9 @@ def view(
     from ..storage.shards import Shard
     from ..view.choice import file_name, find_clip, prediction_files, read_all_predictions, shard_files
     from ..view.clip import Source, write_view
-    from ..workflow.read_plan import read_plan
 
     results, file = results_of(study), configuration_of(study, configfile)
-    plan = read_plan(file, config or (), results)
+    plan = plan_of(study, configfile, config)
     if corpus is not None and corpus not in plan.config.corpora:
         known = ", ".join(plan.config.corpora)
         raise InputError(f"there is no corpus '{corpus}' in {file}; choose one of {known}")

@@ -98,12 +98,17 @@ def _kind(loc: tuple[int | str, ...]) -> str:
     return next(part for part in reversed(loc) if isinstance(part, str)).removesuffix("es")
 
 
+def checked(kind: type[Settings], given: Any, what: str) -> Any:
+    """Settings from values; raises ``InputError`` that names each wrong key of ``what``."""
+    try:
+        return kind.model_validate(given)
+    except ValidationError as error:
+        raise InputError(f"{what} cannot be used:\n{listed_problems(error, given)}") from None
+
+
 def checked_options(kind: type[Settings], **options: Any) -> Any:
     """Settings from options of a command; raises ``InputError`` that names each wrong option."""
-    try:
-        return kind(**options)
-    except ValidationError as error:
-        raise InputError(f"the options cannot be used:\n{listed_problems(error, options)}") from None
+    return checked(kind, options, "the options")
 
 
 def parse_step(step: type[Settings], text: str) -> Any:

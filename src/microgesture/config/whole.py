@@ -3,10 +3,9 @@
 import json
 from typing import Any, ClassVar, Literal
 
-from pydantic import Field, ValidationError, create_model, field_validator, model_validator
+from pydantic import Field, create_model, field_validator, model_validator
 
-from ..errors import InputError
-from .base import Name, Seed, Settings, listed_problems
+from .base import Name, Seed, Settings, checked
 from .corpora import Corpus
 from .declarations import ModalitySettings
 from .emotion import EmotionSettings
@@ -279,10 +278,7 @@ def _require(key: str, there: dict[str, Any], where: str) -> None:
 
 def load_config(raw: dict[str, Any]) -> Config:
     """Validate a configuration as read from YAML; raises ``InputError`` that names each wrong key and what to do."""
-    try:
-        return Config.model_validate(raw)
-    except ValidationError as error:
-        raise InputError(f"the configuration cannot be used:\n{listed_problems(error, raw)}") from None
+    return checked(Config, raw, "the configuration")
 
 
 def schema_json() -> str:
