@@ -64,7 +64,7 @@ def test_the_frames_of_the_clip_decide():
     choice = choose(both_TPVC, TRACKS[:2], range(20, 30), "largest", SIZE)
     assert (choice.track.place, choice.people, choice.close) == (1, 1, False)
     for rows_T in (range(20, 30), range(T, T + 5), range(0)):
-        with pytest.raises(UnusableClip, match="nobody"):
+        with pytest.raises(UnusableClip, match="no person"):
             choose(both_TPVC[:, :1], TRACKS[:1], rows_T, "largest", SIZE)
 
 

@@ -151,10 +151,10 @@ def test_files_without_anybody_are_refused():
     (doubt,) = doubts(named(unsure_TVC), PICTURE)
     assert doubt.refused
     assert "confidence" in doubt.text
-    assert verdicts(np.zeros((40, 137, 3), np.float32)) == {"nobody": True}
+    assert verdicts(np.zeros((40, 137, 3), np.float32)) == {"no person": True}
     rare_TVC = person()
     rare_TVC[:30] = 0
-    assert verdicts(rare_TVC) == {"nobody": False}
+    assert verdicts(rare_TVC) == {"no person": False}
 
 
 def corpus(folder, files, suffix=".mp4", frames=40):

@@ -215,7 +215,7 @@ def evaluate(
 ) -> None:
     """Compare a submission with the ground truth, which no stage of the workflow uses for training.
 
-    The results beside the submission tell its people, and the probabilities of its classes.
+    The people and the probabilities of the classes are read from the results beside the submission.
     """
     from ..measures.evaluate import evaluate as compare
     from ..measures.evaluate import known_people, submitted_clips

@@ -20,7 +20,7 @@ Person = Annotated[
         pattern=r"^\S(.*\S)?$",
         max_length=200,
         exclude_if=lambda person: person == LARGEST,
-        description=f"who is meant in a clip if its file of keypoints, or its video, shows several people: "
+        description=f"rule that chooses the person of a clip if its file of keypoints, or its video, shows several: "
         f"{', '.join(PERSON_RULES)}, or the name of a column of clips.csv with the id of the person in the file",
     ),
 ]

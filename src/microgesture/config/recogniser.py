@@ -64,7 +64,7 @@ class Lengths(Settings):
 
 
 class Finding(Settings):
-    """How gestures are found in recordings, unless a user says otherwise."""
+    """How gestures are found in recordings by default."""
 
     threshold: float = Field(ge=0, le=1, description="probability that a gesture must exceed")
     clips: int = Field(ge=0, description="held-out clips on which the threshold was fitted; 0: it is the usual one")
@@ -91,7 +91,7 @@ class _RecogniserStep(Settings):
     person: Literal[PERSON_RULES] = Field(
         LARGEST,
         exclude_if=lambda person: person == LARGEST,
-        description="who is meant in a recording with several people",
+        description="rule that chooses the person in a recording with several people",
     )
     fps: float | None = Field(
         None, ge=1, le=1000, description="frames per second to which clips were resampled; null: they kept their frames"

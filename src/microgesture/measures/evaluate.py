@@ -37,20 +37,20 @@ def evaluate(
     Raises ``InputError`` if there is no clip, if a column or the label of a submitted clip is missing, or if a clip
     occurs twice.
     """
-    handed_in, known = csv_table(submission), csv_table(ground_truth)
-    if len(handed_in.columns) != 2:
-        raise InputError(f"{submission}: a submission needs two columns, this one has {list(handed_in.columns)}")
-    if handed_in.empty:
+    submitted, known = csv_table(submission), csv_table(ground_truth)
+    if len(submitted.columns) != 2:
+        raise InputError(f"{submission}: a submission needs two columns, this one has {list(submitted.columns)}")
+    if submitted.empty:
         raise InputError(f"{submission} has no clip, only its columns; name the right file")
-    handed_in.columns = ["clip", "predicted"]
+    submitted.columns = ["clip", "predicted"]
     id_column = _column(known, ground_truth, [id_column] if id_column else IDS)
     label_column = _column(known, ground_truth, [label_column] if label_column else LABELS)
     if by:
         _column(known, ground_truth, [by])
-    for path, ids in ((submission, handed_in["clip"]), (ground_truth, known[id_column])):
+    for path, ids in ((submission, submitted["clip"]), (ground_truth, known[id_column])):
         if ids.duplicated().any():
             raise InputError(f"{path} has clip {ids[ids.duplicated()].iloc[0]} twice; keep the right row")
-    table = handed_in.merge(known, how="left", left_on="clip", right_on=id_column, validate="1:1")
+    table = submitted.merge(known, how="left", left_on="clip", right_on=id_column, validate="1:1")
     unknown = table["clip"][table[label_column].isna()]
     if len(unknown):
         raise InputError(

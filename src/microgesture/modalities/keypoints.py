@@ -45,8 +45,8 @@ def select_keypoints(
     in space, x, y and z in its unit follow, (T, V, 6); see ``in_picture`` and ``in_space``. Swapped hands are corrected
     with a warning. Gaps are filled and jitter is smoothed in the whole recording, see ``skeletons.trajectories``; the
     note of each clip then has ``filled``, the share of its points that were filled. If there are several people,
-    ``person`` tells who is meant, and the note has the choice, see ``skeletons.person``. Raises ``InputError`` if there
-    is no such selection.
+    ``person`` is the rule that chooses the person, and the note has the choice, see ``skeletons.person``. Raises
+    ``InputError`` if there is no such selection.
     """
     chosen = selection_named(selection)
     table = clips.usable[clips.usable.shard == shard]

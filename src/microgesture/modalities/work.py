@@ -19,11 +19,10 @@ class Work:
 
     ``settings`` maps the modality, and those that it ``uses``, to their settings. ``shards`` maps the modalities from
     which it is computed (and ``skeletons``) to their files of the same shard. ``root`` is the corpus's folder, or a
-    file in it such as ``clips.csv``, for a modality that opens videos. ``person`` tells who is meant in a clip with
-    several people (see ``skeletons.person``). ``clips`` is None for a modality that does not
-    read the clips table. Unfinished clips are kept in ``scratch``. ``weights`` is a file to read in place of the
-    weights that the settings name; ``device`` is "auto", "cpu", "cuda" or "cuda:N", ``threads`` is the number of CPU
-    threads.
+    file in it such as ``clips.csv``, for a modality that opens videos. ``person`` is the rule that chooses the person
+    of a clip with several people (see ``skeletons.person``). ``clips`` is None for a modality that does not read the
+    clips table. Unfinished clips are kept in ``scratch``. ``weights`` is a file to read in place of the weights that
+    the settings name; ``device`` is "auto", "cpu", "cuda" or "cuda:N", ``threads`` is the number of CPU threads.
     """
 
     settings: Mapping[str, Settings]

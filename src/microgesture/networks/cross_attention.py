@@ -35,7 +35,7 @@ class CrossAttention(nn.Module):
 class OneWay(nn.Module):
     """One direction of ``CrossAttention``: tokens_BND attend to those of others_BMD whose ``found_BM`` is True.
 
-    ``others_BMD`` may have any number of tokens, also none.
+    ``others_BMD`` may have any number of tokens, including zero.
     """
 
     def __init__(self, width: int, heads: int, dropout: float, gated: bool) -> None:

@@ -16,9 +16,9 @@ STILL = 1e-6  # added to the variance of a patch, so that the motion of joints a
 class MaskedMotion(SkeletonTransformer):
     """The loss of each clip, loss_B, of skeletons x_BCTV, with most of their tokens hidden.
 
-    The encoder sees only the other tokens. A decoder receives them, and one learned token in place of each hidden one,
-    and predicts the motion of the joint in each frame of the patch. Which tokens are hidden is drawn from torch's
-    generator. The tensors of the encoder have the names that they have in ``SkeletonTransformer``.
+    The encoder sees only the visible tokens. A decoder receives their features, and a learned token in place of each
+    hidden one, and predicts the motion of the joint in each frame of the patch. The hidden tokens are sampled with
+    torch's global generator. The tensors of the encoder have the names that they have in ``SkeletonTransformer``.
     """
 
     returns_loss = True
@@ -92,10 +92,10 @@ def amounts(x_BCTV: torch.Tensor, patch: int) -> torch.Tensor:
 
 
 def hidden_tokens(amount_BN: torch.Tensor, ratio: float, temperature: float) -> torch.Tensor:
-    """Draw the hidden tokens of each clip, bool (B, N): the fraction ``ratio`` of them, rather those that move more.
+    """Sample the hidden tokens of each clip, bool (B, N): the fraction ``ratio``, more often those that move more.
 
-    One token after the other is drawn without repetition, with probabilities in proportion to softmax(amount /
-    (temperature * largest amount of the clip)), by Gumbel noise (arXiv 2308.07092).
+    Tokens are sampled without replacement, with probabilities proportional to softmax(amount / (temperature * largest
+    amount of the clip)), by Gumbel noise (arXiv 2308.07092).
     """
     count = min(round(ratio * amount_BN.shape[1]), amount_BN.shape[1] - 1)  # the encoder needs a token
     largest_B1 = amount_BN.amax(1, keepdim=True)

@@ -1,4 +1,4 @@
-"""The windows of a recording and what a recogniser says of each, kept in a file beside the timeline.
+"""The windows of a recording and their predictions, kept in a file beside the timeline.
 
 Another threshold, stillness or join needs neither the video nor the networks, only this file.
 """

@@ -53,7 +53,7 @@ def find_segments(
     Algorithm Design, 6.1); the score is ours. With ``overlap``, only gestures of the same class exclude each other: the
     best set of each class is found by itself. ``join`` has the arguments ``gap`` and ``times`` of ``joined``.
 
-    The page of a recording does the same in JavaScript, in ``selection.js``; change both.
+    The page of a recording does the same in JavaScript, in ``selection.js``: keep both in step.
     """
     ordered = (
         sorted(found, key=lambda segment: segment.label) if overlap else found

@@ -184,7 +184,7 @@ def read_keypoints(
         if choice and choice.people > 1:
             close = "; another is nearly as likely" if choice.close else ""
             name = choice.track.names[0]
-            log.warning("%s has %d people; %s is meant, as the %s%s", file, choice.people, name, person, close)
+            log.warning("%s has %d people; %s is chosen, as the %s%s", file, choice.people, name, person, close)
         return hands_put_right(people.alone(file, choice and choice.track), file)
     except UnusableClip as reason:
         return reason

@@ -21,7 +21,7 @@ class Timeline(NamedTuple):
 
 
 def read_timelines(folder: Path) -> dict[str, Timeline]:
-    """The timelines that predict-videos has written in a folder, by recording; other files are passed over.
+    """The timelines that predict-videos has written in a folder, by recording; other files are ignored.
 
     Raises ``InputError`` if there is none, or if a timeline lacks its windows.
     """

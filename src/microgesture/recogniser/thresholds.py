@@ -1,4 +1,4 @@
-"""How an exported recogniser finds gestures, if nobody says otherwise: fitted on held-out clips."""
+"""The default threshold of an exported recogniser, and whether gestures may overlap: fitted on held-out clips."""
 
 from collections.abc import Mapping
 
@@ -18,7 +18,7 @@ FEWEST = 10  # clips below which no threshold is fitted
 def fitted(clips: Clips, held_out: Mapping[str, Prediction]) -> Finding:
     """Fit the threshold on held-out clips, and find out whether gestures overlap in the training data.
 
-    The threshold is the probability that 49 in 50 rightly predicted clips exceed, so it is lower for more classes and
+    The threshold is the probability that 49 in 50 correctly predicted clips exceed, so it is lower for more classes and
     for less confident networks. ``held_out`` has the ensemble's probabilities of clips.
     """
     known = clips.usable[clips.usable.label.notna() & clips.usable.clip_id.isin(held_out)]
@@ -33,7 +33,7 @@ def fitted(clips: Clips, held_out: Mapping[str, Prediction]) -> Finding:
 
 
 def _overlap(clips: Clips) -> bool:
-    """Whether a tenth of the gestures of train are for more than half of their time beside one of another class."""
+    """Whether a tenth of the training gestures overlap one of another class for more than half of their duration."""
     train = clips.usable[clips.usable.split == "train"]
     beside = 0
     for _, rows in train.groupby("recording"):

@@ -20,7 +20,7 @@ CALIBRATED = "calibrated by temperature scaling (arXiv 1706.04599)"
 def methods_text(step: ReportStep, results: Results, measured: list[Measured]) -> str:
     """The clips, people and splits, the streams and their fusion, the results with intervals, versions and papers.
 
-    Every number is one of the page; nothing is said of what the run does not know.
+    Every number is also on the page. Values that the run does not know are left out.
     """
     paragraphs = [
         f"{_data(step, results)} {_networks(step, results)}",

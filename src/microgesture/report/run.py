@@ -117,7 +117,7 @@ def keypoints(results: Results) -> Section:
     columns = [
         Column("corpus", "corpus"),
         Column("several", "clips with several people", COUNT),
-        Column("close", "close choices", COUNT, "another person was nearly chosen as the one that is meant"),
+        Column("close", "close choices", COUNT, "another person was nearly chosen"),
         Column(
             "filled", "points filled", SHARE, "share of points that were missing and interpolated; mean over the clips"
         ),

@@ -1,4 +1,4 @@
-"""Which of several people in a recording is meant in a clip."""
+"""The choice of the person of a clip among several people in its recording."""
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
@@ -92,11 +92,11 @@ def choose(keypoints_TPVC: np.ndarray, tracks: Sequence[Track], rows_T: Sequence
       the box around everybody in the clip;
     * ``most_moving``: the mean distance that a joint moves to the next frame, in diagonals of the person's box.
 
-    Of equal scores the largest wins. Raises ``UnusableClip`` if nobody is in the clip.
+    If scores are equal, the largest person is chosen. Raises ``UnusableClip`` if the clip shows no person.
     """
     here, frames = _in_clip(keypoints_TPVC, tracks, rows_T)
     if not here:
-        raise UnusableClip("nobody is in these frames")
+        raise UnusableClip("these frames show no person")
     people = [_Seen(person_TVC, boxes(person_TVC[..., :2], present(person_TVC))) for _, person_TVC in here]
     largest_N = np.array([np.nansum(seen.size) for seen in people]) / frames
     if rule == LARGEST:
@@ -115,7 +115,7 @@ def choose(keypoints_TPVC: np.ndarray, tracks: Sequence[Track], rows_T: Sequence
 
 
 def named(keypoints_TPVC: np.ndarray, tracks: Sequence[Track], rows_T: Sequence[int], name: str) -> Choice:
-    """Return the person with an id in the frames of a clip; of several, the one that is in most of them.
+    """Return the person with an id in the frames of a clip; if several have it, the one in the most frames.
 
     Raises ``UnusableClip`` that names the ids in the clip if none of them is this one.
     """
@@ -124,7 +124,7 @@ def named(keypoints_TPVC: np.ndarray, tracks: Sequence[Track], rows_T: Sequence[
     if not mine:
         ids = list(dict.fromkeys(known for track, _ in here for known in track.names))
         told = ", ".join(ids[:SHOWN]) + (f" and {len(ids) - SHOWN} more" if len(ids) > SHOWN else "")
-        raise UnusableClip(f"nobody has the id {name!r} in these frames; the ids there are {told or 'none'}")
+        raise UnusableClip(f"no person in these frames has the id {name!r}; the ids there are {told or 'none'}")
     return Choice(max(mine, key=mine.__getitem__), len(here), False)
 
 
@@ -187,9 +187,9 @@ class InFile(NamedTuple):
 def meant(
     keypoints: np.ndarray, tracks: Sequence[Track], clip: InFile, rows_T: Sequence[int], rule: str
 ) -> Choice | None:
-    """Return who is meant in a clip in the rows ``rows_T`` of its file; None if the file can have only one person.
+    """Return the person of a clip in the rows ``rows_T`` of its file; None if the file can have only one person.
 
-    Raises ``UnusableClip`` if nobody is there, or not the person with the clip's id.
+    Raises ``UnusableClip`` if these rows show no person, or not the one with the clip's id.
     """
     by_rule = rule in PERSON_RULES
     if not tracks and (by_rule or clip.person is None):
@@ -207,7 +207,7 @@ def meant(
 
 
 class Recordings:
-    """The recordings of a shard of skeletons, each with only the person that is meant in a clip.
+    """The recordings of a shard of skeletons, each with only the chosen person of a clip.
 
     ``rule`` is one of ``PERSON_RULES``, or else the column ``person`` of the clips table has the id in the file.
     """
@@ -218,7 +218,7 @@ class Recordings:
         self.alone = lru_cache(maxsize=1)(self._alone)
 
     def choice(self, clip: InFile, rows_T: Sequence[int]) -> Choice | None:
-        """Return who is meant in a clip; see ``meant``."""
+        """Return the person of a clip; see ``meant``."""
         tracks = tracks_of(self._shard.note(clip.skeleton))
         return meant(self._read(clip.skeleton), tracks, clip, rows_T, self._rule)
 

@@ -81,7 +81,7 @@ def doubts(skeleton: Skeleton, picture: Picture, rules: Rules = DEFAULTS) -> lis
     keypoints_TVC, names = skeleton.keypoints_TVC, skeleton.layout.names
     found_TV = present(keypoints_TVC)
     if not found_TV.any():
-        found = [_nobody(keypoints_TVC), *_rows(len(keypoints_TVC), picture.frames, rules.row_tolerance)]
+        found = [_no_person(keypoints_TVC), *_rows(len(keypoints_TVC), picture.frames, rules.row_tolerance)]
     else:
         found = [
             *_rows(len(keypoints_TVC), picture.frames, rules.row_tolerance),
@@ -114,18 +114,18 @@ def _rows(rows: int, frames: int | None, tolerance: float) -> Iterator[Doubt]:
         yield Doubt("rows", text + (remedy if refused else ""), refused)
 
 
-def _nobody(keypoints_TVC: np.ndarray) -> Doubt:
+def _no_person(keypoints_TVC: np.ndarray) -> Doubt:
     x, y, confidence = np.moveaxis(in_picture(keypoints_TVC), -1, 0)
     if np.nan_to_num(x).any() and np.nan_to_num(y).any() and not (np.nan_to_num(confidence) > 0).any():
         text = "the confidence of all points is 0, which means that none was found; write 1 for points that were"
-        return Doubt("nobody", text, True)
-    return Doubt("nobody", "no point was found in any frame; find the keypoints again", True)
+        return Doubt("no person", text, True)
+    return Doubt("no person", "no point was found in any frame; find the keypoints again", True)
 
 
 def _absence(found_TV: np.ndarray) -> Iterator[Doubt]:
     absent = 1 - found_TV.any(1).mean()
     if absent > ABSENT:
-        yield Doubt("nobody", f"no person was found in {absent:.0%} of the frames", False)
+        yield Doubt("no person", f"no person was found in {absent:.0%} of the frames", False)
 
 
 def _gaps(keypoints_TVC: np.ndarray, names: Sequence[str]) -> Iterator[Doubt]:

@@ -141,7 +141,7 @@ def each_compared(
 
 
 def _largest(crowd: Crowd) -> Skeleton:
-    """Return the largest person of a recording, all zero if there is nobody."""
+    """Return the largest person of a recording, all zero if there is none."""
     keypoints_TPVC, tracks = crowd.followed.keypoints_TPVC, crowd.followed.tracks
     T, _, V, C = keypoints_TPVC.shape
     alone_TVC = np.zeros((T, V, C), np.float32)

@@ -37,8 +37,8 @@ WHOLE = Box(0.0, 0.0, 1.0, 1.0)
 def random_crop(area: tuple[float, float], generator: np.random.Generator, aspect: float = 1.0) -> Box:
     """A random crop of a picture: a random fraction of the area, at a random position (RandomResizedCrop).
 
-    ``aspect`` is the picture's width divided by its height. The crop's is between 3:4 and 4:3. A crop that does not fit
-    into the picture is drawn again; after ten attempts it is the largest square in the centre.
+    ``aspect`` is the picture's width divided by its height. The crop's is between 3:4 and 4:3. If a crop does not fit
+    into the picture, another one is sampled. If ten crops do not fit, the largest square in the centre is used.
     """
     width, height = _random_size(area, aspect, generator)
     if max(width, height) > 1:

@@ -59,7 +59,8 @@ class Loss:
         return part
 
     def bounds(self, labels_N: np.ndarray, paths: int) -> tuple[float, float] | None:
-        """The least possible mean loss of clips with these labels, and that of guessing; None if a term has no bounds.
+        """The least possible mean loss of clips with these labels, and the loss of guessing; None if a term has no
+        bounds.
 
         ``paths`` is the number of classifiers of the network, whose losses are summed.
         """

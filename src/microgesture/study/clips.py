@@ -63,7 +63,7 @@ def visible_files(folder: Path, but: Path | None = None) -> Iterator[PurePosixPa
 
 
 def keypoint_files(folder: Path, files: Sequence[PurePosixPath]) -> dict[PurePosixPath, PurePosixPath]:
-    """The files of keypoints that only their content or their folder tells, each with the path that a clip names.
+    """The files of keypoints that are recognised only by content or folder, each with the path that a clip names.
 
     That is the file itself, or for the files of OpenPose, one for each frame, their folder.
     """

@@ -29,7 +29,7 @@ def video_of(folder: Path, clip: FoundClip) -> VideoInfo | None:
 
 
 def told_lengths(entries: Placed, clips: Sequence[FoundClip], times: Mapping[int, FrameTimes]) -> list[Note]:
-    """A doubt if videos do not have the length that a table tells: they were cut or joined after the annotation."""
+    """A doubt if videos do not have the length in a table: they were cut or joined after the annotation."""
     lengths = {clip: float(entry.length) for clip, entry in entries if entry.length is not None}
     differing = []
     for clip, length in lengths.items():
@@ -45,7 +45,7 @@ def told_lengths(entries: Placed, clips: Sequence[FoundClip], times: Mapping[int
 def told_ends(
     entries: Placed, clips: Sequence[FoundClip], times: Mapping[int, FrameTimes], unit: str | None
 ) -> list[Note]:
-    """A doubt if annotations end after their video, and no length tells why. ``unit`` is that of all, if not None."""
+    """A doubt if annotations end after their video, and no length explains it. ``unit`` is that of all, if not None."""
     latest: dict[int, float] = {}
     for clip, entry in entries:
         scale = {"seconds": 1, "milliseconds": 1000}.get(unit or entry.unit)

@@ -1,4 +1,4 @@
-"""What tables tell of clips: which tiers count, and who is believed where two tell different things."""
+"""What tables say about clips: which tiers count, and which table is used if two disagree."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -22,14 +22,14 @@ _HOW = {"frames": "in frames from 0, including the last"} | {unit: f"as timecode
 
 
 class _Part(NamedTuple):
-    """A part of a clip, and the annotation that tells of it."""
+    """A part of a clip, and its annotation."""
 
     frames: tuple[int, int]
     annotation: Annotation
 
     @property
     def facts(self) -> tuple:
-        """What two coders can agree about."""
+        """The values on which two coders can agree."""
         return self.frames, self.annotation.label, self.annotation.subject
 
     def __str__(self) -> str:
@@ -49,7 +49,8 @@ class _Opinion(NamedTuple):
 
 @dataclass
 class _Told:
-    """What the tables read so far tell: the clips, the source of each value, opinions about their parts, and notes.
+    """What is known from the tables read so far: the clips, the source of each value, opinions about their parts, and
+    notes.
 
     ``sources`` has the place and the value for each clip and kind of value. Each video is opened once.
     """
@@ -70,7 +71,7 @@ class _Told:
 def apply_tables(
     folder: Path, clips: Sequence[FoundClip], tables: Sequence[Table], tiers: Sequence[str] = ()
 ) -> tuple[list[FoundClip], list[str], set[str]]:
-    """The clips with what tables tell of them, messages, and the kinds of values that tables tell.
+    """The clips with the values from tables, messages, and the kinds of values that the tables contain.
 
     Of several tables that annotate the same recording, or several coders in one table, only the first is used. Raises
     ``InputError`` if a table has several tiers and ``tiers`` does not choose, or if no table has a chosen tier.
@@ -116,7 +117,7 @@ def sentences(notes: Iterable[tuple[str, Note]], most: int = MOST_LISTED) -> lis
 
 
 def _unused(table: Table, placed: Placed) -> str:
-    """Why a table tells nothing; empty if it does."""
+    """Why a table contains nothing about clips; empty if it does."""
     if table.unused or placed:
         return table.unused
     return "it names no clip" if table.annotations else "none of its rows can be used"
@@ -145,7 +146,7 @@ def _chosen_tiers(told: _Told, placed: dict[str, Placed], tiers: Sequence[str]) 
 
 
 def _take_values(told: _Told, name: str, entries: Placed) -> None:
-    """Give clips the values of whole recordings, unless an earlier table or coder has told another one."""
+    """Give clips the values of whole recordings, unless an earlier table or coder has given another one."""
     taken, differing = Counter(), []
     for clip, entry in entries:
         for key in VALUES:
@@ -232,7 +233,7 @@ def _rate(told: _Told, clip: int) -> float:
 
 
 def _take_first(told: _Told) -> None:
-    """Give each clip the parts of its first opinion, and tell of those that are not used."""
+    """Give each clip the parts of its first opinion, and add notes about those that are not used."""
     for number, opinions in told.opinions.items():
         # Stretches without labels, such as those of a detector, are no opinion about classes.
         (first, parts), *others = sorted(

@@ -46,7 +46,7 @@ class Data:
 
     @property
     def can_weigh(self) -> bool:
-        """Whether held-out clips tell the weights of streams."""
+        """Whether the weights of streams can be fitted on held-out clips."""
         return len(self.val) >= ENOUGH_HELD_OUT or self.folds > 0
 
 
@@ -81,8 +81,8 @@ class Proposal:
 def propose(data: Data) -> Proposal:
     """The streams of a first configuration.
 
-    Streams of several families are only mixed if held-out clips tell their weights. Pretrained networks, which need
-    few clips too, are to be proposed here beside ``SKELETONS``.
+    Streams of several families are mixed only if their weights can be fitted on held-out clips. Pretrained networks,
+    which need few clips too, are to be proposed here beside ``SKELETONS``.
     """
     there = {kind for kind, has in (("video", data.video), ("keypoints", data.keypoints)) if has}
     usable = [name for name in VIDEOS if data.video and MODALITIES[name].first_recipe is not None]

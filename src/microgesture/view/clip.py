@@ -196,7 +196,7 @@ def _people_in(clip: Any, source: Source) -> int:
 
 
 def _people_row(name: str, clip: Any, source: Source, step: ViewStep, frames_N: np.ndarray) -> Row:
-    """Everybody in the picture: the person that is meant in colour, the others grey."""
+    """Everybody in the picture: the chosen person in colour, the others grey."""
     chosen, selection = source.shards["keypoints"].note(clip.clip_id), selection_named(step.selection)
     if "skeletons" not in source.shards or clip.skeleton not in source.shards["skeletons"].clip_ids:
         raise UnusableClip(f"no skeletons of all {chosen['people']} people")
@@ -217,7 +217,7 @@ def _people_row(name: str, clip: Any, source: Source, step: ViewStep, frames_N: 
     others = [keypoints_in_box(k, box) for track, k in everybody if chosen["person"] not in track.names]
     pictures_NHWC = with_others(pictures_NHWC, others, selection)
     close = "; another is nearly chosen" if chosen["close"] else ""
-    note = f"{chosen['people']} people; person {chosen['person']} in colour is meant{close}"
+    note = f"{chosen['people']} people; person {chosen['person']} in colour is chosen{close}"
     return Row(name, with_figure(pictures_NHWC, keypoints_in_box(own_NVC, box), selection), note)
 
 

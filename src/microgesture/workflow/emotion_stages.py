@@ -38,9 +38,9 @@ def emotion_stages(emotion: EmotionSettings, root: str, seed: int, selection: Se
             rows=[AblationRow(name=row, versus=emotion.versus[row]) for row in emotion.rows], ground_truth=ground_truth
         )
         yield Planned(stage, "emotion", table, ["microgesture.emotion.measure"], rows)
-    handed_in = EmotionSubmissionStep(sample=emotion.sample, targets=emotion.targets)
+    submitting = EmotionSubmissionStep(sample=emotion.sample, targets=emotion.targets)
     predicted = [("predict_emotion", emotion.submitted)]
-    yield Planned("emotion_submission", "emotion", handed_in, ["microgesture.emotion.submission"], predicted)
+    yield Planned("emotion_submission", "emotion", submitting, ["microgesture.emotion.submission"], predicted)
 
 
 def refuse_missing_shards(config: Config, root: str, made: Collection[str]) -> None:

@@ -326,7 +326,7 @@ def _keypoints_compared(name: str, listed: Clips, folder: Path, rules: Rules, pe
 
 
 def _choices(listed: Clips, path: str, read: object, person: str) -> Iterator[Choice | UnusableClip]:
-    """Who is meant in the clips of a file with several people, or why nobody is."""
+    """The chosen person of each clip of a file with several people, or why none can be chosen."""
     if not isinstance(read, Crowd):
         return
     keypoints_TPVC, tracks = read.followed.keypoints_TPVC, read.followed.tracks
@@ -346,8 +346,8 @@ def _people_found(name: str, person: str, choices: Sequence[Choice | UnusableCli
         told = f"; in {close} of them another is nearly chosen, see microgesture view" if close else ""
         yield Finding(
             f"corpus {name}",
-            f"{len(several)} of {len(choices)} clips that were looked at have several people; person: {person} tells "
-            f"who is meant{told}",
+            f"{len(several)} of {len(choices)} clips that were looked at have several people; person: {person} "
+            f"chooses one{told}",
         )
     if lost:
         yield Finding(

@@ -32,7 +32,7 @@ def layouts_found(
         try:
             layout = skeleton_layout(folder / path, rules.layout)
         except UnusableClip:
-            continue  # it is told of each such file
+            continue  # a warning names each such file
         found.setdefault(layout.names, (layout, []))[1].append(path)
     counts = sorted(found.values(), key=lambda of: -len(of[1]))
     if not counts:

@@ -66,7 +66,7 @@ class _Export:
         return cells[column] if column is not None and column < len(cells) else ""
 
     def cell(self, cells: Sequence[str], *names: str) -> str:
-        """The first of these columns that exists, else what the preamble says."""
+        """The value of the first of these columns that exists, else that of the preamble."""
         for name in names:
             if name in self._columns:
                 return self._at(cells, self._columns[name])

@@ -93,7 +93,7 @@ def told_columns(header: Sequence[str], but: Collection[int] = ()) -> dict[str, 
 
 
 def passed_over(header: Sequence[str], told: Mapping[str, int], but: Collection[int] = ()) -> list[Note]:
-    """Notes about columns that tell the same kind of value as one of ``told_columns``, and are not read."""
+    """Notes about columns with the same kind of value as one of ``told_columns``; they are not read."""
     names = _meanings(header)
     notes = []
     for kind, column in told.items():

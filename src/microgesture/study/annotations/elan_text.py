@@ -36,7 +36,7 @@ _ROUNDED = Decimal("0.002")  # seconds by which a duration may differ from end l
 
 
 class _Recording(NamedTuple):
-    """What lines with # say of the rows below them: the recording, the offset of its media in ms, its length in s."""
+    """Lines with # about the rows below them: the recording, the offset of its media in ms, its length in s."""
 
     media: str = ""
     offset: int = 0
@@ -83,7 +83,7 @@ def read(lines: Sequence[Line], find: Find) -> Found | None:
 
 
 def _without_comments(lines: Sequence[Line]) -> tuple[list[Line], list[_Recording]]:
-    """The rows without lines of ``#``, and for each what the last such lines before it say."""
+    """The rows without lines of ``#``, each with the content of the last such lines before it."""
     rows, recordings, block, current = [], [], [], _Recording()
     for row, cells in lines:
         filled = [cell for cell in cells if cell]
@@ -129,7 +129,7 @@ def _headed(rows: Sequence[Line], find: Find, of_elan: bool) -> _Columns | None:
 
 
 def _unheaded(rows: Sequence[Line], find: Find) -> _Columns | None:
-    """The columns of the default export, told by their values: times, and durations that are their differences.
+    """The columns of the default export, recognised by their values: times, and durations that are their differences.
 
     There may be a tier and a participant before them; a column that names clips is neither, and then the times have to
     be certain, for another program has made the table.
@@ -220,7 +220,7 @@ def _annotations(
 
 
 def _joined(annotations: Sequence[Annotation]) -> tuple[list[Annotation], list[Note]]:
-    """The annotations with their pieces joined, and a doubt about pieces that cannot be told from annotations.
+    """The annotations with their pieces joined, and a doubt about pieces that cannot be distinguished from annotations.
 
     With a column for each tier, ELAN can repeat a value in the rows of all annotations within it. Then only the ids of
     annotations, such as ``[a12]``, tell what belongs together.

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from ...storage.names import composed
 
-NOBODY = "no focal subject"  # BORIS writes this in place of a person
+NO_PERSON = "no focal subject"  # BORIS writes this in place of a person
 
 _TEXTS = ("label", "subject", "tier", "coder")
 
@@ -89,7 +89,7 @@ def _clean(text: str) -> str:
 
 def person(text: str) -> str:
     """The name of a person; empty if the text means that there is none."""
-    return "" if text.strip().lower() == NOBODY else text.strip()
+    return "" if text.strip().lower() == NO_PERSON else text.strip()
 
 
 def decimal_text(value: Decimal) -> str:
