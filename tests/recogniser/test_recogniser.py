@@ -20,6 +20,7 @@ from microgesture.ensembles.calibration import sharpened
 from microgesture.errors import InputError, UnusableClip
 from microgesture.machine.resources import Resources
 from microgesture.recogniser import stretches
+from microgesture.measures.cross_subject import make_cross_subject
 from microgesture.recogniser.export import export_recogniser, results_of
 from microgesture.recogniser.finding import find_gestures
 from microgesture.recogniser.loading import open_recogniser
@@ -166,6 +167,26 @@ def test_the_folder_holds_the_weights_and_what_they_need(run, exported):
 def test_two_exports_have_the_same_bytes(run, exported, tmp_path):
     export(run, tmp_path / "again")
     assert (tmp_path / "again" / "SHA256SUMS").read_bytes() == (exported / "SHA256SUMS").read_bytes()
+
+
+def test_the_card_has_the_results_on_test_clips_if_their_labels_are_known(tmp_path):
+    """Of the streams and the ensemble that are exported, but not of other rows of the table."""
+    plan = read_plan(finished_run(tmp_path), (), tmp_path / "results")
+    labels_N, person_N = np.array([0, 1, 1, 1, 0]), np.array(["a", "a", "b", "b", "b"])
+    said = {
+        "final": np.eye(2)[[0, 1, 1, 0, 0]],
+        "joint": np.eye(2)[[1, 0, 0, 1, 0]],
+        "limb": np.eye(2)[[0, 0, 0, 0, 0]],
+    }
+    table = make_cross_subject(dict.fromkeys(said), said, labels_N, person_N)
+    (tmp_path / "results/cross_subject").mkdir()
+    table.assign(people=2, people_in_training=1).to_csv(tmp_path / "results/cross_subject/ablation.csv", index=False)
+    export(plan, tmp_path / "model")
+    _, of_test = (
+        (tmp_path / "model/README.md").read_text(encoding="utf-8").split("On test (5 cut clips of 2 people, 1 ")
+    )
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in of_test.splitlines() if line[:1] == "|"]
+    assert {row[0]: row[1] for row in cells if row[0] in said} == {"final": "0.8", "joint": "0.4"}
 
 
 def test_no_folder_of_other_files_is_written_into(run, tmp_path):

@@ -16,10 +16,16 @@ from ..streams.card import git_revision
 MEASURES = ("accuracy", "balanced_accuracy", "macro_f1", "macro_f1_present", "top5")
 
 
-def card_text(recogniser: Recogniser, clips: Clips, fitted_on: Mapping[str, Any], summary: pd.DataFrame) -> str:
+def card_text(
+    recogniser: Recogniser,
+    clips: Clips,
+    fitted_on: Mapping[str, Any],
+    summary: pd.DataFrame,
+    test: pd.DataFrame | None = None,
+) -> str:
     """Return the card in Markdown; ``fitted_on`` describes the clips on which ``summary`` was measured.
 
-    ``summary`` is the ensemble's table of results.
+    ``summary`` is the ensemble's table of results, and ``test`` the table of ``run_cross_subject``.
     """
     train = clips.usable[clips.usable.split == "train"]
     counts = class_counts(train.label.dropna().astype(int).tolist(), len(clips.classes))
@@ -44,7 +50,7 @@ Trained by microgesture {__version__} (revision {git_revision() or "unknown"}) o
 ## How good it is
 
 {_accuracy(fitted_on, summary)}
-## Classes
+{_on_test(recogniser, test)}## Classes
 
 {classes}
 ## Licence and terms of the data
@@ -68,3 +74,19 @@ def _accuracy(fitted_on: Mapping[str, Any], summary: pd.DataFrame) -> str:
 gestures have to be found first, so expect lower values there.{f" {in_words(*trivial)}" if len(trivial) == 2 else ""}
 
 {markdown_table(columns, summary[columns].astype(str).to_numpy().tolist())}"""
+
+
+def _on_test(recogniser: Recogniser, table: pd.DataFrame | None) -> str:
+    """The results of the ensemble and its streams on test clips; empty if they were not measured."""
+    names = [recogniser.ensemble, *(member.step.stream for member in recogniser.members)]
+    rows = pd.DataFrame() if table is None else table[table.name.isin(names)]
+    if rows.empty:
+        return ""
+    first = rows.iloc[0]
+    shared = f", {first.people_in_training} of whom are also in train or val" if first.people_in_training else ""
+    columns = [column for column in ("name", *MEASURES) if column in rows]
+    return f"""On test ({first.clips} cut clips of {first.people} people{shared}), whose labels no stage has learned
+from. {in_words(first.chance, first.most_frequent)}
+
+{markdown_table(columns, rows[columns].astype(str).to_numpy().tolist())}
+"""

@@ -27,13 +27,17 @@ USUAL_FPS = 25.0  # if the rate of a clip is unknown
 
 @dataclass(frozen=True)
 class Sources:
-    """The files from which an ensemble is exported: results, and each stream's folder with its weights and card."""
+    """The files from which an ensemble is exported: results, and each stream's folder with its weights and card.
+
+    ``test`` is the table of results on test clips, which exists if their labels are known.
+    """
 
     clips: Path
     fusion: Path
     summary: Path
     held_out: Path
     streams: Mapping[str, Path]
+    test: Path | None = None
 
 
 def results_of(results: Path, step: RecogniserStep, streams: Iterable[str]) -> Sources:
@@ -41,7 +45,9 @@ def results_of(results: Path, step: RecogniserStep, streams: Iterable[str]) -> S
     ensemble = results / "ensembles" / step.ensemble
     folders = {stream: results / "streams" / stream for stream in streams}
     clips = results / "clips" / f"{step.corpus}.parquet"
-    return Sources(clips, ensemble / "fusion.json", ensemble / "summary.csv", ensemble / "held_out.parquet", folders)
+    files = ensemble / "fusion.json", ensemble / "summary.csv", ensemble / "held_out.parquet"
+    test = results / "cross_subject" / "ablation.csv"
+    return Sources(clips, *files, folders, test if test.is_file() else None)
 
 
 def export_recogniser(step: RecogniserStep, sources: Sources, output: Path) -> Recogniser:
@@ -75,7 +81,8 @@ def export_recogniser(step: RecogniserStep, sources: Sources, output: Path) -> R
             raise InputError(f"stream '{member.step.stream}' was trained for other classes or inputs; run it again")
         save_weights(output / member.file, state, about)
     write_json(output / MANIFEST, recogniser.model_dump(mode="json", exclude={"testing"}))
-    write_text(output / CARD, card_text(recogniser, clips, fusion["fitted_on"], summary))
+    test = pd.read_csv(sources.test) if sources.test else None
+    write_text(output / CARD, card_text(recogniser, clips, fusion["fitted_on"], summary, test))
     written = sorted([MANIFEST, CARD, *(member.file for member in members)])
     write_text(output / SUMS, "".join(f"{sha256(output / file)}  {file}\n" for file in written))
     return recogniser
