@@ -19,8 +19,8 @@ from microgesture.config.recogniser import FORMAT, Lengths
 from microgesture.ensembles.calibration import sharpened
 from microgesture.errors import InputError, UnusableClip
 from microgesture.machine.resources import Resources
-from microgesture.recogniser import stretches
 from microgesture.measures.cross_subject import make_cross_subject
+from microgesture.recogniser import stretches
 from microgesture.recogniser.export import export_recogniser, results_of
 from microgesture.recogniser.finding import find_gestures
 from microgesture.recogniser.loading import open_recogniser
@@ -173,18 +173,15 @@ def test_the_card_has_the_results_on_test_clips_if_their_labels_are_known(tmp_pa
     """Of the streams and the ensemble that are exported, but not of other rows of the table."""
     plan = read_plan(finished_run(tmp_path), (), tmp_path / "results")
     labels_N, person_N = np.array([0, 1, 1, 1, 0]), np.array(["a", "a", "b", "b", "b"])
-    said = {
-        "final": np.eye(2)[[0, 1, 1, 0, 0]],
-        "joint": np.eye(2)[[1, 0, 0, 1, 0]],
-        "limb": np.eye(2)[[0, 0, 0, 0, 0]],
-    }
+    answers = {"final": [0, 1, 1, 0, 0], "joint": [1, 0, 0, 1, 0], "limb": [0, 0, 0, 0, 0]}
+    said = {name: np.eye(2)[answer_N] for name, answer_N in answers.items()}
     table = make_cross_subject(dict.fromkeys(said), said, labels_N, person_N)
     (tmp_path / "results/cross_subject").mkdir()
-    table.assign(people=2, people_in_training=1).to_csv(tmp_path / "results/cross_subject/ablation.csv", index=False)
+    table = table.assign(people=2, people_in_training=1)
+    table.to_csv(tmp_path / "results/cross_subject/ablation.csv", index=False)
     export(plan, tmp_path / "model")
-    _, of_test = (
-        (tmp_path / "model/README.md").read_text(encoding="utf-8").split("On test (5 cut clips of 2 people, 1 ")
-    )
+    card = (tmp_path / "model/README.md").read_text(encoding="utf-8")
+    _, of_test = card.split("On test (5 cut clips of 2 people, 1 ")
     cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in of_test.splitlines() if line[:1] == "|"]
     assert {row[0]: row[1] for row in cells if row[0] in said} == {"final": "0.8", "joint": "0.4"}
 
