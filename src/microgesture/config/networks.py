@@ -251,14 +251,11 @@ class AGCNSettings(NetworkSettings):
     dropout: float = Field(0.0, ge=0, lt=1, description=_HEAD_DROPOUT)
 
 
-class CTRGCNSettings(NetworkSettings):
+class CTRGCNSettings(AGCNSettings):
     """CTR-GCN (arXiv 2107.12213): graph convolutions with a graph for each channel; one of its four streams."""
 
     module: ClassVar = "microgesture.networks.ctrgcn"
-    sees: ClassVar = (SKELETONS,)
     name: Literal["ctrgcn"]
-    width: int = Field(64, ge=4, le=WIDEST, multiple_of=4, description="channels of the first units; 64 as published")
-    dropout: float = Field(0.0, ge=0, lt=1, description=_HEAD_DROPOUT)
 
 
 class SkeletonTransformerSettings(NetworkSettings):

@@ -14,7 +14,7 @@ from torch import nn
 from ..config.networks import AGCNSettings
 from ..skeletons.graph import adjacency
 from ..skeletons.selections import Selection
-from .shortcut import Shortcut
+from .shortcut import NoShortcut, shortcut
 from .tokens import Features
 
 UNITS = ((1, 1), (1, 1), (1, 1), (1, 1), (2, 2), (2, 1), (2, 1), (4, 2), (4, 1), (4, 1))  # times the width, stride
@@ -37,7 +37,7 @@ class AdaptiveGraphConvolution(nn.Module):
         self.phi = nn.ModuleList(nn.Conv2d(channels, inner, 1) for _ in range(graphs))
         self.out = nn.ModuleList(nn.Conv2d(channels, width, 1) for _ in range(graphs))
         self.norm = nn.BatchNorm2d(width)
-        self.shortcut = nn.Identity() if channels == width else Shortcut(channels, width, 1)
+        self.shortcut = shortcut(channels, width)
         for convolution in self.out:
             nn.init.normal_(convolution.weight, std=math.sqrt(2 / (width * channels * graphs)))
             nn.init.zeros_(convolution.bias)
@@ -68,14 +68,10 @@ class Unit(nn.Module):
         self.time = nn.Sequential(
             nn.Conv2d(width, width, (KERNEL, 1), (stride, 1), padding=(KERNEL // 2, 0)), nn.BatchNorm2d(width)
         )
-        self.residual = residual
-        self.shortcut = (
-            Shortcut(channels, width, stride) if residual and (channels != width or stride != 1) else nn.Identity()
-        )
+        self.shortcut = shortcut(channels, width, stride) if residual else NoShortcut()
 
     def forward(self, x_BCTV: torch.Tensor) -> torch.Tensor:
-        new_BCTV = self.time(self.graph(x_BCTV))
-        return torch.relu(new_BCTV + self.shortcut(x_BCTV) if self.residual else new_BCTV)
+        return torch.relu(self.time(self.graph(x_BCTV)) + self.shortcut(x_BCTV))
 
 
 class AGCN(nn.Module):

@@ -14,7 +14,7 @@ from ..config.networks import CTRGCNSettings
 from ..skeletons.graph import adjacency
 from ..skeletons.selections import Selection
 from .agcn import AGCN
-from .shortcut import Shortcut
+from .shortcut import NoShortcut, Shortcut, shortcut
 
 KERNEL = 5  # frames that a temporal convolution covers
 DILATIONS = (1, 2)  # distance between these frames, for each of the two temporal convolutions
@@ -39,7 +39,7 @@ class RefinedGraphConvolution(nn.Module):
         self.transform = nn.Conv2d(channels, graphs * width, 1)
         self.xi = nn.Conv1d(graphs * inner, graphs * width, 1, groups=graphs)
         self.norm = nn.BatchNorm2d(width)
-        self.shortcut = nn.Identity() if channels == width else Shortcut(channels, width, 1)
+        self.shortcut = shortcut(channels, width)
         for convolution in (self.psi, self.phi, self.transform, self.xi):
             fan_out = convolution.out_channels // graphs
             nn.init.normal_(convolution.weight, std=(2 / fan_out) ** 0.5)
@@ -97,14 +97,10 @@ class Unit(nn.Module):
         super().__init__()
         self.graph = RefinedGraphConvolution(channels, width, fixed_KVV)
         self.time = TemporalConvolution(width, stride)
-        self.residual = residual
-        self.shortcut = (
-            Shortcut(channels, width, stride) if residual and (channels != width or stride != 1) else nn.Identity()
-        )
+        self.shortcut = shortcut(channels, width, stride) if residual else NoShortcut()
 
     def forward(self, x_BCTV: torch.Tensor) -> torch.Tensor:
-        new_BCTV = self.time(self.graph(x_BCTV))
-        return torch.relu(new_BCTV + self.shortcut(x_BCTV) if self.residual else new_BCTV)
+        return torch.relu(self.time(self.graph(x_BCTV)) + self.shortcut(x_BCTV))
 
 
 class CTRGCN(AGCN):

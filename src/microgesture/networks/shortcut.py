@@ -1,4 +1,4 @@
-"""The residual connection of a block that changes the number of channels or frames."""
+"""The residual connections of blocks over skeletons."""
 
 import torch
 from torch import nn
@@ -17,3 +17,15 @@ class Shortcut(nn.Sequential):
 
     def forward(self, x_BCTV: torch.Tensor) -> torch.Tensor:
         return super().forward(x_BCTV[:, :, :: self.stride])
+
+
+class NoShortcut(nn.Module):
+    """The connection of a block without one: 0, to be added to its output."""
+
+    def forward(self, x_BCTV: torch.Tensor) -> torch.Tensor:
+        return x_BCTV.new_zeros(())
+
+
+def shortcut(channels: int, width: int, stride: int = 1, bias: bool = True) -> nn.Module:
+    """The residual connection of a block: the identity, or ``Shortcut`` if it changes the channels or the frames."""
+    return nn.Identity() if channels == width and stride == 1 else Shortcut(channels, width, stride, bias)

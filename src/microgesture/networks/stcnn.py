@@ -14,7 +14,7 @@ from torch.nn import functional
 from ..config.networks import DecoupledSTCNNSettings
 from ..skeletons.graph import walk
 from ..skeletons.selections import Selection
-from .shortcut import Shortcut
+from .shortcut import shortcut
 from .tokens import Features
 
 
@@ -32,9 +32,7 @@ class Block(nn.Module):
         self.time = nn.Sequential(
             nn.Conv2d(width, width, (5, 1), (stride, 1), padding=(2, 0), bias=False), nn.BatchNorm2d(width)
         )
-        self.shortcut = (
-            nn.Identity() if channels == width and stride == 1 else Shortcut(channels, width, stride, bias=False)
-        )
+        self.shortcut = shortcut(channels, width, stride, bias=False)
 
     def forward(self, x_BCTV: torch.Tensor) -> torch.Tensor:
         return torch.relu(self.shortcut(x_BCTV) + self.time(self.joints(x_BCTV)))

@@ -13,7 +13,7 @@ from ..config.networks import STGCNSettings
 from ..skeletons.graph import partition
 from ..skeletons.selections import Selection
 from .agcn import AGCN, KERNEL
-from .shortcut import Shortcut
+from .shortcut import NoShortcut, shortcut
 
 
 class Unit(nn.Module):
@@ -35,16 +35,12 @@ class Unit(nn.Module):
             nn.BatchNorm2d(width),
             nn.Dropout(0),
         )
-        self.residual = residual
-        self.shortcut = (
-            Shortcut(channels, width, stride) if residual and (channels != width or stride != 1) else nn.Identity()
-        )
+        self.shortcut = shortcut(channels, width, stride) if residual else NoShortcut()
 
     def forward(self, x_BCTV: torch.Tensor) -> torch.Tensor:
         sent_BKCTV = self.out(x_BCTV).unflatten(1, (len(self.fixed_KVV), -1))
         received_BCTV = torch.einsum("bkcti,kij->bctj", sent_BKCTV, self.fixed_KVV * self.importance_KVV)
-        new_BCTV = self.time(received_BCTV)
-        return torch.relu(new_BCTV + self.shortcut(x_BCTV) if self.residual else new_BCTV)
+        return torch.relu(self.time(received_BCTV) + self.shortcut(x_BCTV))
 
 
 class STGCN(AGCN):

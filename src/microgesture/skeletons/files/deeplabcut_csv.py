@@ -1,35 +1,24 @@
 """DeepLabCut's csv of an analysed video, with the rows ``scorer``, ``individuals``, ``bodyparts`` and ``coords``."""
 
-import csv
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from ...errors import UnusableClip
 from .numbers import csv_cells, read_numbers
-from .whole import Found, Parsed, WholeFormat, people_of
+from .whole import Found, HeadedCsv, Parsed, people_of
 
 _HEADS = ("scorer", "individuals", "bodyparts", "coords")
 
 
-class DeepLabCutCsv(WholeFormat):
+class DeepLabCutCsv(HeadedCsv):
     """Each row has a frame number, then x, y and likelihood of each body part; empty cells are missing."""
 
     name = "deeplabcut_csv"
-    ending = ".csv"
-    known_by_suffix = False
 
-    def matches(self, path: Path) -> bool:
-        if path.suffix.lower() != ".csv" or not path.is_file():
-            return False
-        try:
-            with open(path, newline="", encoding="utf-8-sig") as lines:
-                return next(csv.reader(lines), [""])[:1] == ["scorer"]
-        except (csv.Error, UnicodeDecodeError):
-            return False
-
-    def recognises(self, path: Path) -> bool:
-        return self.matches(path)
+    def has_columns(self, columns: Sequence[str]) -> bool:
+        return columns[:1] == [_HEADS[0]]
 
     def parse(self, path: Path) -> Parsed:
         rows = list(csv_cells(path))

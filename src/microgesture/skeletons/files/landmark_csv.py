@@ -5,7 +5,6 @@
 * wide: ``nose_x, nose_y, nose_confidence, ...``, or numbered: ``x0, y0, z0, visibility0, ...``.
 """
 
-import csv
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -16,7 +15,8 @@ import numpy as np
 from ...errors import InputError, UnusableClip
 from ...storage.csv_files import csv_rows
 from ..file_format import People
-from .whole import Found, Parsed, WholeFormat, people_of
+from .numbers import csv_header
+from .whole import Found, HeadedCsv, Parsed, people_of
 
 _FRAME = ("frame", "frame_id", "frame_number")
 _JOINT = ("joint", "keypoint", "bodypart", "landmark", "point", "name")
@@ -40,24 +40,16 @@ class _Cell(NamedTuple):
     values: tuple[float, float, float, float]
 
 
-class LandmarkCsv(WholeFormat):
+class LandmarkCsv(HeadedCsv):
     """Any of the tables above; see the module."""
 
     name = "landmark_csv"
-    ending = ".csv"
-    known_by_suffix = False
 
-    def matches(self, path: Path) -> bool:
-        if path.suffix.lower() != ".csv" or not path.is_file():
-            return False
-        columns = _header(path)
+    def has_columns(self, columns: Sequence[str]) -> bool:
         return _kind(columns) is not None and not _is_light_hand(columns)
 
-    def recognises(self, path: Path) -> bool:
-        return self.matches(path)
-
     def in_space(self, path: Path) -> bool:
-        columns = _header(path)
+        columns = csv_header(path)
         kind, axes = _kind(columns), [found["axis"] for column in columns if (found := _WIDE.fullmatch(column))]
         return (kind == "tidy" and "z" in columns) or (kind == "wide" and "z" in axes)
 
@@ -82,19 +74,6 @@ def _parse(path: Path) -> Parsed:
         names = tuple(sorted(names, key=int))
     people = _assembled(path, cells, {name: place for place, name in enumerate(names)})
     return Parsed(people, None if numbered else names)
-
-
-def _header(path: Path) -> list[str]:
-    try:
-        with open(path, newline="", encoding="utf-8-sig") as lines:
-            first = lines.readline(1 << 20)
-    except (OSError, UnicodeDecodeError):
-        return []
-    mark = next((mark for mark in ",;\t" if mark in first), ",")
-    try:
-        return [cell.strip().lower() for cell in next(csv.reader([first], delimiter=mark), [])]
-    except csv.Error:
-        return []
 
 
 def _kind(columns: Sequence[str]) -> str | None:

@@ -19,6 +19,20 @@ def csv_cells(path: Path) -> Iterator[list[str]]:
         raise UnusableClip(f"{path}: not a readable csv file ({error})") from None
 
 
+def csv_header(path: Path) -> list[str]:
+    """Return the names in the first row of a csv file, in lower case; empty if the file is not text."""
+    try:
+        with open(path, newline="", encoding="utf-8-sig") as lines:
+            first = lines.readline(1 << 20)
+    except (OSError, UnicodeDecodeError):
+        return []
+    mark = next((mark for mark in ",;\t" if mark in first), ",")
+    try:
+        return [cell.strip().lower() for cell in next(csv.reader([first], delimiter=mark), [])]
+    except csv.Error:
+        return []
+
+
 def read_numbers(path: Path, rows: Iterable[list], columns: int, layout: str) -> np.ndarray:
     """Read the rows of a table, float32 (T, columns), NaN where a cell is empty.
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from ...errors import UnusableClip
 from ..file_format import People, SkeletonFormat
+from .numbers import csv_header
 
 
 class Parsed(NamedTuple):
@@ -47,6 +48,23 @@ class WholeFormat(SkeletonFormat):
 
     def _parsed(self, path: Path) -> Parsed:
         return _parsed(self, path, _state(path))
+
+
+class HeadedCsv(WholeFormat):
+    """A format of csv files that are recognised by the names of their columns."""
+
+    ending = ".csv"
+    known_by_suffix = False
+
+    @abstractmethod
+    def has_columns(self, columns: Sequence[str]) -> bool:
+        """Whether a file with these columns, in lower case, has this format."""
+
+    def matches(self, path: Path) -> bool:
+        return path.suffix.lower() == self.ending and path.is_file() and self.has_columns(csv_header(path))
+
+    def recognises(self, path: Path) -> bool:
+        return self.matches(path)
 
 
 @lru_cache(1)  # several questions about one file are asked one after the other
