@@ -21,7 +21,7 @@ from microgesture.recogniser.stretches import Stretch, divided
 from microgesture.recogniser.views import Geometry, WindowShard
 from microgesture.recogniser.windows import find_recording, window_spans
 from microgesture.skeletons.reading import read_skeleton
-from microgesture.videos.reading import crop, person_box
+from microgesture.videos.person_box import crop, person_box
 from microgesture.workflow.prediction_stages import recogniser_step
 from microgesture.workflow.read_plan import read_plan
 

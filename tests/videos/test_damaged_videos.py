@@ -16,7 +16,8 @@ from microgesture.corpora import list_clips
 from microgesture.errors import UnusableClip
 from microgesture.storage.clips import write_clips
 from microgesture.storage.shards import Shard, write_shard
-from microgesture.videos.reading import crop, decode, person_box
+from microgesture.videos.person_box import crop, person_box
+from microgesture.videos.reading import decode
 
 FRAMES = 50
 SIZE = 48

@@ -96,7 +96,6 @@ def train(
     max_quarantined: MaxQuarantined = 1.0,
 ) -> None:
     """Train one stream. A training that was stopped resumes where it was."""
-    from ..ensembles.pseudo_labels import read_pseudo_labels, with_pseudo_labels
     from ..networks import build
     from ..storage.clips import read_clips
     from ..streams.crash import crash_reported
@@ -105,6 +104,8 @@ def train(
     step = parse_step(TrainStep, settings).model_copy(update={"max_quarantined": max_quarantined})
     known = read_clips(clips)
     if pseudo_labels:
+        from ..ensembles.pseudo_labels import read_pseudo_labels, with_pseudo_labels
+
         known = with_pseudo_labels(known, read_pseudo_labels(pseudo_labels))
     held = _training(model, stamp, device, threads, workers, memory, devices, compile)
     with held as (stop, scratch, resources), crash_reported(step):

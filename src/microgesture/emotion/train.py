@@ -16,8 +16,7 @@ from torch.nn import functional
 from ..config.emotion import EmotionStep
 from ..ensembles.calibration import fit_temperature
 from ..errors import InputError
-from ..measures.people import person_of
-from ..measures.people_folds import people_folds
+from ..measures.people import people_folds, person_of
 from ..progress import progress
 from ..storage.files import write_json
 from ..streams.card import LIBRARIES, git_revision

@@ -12,8 +12,7 @@ from scipy.special import softmax
 from ..errors import InputError
 from ..measures.baselines import baseline_accuracies
 from ..measures.metrics import expected_calibration_error, measure
-from ..measures.people import count_people, people_by_clip
-from ..measures.people_folds import people_folds
+from ..measures.people import count_people, people_by_clip, people_folds
 from ..storage.clips import Clips, class_counts, natural_key
 from ..storage.files import read_json, write_csv, write_json
 from ..storage.scores import Scores, read_folds, read_scores, write_predictions

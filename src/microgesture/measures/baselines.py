@@ -2,7 +2,6 @@
 
 import numpy as np
 import pandas as pd
-from scipy.stats import binomtest
 
 from .metrics import measure
 
@@ -36,5 +35,7 @@ def in_words(chance: float, most_frequent: float) -> str:
 
 def wilson_interval(fraction: float, clips: int) -> tuple[float, float]:
     """The 95 % interval of a fraction of independent clips (Wilson, 1927)."""
+    from scipy.stats import binomtest  # takes half a second to import
+
     found = binomtest(round(fraction * clips), clips).proportion_ci(0.95, method="wilson")
     return found.low, found.high

@@ -1,7 +1,9 @@
 """The people in the clips, and what a result on them means for other people."""
 
-from collections.abc import Iterable, Mapping
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
 
+import numpy as np
 import pandas as pd
 
 from ..errors import InputError
@@ -103,3 +105,13 @@ def caveat(folds: int, people: Mapping[str, int]) -> str:
             "are unknown: if a person is in several recordings, the results are too optimistic."
         )
     return "Every clip was predicted by networks, temperatures and weights fitted on other people."
+
+
+def people_folds(labels: Sequence, people: Sequence, folds: int, seed: int) -> list[np.ndarray]:
+    """The rows of each fold: each person is in one fold only, with classes distributed as evenly as possible."""
+    from sklearn.model_selection import StratifiedGroupKFold  # planning a run needs people, but not scikit-learn
+
+    split = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # some classes are too rare to be in every fold
+        return [rows for _, rows in split.split(labels, labels, people)]

@@ -10,7 +10,8 @@ import numpy as np
 
 from ..errors import UnusableClip
 from ..storage.shards import Shard
-from ..videos.reading import Box, crop, decode_spans, person_box
+from ..videos.person_box import Box, crop, person_box
+from ..videos.reading import decode_spans
 
 LARGEST_CLIP = 4 * 2**30  # bytes of frames, six times the largest clip of iMiGUE at 256 pixels; more is a wrong span
 

@@ -21,7 +21,8 @@ from ..storage.clips import Clips, frames_of
 from ..storage.names import Folders
 from ..storage.shards import Shard, build_shard, each_clip
 from ..videos.isolation import each_clip_isolated
-from ..videos.reading import DECODER_MEMORY, Box, crop, decode, person_box, probe
+from ..videos.person_box import Box, crop, person_box
+from ..videos.reading import DECODER_MEMORY, decode, probe
 from .skeleton_depth import SkeletonDepth
 from .stored_depth import to_stored
 from .work import Work

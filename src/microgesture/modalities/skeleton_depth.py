@@ -12,7 +12,7 @@ import numpy as np
 from ..errors import InputError
 from ..skeletons.keypoints import present
 from ..skeletons.selections import Selection
-from ..videos.reading import Box
+from ..videos.person_box import Box
 
 # Half thickness of a limb, by the joint it leads to, and distances along the viewing direction, in shoulder widths.
 RADII = {"shoulder": 0.13, "elbow": 0.13, "hand wrist": 0.08, "wrist": 0.1, "": 0.04}

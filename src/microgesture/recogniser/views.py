@@ -8,7 +8,7 @@ import numpy as np
 from ..config.rgb import RgbPersonSettings, RgbSettings
 from ..errors import UnusableClip
 from ..storage.shards import Shard
-from ..videos.reading import Box, person_box
+from ..videos.person_box import Box, person_box
 from .stretches import Stretch
 
 LARGEST_SIZE = 4096  # pixels, the limit of the setting rgb.size

@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from .file_format import People
 from .keypoints import in_picture, present
@@ -168,6 +167,8 @@ def _assigned(
     """Return the pairs of the assignment with the greatest sum of likeness, without those that are not alike."""
     if not people or not poses:
         return []
+    from scipy.optimize import linear_sum_assignment  # not needed for files of one person, and slow to import
+
     like_NP = likeness([person.expected(t) for person in people], poses, smallest)
     least_NP = [[RENAMED if person.own and pose.own else LEAST for pose in poses] for person in people]
     like_NP[like_NP < least_NP] = 0

@@ -1,8 +1,6 @@
 """The paths of joints through a recording: short gaps interpolated, and jitter smoothed."""
 
 import numpy as np
-from scipy.ndimage import minimum_filter1d
-from scipy.signal import savgol_filter
 
 from .keypoints import present
 
@@ -50,6 +48,9 @@ def smoothed(keypoints_TVC: np.ndarray, window: int) -> np.ndarray:
     A joint is smoothed in a frame if it is found in all frames of the ``window`` around it, an odd number; near the
     ends of the recording, in all of the first or the last window (Anal. Chem. 36:1627, 1964).
     """
+    from scipy.ndimage import minimum_filter1d  # slow to import, and smoothing is rare
+    from scipy.signal import savgol_filter
+
     T, half = len(keypoints_TVC), window // 2
     if window > T:
         return keypoints_TVC

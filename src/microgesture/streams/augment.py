@@ -7,7 +7,6 @@ import torch
 from ..config.modalities import HEATMAPS, MODALITIES, SKELETONS, VIDEOS, FlowEncoding
 from ..config.recipes import Recipe
 from ..config.streams import TrainStep
-from ..modalities.heatmap import joint_heatmaps, limb_heatmaps
 from ..skeletons.input import channels, skeleton_input
 from ..skeletons.selections import Selection, selection_named
 from .colour_wheel import colour_wheel
@@ -136,6 +135,8 @@ def heatmaps(
     As in pyskl, a joint at x peaks at the pixel number x * size, counted from 0; that is half a pixel right of and
     below its place in a picture, in which x * size = 0.5 is the centre of the first pixel.
     """
+    from ..modalities.heatmap import joint_heatmaps, limb_heatmaps  # needs Numba, which other inputs do not
+
     pixels_BTVC = keypoints_BTVC * keypoints_BTVC.new_tensor((size, size, 1))
     if modality == "joint":
         return joint_heatmaps(pixels_BTVC, size, sigma)

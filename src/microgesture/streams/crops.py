@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from ..skeletons.keypoints import present
-from ..videos.reading import person_box
+from ..videos.person_box import person_box
 
 PERSON_MARGIN = 0.25  # added to the person's extent, as in PoseConv3D's PoseCompact
 ATTEMPTS = 10  # at a random crop that fits into the picture
@@ -78,7 +78,7 @@ def to_pixels(crop: Box, width: int, height: int) -> Box:
 def video_box(keypoints_TVC: np.ndarray, width: int | None, height: int | None, margin: float | None) -> Box:
     """The box of a clip's stored rgb frames in its source video, in pixels; integers are pixel centres.
 
-    The frames were cropped by ``videos.reading.person_box`` of all keypoints (T, V, 3). That box is in whole pixels, so
+    The frames were cropped by ``videos.person_box`` of all keypoints (T, V, 3). That box is in whole pixels, so
     it begins half a pixel before the centre of its first pixel. ``margin`` None stands for full frames. Raises
     ``UnusableClip`` if there is no such box.
     """

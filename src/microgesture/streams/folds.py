@@ -1,8 +1,7 @@
 """Folds: parts of a corpus with disjoint people, for predictions of every clip by a network without that person."""
 
 from ..errors import InputError
-from ..measures.people import people_by_clip
-from ..measures.people_folds import people_folds
+from ..measures.people import people_by_clip, people_folds
 from ..storage.clips import Clips
 
 

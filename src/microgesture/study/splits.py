@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from ..measures.people import person_of
-from ..measures.people_folds import people_folds
+from ..measures.people import people_folds, person_of
 from ..terminal import counted
 from .clips import FoundClip, people_table
 
