@@ -1,6 +1,7 @@
 """Draw which points of MediaPipe become which of OpenPose-137: ``python docs/pose_mapping.py docs/pose_mapping.png``.
 
-The mapping is in ``src/microgesture/tables/mediapipe.json``. This script only sets where each point is drawn.
+The mapping follows from the names in both layouts, in ``tables/layouts``. This script only sets where each point is
+drawn.
 """
 
 import sys
@@ -86,7 +87,7 @@ def _hands(panel: Axes) -> None:
         side, _, name = origin.name.partition(" ")
         if side == "right" and name in HAND:
             numbers = (NAMES.index(f"{one} {name}") for one in ("left", "right"))
-            unsided = Origin(name, origin.part, origin.of, origin.why)
+            unsided = Origin(name, origin.part, origin.of)
             _point(panel, HAND[name], unsided, "\N{MIDDLE DOT}".join(map(str, numbers)), 9)
     _finish(panel, "hands: 21 points, numbered alike\n(left hand \N{MIDDLE DOT} right hand)")
 

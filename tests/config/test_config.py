@@ -45,6 +45,9 @@ def change(raw, path, value):
     raw[last] = value
 
 
+POSED = {"format": "manifest", "root": "mine", "person": "most_moving"}
+
+
 @pytest.mark.parametrize(
     ("path", "value", "sentence"),
     [
@@ -98,6 +101,7 @@ def change(raw, path, value):
         ("streams.joint.network.dropout", 3, r"(?m)streams.joint.network.dropout: .* 3$"),
         ("streams.joint.network", {"width": 3}, "streams.joint.network: .*'name'"),
         ("streams.joint.input", "joints", "(?m)streams.joint.input: .*'joints'$"),
+        ("corpora.imigue", POSED | {"pose": "mediapipe"}, "corpora.imigue: .*one person.* most_moving .*pose: rtmw"),
         ("corpora.imigue.format", "miiga", "corpora.imigue: .*format 'miiga'.*'miga'"),
         ("corpora.imigue.films", 3, "corpora.imigue: .*'films'"),
         ("recipes.videos.losses", [{"name": "cross"}], r"recipes.videos.losses.0: .*loss 'cross'"),

@@ -60,10 +60,9 @@ def of(keypoints: np.ndarray, name: str) -> np.ndarray:
     return keypoints[..., NAMES.index(name), :]
 
 
-def test_the_table_names_each_point_of_openpose_once_with_a_reason():
+def test_each_point_of_openpose_has_its_own_source_in_mediapipe():
     assert tuple(origin.name for origin in origins()) == NAMES
     for origin in origins():
-        assert len(origin.why) > 10
         assert (origin.part is None) == (origin.of == ())
         assert all(0 <= point < SIZES[origin.part] for point in origin.of)
     assert [origin.name for origin in origins() if origin.part is None] == ["left small toe", "right small toe"]

@@ -161,6 +161,12 @@ class CorpusFormat(Settings):
             raise ValueError(f"a synthetic corpus of format {self.format} has no emotions; remove demo.emotion")
         if self.person not in PERSON_RULES and not self.has_person_ids:
             raise ValueError(f"person: {self.person} is not one of {', '.join(PERSON_RULES)}")
+        if self.pose and self.person != LARGEST and not POSE_METHODS[self.pose].several:
+            several = ", ".join(name for name, method in POSE_METHODS.items() if method.several)
+            raise ValueError(
+                f"pose: {self.pose} finds only one person in a frame, so person: {self.person} has no effect; remove "
+                f"it, or use pose: {several}, which finds everybody"
+            )
         if self.pose_weights is not None and not (self.pose and POSE_METHODS[self.pose].has_weights):
             methods = ", ".join(name for name, method in POSE_METHODS.items() if method.has_weights)
             raise ValueError(f"pose_weights is only for pose: {methods}; remove it")

@@ -158,6 +158,12 @@ def _known_layout(layout: "str | LayoutTable") -> "str | LayoutTable":
 LayoutChoice = Annotated[FilePath | LayoutTable, AfterValidator(_known_layout)]
 
 
+def layout_text(choice: "str | LayoutTable") -> str:
+    """The content of a layout, for the stamps of the stages that use this one and no other."""
+    table = shipped_layout(choice) if isinstance(choice, str) else choice
+    return f"{table.in_order} {dict(table.means)} {table.spelled} {table.depth_sensor}"
+
+
 def _known_selection(selection: str | JointSelection) -> str | JointSelection:
     known = (*shipped_selections(), *LAYOUT_NAMES, "all")
     if isinstance(selection, str) and selection not in known:

@@ -1,19 +1,21 @@
-"""MediaPipe Holistic's points in the order of OpenPose-137; ``tables/mediapipe.json`` has the reason for each."""
+"""MediaPipe Holistic's points in the order of OpenPose-137: points of the same name in both layouts."""
 
-import json
 from collections.abc import Mapping
-from functools import lru_cache
-from importlib.resources import files
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
 
+from ..skeletons.files.landmark_csv import HOLISTIC
 from ..skeletons.keypoints import present
 from ..skeletons.layouts import layout_named
 
 LAYOUT = layout_named("openpose_137")
 NAMES = LAYOUT.names
-SIZES = {"pose": 33, "face": 478, "left hand": 21, "right hand": 21}  # points of each of MediaPipe's parts
+IRISES = {"right pupil": 468, "left pupil": 473}  # their centres, which only the refined mesh has
+_REFINED = 10  # points of the refined mesh after those of the layout
+# Points of each of MediaPipe's parts.
+SIZES = {part.replace("_", " "): count + _REFINED * (part == "face") for part, (_, count) in HOLISTIC.items()}
 
 
 class Origin(NamedTuple):
@@ -22,14 +24,23 @@ class Origin(NamedTuple):
     name: str
     part: str | None
     of: tuple[int, ...]
-    why: str
 
 
-@lru_cache(maxsize=1)
+@cache
 def origins() -> tuple[Origin, ...]:
-    """Read the table: one row for each point of OpenPose-137, in its order."""
-    table = json.loads(files("microgesture").joinpath("tables/mediapipe.json").read_text(encoding="utf-8"))
-    return tuple(Origin(row["name"], row["part"], tuple(row["of"]), row["why"]) for row in table["points"])
+    """Return the source of each point of OpenPose-137, in its order."""
+    table = layout_named("mediapipe_holistic").table
+    places = {name: place for place, name in enumerate(table.in_order) if name}
+    return tuple(_origin(name, [places.get(one) for one in table.means.get(name, (name,))]) for name in NAMES)
+
+
+def _origin(name: str, places: list[int | None]) -> Origin:
+    if name in IRISES:
+        return Origin(name, "face", (IRISES[name],))
+    if None in places:
+        return Origin(name, None, ())
+    part, first = next((part, first) for part, (first, count) in HOLISTIC.items() if first <= places[0] < first + count)
+    return Origin(name, part.replace("_", " "), tuple(place - first for place in places))
 
 
 def in_openpose_order(parts: Mapping[str, np.ndarray]) -> np.ndarray:

@@ -1,17 +1,16 @@
 """The stages that generate a corpus, list its clips and make its shards, in the order in which they are planned."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from ..config.corpora import ClipsStep, DemoStep, ListStep, MeasureStep, SkeletonStep
-from ..config.layouts import LAYOUT_FILES, SelectionChoice
+from ..config.corpus_format import CorpusFormat
+from ..config.layouts import LAYOUT_FILES, SelectionChoice, layout_text
 from ..config.modalities import MODALITIES, STEPS
 from ..config.pose import POSE_METHODS
 from ..config.whole import Config
 from ..skeletons.files import MODULES
 from ..skeletons.selections import selection_named
 from .stages import Planned
-
-POSE_TABLE = "microgesture/tables/mediapipe.json"
 
 # The parts of a declaration that a stage uses are in its step, so the stage does not depend on the whole registry.
 REGISTRY = "microgesture.config.modalities:MODALITIES"
@@ -47,22 +46,21 @@ def corpus_stages(
 
 def _modalities(config: Config, name: str, root: str, provides: Collection[str]) -> Iterator[Planned]:
     """The stages that make the skeletons of recordings and the shards of every modality."""
-    clips = [("measured", name)]
+    clips, corpus = [("measured", name)], config.corpora[name]
+    layouts, texts = _layouts(corpus)
     if "keypoints" in provides:
-        corpus = config.corpora[name]
         makers = ["microgesture.skeletons.reading", *MODULES]
         if corpus.pose:
             makers = ["microgesture.pose.making", POSE_METHODS[corpus.pose].module]
-        tables = [*LAYOUT_FILES, *([POSE_TABLE] if corpus.pose else [])]
         rules = {key: getattr(corpus, key) for key in ("normalized", "row_tolerance", "pose", "pose_weights")}
         reading = SkeletonStep(root=root, files=corpus.keypoints, **rules)
-        yield Planned("skeletons", name, reading, makers, clips, tables=tables)
+        yield Planned("skeletons", name, reading, makers, clips, tables=layouts, declared=texts)
     for modality in MODALITIES.values():
         own = config.modality(modality.name)
         if not own.needs <= set(provides):
             continue
         settings = {used: config.modality(used) for used in (modality.name, *modality.uses)}
-        of_corpus = {"root": root, "person": config.corpora[name].person}
+        of_corpus = {"root": root, "person": corpus.person}
         step_class = STEPS[modality.name]
         step = step_class(**settings, **{key: of_corpus[key] for key in of_corpus if key in step_class.model_fields})
         above = [
@@ -70,9 +68,19 @@ def _modalities(config: Config, name: str, root: str, provides: Collection[str])
             *((kind, name) for kind in sources(config, modality.name, provides)),
         ]
         without = (REGISTRY, *own.unused_modules)
-        tables = LAYOUT_FILES if "skeletons" in own.made_from else ()
-        chosen = [selection_text(config.keypoints.selection)] if "keypoints" in settings else []
-        yield Planned(modality.name, name, step, [modality.module], above, without, tables, (modality.stored, *chosen))
+        declared = [modality.stored]
+        declared += [selection_text(config.keypoints.selection)] if "keypoints" in settings else []
+        tables, of_files = (layouts, texts) if "skeletons" in own.made_from else ((), ())
+        yield Planned(modality.name, name, step, [modality.module], above, without, tables, (*declared, *of_files))
+
+
+def _layouts(corpus: CorpusFormat) -> tuple[Sequence[str], Sequence[str]]:
+    """The tables of layouts on which skeletons depend, as files of the package or as their text.
+
+    These are the layouts that the settings name. Otherwise any layout may be that of a file.
+    """
+    named = POSE_METHODS[corpus.pose].layouts if corpus.pose else (corpus.keypoints.layout,)
+    return (LAYOUT_FILES, ()) if None in named else ((), tuple(map(layout_text, named)))
 
 
 def selection_text(choice: SelectionChoice) -> str:

@@ -25,7 +25,8 @@ _PERSON = ("person", "person_id", "individual", "track", "track_id", "id")
 _AXES = {"x": "x", "y": "y", "z": "z"} | dict.fromkeys(_CONFIDENCE, "c")
 _WIDE = re.compile(rf"(?P<name>.+?)[ _.](?P<axis>{'|'.join(_AXES)})")
 _NUMBERED = re.compile(rf"(?P<axis>{'|'.join(_AXES)})[ _.]?(?P<name>\d+)")
-_HOLISTIC = {"pose": (0, 33), "face": (33, 468), "left_hand": (501, 21), "right_hand": (522, 21)}
+# The first point of each type in the layout mediapipe_holistic, and the number of its points.
+HOLISTIC = {"pose": (0, 33), "face": (33, 468), "left_hand": (501, 21), "right_hand": (522, 21)}
 _MOST = 1_000_000  # frames
 FEWEST = 3  # joints of a wide table; one with fewer may be about something else
 
@@ -152,10 +153,10 @@ def _joint(numbers: Sequence[float], deep: bool, confident: bool) -> tuple[float
 def _mediapipe(path: Path, cells: Sequence[_Cell]) -> Parsed:
     """The points of the types that the table has; ``own`` is the type, and the relative depth is left out."""
     kinds = {cell.own for cell in cells}
-    if unknown := sorted(kinds - set(_HOLISTIC)):
-        raise UnusableClip(f"{path}: type {unknown[0]!r} is not one of {', '.join(_HOLISTIC)}; correct the column type")
+    if unknown := sorted(kinds - set(HOLISTIC)):
+        raise UnusableClip(f"{path}: type {unknown[0]!r} is not one of {', '.join(HOLISTIC)}; correct the column type")
     places = {
-        (kind, str(number)): first + number for kind, (first, count) in _HOLISTIC.items() for number in range(count)
+        (kind, str(number)): first + number for kind, (first, count) in HOLISTIC.items() for number in range(count)
     }
     placed = []
     for cell in cells:
