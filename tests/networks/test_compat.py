@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import pytest
+
 
 def run(code: str) -> str:
     return subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
@@ -19,6 +21,14 @@ def test_every_part_of_torchvision_and_pytorchvideo_in_use_imports_after_prepari
     assert run(code).split() == ["rgb_to_grayscale", "box_iou"]
 
 
-def test_settings_are_read_without_torch():
-    code = "import sys, microgesture.config.whole; print(sorted({'torch', 'torchvision', 'cv2'} & set(sys.modules)))"
-    assert run(code).strip() == "[]"
+@pytest.mark.parametrize(
+    ("module", "slow"),
+    [
+        ("config.whole", {"torch", "torchvision", "cv2", "pandas"}),
+        ("machine.gpus", {"torch", "torchvision", "cv2", "pandas"}),
+        ("workflow.plan", {"torch", "torchvision"}),
+    ],
+)
+def test_what_runs_no_network_is_imported_without_torch(module, slow):
+    code = f"import sys, microgesture.{module}; print(*(name for name in {sorted(slow)} if name in sys.modules))"
+    assert run(code).split() == []

@@ -13,9 +13,10 @@ from microgesture.cli import main
 from microgesture.config.corpora import ManifestCorpus
 from microgesture.config.modalities import MODALITIES
 from microgesture.config.networks import VideoSwinSettings
+from microgesture.corpora import manifest
 from microgesture.skeletons.person import Crowd
 from microgesture.skeletons.tracks import Followed, Track
-from microgesture.workflow import health
+from microgesture.workflow import health, keypoint_health
 
 SPLITS = {"a": "train", "b": "train", "c": "val", "d": "test"}
 ROWS = [f"{name},{split},{name},wave,{name}.mp4,{name}.npz" for name, split in SPLITS.items()]
@@ -143,7 +144,7 @@ def test_several_people_and_close_choices_are_counted(doctor, config, monkeypatc
             people[..., 2] = 1
             yield file, Crowd(Followed(people, (Track(("1",), 0, 0, 3), Track(("2",), 1, 0, 3))), layout_with(137)), []
 
-    monkeypatch.setattr(health, "each_compared", compared)
+    monkeypatch.setattr(keypoint_health, "each_compared", compared)
     code, lines = doctor()
     assert code == 0
     (line,) = [line for line in lines if "several people" in line]
@@ -237,6 +238,29 @@ def test_keypoints_of_another_video_are_told_of_once_for_each_kind(doctor, confi
         write_npz(tmp_path / f"mine/{name}.npz", keypoints(12, 137) / (64, 48, 1))
     (line,) = stopping(doctor()[1])
     assert "12 rows for a video of 4 frames" in line
+
+
+def test_the_lists_of_a_corpus_are_read_once(doctor, monkeypatch):
+    read, times = manifest.read, []
+
+    def counted(root, person=None, subject_column="subject"):
+        times.append(root)
+        return read(root, person, subject_column)
+
+    monkeypatch.setattr(manifest, "read", counted)
+    assert doctor()[0] == 0
+    assert len(times) == 1
+
+
+def test_a_new_study_names_what_doctor_finds_in_its_keypoints(config, tmp_path, capsys):
+    for name in SPLITS:
+        write_npz(tmp_path / f"mine/{name}.npz", keypoints(4, 137) / (64, 48, 1))
+    with pytest.raises(SystemExit) as ended:
+        main(["init", "study", "--from", "mine"])
+    assert ended.value.code == 0
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("- Keypoints: ")]
+    assert "4 of 4 files of keypoints" in line
+    assert "normalized: true" in line
 
 
 def test_a_single_file_of_keypoints_that_is_wrong_is_told_of_and_stops_nothing(doctor, tmp_path):

@@ -9,7 +9,7 @@ from fixtures.release_files import keypoints, write_lines, write_npz
 from microgesture.config.whole import load_config
 from microgesture.errors import InputError
 from microgesture.workflow.health import people_across_corpora
-from microgesture.workflow.listings import refresh_listings
+from microgesture.workflow.listings import declared, refresh_listings
 
 MINE = {"a": "train", "b": "train", "c": "val", "d": "test"}
 
@@ -45,7 +45,8 @@ def told(tmp_path, monkeypatch):
         }
         config["ensembles"] = {"final": {"streams": ["third"]}}
         config = load_config(config)
-        found = [finding.text.removeprefix("warning: ") for finding in people_across_corpora(config)]
+        listings = {name: declared(config, name) for name in config.corpora}
+        found = [finding.text.removeprefix("warning: ") for finding in people_across_corpora(config, listings)]
         said = [line for line in refresh_listings(config) if "starts from" in line]
         assert [line.removeprefix("Warning: ") for line in said] == found
         return said

@@ -6,7 +6,11 @@ from pathlib import Path
 import pytest
 import yaml
 
+from microgesture.config.whole import load_config
 from microgesture.errors import InputError
+from microgesture.storage.parquet import read_parquet
+from microgesture.workflow import corpus_stages
+from microgesture.workflow.listings import refresh_listings
 from microgesture.workflow.plan import Plan
 
 # Through JSON, which knows no aliases: a change of one stream must not change another.
@@ -280,6 +284,66 @@ def test_keypoints_are_found_in_videos_that_have_none(tmp_path):
     assert plan.step("skeletons", "imigue")
     with pytest.raises(InputError, match=r"'imigue' .*keypoints\) already has keypoints; remove corpora.imigue.pose"):
         Plan(change(only_rgb, "corpora.imigue", own["keypoints"]))
+
+
+def test_another_layout_reruns_only_skeletons_whose_layout_may_be_any(tmp_path, monkeypatch):
+    joint = change(DEMO, "streams", {"joint": DEMO["streams"]["joint"]})
+    joint["ensembles"] = {"final": {"streams": ["joint"]}}
+    corpora = {
+        "any": manifest(tmp_path / "any", "keypoints,video"),
+        "named": manifest(tmp_path / "named", "keypoints,video") | {"keypoints": {"layout": "coco_17"}},
+        "posed": manifest(tmp_path / "posed", "video") | {"pose": "mediapipe"},
+    }
+    plans = {name: change(joint, "corpora.imigue", corpus) for name, corpus in corpora.items()}
+    before = {name: Plan(raw) for name, raw in plans.items()}
+    monkeypatch.setattr(corpus_stages, "LAYOUT_FILES", corpus_stages.LAYOUT_FILES[:-1])
+    touched = {name for name, raw in plans.items() if ("skeletons", "imigue") in changed(before[name], Plan(raw))}
+    assert touched == {"any"}
+
+    text = corpus_stages.layout_text
+    monkeypatch.setattr(corpus_stages, "layout_text", lambda layout: text(layout) + " with another name")
+    touched = {name for name, raw in plans.items() if ("skeletons", "imigue") in changed(before[name], Plan(raw))}
+    assert touched == {"any", "named", "posed"}
+
+
+def test_a_replaced_depth_video_reruns_its_shard(tmp_path):
+    """Of clips in test and train, which are never in one shard; by size and time, and not if no file is watched."""
+    own = manifest(tmp_path / "own", "video")
+    with open(tmp_path / "own/clips.csv", "a") as rows:
+        rows.writelines(f"{name},{split},{name},wave,{name}.mp4\n" for name, split in (("a", "train"), ("d", "test")))
+    depths = tmp_path / "depths"
+    depths.mkdir()
+    for name in ("a", "d", "unused"):
+        (depths / f"{name}.mp4").write_bytes(b"1")
+    raw = change(DEMO, "streams", {"depth": {**DEMO["streams"]["depth"], "init": None}})
+    raw |= {"ensembles": {"final": {"streams": ["depth"]}}, "depth": {"backend": "folder", "folder": str(depths)}}
+    results = tmp_path / "results"
+
+    def stamps(watched=True):
+        plan = Plan(change(raw, "corpora", {"imigue": own | {"watch_files": watched}}), str(results))
+        list(refresh_listings(plan.config, results))
+        return {shard: plan.shard_stamp("depth", "imigue", shard) for shard in plan.shards}
+
+    def touched(before, after):
+        return {shard for shard in before if before[shard] != after[shard]}
+
+    before, blind = stamps(), stamps(watched=False)
+    (depths / "unused.mp4").write_bytes(b"22")
+    assert stamps() == before
+    (depths / "d.mp4").write_bytes(b"22")
+    (depths / "a.mp4").unlink()
+    after = stamps()
+    assert stamps(watched=False) == blind
+    listed = {path.stem: read_parquet(path)["clip_id"].to_pylist() for path in results.glob("listed/imigue/0*.parquet")}
+    assert touched(before, after) == {shard for shard, clips in listed.items() if clips}
+    assert (
+        before["0000"].partition("-")[0]
+        == Plan(raw | {"corpora": {"imigue": own}}, str(results)).step("depth", "imigue").stamp
+    )
+
+
+def test_a_configuration_that_is_validated_already_gives_the_same_plan():
+    assert Plan(load_config(DEMO))._steps == Plan(DEMO)._steps
 
 
 def test_the_demo_is_drawn_in_the_results():

@@ -38,11 +38,12 @@ try:
     refuse_settings_here()
     for file in workflow.configfiles:
         read_strict_yaml(Path(file))  # Snakemake accepts repeated keys
+    validated = load_config(config)
     # A job on another machine uses the listing with which the run was planned.
     if workflow.is_main_process:
-        for changed in refresh_listings(load_config(config)):
+        for changed in refresh_listings(validated):
             logger.info(visible(changed))
-    plan = Plan(config)
+    plan = Plan(validated)
     prepare(plan.config)
     largest_shard(plan.config)  # a damaged listing is named here, without a traceback
 except InputError as error:
@@ -57,6 +58,13 @@ def settings(stage, of):
 def stamp(stage, of):
     """A digest of everything that the output of a stage depends on."""
     return lambda wildcards: plan.step(stage, wildcards[of]).stamp
+
+
+def shard_stamp(modality):
+    """The stamp of a shard of a modality."""
+    return lambda wildcards: plan.shard_stamp(
+        modality, wildcards.corpus, wildcards.shard
+    )
 
 
 def minutes(seconds):

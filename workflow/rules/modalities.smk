@@ -28,7 +28,7 @@ for modality in MODALITIES.values():
         params:
             stage=modality.name,
             settings=settings(modality.name, "corpus"),
-            stamp=stamp(modality.name, "corpus"),
+            stamp=shard_stamp(modality.name),
             options=modality_options,
         message:
             f"Making {modality.label} of {{wildcards.corpus}}, shard {{wildcards.shard}}"

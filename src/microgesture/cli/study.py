@@ -1,12 +1,14 @@
 """The subcommand that starts a study of your own clips."""
 
 import shlex
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from ..config.pose import PoseName
+from ..errors import InputError
 from .options import say, stage
 
 
@@ -34,9 +36,10 @@ def init(
     started = start_study(study, folder, gpu=has_gpu(), pose=pose, tiers=tier or ())
     for line in started.found:
         say(line)
-    if started.missing:
+    notes = [*started.missing, *_keypoint_notes(study)]
+    if notes:
         say("\nPlease note, or fill in:")
-    for line in started.missing:
+    for line in notes:
         say(f"- {line}")
     study = study.resolve()
     when = "Next" if started.can_start else "When the labels are filled in"
@@ -46,3 +49,15 @@ def init(
     say("\nWhile it runs, this command estimates the time and the disk that the rest needs:\n")
     say(f"    microgesture preflight {shlex.quote(str(study))}")
     say(f"\nThen open {study / 'results/report.html'} in a browser.")
+
+
+def _keypoint_notes(study: Path) -> list[str]:
+    """What ``doctor`` finds in a few files of keypoints; empty if the clips cannot be listed yet."""
+    from ..config.whole import load_config
+    from ..workflow.keypoint_health import sampled_keypoints
+    from ..workflow.read_plan import read_configuration
+
+    config = load_config(read_configuration(study / "config.yaml"))
+    with suppress(InputError):
+        return [f"Keypoints: {finding.text}." for name in config.corpora for finding in sampled_keypoints(name, config)]
+    return []

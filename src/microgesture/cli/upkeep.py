@@ -100,7 +100,8 @@ def doctor(
 
     The exit code is 1 if something would stop it.
     """
-    from ..workflow.health import examine, lines
+    from ..workflow.findings import lines
+    from ..workflow.health import examine
 
     stopped = False
     results, configuration = located(study, configfile)

@@ -58,6 +58,11 @@ class ModalitySettings(Settings):
         return {}
 
     @property
+    def clips_folder(self) -> str | None:
+        """A folder in which the user has a video ``<clip_id>.mp4`` of each clip; None if there is none."""
+        return None
+
+    @property
     def package(self) -> tuple[str, str] | None:
         """The package that it needs, and the extra of this project that installs it; None if it needs no extra."""
         return None

@@ -246,6 +246,11 @@ class DepthSettings(ModalitySettings):
         return {"folder": self.folder}
 
     @property
+    def clips_folder(self) -> str | None:
+        """The folder of depth videos."""
+        return self.folder
+
+    @property
     def package(self) -> tuple[str, str] | None:
         """The package transformers, if the backend is transformers."""
         return ("transformers", "depth") if self.is_learned else None

@@ -3,6 +3,7 @@
 import difflib
 import inspect
 from collections.abc import Iterable
+from copy import copy
 from importlib import import_module
 from numbers import Integral
 from pathlib import Path
@@ -45,9 +46,17 @@ def list_clips(
     as ``declare`` does.
     """
     listing = declare(corpus, format, root, allow_shared_subjects=allow_shared_subjects, pose=pose, **options)
-    table, doubts = measure(listing.rows, folder_of(root), corpus, end_tolerance, fps)
-    table["shard"] = np.int32([shard_of(row.recording, part_of(row.split), shards) for row in listing.rows])
-    declared = {row.clip_id: row.declared for row in listing.rows}
+    return measured_clips(corpus, listing, root, shards, end_tolerance, fps)
+
+
+def measured_clips(
+    corpus: str, listing: Listing, root: Path | str, shards: int, end_tolerance: int = 5, fps: float | None = None
+) -> Clips:
+    """Build the clips table of a listing; see ``list_clips``. The listing stays as it is."""
+    rows = list(map(copy, listing.rows))
+    table, doubts = measure(rows, folder_of(root), corpus, end_tolerance, fps)
+    table["shard"] = np.int32([shard_of(row.recording, part_of(row.split), shards) for row in rows])
+    declared = {row.clip_id: row.declared for row in rows}
     return Clips(with_declared(table, declared), listing.classes, listing.targets, doubts=doubts)
 
 

@@ -30,7 +30,7 @@ def versions_of(
     """
     versions, found, doubtful = {}, {}, []
     for path in paths:
-        now, before = _stat(folder / path), known.get(path)
+        now, before = size_and_time(folder / path), known.get(path)
         versions[path] = now
         if before in (None, now) or not now:
             continue
@@ -76,7 +76,8 @@ def file_digest(path: Path) -> str:
     return content.hexdigest()
 
 
-def _stat(path: Path) -> str:
+def size_and_time(path: Path) -> str:
+    """Return the size of a file and the time of its last change; "" if it cannot be found."""
     try:
         status = os.stat(path)
         if stat.S_ISDIR(status.st_mode):  # its own time does not change with the content of its files

@@ -4,8 +4,6 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import torch
-
 from ..errors import InputError
 from .device_locks import held, locks_folder
 
@@ -18,7 +16,12 @@ def held_gpus(device: str, count: int = 1) -> Iterator[tuple[int, ...]]:
     Nothing is locked if SLURM has given this job exactly ``count`` GPUs. On the CPU (``device`` is "cpu", or "auto"
     without a GPU) it locks nothing and yields (). Raises ``InputError`` if the machine has fewer than ``count`` GPUs.
     """
-    if device == "cpu" or (device == "auto" and not torch.cuda.is_available()):
+    if device == "cpu":
+        yield ()
+        return
+    import torch  # takes seconds, which a job on the CPU may not need
+
+    if device == "auto" and not torch.cuda.is_available():
         yield ()
         return
     here = torch.cuda.device_count()

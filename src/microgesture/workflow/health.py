@@ -4,8 +4,7 @@ import importlib.util
 import platform
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -19,24 +18,23 @@ from ..config.modalities import MODALITIES, SCENES
 from ..config.pose import POSE_METHODS
 from ..config.streams import is_published_name
 from ..config.whole import Config
-from ..corpora import list_clips
+from ..corpora import measured_clips
 from ..corpora.fitting import SAME_RATE
-from ..errors import InputError, UnusableClip
+from ..corpora.listing import Listing
+from ..errors import InputError
 from ..machine.extras import install_hint
 from ..machine.hardware import memory_bytes, own_cores
 from ..measures.warnings import corpus_warnings
 from ..pose.methods import missing_packages
-from ..skeletons.layouts import Skeleton
-from ..skeletons.person import Choice, Crowd, InFile, meant
-from ..skeletons.plausibility import Doubt, Rules
-from ..skeletons.reading import each_compared, sample, skeleton_layout
-from ..storage.clips import SPLITS, Clips, folder_of, frames_of
+from ..storage.clips import SPLITS, Clips
 from ..storage.disk import free_bytes, nearest
 from ..terminal import counted
+from .across_corpora import check_across_corpora
 from .claims import largest_shard
+from .findings import Finding
 from .given_files import check_given_files
-from .keypoint_layouts import layouts_found, units_differ
-from .listings import listing_changed, shared_across_corpora
+from .keypoint_health import keypoint_health
+from .listings import declared, listing_changed
 from .modules import described, fault, functions
 from .plan import Plan
 from .prediction_stages import recordings_to_predict
@@ -49,15 +47,6 @@ LIBRARIES = (
 CODECS = ("h264", "hevc", "vp9", "mjpeg")
 TRIED = (3, 11), (3, 13)  # versions of Python
 FIRST = 3  # number of unusable clips of a corpus whose reasons are printed
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One result of a check; ``stops`` is true if it would stop a run."""
-
-    about: str
-    text: str
-    stops: bool = False
 
 
 def examine(configfile: Path, changes: Sequence[str], results: Path) -> Iterator[Finding]:
@@ -79,13 +68,14 @@ def examine(configfile: Path, changes: Sequence[str], results: Path) -> Iterator
     yield from parts_of_the_frame(plan)
     yield from recordings(plan.config)
     yield from stored_listings(plan.config, results)
+    listings: dict[str, Listing] = {}
     stopped = False
     for name in plan.config.corpora:
-        for finding in corpus_health(name, plan.config, results, plan.kinds(name)):
+        for finding in corpus_health(name, plan.config, results, plan.kinds(name), listings):
             stopped |= finding.stops
             yield finding
     if not stopped:
-        yield from people_across_corpora(plan.config)
+        yield from people_across_corpora(plan.config, listings)
 
 
 def versions() -> Iterator[Finding]:
@@ -211,21 +201,24 @@ def stored_listings(config: Config, results: Path) -> Iterator[Finding]:
         yield Finding("results", str(error), stops=True)
 
 
-def corpus_health(name: str, config: Config, results: Path, kinds: Sequence[str] = ()) -> Iterator[Finding]:
-    """Read a corpus and count its usable clips; a synthetic corpus is made by the run and is not read.
+def corpus_health(
+    name: str, config: Config, results: Path, kinds: Sequence[str], listings: dict[str, Listing]
+) -> Iterator[Finding]:
+    """Read a corpus, add its listing to ``listings``, and count its usable clips.
 
-    Also tell what has changed since the run with these ``results``, and check the files about its test clips. With
-    "face" in ``kinds``, the modalities that the run makes, count the clips whose skeletons have no face landmarks.
+    A synthetic corpus is made by the run and is not read. Also report what has changed since the run with these
+    ``results``, and check the files about its test clips. With "face" in ``kinds``, the modalities that the run makes,
+    count the clips whose skeletons have no face landmarks.
     """
     corpus = config.corpora[name]
     if corpus.demo is not None:
         clips = ", ".join(f"{count} {split}" for split, count in corpus.demo.clips.items())
         yield Finding(f"corpus {name}", f"is synthetic and made by the run, about {clips} clips")
         return
-    options = corpus.reader_options() | {"end_tolerance": corpus.end_tolerance, "fps": corpus.fps}
     try:
-        listed = list_clips(name, corpus.format, Path(corpus.root), config.shards, **options)
-        changed = listing_changed(config, name, results)
+        listings[name] = listing = declared(config, name)
+        listed = measured_clips(name, listing, corpus.root, config.shards, corpus.end_tolerance, corpus.fps)
+        changed = listing_changed(config, name, listing, results)
     except InputError as error:
         yield Finding(f"corpus {name}", str(error), stops=True)
         return
@@ -242,22 +235,14 @@ def corpus_health(name: str, config: Config, results: Path, kinds: Sequence[str]
             yield Finding("test clips", f"warning: {warning}")
     except InputError as error:
         yield Finding("test clips", str(error), stops=True)
-    if corpus.pose:
-        return
-    folder = folder_of(corpus.root)
-    rules = Rules.of(corpus, corpus.keypoints)
-    chosen = config.keypoints.selection if "keypoints" in kinds else None
-    for text, stops in layouts_found(listed.usable.skeleton.dropna().unique().tolist(), folder, rules, chosen):
-        yield Finding(f"corpus {name}", text, stops)
-    yield from _keypoints_compared(name, listed, folder, rules, corpus.person)
-    if "face" in kinds:
-        yield from _faces_found(name, listed, folder, rules, config.max_quarantined)
+    if not corpus.pose:
+        yield from keypoint_health(name, config, listed, kinds)
 
 
-def people_across_corpora(config: Config) -> Iterator[Finding]:
+def people_across_corpora(config: Config, listings: Mapping[str, Listing]) -> Iterator[Finding]:
     """People in test or val from whom a stream has learnt in another corpus."""
     try:
-        for warning in shared_across_corpora(config):
+        for warning in check_across_corpora(config, listings):
             yield Finding("people", f"warning: {warning}")
     except InputError as error:
         yield Finding("people", str(error), stops=True)
@@ -298,84 +283,3 @@ def _rates_found(name: str, listed: Clips) -> Iterator[Finding]:
             f"warning: clips have from {rates.min():g} to {rates.max():g} frames per second ({most}{others}), so the "
             f"same motion looks faster in some; corpora.{name}.fps: {counts.index[0]:g} resamples them to one rate",
         )
-
-
-def _keypoints_compared(name: str, listed: Clips, folder: Path, rules: Rules, person: str) -> Iterator[Finding]:
-    """Compare a few files of keypoints with their videos; one finding for each kind of doubt, and one for people."""
-    files = sample(listed.usable.skeleton.dropna(), folder)
-    found: dict[str, list[Doubt]] = {}
-    skeletons: list[tuple[str, Skeleton]] = []
-    choices: list[Choice | UnusableClip] = []
-    for path, read, doubts in each_compared(files, listed.table, folder, rules):
-        skeletons += [(path, read)] if isinstance(read, Skeleton) else []
-        choices += _choices(listed, path, read, person)
-        for doubt in doubts:
-            text = str(read) if doubt.refused else f"{path}: {doubt.text}"
-            found.setdefault(doubt.kind, []).append(doubt._replace(text=text))
-    for doubts in found.values():
-        refused = sum(doubt.refused for doubt in doubts)
-        verdict = "cannot be used" if refused else "are doubtful"
-        yield Finding(
-            f"corpus {name}",
-            f"{len(doubts)} of {len(files)} files of keypoints that were looked at {verdict}: {doubts[0].text}",
-            stops=2 * refused > len(files),
-        )
-    yield from _people_found(name, person, choices)
-    if (text := units_differ(skeletons)) is not None:
-        yield Finding(f"corpus {name}", text)
-
-
-def _choices(listed: Clips, path: str, read: object, person: str) -> Iterator[Choice | UnusableClip]:
-    """The chosen person of each clip of a file with several people, or why none can be chosen."""
-    if not isinstance(read, Crowd):
-        return
-    keypoints_TPVC, tracks = read.followed.keypoints_TPVC, read.followed.tracks
-    for row in listed.usable[listed.usable.skeleton == path].itertuples():
-        rows_T = frames_of(row, row.skeleton_start)
-        try:
-            yield meant(keypoints_TPVC, tracks, InFile.of(row), rows_T, person)
-        except UnusableClip as reason:
-            yield reason
-
-
-def _people_found(name: str, person: str, choices: Sequence[Choice | UnusableClip]) -> Iterator[Finding]:
-    lost = [choice for choice in choices if isinstance(choice, UnusableClip)]
-    several = [choice for choice in choices if isinstance(choice, Choice) and choice.people > 1]
-    if several:
-        close = sum(choice.close for choice in several)
-        told = f"; in {close} of them another is nearly chosen, see microgesture view" if close else ""
-        yield Finding(
-            f"corpus {name}",
-            f"{len(several)} of {len(choices)} clips that were looked at have several people; person: {person} "
-            f"chooses one{told}",
-        )
-    if lost:
-        yield Finding(
-            f"corpus {name}",
-            f"{len(lost)} of {len(choices)} clips that were looked at cannot be used: {lost[0]}",
-            stops=2 * len(lost) > len(choices),
-        )
-
-
-def _faces_found(name: str, listed: Clips, folder: Path, rules: Rules, limit: float) -> Iterator[Finding]:
-    files = listed.usable.skeleton
-    layouts = {file: skeleton_layout(folder / file, rules.layout) for file in files.dropna().unique()}
-    without = [file for file, layout in layouts.items() if "nose tip" not in layout.names]
-    count = int(files.isin(without).sum())
-    if count:
-        yield Finding(
-            f"corpus {name}",
-            f"{count} of {len(files)} clips have no face: skeleton files such as {without[0]} have no face landmarks; "
-            "those of OpenPose with 137 points and of COCO-WholeBody have them",
-            stops=count > limit * len(files),
-        )
-
-
-def lines(findings: Iterable[Finding]) -> Iterator[tuple[str, bool]]:
-    """Format findings as lines of text, each with whether it would stop a run."""
-    last = ""
-    for finding in findings:
-        about = "" if finding.about == last else finding.about
-        last = finding.about
-        text = finding.text.replace("\n", f"\n{'':<27}")
-        yield f"{'!' if finding.stops else ' '} {about:<24} {text}", finding.stops

@@ -1,5 +1,6 @@
 """The listings of corpora in ``results/listed``, brought up to date before a run is planned."""
 
+import hashlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -7,8 +8,12 @@ from ..config.whole import Config
 from ..corpora import declare
 from ..corpora.listed import listing_changes, listing_digest, refresh_listing
 from ..corpora.listing import Listing, declared_clips
+from ..corpora.versions import size_and_time
+from ..errors import UnusableClip
 from ..measures.warnings import corpus_warnings
 from ..storage.clips import PARTS, folder_of
+from ..storage.names import Folders
+from ..storage.parquet import read_parquet
 from .across_corpora import check_across_corpora
 from .given_files import check_given_files
 
@@ -24,7 +29,7 @@ def refresh_listings(config: Config, results: Path | str = "results") -> Iterato
     """
     listings = {}
     for name in config.corpora:
-        if listing := _declared(config, name):
+        if listing := declared(config, name):
             listings[name] = listing
             if any(LOCKS.glob("*")) and (Path(results) / "listed" / name).is_dir():
                 for sentence in _changed(config, name, listing, Path(results), listing_changes):
@@ -37,16 +42,9 @@ def refresh_listings(config: Config, results: Path | str = "results") -> Iterato
     yield from (f"Warning: {warning}" for warning in check_across_corpora(config, listings))
 
 
-def shared_across_corpora(config: Config) -> Iterator[str]:
-    """The warnings of ``check_across_corpora`` about a configuration; raises ``InputError`` as it does."""
-    listings = {name: listing for name in config.corpora if (listing := _declared(config, name))}
-    return check_across_corpora(config, listings)
-
-
-def listing_changed(config: Config, corpus: str, results: Path | str = "results") -> str | None:
+def listing_changed(config: Config, corpus: str, listing: Listing, results: Path | str = "results") -> str | None:
     """The sentence of ``refresh_listings`` about a corpus, without writing anything; None if nothing has changed."""
-    listing = _declared(config, corpus)
-    return next(_changed(config, corpus, listing, Path(results), listing_changes), None) if listing else None
+    return next(_changed(config, corpus, listing, Path(results), listing_changes), None)
 
 
 def listing_digests(config: Config, corpus: str, results: Path | str = "results") -> dict[str, str]:
@@ -58,7 +56,31 @@ def listing_digests(config: Config, corpus: str, results: Path | str = "results"
     return parts | {"clips": listing_digest(folder, None, config.shards)}
 
 
-def _declared(config: Config, name: str) -> Listing | None:
+def clip_videos_version(config: Config, corpus: str, shard: str, folder: str, results: Path | str = "results") -> str:
+    """A digest of the sizes and times of the user's own videos of the clips in a shard, ``<clip_id>.mp4`` in a folder.
+
+    It is "" if the files of the corpus are not watched. The clips of a synthetic corpus are listed only by the run, so
+    all videos in the folder count.
+    """
+    settings, listed = config.corpora[corpus], Path(results, "listed", corpus, f"{shard}.parquet")
+    if not settings.watch_files:
+        return ""
+    if settings.demo is None and listed.exists():
+        names = [f"{clip_id}.mp4" for clip_id in read_parquet(listed)["clip_id"].to_pylist()]
+    else:
+        names = sorted(path.name for path in Path(folder).glob("*.mp4"))
+    found, seen = Folders(Path(folder)), hashlib.sha256()
+    for name in names:
+        try:
+            path = found.find(name)
+        except UnusableClip:  # two files of this name, which the stage reports
+            path = None
+        seen.update(f"{name} {size_and_time(Path(folder, path)) if path else ''}\n".encode())
+    return seen.hexdigest()[:12]
+
+
+def declared(config: Config, name: str) -> Listing | None:
+    """Read the lists of a corpus as ``corpora.declare`` does; None for a synthetic corpus, which the run makes."""
     corpus = config.corpora[name]
     return None if corpus.demo else declare(name, corpus.format, corpus.root, **corpus.reader_options())
 

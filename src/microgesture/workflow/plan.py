@@ -24,7 +24,7 @@ from ..errors import InputError
 from ..storage.clips import shards_of
 from .corpus_stages import REGISTRY, corpus_stages, selection_text, sources
 from .emotion_stages import emotion_stages, refuse_missing_shards
-from .listings import listing_digests
+from .listings import clip_videos_version, listing_digests
 from .missing_inputs import refuse_missing_inputs
 from .prediction_stages import prediction_stages
 from .pretraining_stages import pretraining_stage
@@ -53,10 +53,13 @@ class Step:
 
 
 class Plan:
-    """The steps of a configuration; raises ``InputError`` if it is invalid or needs data that a corpus lacks."""
+    """The steps of a configuration, as read from YAML or validated already.
 
-    def __init__(self, raw: dict[str, Any], results: str = "results", sources: Sources = SOURCES) -> None:
-        self.config: Config = load_config(raw)
+    Raises ``InputError`` if it is invalid or needs data that a corpus lacks.
+    """
+
+    def __init__(self, config: dict[str, Any] | Config, results: str = "results", sources: Sources = SOURCES) -> None:
+        self.config: Config = config if isinstance(config, Config) else load_config(config)
         self.results = results
         self._sources = sources
         self._steps: dict[tuple[str, str], Step] = {}
@@ -84,6 +87,11 @@ class Plan:
     def step(self, stage: str, name: str) -> Step:
         """The step of a stage for the corpus, stream or ensemble ``name``."""
         return self._steps[stage, name]
+
+    def shard_stamp(self, modality: str, corpus: str, shard: str) -> str:
+        """The stamp of a shard of a modality, with the versions of the user's own videos that it is made from."""
+        stamp, folder = self.step(modality, corpus).stamp, self.config.modality(modality).clips_folder
+        return f"{stamp}-{clip_videos_version(self.config, corpus, shard, folder, self.results)}" if folder else stamp
 
     @property
     def shards(self) -> list[str]:
