@@ -12,7 +12,7 @@ from microgesture.modalities.stored_depth import to_stored
 from microgesture.skeletons.selections import selection_named
 from microgesture.storage.clips import SCHEMA, Clips
 from microgesture.storage.shards import Shard, write_shard
-from microgesture.videos.reading import Box, person_box
+from microgesture.videos.person_box import Box, person_box
 
 every_selection = pytest.mark.parametrize(
     "selection", [selection_named(name) for name in ("22", "36", "68")], ids=lambda s: s.name

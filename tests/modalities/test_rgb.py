@@ -16,7 +16,8 @@ from microgesture.modalities.decoded import cut_clips, cut_video
 from microgesture.modalities.rgb import make_rgb
 from microgesture.storage.shards import Shard, write_shard
 from microgesture.videos.isolation import Isolated
-from microgesture.videos.reading import crop, decode, person_box
+from microgesture.videos.person_box import crop, person_box
+from microgesture.videos.reading import decode
 
 HEADER = "clip_id,split,label,video,start,end"
 

@@ -28,7 +28,7 @@ from microgesture.skeletons.selections import selection_named
 from microgesture.storage.clips import Clips
 from microgesture.storage.shards import Shard
 from microgesture.streams.crops import person_square
-from microgesture.videos.reading import person_box
+from microgesture.videos.person_box import person_box
 
 NAMES = layout_named("kinect_v2").names
 METRES = kinect_metres(12)

@@ -9,7 +9,7 @@ from microgesture.skeletons.selections import selection_named
 from microgesture.streams.augment import network_input
 from microgesture.streams.crops import keypoints_in_box, video_box
 from microgesture.streams.samples import ClipDataset, Sample
-from microgesture.videos.reading import crop, person_box
+from microgesture.videos.person_box import crop, person_box
 from microgesture.view.pictures import (
     brightened,
     flow_pictures,
