@@ -125,6 +125,11 @@ def read_numbers(path: Path | str) -> Any:
         content = path.read_bytes()
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}") from None
+    return numbers_in(content, str(path))
+
+
+def numbers_in(content: bytes, source: str) -> Any:
+    """What ``read_numbers`` returns, of a pickle in memory; ``source`` names it in messages."""
     try:
         for opcode, argument, _ in pickletools.genops(content):  # raises an error if the file is truncated
             if opcode.name in MEMO and argument > len(content):
@@ -132,10 +137,10 @@ def read_numbers(path: Path | str) -> Any:
         return _Unpickler(content).load()
     except _Refused as refused:
         raise InputError(
-            f"{path} holds {refused}, which scores do not need; nothing in it was run. In the program that made it, "
+            f"{source} holds {refused}, which scores do not need; nothing in it was run. In the program that made it, "
             "save only lists, dictionaries, NumPy arrays and tensors"
         ) from None
     except Exception as error:  # a damaged file can make the unpickler raise any error
         raise InputError(
-            f"{path} is not a pickle, or it is damaged ({error or type(error).__name__}); get it again"
+            f"{source} is not a pickle, or it is damaged ({error or type(error).__name__}); get it again"
         ) from None

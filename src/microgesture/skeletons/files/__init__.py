@@ -6,6 +6,7 @@ from ...config.extensions import by_name
 from ...errors import UnusableClip
 from ..file_format import SkeletonFormat
 from .deeplabcut_csv import DeepLabCutCsv
+from .deeplabcut_h5 import DeepLabCutH5
 from .kinect_csv import KinectCsv
 from .landmark_csv import LandmarkCsv
 from .light_hand_csv import LightHandCsv
@@ -18,7 +19,7 @@ from .sleap import Nwb, Sleap, SleapAnalysis
 # The first match is used, so formats with longer endings come first.
 _BUILT_IN = (
     *(Npz(), Npy(), OpenPoseXlsx(), OpenPoseJson(), PoseJson()),
-    *(Sleap(), SleapAnalysis(), Nwb()),
+    *(DeepLabCutH5(), Sleap(), SleapAnalysis(), Nwb()),
     *(KinectCsv(), DeepLabCutCsv(), LandmarkCsv(), LightHandCsv()),
 )
 SKELETON_FILES: dict[str, SkeletonFormat] = by_name(

@@ -28,16 +28,24 @@ class DeepLabCutCsv(HeadedCsv):
         owners = heads.get("individuals", [""] * len(heads["bodyparts"]))
         if len({len(owners), len(heads["bodyparts"]), len(heads["coords"])}) > 1:
             raise UnusableClip(f"{path}: its first rows have different numbers of columns; export the csv again")
-        columns = {key: at for at, key in enumerate(zip(owners, heads["bodyparts"], heads["coords"], strict=True))}
-        names = tuple(dict.fromkeys(heads["bodyparts"]))
-        rows_TN = read_numbers(path, rows[len(heads) :], 1 + len(heads["coords"]), "a frame number and the coords")
-        frames_T, values_TN = rows_TN[:, 0], rows_TN[:, 1:]
-        if not np.array_equal(frames_T, frames_T[0] + np.arange(len(frames_T))):
-            raise UnusableClip(f"{path}: frames are missing, or not in order; export the csv again")
-        people = {own: _points(values_TN, [[columns.get((own, name, axis)) for axis in ("x", "y", "likelihood")]
-                                           for name in names]) for own in dict.fromkeys(owners)}  # fmt: skip
-        there = [[Found(own, points_TVC[t]) for own, points_TVC in people.items()] for t in range(len(frames_T))]
-        return Parsed(people_of(path, there), names)
+        columns = list(zip(owners, heads["bodyparts"], heads["coords"], strict=True))
+        rows_TN = read_numbers(path, rows[len(heads) :], 1 + len(columns), "a frame number and the coords")
+        return parsed(path, columns, rows_TN[:, 0], rows_TN[:, 1:])
+
+
+def parsed(path: Path, columns: Sequence[tuple[str, str, str]], frames_T: np.ndarray, values_TN: np.ndarray) -> Parsed:
+    """Return the people of a table of DeepLabCut, whose columns are of an individual, a body part and a coordinate.
+
+    ``frames_T`` are the numbers of the frames. Raises ``UnusableClip`` if frames are missing or not in order.
+    """
+    if not np.array_equal(frames_T, frames_T[:1] + np.arange(len(frames_T))):
+        raise UnusableClip(f"{path}: frames are missing, or not in order; export it again")
+    places = {column: place for place, column in enumerate(columns)}
+    names = tuple(dict.fromkeys(name for _, name, _ in columns))
+    people = {own: _points(values_TN, [[places.get((own, name, axis)) for axis in ("x", "y", "likelihood")]
+                                       for name in names]) for own, _, _ in columns}  # fmt: skip
+    there = [[Found(own, points_TVC[t]) for own, points_TVC in people.items()] for t in range(len(frames_T))]
+    return Parsed(people_of(path, there), names)
 
 
 def _points(values_TN: np.ndarray, columns: list[list[int | None]]) -> np.ndarray:

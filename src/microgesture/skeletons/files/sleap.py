@@ -26,9 +26,7 @@ class Sleap(WholeFormat):
             labels = sleap_io.load_file(str(path))
             keypoints_TPVC = labels.numpy(return_confidence=True)
         except Exception as error:  # the package raises many kinds for damaged files
-            raise UnusableClip(
-                f"{path}: sleap-io cannot read it ({error}); of DeepLabCut, export csv instead of h5"
-            ) from None
+            raise UnusableClip(f"{path}: sleap-io cannot read it ({error}); export it again") from None
         if keypoints_TPVC.ndim != 4 or not keypoints_TPVC.size:
             raise UnusableClip(f"{path}: it has no keypoints")
         found_TPV = np.isfinite(keypoints_TPVC[..., :2]).all(-1)
