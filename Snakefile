@@ -27,10 +27,13 @@ wildcard_constraints:
     fold=r"\d+",
     pretraining="|".join(plan.config.pretraining) or "none",
     published=r"\w+_Weights\.\w+",
+    encoder="|".join(map(re.escape, encoders_used)) or "none",
+    features="|".join(map(re.escape, features_used)) or "none",
 
 
 # They take seconds, or need the internet, which only the login node of a cluster has.
 localrules:
+    fetch_encoder,
     fetch_weights,
     label_clips,
     list_quarantine,
@@ -40,6 +43,7 @@ localrules:
 include: "workflow/rules/corpus.smk"
 include: "workflow/rules/skeletons.smk"
 include: "workflow/rules/modalities.smk"
+include: "workflow/rules/features.smk"
 include: "workflow/rules/streams.smk"
 include: "workflow/rules/ensemble.smk"
 include: "workflow/rules/views.smk"

@@ -1,5 +1,6 @@
 # Definitions for all rules: the plan of the configuration, and the two parameters that trigger reruns.
 
+import re
 import sys
 from pathlib import Path
 
@@ -31,6 +32,7 @@ from microgesture.workflow.claims import (
 from microgesture.workflow.commands import claimed_threads, prepare, show_summary
 from microgesture.storage.clips import PARTS
 from microgesture.config.whole import load_config
+from microgesture.workflow.encoder_stages import all_features, encoders, features_of
 from microgesture.workflow.listings import refresh_listings
 from microgesture.workflow.plan import Plan
 
@@ -44,6 +46,7 @@ try:
         for changed in refresh_listings(validated):
             logger.info(visible(changed))
     plan = Plan(validated)
+    encoders_used, features_used = encoders(plan.config), all_features(plan.config)
     prepare(plan.config)
     largest_shard(plan.config)  # a damaged listing is named here, without a traceback
 except InputError as error:
@@ -157,6 +160,8 @@ def stream_clips(wildcards):
 
 def stream_shards(wildcards, part=None):
     """The shards of the stream's inputs, of all clips or of a part of them."""
+    if features := features_of(plan.config, wildcards.stream):
+        return shards("features", features, part)
     corpus = plan.config.streams[wildcards.stream].corpus
     return [
         path
@@ -236,8 +241,42 @@ def fold_init(wildcards):
 
 
 def stream_weights(wildcards):
-    """The published weights that the stream starts from: downloaded by their name, or a file of the user."""
-    return weights_file(plan.config.streams[wildcards.stream].weights)
+    """The published weights that the stream starts from: downloaded by their name, a file, or those of its encoder."""
+    stream = plan.config.streams[wildcards.stream]
+    if (
+        stream.network.has_encoder
+        and not stream.network.sees_features
+        and not stream.init
+    ):
+        return encoder_files(wildcards.stream)[1]
+    return weights_file(stream.weights)
+
+
+def encoder_files(stream):
+    """The description and the weights of the pretrained encoder of a stream."""
+    name = plan.config.streams[stream].network.encoder.file_name
+    return [f"results/encoders/{name}.{suffix}" for suffix in ("json", "safetensors")]
+
+
+def stream_encoder(wildcards):
+    """The description of the pretrained encoder of the stream; none for other networks."""
+    stream = wildcards.stream
+    return (
+        encoder_files(stream)[:1]
+        if plan.config.streams[stream].network.has_encoder
+        else []
+    )
+
+
+def encoder_options(wildcards, input):
+    """The option with the description of a pretrained encoder."""
+    return ["--encoder", *input.encoder] if input.encoder else []
+
+
+def frames_of_features(wildcards):
+    """The shard of video frames from which a shard of features is computed."""
+    stream = plan.config.streams[features_used[wildcards.features]]
+    return f"results/{stream.input}/{stream.corpus}/{wildcards.shard}.arrow"
 
 
 def weights_file(weights):
@@ -259,6 +298,7 @@ def start_options(wildcards, input):
     options = [part for path in input.init for part in ("--init", path)]
     if input.weights:
         options += ["--weights", input.weights]
+    options += encoder_options(wildcards, input)
     if input.get("pseudo_labels"):
         options += ["--pseudo-labels", input.pseudo_labels]
     return options

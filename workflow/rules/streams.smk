@@ -72,6 +72,7 @@ rule train_stream:
         shards=training_shards,
         init=stream_init,
         weights=stream_weights,
+        encoder=stream_encoder,
         pseudo_labels=stream_pseudo_labels,
     output:
         model="results/streams/{stream}/model.safetensors",
@@ -103,6 +104,7 @@ use rule train_stream as train_fold with:
         shards=fold_shards,
         init=fold_init,
         weights=stream_weights,
+        encoder=stream_encoder,
     output:
         model="results/streams/{stream}/fold{fold}/model.safetensors",
         card="results/streams/{stream}/fold{fold}/card.json",
@@ -127,6 +129,7 @@ rule predict_stream:
         clips=stream_clips,
         shards=stream_shards,
         model="results/streams/{stream}/model.safetensors",
+        encoder=stream_encoder,
     output:
         val="results/scores/{stream}/val.parquet",
         test="results/scores/{stream}/test.parquet",
@@ -142,11 +145,12 @@ rule predict_stream:
     params:
         settings=settings("predict", "stream"),
         stamp=stamp("predict", "stream"),
+        encoder=encoder_options,
     message:
         "Predicting with the stream {wildcards.stream}"
     shell:
         "microgesture --log {log:q} predict --settings {params.settings:q} --clips {input.clips:q}"
-        " --model {input.model:q} --val {output.val:q} --test {output.test:q} {input.shards:q}"
+        " --model {input.model:q} --val {output.val:q} --test {output.test:q} {params.encoder:q} {input.shards:q}"
 
 
 rule predict_fold:
@@ -154,6 +158,7 @@ rule predict_fold:
         clips=fold_clips,
         shards=fold_shards,
         model="results/streams/{stream}/fold{fold}/model.safetensors",
+        encoder=stream_encoder,
     output:
         "results/scores/{stream}/fold{fold}.parquet",
     log:
@@ -168,8 +173,9 @@ rule predict_fold:
     params:
         settings=settings("predict_fold", "stream"),
         stamp=stamp("predict_fold", "stream"),
+        encoder=encoder_options,
     message:
         "Predicting the subjects of fold {wildcards.fold} with the stream {wildcards.stream}"
     shell:
         "microgesture --log {log:q} predict-fold --settings {params.settings:q} --clips {input.clips:q}"
-        " --model {input.model:q} --fold {wildcards.fold:q} --output {output:q} {input.shards:q}"
+        " --model {input.model:q} --fold {wildcards.fold:q} --output {output:q} {params.encoder:q} {input.shards:q}"

@@ -7,7 +7,7 @@ from ..errors import InputError
 from ..machine.search_path import leave_out_current_folder, refuse_settings_here
 from ..storage.disk import DiskFull
 from ..streams.preemption import EXIT_STATUS, Stopped
-from . import data, emotion, foreign, recogniser, results, streams, study, upkeep, view  # noqa: F401 (they add subcommands)
+from . import data, emotion, encoders, foreign, recogniser, results, streams, study, upkeep, view  # noqa: F401 (they add subcommands)
 from .options import app as app
 
 log = logging.getLogger(__name__)

@@ -12,6 +12,7 @@ from platformdirs import user_cache_path
 from ..config.base import parse_step
 from ..config.pretraining import PretrainStep
 from ..config.streams import TrainStep
+from .encoders import EncoderFile, with_encoder
 from .options import (
     BY_HAND,
     Compile,
@@ -82,6 +83,7 @@ def train(
         list[Path] | None, typer.Option(exists=True, help="weights of another stream; one for each path or branch")
     ] = None,
     weights: Annotated[Path | None, typer.Option(exists=True, help="published weights")] = None,
+    encoder: EncoderFile = None,
     pseudo_labels: Annotated[
         Path | None, typer.Option(exists=True, help="pseudo-labels of test clips, to train on them and on val too")
     ] = None,
@@ -101,7 +103,8 @@ def train(
     from ..streams.crash import crash_reported
     from ..streams.train import train as train_stream
 
-    step = parse_step(TrainStep, settings).model_copy(update={"max_quarantined": max_quarantined})
+    step = with_encoder(parse_step(TrainStep, settings), encoder)
+    step = step.model_copy(update={"max_quarantined": max_quarantined})
     known = read_clips(clips)
     if pseudo_labels:
         from ..ensembles.pseudo_labels import read_pseudo_labels, with_pseudo_labels
@@ -149,6 +152,7 @@ def predict(
     model: File,
     val: Output,
     test: Output,
+    encoder: EncoderFile = None,
     device: Device = "auto",
     threads: Threads = 1,
     workers: Workers = 0,
@@ -161,7 +165,7 @@ def predict(
     from ..storage.clips import read_clips
     from ..streams.predict import predict as predict_stream
 
-    step = parse_step(TrainStep, settings)
+    step = with_encoder(parse_step(TrainStep, settings), encoder)
     with held_gpus(device) as gpus:
         resources = Resources(device, threads, workers, memory, gpus=gpus)
         predict_stream(read_clips(clips), by_kind(shards), model, step, build, {"val": val, "test": test}, resources)
@@ -175,6 +179,7 @@ def predict_fold(
     model: File,
     fold: FoldNumber,
     output: Output,
+    encoder: EncoderFile = None,
     device: Device = "auto",
     threads: Threads = 1,
     workers: Workers = 0,
@@ -187,7 +192,7 @@ def predict_fold(
     from ..storage.clips import read_clips
     from ..streams.predict import predict_fold as predict_people
 
-    step = parse_step(TrainStep, settings)
+    step = with_encoder(parse_step(TrainStep, settings), encoder)
     with held_gpus(device) as gpus:
         resources = Resources(device, threads, workers, memory, gpus=gpus)
         predict_people(read_clips(clips), by_kind(shards), model, step, build, fold, output, resources)

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 # Modules of ``checkpoints`` that read published weights. Each network names those that it uses.
 LAYOUTS = ("mvit", "resnet", "swin", "swinface")
 
+WIDEST = 4096  # channels of a first layer or a stage of a network
+HEAD_DROPOUT = "fraction of the features dropped before the classifier in training"
+
 
 class ModalitySettings(Settings):
     """Settings of a modality, and properties that depend on them. The defaults are for a modality made from rgb."""
@@ -140,6 +143,17 @@ class NetworkSettings(Settings):
     paths: ClassVar[int] = 1  # its classifiers, each with logits and a loss of its own
     layouts: ClassVar[tuple[str, ...]] = LAYOUTS  # those in which weights of it are published; all, if unknown
     has_layers: ClassVar[bool] = False  # whether it has ``layer_of`` and ``layers``, for the recipe's layer_decay
+    has_encoder: ClassVar[bool] = False  # whether ``build`` has a last argument, ``encoder``, a config.encoders.Encoder
+
+    @property
+    def sees_features(self) -> bool:
+        """Whether the tokens of its encoder are computed once, by a stage of their own, and stored."""
+        return False
+
+    @property
+    def package(self) -> tuple[tuple[str, ...], str] | None:
+        """The packages that it needs, and the extra of this project that installs them; None if it needs no extra."""
+        return None
 
     def check_recipe(self, recipe: "Recipe", inputs: tuple[str, ...], name: str) -> None:
         """Raise ``ValueError`` if the network cannot be trained with a recipe, ``name`` in the configuration."""

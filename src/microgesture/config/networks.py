@@ -4,16 +4,15 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Union, get_args
 
 from pydantic import Field, model_validator
 
-from .declarations import NetworkSettings
+from .declarations import HEAD_DROPOUT, WIDEST, NetworkSettings
 from .extensions import by_name
 from .modalities import HEATMAPS, SCENES, SKELETONS, VIDEOS
+from .pretrained_video import PretrainedVideoSettings
 
 if TYPE_CHECKING:
     from .recipes import Recipe
 
-WIDEST = 4096  # channels of a first layer or a stage
 Depths = Annotated[tuple[Annotated[int, Field(le=100)], ...], Field(min_length=1, max_length=8)]
-_HEAD_DROPOUT = "fraction of the features dropped before the classifier in training"
 
 
 def _refuse_few_blocks(depths: tuple[int, ...]) -> None:
@@ -40,7 +39,7 @@ class SlowOnlySettings(NetworkSettings):
         le=WIDEST,
         description="channels of the first layer, to which all others are proportional; 64 as published",
     )
-    dropout: float = Field(0.5, ge=0, lt=1, description=_HEAD_DROPOUT)
+    dropout: float = Field(0.5, ge=0, lt=1, description=HEAD_DROPOUT)
 
 
 class PoseConv3DSettings(NetworkSettings):
@@ -56,7 +55,7 @@ class PoseConv3DSettings(NetworkSettings):
         le=WIDEST,
         description="channels of the first layer, to which all others are proportional; 32 as published",
     )
-    dropout: float = Field(0.5, ge=0, lt=1, description=_HEAD_DROPOUT)
+    dropout: float = Field(0.5, ge=0, lt=1, description=HEAD_DROPOUT)
 
 
 class RGBPoseConv3DSettings(NetworkSettings):
@@ -74,7 +73,7 @@ class RGBPoseConv3DSettings(NetworkSettings):
         32, ge=1, le=WIDEST, description="channels of the first layer of the PoseConv3D path; 32 as published"
     )
     frame_ratio: int = Field(4, ge=1, le=100, description="number of heatmaps per frame of the video; 4 as published")
-    dropout: float = Field(0.5, ge=0, lt=1, description=_HEAD_DROPOUT)
+    dropout: float = Field(0.5, ge=0, lt=1, description=HEAD_DROPOUT)
 
     def check_recipe(self, recipe: "Recipe", inputs: tuple[str, ...], name: str) -> None:
         """Require ``frame_ratio`` heatmaps per frame of the video, with a quarter of its side."""
@@ -113,7 +112,7 @@ class VideoSwinSettings(NetworkSettings):
         lt=1,
         description="fraction of residual branches skipped in training; null: as published for Kinetics",
     )
-    dropout: float = Field(0.5, ge=0, lt=1, description=_HEAD_DROPOUT)
+    dropout: float = Field(0.5, ge=0, lt=1, description=HEAD_DROPOUT)
 
     @model_validator(mode="after")
     def _has_blocks_to_skip(self) -> "VideoSwinSettings":
@@ -153,7 +152,7 @@ class MViTSettings(NetworkSettings):
         lt=1,
         description="fraction of residual branches skipped in training; null: as published for Kinetics",
     )
-    dropout: float = Field(0.5, ge=0, lt=1, description=_HEAD_DROPOUT)
+    dropout: float = Field(0.5, ge=0, lt=1, description=HEAD_DROPOUT)
 
     @model_validator(mode="after")
     def _has_blocks_and_squares(self) -> "MViTSettings":
@@ -190,7 +189,7 @@ class R2Plus1DSettings(NetworkSettings):
         "as many as its own formula gives; mmaction2: as in the paper, and a stem with pooling and shortcuts of two "
         "convolutions. Published weights fit their own variant only",
     )
-    dropout: float = Field(0.5, ge=0, lt=1, description=_HEAD_DROPOUT)
+    dropout: float = Field(0.5, ge=0, lt=1, description=HEAD_DROPOUT)
 
 
 class SwinFaceSettings(NetworkSettings):
@@ -228,7 +227,7 @@ class DecoupledSTCNNSettings(NetworkSettings):
     joints_apart: bool = Field(
         True, description="classify the averages over time of all joints; false: average over the joints too"
     )
-    dropout: float = Field(0.3, ge=0, lt=1, description=_HEAD_DROPOUT)
+    dropout: float = Field(0.3, ge=0, lt=1, description=HEAD_DROPOUT)
 
     @model_validator(mode="after")
     def _as_many_strides_as_widths(self) -> "DecoupledSTCNNSettings":
@@ -248,7 +247,7 @@ class AGCNSettings(NetworkSettings):
     sees: ClassVar = (SKELETONS,)
     name: Literal["agcn"]
     width: int = Field(64, ge=4, le=WIDEST, multiple_of=4, description="channels of the first units; 64 as published")
-    dropout: float = Field(0.0, ge=0, lt=1, description=_HEAD_DROPOUT)
+    dropout: float = Field(0.0, ge=0, lt=1, description=HEAD_DROPOUT)
 
 
 class CTRGCNSettings(AGCNSettings):
@@ -275,7 +274,7 @@ class SkeletonTransformerSettings(NetworkSettings):
         lt=1,
         description="fraction of residual branches skipped in training, in the last block; 0.3 published",
     )
-    dropout: float = Field(0.0, ge=0, lt=1, description=_HEAD_DROPOUT)
+    dropout: float = Field(0.0, ge=0, lt=1, description=HEAD_DROPOUT)
 
     @model_validator(mode="after")
     def _heads_share_the_width(self) -> "SkeletonTransformerSettings":
@@ -332,6 +331,7 @@ _BUILT_IN = (
     SkeletonTransformerSettings,
     STGCNSettings,
     TokenFusionSettings,
+    PretrainedVideoSettings,
 )
 NETWORKS: dict[str, type[NetworkSettings]] = by_name(
     NetworkSettings, _BUILT_IN, lambda network: get_args(network.model_fields["name"].annotation)[0]

@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from .base import FilePath, Name, Settings
+from .encoders import Encoder
 from .layouts import SelectionChoice
 from .modalities import FlowEncoding, Input
 from .networks import Network, TokenFusionSettings
@@ -80,6 +81,8 @@ class Stream(Settings):
             self._refuse_other_inputs()
         else:
             self._refuse_what_follows()
+        if self.network is not None and self.network.has_encoder and self.weights is not None:
+            raise ValueError(f"weights is not for network {self.network.name}, whose model has its own; remove it")
         starts = [key for key in ("init", "pretraining", "weights") if getattr(self, key) is not None]
         if len(starts) > 1:
             raise ValueError(f"a stream cannot have both {' and '.join(starts)}; remove one of them")
@@ -122,6 +125,11 @@ def _fused(name: str, streams: Mapping[str, Stream]) -> Stream:
             raise ValueError(f"{where} names '{parent}', which does not exist; choose one of {', '.join(streams)}")
         if streams[parent].fuses is not None or len(streams[parent].inputs) > 1:
             raise ValueError(f"{where} names '{parent}', which has two inputs; name streams with one input")
+        if streams[parent].network.has_encoder:
+            raise ValueError(
+                f"{where} names '{parent}', but network {streams[parent].network.name} cannot be fused; put the stream "
+                "in an ensemble instead"
+            )
     one, other = (streams[parent] for parent in stream.fuses)
     if one is other:
         raise ValueError(f"{where} names '{stream.fuses[0]}' twice; name two different streams")
@@ -159,6 +167,11 @@ class TrainStep(Settings):
     )
     recipe: Recipe
     seed: int
+    encoder: Encoder | None = Field(
+        None,
+        exclude_if=lambda encoder: encoder is None,
+        description="the pretrained encoder of the network; null: none, or its weights have not been read yet",
+    )
     weights: str | None = Field(None, description="published weights from which training starts: a name or a file")
     pseudo_labels: str | None = Field(None, description="ensemble whose pseudo-labels are used in training")
     folds: int | None = Field(None, ge=2, description="number of folds of the subjects; null: train on all")
@@ -166,6 +179,16 @@ class TrainStep(Settings):
     max_quarantined: float = Field(
         1.0, ge=0, le=1, exclude=True, description="fraction of clips without this input above which training fails"
     )
+
+    def with_encoder(self, encoder: Encoder) -> "TrainStep":
+        """The step with an encoder that was read, and with a recipe that prepares videos for it.
+
+        The network's own ``frames`` and ``size`` replace those of the encoder.
+        """
+        own = {key: value for key in ("frames", "size") if (value := getattr(self.network, key)) is not None}
+        encoder = encoder.model_copy(update={**own, "stored": self.network.sees_features})
+        seen = {key: getattr(encoder, key) for key in ("frames", "size", "mean", "std")}
+        return self.model_copy(update={"encoder": encoder, "recipe": self.recipe.model_copy(update=seen)})
 
     @property
     def parts(self) -> tuple["TrainStep", ...]:
@@ -179,3 +202,11 @@ class TrainStep(Settings):
         shared = {"flip": self.recipe.flip, "test_flip": self.recipe.test_flip}
         changed = {"inputs": (modality,), "network": branch.network, "branches": None}
         return self.model_copy(update={**changed, "recipe": branch.recipe.model_copy(update=shared)})
+
+
+def features_step(stream: Stream, recipe: Recipe) -> TrainStep:
+    """The settings on which the features of a stream's encoder depend; all others have their defaults."""
+    used = ("interval", "flip", "test_flip", "num_clips", "num_crops", "precision")
+    own = Recipe(**{key: getattr(recipe, key) for key in used})
+    network = stream.network.of_features
+    return TrainStep(stream="features", inputs=stream.inputs, selection=None, network=network, recipe=own, seed=0)

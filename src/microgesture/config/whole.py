@@ -142,9 +142,11 @@ class _Config(Settings):
             )
         if recipe.layer_decay != 1 and not stream.network.has_layers:
             raise ValueError(
-                f"streams.{name}: layer_decay of recipes.{stream.recipe} is for skeleton_transformer, not "
-                f"{stream.network.name}; remove it"
+                f"streams.{name}: layer_decay of recipes.{stream.recipe} is for skeleton_transformer and "
+                f"pretrained_video, not {stream.network.name}; remove it"
             )
+        if stream.network.has_encoder:
+            self._refuse_other_input(name, stream)
         if recipe.freeze == "backbone" and (stream.fuses or not (stream.init or stream.pretraining or stream.weights)):
             raise ValueError(
                 f"streams.{name}: freeze of recipes.{stream.recipe} needs trained weights; set init, pretraining or "
@@ -154,6 +156,16 @@ class _Config(Settings):
             stream.network.check_recipe(recipe, stream.inputs, stream.recipe)
         except ValueError as error:
             raise ValueError(f"streams.{name}: {error}") from None
+
+    def _refuse_other_input(self, name: str, stream: Stream) -> None:
+        recipe = self.recipes[stream.recipe]
+        for key in ("frames", "size", "mean", "std", "test_size"):
+            if getattr(recipe, key) != Recipe.model_fields[key].default:
+                own = f", or set {key} of its network" if key in type(stream.network).model_fields else ""
+                raise ValueError(
+                    f"streams.{name}: {key} of recipes.{stream.recipe} is not used by {stream.network.name}, whose "
+                    f"model says how its input is prepared; remove it{own}"
+                )
 
     def _check_pretraining(self, name: str, stream: Stream) -> None:
         where = f"streams.{name}.pretraining"

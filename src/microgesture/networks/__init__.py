@@ -7,6 +7,8 @@
 * A network with one input also has ``forward_features(x)``, which returns ``Features``: its tokens together with the
   logits (see ``tokens``); and ``token_width``, the number of channels of a token.
 * A fused network consists of two networks with one input each (see ``token_fusion``).
+* A network with a pretrained encoder (see ``pretrained_video``) has ``renamed(state)``, which gives the tensors of an
+  encoder's file the names that they have in the network.
 """
 
 import importlib
@@ -20,6 +22,7 @@ from ..errors import InputError
 if TYPE_CHECKING:
     from torch import nn
 
+    from ..config.encoders import Encoder
     from ..skeletons.selections import Selection
 
 
@@ -29,13 +32,14 @@ def build(
     classes: int,
     selection: "Selection | None" = None,
     branches: Sequence[NetworkSettings] = (),
+    encoder: "Encoder | None" = None,
 ) -> "nn.Module":
     """Build the network that the settings describe, with random weights from torch's global generator.
 
     ``channels`` are the channels of each input (joints, limbs, or the channels of an image or a skeleton), ``classes``
     is the number of logits. Only networks for skeletons use ``selection``: its joints and its limbs. ``branches`` are
-    the settings of the two networks that a fused network consists of, in the order of its inputs. Raises ``InputError``
-    if one of them cannot be fused.
+    the settings of the two networks that a fused network consists of, in the order of its inputs. ``encoder`` is the
+    pretrained encoder of a network that has one. Raises ``InputError`` if a branch cannot be fused.
     """
     module = importlib.import_module(settings.module)
     if branches:
@@ -47,8 +51,9 @@ def build(
                     f"to {branch.module}, or fuse streams with other networks"
                 )
         return module.build(settings, each, classes)
-    skeleton = (selection,) if needs_selection(type(settings)) else ()
-    return module.build(settings, channels, classes, *skeleton)
+    others = [selection] if needs_selection(type(settings)) else []
+    others += [encoder] if settings.has_encoder else []
+    return module.build(settings, channels, classes, *others)
 
 
 def needs_selection(network: type[NetworkSettings]) -> bool:

@@ -126,6 +126,7 @@ def builder(masking: MaskedMotionSettings) -> Callable[..., MaskedMotion]:
         classes: int,
         selection: Selection,
         branches: Sequence[SkeletonTransformerSettings] = (),
+        encoder: None = None,
     ) -> MaskedMotion:
         (of_a_joint,) = channels
         return MaskedMotion(of_a_joint, len(selection.joints), masking, **settings.sizes)

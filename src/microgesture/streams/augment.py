@@ -56,16 +56,24 @@ def network_input(
 def step_input(batch: Sample | FusedSample, step: TrainStep, *, training: bool) -> tuple[torch.Tensor, ...]:
     """The network input of a stream for a batch, with the settings of training or of testing.
 
-    For a fused stream these are the inputs of both branches, mirrored together, followed by the moments_BT of each.
+    For a fused stream these are the inputs of both branches, mirrored together, followed by the moments_BT of each. For
+    stored features it is features_BTND.
     """
     if step.branches:
         samples = [sample._replace(mirror=batch.mirror) for sample in batch.samples]
         inputs = [step_input(*part, training=training) for part in zip(samples, step.parts, strict=True)]
         return (*(x for (x,) in inputs), *batch.moments)
+    if step.encoder is not None and step.encoder.stored:
+        return (side_shown(*batch.data, batch.mirror),)
     selection = selection_named(step.selection) if step.selection else None
     recipe = step.recipe if training else step.recipe.in_testing()
     options = {"training": training, "flow_encoding": step.flow_encoding}
     return network_input(batch, step.inputs, recipe, selection, **options)
+
+
+def side_shown(features_BSTND: torch.Tensor, mirror_B: torch.Tensor) -> torch.Tensor:
+    """Features_BTND, float32: those of the last side, which is mirrored, for the clips whose ``mirror_B`` is True."""
+    return torch.where(_each(mirror_B, features_BSTND[:, 0]), features_BSTND[:, -1], features_BSTND[:, 0]).float()
 
 
 def _images(

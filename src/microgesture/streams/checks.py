@@ -50,3 +50,15 @@ def refuse_unknown_backbone(step: TrainStep, start: Start | None) -> None:
             f"stream '{step.stream}': freeze: backbone needs all weights of the backbone from init, pretraining or "
             f"weights, but {new[0]} is new ({len(new)} such tensors); use the same network and sizes there"
         )
+
+
+def refuse_partial_encoder(step: TrainStep, start: Start | None) -> None:
+    """Raise ``InputError`` if an encoder would be trained, or predict, with random weights; adapters are new."""
+    if step.encoder is None or step.encoder.stored:
+        return
+    new = [name for name in start.new if not is_head(name) and "lora_" not in name] if start else ["every tensor"]
+    if new:
+        raise InputError(
+            f"stream '{step.stream}': the weights of {step.encoder.model} have no {new[0]} ({len(new)} tensors are "
+            "missing); give the encoder's file with --weights, or init from a stream with the same encoder and tune"
+        )

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ..config.streams import TrainStep
+from .features import FeatureDataset
 from .samples import ClipDataset, Examples, Key, Sample
 
 
@@ -95,11 +96,13 @@ class FusedDataset(Examples):
         return Counter(zip(*listed, strict=True))
 
 
-Dataset = ClipDataset | FusedDataset
+Dataset = ClipDataset | FusedDataset | FeatureDataset
 
 
 def open_dataset(
     table: pd.DataFrame, shards: Mapping[str, Sequence[Path]], step: TrainStep, **options: bool | float
 ) -> Dataset:
-    """The clips of a stream, fused or not; ``options`` are those of ``ClipDataset``."""
-    return (FusedDataset if step.branches else ClipDataset)(table, shards, step, **options)
+    """The clips of a stream: fused, on stored features, or neither; ``options`` are those of ``ClipDataset``."""
+    on_features = step.encoder is not None and step.encoder.stored
+    opened = FusedDataset if step.branches else FeatureDataset if on_features else ClipDataset
+    return opened(table, shards, step, **options)

@@ -165,7 +165,7 @@ def network_of(step: TrainStep, build: Build, classes: int) -> nn.Module:
     """The network of a stream with random weights from torch's generator."""
     selection = selection_named(step.selection) if step.selection else None
     branches = [part.network for part in step.parts]
-    return build(step.network, input_channels(step.inputs, selection), classes, selection, branches)
+    return build(step.network, input_channels(step.inputs, selection), classes, selection, branches, step.encoder)
 
 
 def _score(

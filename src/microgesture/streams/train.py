@@ -28,7 +28,7 @@ from ..storage.files import replacing
 from .augment import step_input
 from .batches import TwoSplits, load_batches
 from .card import Made, write_card
-from .checks import refuse_new_branches, refuse_too_few, refuse_unknown_backbone
+from .checks import refuse_new_branches, refuse_partial_encoder, refuse_too_few, refuse_unknown_backbone
 from .distributed import Process, on_each_device
 from .folds import assign_folds
 from .fused_samples import Dataset, FusedSample, open_dataset
@@ -131,6 +131,7 @@ def learn(
         start = start_from_file(network, weights, clips.classes)
     if start:
         log.info("%s %s", step.stream, start.sentence())
+    refuse_partial_encoder(step, start)
     if frozen:
         refuse_unknown_backbone(step, start)
         freeze_backbone(network)

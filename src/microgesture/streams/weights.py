@@ -168,6 +168,7 @@ def start_from(network: nn.Module, parents: Sequence[Path], classes: Sequence[st
     fitting: dict[str, torch.Tensor] = {}
     for path, prefix in zip(parents, prefixes, strict=True):
         state, about = load_weights(path)
+        state = network.renamed(state) if hasattr(network, "renamed") else state
         given = {prefix + name: tensor for name, tensor in state.items()}
         keep_head = about is not None and about.classes == tuple(classes)
         fits = {}

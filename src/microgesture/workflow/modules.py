@@ -31,7 +31,8 @@ def functions(config: Config) -> Iterator[Function]:
         yield Function(f"format {corpus.format}", corpus.module, "read", ("root",))
     for stream in config.streams.values():
         network = stream.network
-        arguments = (*BUILD, "selection") if needs_selection(type(network)) else BUILD
+        others = {"selection": needs_selection(type(network)), "encoder": network.has_encoder}
+        arguments = (*BUILD, *(name for name, has in others.items() if has))
         yield Function(f"network {network.name}", network.module, "build", arguments)
         for term in config.recipes[stream.recipe].loss_terms:
             yield Function(f"loss {term.name}", term.module, "make", ("settings", "network", "counts", "device"))

@@ -24,6 +24,7 @@ from ..errors import InputError
 from ..storage.clips import shards_of
 from .corpus_stages import REGISTRY, corpus_stages, selection_text, sources
 from .emotion_stages import emotion_stages, refuse_missing_shards
+from .encoder_stages import encoder_above, encoder_stages
 from .listings import clip_videos_version, listing_digests
 from .missing_inputs import refuse_missing_inputs
 from .prediction_stages import prediction_stages
@@ -69,6 +70,8 @@ class Plan:
             digests = listing_digests(self.config, corpus, results)
             for planned in corpus_stages(self.config, corpus, self.root(corpus), self.provides(corpus), digests):
                 self._add(*planned)
+        for planned in encoder_stages(self.config):
+            self._add(*planned)
         for name in self.config.pretraining:
             self._add(*pretraining_stage(self.config, name))
         for stream in self.config.streams:
@@ -261,6 +264,7 @@ class Plan:
         )
         part = step.model_copy(update={"folds": self.config.folds})
         data = [(kind, stream.corpus) for kind in self.stores(name)]
+        data += encoder_above(self.config, name)
         clips, part_clips = ("clips", stream.corpus), ("train_clips", stream.corpus)
         labels = [("pseudo_labels", stream.pseudo_labels)] if stream.pseudo_labels else []
         networks = [one.network.module for one in (stream, *fused)]
