@@ -12,7 +12,7 @@ from microgesture.ensembles.fusion import Fitting, Fusion
 from microgesture.ensembles.rules.weighted_mean import WeightedMean
 from microgesture.errors import InputError
 from microgesture.storage.clips import Clips
-from microgesture.storage.scores import Scores, read_said, write_scores
+from microgesture.storage.scores import Scores, read_probabilities, write_scores
 
 CLASSES = ("wave", "nod", "shrug", "point")
 
@@ -161,7 +161,7 @@ def test_without_folds_all_is_fitted_on_val(tmp_path):
     scores, labels_N = two_streams(unusable=[41])
     fusion = run(tmp_path, some_clips(labels_N), scores)
     assert fusion["fitted_on"] == {"split": "val", "clips": 20}
-    held_out, val = read_said(tmp_path / "held_out.parquet"), read_said(tmp_path / "val.parquet")
+    held_out, val = read_probabilities(tmp_path / "held_out.parquet"), read_probabilities(tmp_path / "val.parquet")
     assert list(held_out) == list(val) == [f"c{n}" for n in range(40, 60)]
     np.testing.assert_array_equal(list(held_out.values()), list(val.values()))
     summary = pd.read_csv(tmp_path / "summary.csv")
@@ -180,7 +180,7 @@ def test_with_folds_all_labelled_clips_are_held_out(tmp_path):
         "clips": 60,
         "clips_by_fold": [20, 20, 20],
     }
-    held_out = read_said(tmp_path / "held_out.parquet")
+    held_out = read_probabilities(tmp_path / "held_out.parquet")
     assert list(held_out) == [f"c{n}" for n in range(60)]
     fold = fusion["without_fold"][FOLD["c5"]]
     expected = sum(
@@ -206,7 +206,7 @@ def test_the_order_of_rows_changes_nothing(tmp_path, fold_N):
     run(tmp_path / "other", mixed, backwards, fold_N)
     for name in ("held_out.parquet", "fusion.json", "summary.csv"):
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "other" / name).read_bytes()
-    one, other = (read_said(tmp_path / folder / "test.parquet") for folder in ("one", "other"))
+    one, other = (read_probabilities(tmp_path / folder / "test.parquet") for folder in ("one", "other"))
     assert all((one[clip_id] == other[clip_id]).all() for clip_id in one)
 
 
@@ -214,7 +214,7 @@ def test_the_published_average_is_that_of_probabilities(tmp_path):
     scores, labels_N = two_streams()
     run(tmp_path, some_clips(labels_N), scores, FOLD_N[:60], Fitting(np.array([0.2, 0.5]), False, recalibrate=False))
     good, poor = (softmax(scores[stream].log_probabilities["c65"].astype(float)) for stream in ("good", "poor"))
-    said = read_said(tmp_path / "test.parquet")["c65"]
+    said = read_probabilities(tmp_path / "test.parquet")["c65"]
     np.testing.assert_allclose(said, (0.2 * good + 0.5 * poor) / 0.7, rtol=1e-6)
 
 
@@ -224,7 +224,7 @@ def test_without_labels_there_is_no_accuracy(tmp_path):
     fusion = run(tmp_path, clips, scores)
     assert fusion["weights"] == {"good": 0.5, "poor": 0.5}
     assert pd.read_csv(tmp_path / "summary.csv").empty
-    assert read_said(tmp_path / "held_out.parquet") == {}
+    assert read_probabilities(tmp_path / "held_out.parquet") == {}
 
 
 def test_streams_of_other_folds_are_refused(tmp_path):

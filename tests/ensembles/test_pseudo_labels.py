@@ -25,7 +25,7 @@ from microgesture.errors import InputError
 from microgesture.machine.resources import Resources
 from microgesture.networks import build
 from microgesture.storage.clips import Clips, write_clips
-from microgesture.storage.scores import Scores, read_said, write_predictions, write_scores
+from microgesture.storage.scores import Scores, read_probabilities, write_predictions, write_scores
 from microgesture.streams.train import train
 from microgesture.workflow.plan import Plan
 
@@ -99,7 +99,7 @@ def test_the_table_holds_clip_label_confidence_and_votes(tmp_path):
     labels_N = made_up_stream(0, clips=80)[1]
     table = pd.read_csv(run_base(tmp_path, clips_of(labels_N), unusable=[62]))
     assert list(table.columns) == ["clip_id", "label", "confidence", "vote_one", "vote_two"]
-    said = read_said(tmp_path / "test.parquet")
+    said = read_probabilities(tmp_path / "test.parquet")
     expected = {clip_id for clip_id, said_K in said.items() if said_K.max() > 0.65} - {"c62"}  # c62 has the prior
     assert set(table.clip_id) == expected
     assert 5 < len(table) < 20
@@ -248,10 +248,10 @@ def test_an_ensemble_whose_streams_know_val_takes_over_what_another_fitted(tmp_p
         for stream, said in again.items()
     ) ** (1 / base["temperature"])
     expected /= expected.sum()
-    np.testing.assert_allclose(read_said(folder / "test.parquet")["c70"], expected, rtol=1e-6)
+    np.testing.assert_allclose(read_probabilities(folder / "test.parquet")["c70"], expected, rtol=1e-6)
     assert fusion["fitted_on"] == {"split": None, "clips": 0}
     assert pd.read_csv(folder / "summary.csv").empty  # nobody in val is new to these streams
-    assert read_said(folder / "held_out.parquet") == {}
+    assert read_probabilities(folder / "held_out.parquet") == {}
 
 
 def configured(change: Callable[[dict], None] = lambda raw: None) -> dict:

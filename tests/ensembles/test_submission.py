@@ -100,8 +100,8 @@ def test_evaluation_finds_the_columns_of_a_list_of_clips_and_uses_probabilities_
     assert plain.accuracy == 0.5
     assert "top5" not in plain
     said = {clip: np.array([6, 5, last, 4, 3, 2]) / 20 for clip, last in (("a", 1), ("b", 1))}
-    assert evaluate(*files, clips=clips, said=said).top5[0] == 0.5  # z is the least probable
-    assert "top5" not in evaluate(*files, clips=clips, said={clip: np.arange(6) / 15 for clip in "ab"})
+    assert evaluate(*files, clips=clips, probabilities=said).top5[0] == 0.5  # z is the least probable
+    assert "top5" not in evaluate(*files, clips=clips, probabilities={clip: np.arange(6) / 15 for clip in "ab"})
 
 
 @pytest.mark.parametrize(

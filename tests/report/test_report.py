@@ -277,7 +277,7 @@ def test_orders_are_permutations_and_put_what_is_confused_side_by_side():
     assert found["mistakes"] == [0, 4, 2, 1, 3]
     assert found["clips"] == [4, 0, 1, 3, 2]
     assert abs(found["neighbours"].index(0) - found["neighbours"].index(4)) == 1
-    assert confused_pairs(confusion_KK)[["true", "said", "clips"]].to_numpy().tolist() == [
+    assert confused_pairs(confusion_KK)[["true", "predicted", "clips"]].to_numpy().tolist() == [
         [0, 4, 8],
         [4, 0, 8],
         [2, 3, 1],

@@ -219,7 +219,7 @@ def evaluate(
     """
     from ..measures.evaluate import evaluate as compare
     from ..measures.evaluate import known_people, submitted_clips
-    from ..storage.scores import read_said
+    from ..storage.scores import read_probabilities
     from ..workflow.read_plan import read_configuration
 
     file, results = configuration_of(study, configfile), results_of(study)
@@ -242,7 +242,7 @@ def evaluate(
     if clips and (given := settings.get("submission")) is not None:
         ensemble = checked(Submission, given, f"submission in {file}").ensemble
         predictions = submission.parent / "ensembles" / ensemble / "test.parquet"
-        probabilities = read_said(predictions) if predictions.exists() else None
+        probabilities = read_probabilities(predictions) if predictions.exists() else None
     found = compare(submission, ground_truth, id_column, label_column, by, clips, probabilities)
     say(found.to_string(index=False))
     say(

@@ -206,8 +206,8 @@ class Recipe(Testing):
     label_smoothing: float = Field(0.0, ge=0, lt=1, description="fraction of the target spread over all classes")
     keep_checkpoint: Literal["best_balanced_accuracy", "best_accuracy", "last"] = Field(
         "best_balanced_accuracy",
-        description="the epoch whose weights are kept: the best on val (of equal ones, that with the lowest loss), or "
-        "the last; always the last without val",
+        description="the epoch whose weights are kept: the best on val (if several are equal, the one with the lowest "
+        "loss), or the last; always the last without val",
     )
     precision: Literal["fp32", "bf16", "fp16"] = Field(
         "fp32", description="precision of the network on a GPU; always fp32 on a CPU"

@@ -67,13 +67,13 @@ def compare_rows(
     file. Raises ``InputError`` if the file has no test video, or if a row lacks the prediction for a video.
     """
     known = learnt_from(videos) if ground_truth is None else with_ground_truth(videos, ground_truth)
-    said = {row: read_probabilities(path) for row, path in files.items()}
-    for row, says in said.items():
-        if missing := [video_id for video_id in known.video_id if video_id not in says]:
+    predicted = {row: read_probabilities(path) for row, path in files.items()}
+    for row, of_row in predicted.items():
+        if missing := [video_id for video_id in known.video_id if video_id not in of_row]:
             raise InputError(f"{files[row]} has no row for video {missing[0]}; delete it and run again")
     person = person_of(videos).set_axis(videos.video_id)[known.video_id]
     found = measure_rows(
-        {row: np.array([says[video_id] for video_id in known.video_id]) for row, says in said.items()},
+        {row: np.array([of_row[video_id] for video_id in known.video_id]) for row, of_row in predicted.items()},
         versus,
         (known.label == "win").to_numpy(),
         person.to_numpy(str),

@@ -162,13 +162,13 @@ def summarise(
         without = None if np.isnan(rest_NK[common_N]).any() else measured(rest_NK)["accuracy"]
         alone = measured(held_out.logits_SNK[number])
         weight = round(weights[stream], 4) if stream in weights else None
-        said = softmax(held_out.logits_SNK, axis=2)[number], held_out.calibrated()[number]
-        calibration = _calibration(*(said_NK[common_N] for said_NK in said), labels_N)
+        both = softmax(held_out.logits_SNK, axis=2)[number], held_out.calibrated()[number]
+        calibration = _calibration(*(probabilities_NK[common_N] for probabilities_NK in both), labels_N)
         rows.append({"name": stream, "kind": "stream", **alone, "weight": weight, "without": without, **calibration})
     if len(labels_N) and stacking:
         fold_N = held_out.fold_N[common_N] if len(held_out.fusions) > 1 else np.arange(len(labels_N)) % COMPARED_FOLDS
-        said_NK = stacked(held_out.logits_SNK[:, common_N], labels_N, fold_N)
-        rows.append({"name": "stacking", "kind": "comparison", **measure(said_NK, labels_N).rounded()})
+        probabilities_NK = stacked(held_out.logits_SNK[:, common_N], labels_N, fold_N)
+        rows.append({"name": "stacking", "kind": "comparison", **measure(probabilities_NK, labels_N).rounded()})
     if len(labels_N):
         crossed = crossed or held_out
         plain = replace(crossed, fusions=[replace(each, temperature=1.0) for each in crossed.fusions])
@@ -182,9 +182,9 @@ def summarise(
 
 def _calibration(before_NK: np.ndarray, after_NK: np.ndarray, labels_N: np.ndarray) -> dict[str, float]:
     return {
-        f"{name}{ending}": round(error(said_NK, labels_N), 4)
+        f"{name}{ending}": round(error(probabilities_NK, labels_N), 4)
         for name, error in (("ece", expected_calibration_error), ("nll", negative_log_likelihood))
-        for ending, said_NK in (("_before", before_NK), ("", after_NK))
+        for ending, probabilities_NK in (("_before", before_NK), ("", after_NK))
     }
 
 

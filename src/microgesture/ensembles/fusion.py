@@ -161,13 +161,13 @@ def stacked(logits_SNK: np.ndarray, labels_N: np.ndarray, fold_N: np.ndarray) ->
     every stream, whereas a weighted mean has one for each stream. A class that the other folds lack gets probability 0.
     """
     features_NX = np.concatenate(log_softmax(logits_SNK, axis=2), axis=1)
-    said_NK = np.zeros(logits_SNK.shape[1:])
+    probabilities_NK = np.zeros(logits_SNK.shape[1:])
     for fold in np.unique(fold_N):
         own_N = fold_N == fold
         if len(known := np.unique(labels_N[~own_N])) < 2:
-            said_NK[own_N, known] = 1
+            probabilities_NK[own_N, known] = 1
             continue
         regression = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
         regression.fit(features_NX[~own_N], labels_N[~own_N])
-        said_NK[np.ix_(own_N, regression.classes_)] = regression.predict_proba(features_NX[own_N])
-    return said_NK
+        probabilities_NK[np.ix_(own_N, regression.classes_)] = regression.predict_proba(features_NX[own_N])
+    return probabilities_NK

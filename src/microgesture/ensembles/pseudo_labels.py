@@ -69,12 +69,13 @@ def make_pseudo_labels(
     labelled, and that would be labelled with the same weights and all temperatures 1: the higher a temperature, the
     fewer clips are above a threshold.
     """
-    said = read_predictions(predictions)
+    predicted = read_predictions(predictions)
     read = {stream: read_scores(path) for stream, path in scores.items()}
     votes = {f"vote_{stream}": _votes(of_stream) for stream, of_stream in read.items()}
     test = clips.usable[clips.usable.split == "test"].clip_id
-    clip_ids = [clip_id for clip_id in test if said[clip_id].streams > 0]
-    probabilities_NK = np.array([said[clip_id].probabilities_K for clip_id in clip_ids]).reshape(-1, len(clips.classes))
+    clip_ids = [clip_id for clip_id in test if predicted[clip_id].streams > 0]
+    probabilities_NK = np.array([predicted[clip_id].probabilities_K for clip_id in clip_ids])
+    probabilities_NK = probabilities_NK.reshape(-1, len(clips.classes))
     votes_NS = np.array([[by_clip.get(clip_id, -1) for by_clip in votes.values()] for clip_id in clip_ids], int)
     votes_NS = votes_NS.reshape(-1, len(votes))
     table = pd.DataFrame({"clip_id": clip_ids, "label": probabilities_NK.argmax(1)})
@@ -92,10 +93,10 @@ def make_pseudo_labels(
             {
                 "temperatures": name,
                 "test_clips": len(clip_ids),
-                "labelled": int(sure_clips(said_NK, votes_NS, *rule).sum()),
-                "mean_confidence": round(float(said_NK.max(1).mean()), 4) if len(clip_ids) else None,
+                "labelled": int(sure_clips(each_NK, votes_NS, *rule).sum()),
+                "mean_confidence": round(float(each_NK.max(1).mean()), 4) if len(clip_ids) else None,
             }
-            for name, said_NK in (("of the ensemble", probabilities_NK), ("1", plain_NK))
+            for name, each_NK in (("of the ensemble", probabilities_NK), ("1", plain_NK))
         )
         write_csv(counts, found)
         with_them, without = found.labelled

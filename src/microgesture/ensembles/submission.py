@@ -57,7 +57,7 @@ def write_submission(predictions: Path, clips: Clips, output: Path, sample: Path
     """Write the submission for an ensemble's test predictions; if there is a sample, check the ids against it."""
     predicted = read_predictions(predictions)
     table = submission_table(
-        clips, {clip_id: int(said.probabilities_K.argmax()) for clip_id, said in predicted.items()}
+        clips, {clip_id: int(prediction.probabilities_K.argmax()) for clip_id, prediction in predicted.items()}
     )
     if sample is not None:
         table = follow_sample(table, csv_table(sample), sample)
@@ -73,17 +73,17 @@ def ranked_table(clips: Clips, probabilities: Mapping[str, np.ndarray], group_K:
     """
     test = clips.table[clips.table.split == "test"].set_index("clip_id")
     ids = sorted(test.index, key=natural_key)
-    said_NK = np.stack([probabilities[clip_id] for clip_id in ids])
+    probabilities_NK = np.stack([probabilities[clip_id] for clip_id in ids])
     columns = {"vid": [Path(test.video[clip_id] or f"{clip_id}.mp4").name for clip_id in ids]}
-    for name, said in (("action", said_NK), ("body", grouped(said_NK, group_K))):
-        ranked = np.argsort(-said, axis=1, kind="stable")[:, :RANKS]
+    for name, kind_NK in (("action", probabilities_NK), ("body", grouped(probabilities_NK, group_K))):
+        ranked = np.argsort(-kind_NK, axis=1, kind="stable")[:, :RANKS]
         columns |= {f"{name}_pred_{rank + 1}": ranked[:, rank] for rank in range(ranked.shape[1])}
     return pd.DataFrame(columns)
 
 
 def write_ranked(predictions: Path, clips: Clips, groups: Mapping[str, Sequence[str]], output: Path) -> None:
     """Write ``ranked_table`` as CSV, and beside it as a zip archive of the same bytes in every run."""
-    said = {clip_id: each.probabilities_K for clip_id, each in read_predictions(predictions).items()}
-    write_csv(output, ranked_table(clips, said, group_of_classes(groups, clips.classes)))
+    probabilities = {clip_id: each.probabilities_K for clip_id, each in read_predictions(predictions).items()}
+    write_csv(output, ranked_table(clips, probabilities, group_of_classes(groups, clips.classes)))
     with replacing(output.with_suffix(".zip")) as temporary, ZipFile(temporary, "w") as archive:
         archive.writestr(ZipInfo(output.name), output.read_bytes(), ZIP_DEFLATED)

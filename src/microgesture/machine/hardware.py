@@ -9,14 +9,14 @@ _DRIVERS = ("/dev/nvidiactl", "/dev/dxg", "/dev/kfd")  # on Linux: of CUDA, of C
 
 
 def own_cores() -> int:
-    """The number of cores that this process may use; where the system does not tell, those of the machine."""
+    """The number of cores that this process may use; the cores of the machine if the system does not report it."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def memory_bytes() -> int | None:
-    """The memory of the machine in bytes; None where the system does not tell."""
+    """The memory of the machine in bytes; None if the system does not report it."""
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):

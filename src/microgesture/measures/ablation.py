@@ -10,7 +10,7 @@ import pandas as pd
 from ..storage.clips import Clips, natural_key
 from ..storage.files import write_csv, write_text
 from ..storage.markdown import compared_rows
-from ..storage.scores import read_said
+from ..storage.scores import read_probabilities
 from .baselines import baseline_accuracies, in_words, wilson_interval
 from .class_groups import group_of_classes
 from .metrics import count
@@ -36,7 +36,7 @@ FEW_PEOPLE = 30  # with 5 to 30 clusters such intervals are too narrow (Cameron,
 
 def make_ablation(
     rows: Mapping[str, str | None],
-    said: Mapping[str, np.ndarray],
+    predicted: Mapping[str, np.ndarray],
     labels_N: np.ndarray,
     person_N: np.ndarray,
     draws: int = DRAWS,
@@ -45,7 +45,7 @@ def make_ablation(
 ) -> pd.DataFrame:
     """The metrics of each row, with the ends of their confidence intervals in ``_low`` and ``_high``.
 
-    ``rows[name]`` is an earlier row that ``name`` is compared with, or None. ``said[name]`` are the logits or
+    ``rows[name]`` is an earlier row that ``name`` is compared with, or None. ``predicted[name]`` are the logits or
     probabilities (N, K) of a row; with ``group_K``, the group of each class, they must be probabilities.
 
     Intervals are percentile bootstrap intervals (Efron and Tibshirani, 1993) with people as the resampling unit. Means
@@ -57,7 +57,7 @@ def make_ablation(
     people, person_N = np.unique(person_N, return_inverse=True)
     times_DP = everybody_and_draws(len(people), draws, seed)
     drawn = {
-        name: count(said[name], labels_N, person_N, len(people), group_K).sums(times_DP).metrics()
+        name: count(predicted[name], labels_N, person_N, len(people), group_K).sums(times_DP).metrics()
         for name in (rows if len(labels_N) else ())
     }
     metrics = [*MEASURED, *(OF_GROUPS if group_K is not None else ())]
@@ -125,16 +125,16 @@ def ablation_table(table: pd.DataFrame) -> str:
 def said_of_table(table: pd.DataFrame, people: Mapping[str, int]) -> str:
     """The baselines and the kind of the intervals of a table of ``make_ablation``, in sentences."""
     shown, line = people_in_words(people), table.iloc[0]
-    said = in_words(line.chance, line.most_frequent)
+    text = in_words(line.chance, line.most_frequent)
     if "f1_mean" in table:
-        said += f" {F1_MEAN}"
+        text += f" {F1_MEAN}"
     if sum(people.values()) == 1:
         return (
-            f"{said} In brackets: 95 % binomial intervals (Wilson). All clips are of {shown}, so they show the "
+            f"{text} In brackets: 95 % binomial intervals (Wilson). All clips are of {shown}, so they show the "
             "variation between clips, not between people, and there are none of the other metrics."
         )
     return (
-        f"{said} In brackets: 95 % bootstrap intervals from {DRAWS} resamples of the {shown}. They show the variation "
+        f"{text} In brackets: 95 % bootstrap intervals from {DRAWS} resamples of the {shown}. They show the variation "
         "due to the choice of people, not the variation between training seeds. Differences are paired: they use the "
         "same clips and resamples. They are bold if the interval excludes 0."
         + (" With so few people the intervals are too narrow." if sum(people.values()) < FEW_PEOPLE else "")
@@ -158,15 +158,15 @@ def run_ablation(
     clips for which every row has a prediction. The text names ``left_out``, rows that were also trained on these clips.
     ``groups`` are groups of classes.
     """
-    said = {name: _read(files[name]) for name in rows}
+    predicted = {name: _read(files[name]) for name in rows}
     known = clips.usable[clips.usable.label.notna()].set_index("clip_id", drop=False)
-    by_row = [set(known.index) & set(says) for says in said.values()]
+    by_row = [set(known.index) & set(of_row) for of_row in predicted.values()]
     by_all = set.intersection(*by_row)
     table = known.loc[sorted(by_all, key=natural_key)]
     person_N = people_by_clip(clips)[table.clip_id].to_numpy()
     found = make_ablation(
         rows,
-        {name: np.array([says[clip_id] for clip_id in table.clip_id]) for name, says in said.items()},
+        {name: np.array([of_row[clip_id] for clip_id in table.clip_id]) for name, of_row in predicted.items()},
         table.label.to_numpy(int),
         person_N,
         group_K=group_of_classes(groups, clips.classes),
@@ -183,7 +183,7 @@ def run_ablation(
 
 
 def _read(paths: Sequence[Path]) -> dict[str, np.ndarray]:
-    return {clip_id: says_K for path in paths for clip_id, says_K in read_said(path).items()}
+    return {clip_id: probabilities_K for path in paths for clip_id, probabilities_K in read_probabilities(path).items()}
 
 
 def _report(found: pd.DataFrame, people: Mapping[str, int], folds: int, unpredicted: int) -> list[str]:

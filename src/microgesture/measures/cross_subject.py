@@ -11,7 +11,7 @@ from ..errors import InputError
 from ..storage.clips import Clips, natural_key
 from ..storage.files import write_csv, write_text
 from ..storage.markdown import markdown_table
-from ..storage.scores import read_said
+from ..storage.scores import read_probabilities
 from .ablation import ablation_table, make_ablation, said_of_table
 from .class_groups import group_of_classes
 from .ground_truth import read_ground_truth
@@ -20,18 +20,18 @@ from .people import TRAINED, count_people, people_by_clip, people_in_words, shar
 
 def make_cross_subject(
     rows: Mapping[str, str | None],
-    said: Mapping[str, np.ndarray],
+    predicted: Mapping[str, np.ndarray],
     labels_N: np.ndarray,
     person_N: np.ndarray,
     group_K: np.ndarray | None = None,
 ) -> pd.DataFrame:
     """The table of ``make_ablation``, plus the accuracy of each row for each person if there are several."""
-    found = make_ablation(rows, said, labels_N, person_N, group_K=group_K)
+    found = make_ablation(rows, predicted, labels_N, person_N, group_K=group_K)
     if len(set(person_N)) == 1:
         return found
     for person in sorted(set(person_N), key=natural_key):
         own_N = person_N == person
-        accuracies = [(said[name].argmax(1) == labels_N)[own_N].mean() for name in found.name]
+        accuracies = [(predicted[name].argmax(1) == labels_N)[own_N].mean() for name in found.name]
         found[f"accuracy of {person}"] = accuracies
     return found
 
@@ -54,9 +54,9 @@ def run_cross_subject(
     are groups of classes. Raises ``InputError`` if there are no such clips.
     """
     labels = read_ground_truth(ground_truth, id_column, label_column, clips)
-    said = {name: read_said(files[name]) for name in rows}
+    predicted = {name: read_probabilities(files[name]) for name in rows}
     table = clips.usable[clips.usable.split == "test"].set_index("clip_id", drop=False)
-    ids = sorted(set(table.index) & set(labels) & set.intersection(*map(set, said.values())), key=natural_key)
+    ids = sorted(set(table.index) & set(labels) & set.intersection(*map(set, predicted.values())), key=natural_key)
     if not ids:
         raise InputError(
             f"{ground_truth} has no label for any test clip that has predictions of every row of the ablation"
@@ -66,7 +66,7 @@ def run_cross_subject(
     short = person.str.partition(" ")[2]
     found = make_cross_subject(
         rows,
-        {name: np.array([says[clip_id] for clip_id in ids]) for name, says in said.items()},
+        {name: np.array([of_row[clip_id] for clip_id in ids]) for name, of_row in predicted.items()},
         np.array([labels[clip_id] for clip_id in ids]),
         (short if short.nunique() == person.nunique() else person).to_numpy(str),
         group_of_classes(groups, clips.classes),

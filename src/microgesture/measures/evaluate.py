@@ -24,15 +24,15 @@ def evaluate(
     label_column: str | None = None,
     by: str | None = None,
     clips: Clips | None = None,
-    said: Mapping[str, np.ndarray] | None = None,
+    probabilities: Mapping[str, np.ndarray] | None = None,
 ) -> pd.DataFrame:
     """Compare a submission with true labels, one row over all clips and one for each value of the column ``by``.
 
     ``ground_truth`` is a CSV file with the clips in ``id_column`` and their classes, written as in the submission, in
     ``label_column``; by default in the first of ``IDS`` and ``LABELS`` that it has. Clips that are not in the
     submission are ignored. ``clips``, the clips of the run, give the people, over whom intervals are computed, and the
-    order of the classes. ``said`` gives the probabilities (K,) of each clip, for the accuracy among five classes; it is
-    not used if it does not belong to the submission.
+    order of the classes. ``probabilities`` has those of each clip (K,), for the accuracy among five classes; it is not
+    used if it does not belong to the submission.
 
     Raises ``InputError`` if there is no clip, if a column or the label of a submitted clip is missing, or if a clip
     occurs twice.
@@ -59,28 +59,29 @@ def evaluate(
     targets = dict.fromkeys([*(clips.targets if clips else ()), *sorted({*table.predicted, *table[label_column]})])
     index = {target: number for number, target in enumerate(targets)}
     predicted_N = table.predicted.map(index).to_numpy()
-    said_NK = _of_submission(said or {}, list(table["clip"]), predicted_N, len(index))
-    scores_NK = np.eye(len(index))[predicted_N] if said_NK is None else said_NK
+    probabilities_NK = _of_submission(probabilities or {}, list(table["clip"]), predicted_N, len(index))
+    scores_NK = np.eye(len(index))[predicted_N] if probabilities_NK is None else probabilities_NK
     person_N = people_by_clip(clips)[table["clip"]].to_numpy() if clips else np.full(len(table), "unknown")
     labels_N = table[label_column].map(index).to_numpy()
     groups = [("all", np.arange(len(table))), *(table.groupby(by).indices.items() if by else ())]
     rows = []
     for name, of in groups:
         measured = make_ablation({"": None}, {"": scores_NK[of]}, labels_N[of], person_N[of]).iloc[0]
-        shown = [key for key in SHOWN if said_NK is not None or key != "top5"]
+        shown = [key for key in SHOWN if probabilities_NK is not None or key != "top5"]
         counts = {"clips of": name, "clips": len(of), "classes": len(set(labels_N[of]))}
         rows.append({**counts, **{key: round(float(measured[key]), 4) for key in shown}})
     return pd.DataFrame(rows)
 
 
 def _of_submission(
-    said: Mapping[str, np.ndarray], clip_ids: Sequence[str], predicted_N: np.ndarray, classes: int
+    probabilities: Mapping[str, np.ndarray], clip_ids: Sequence[str], predicted_N: np.ndarray, classes: int
 ) -> np.ndarray | None:
     """The probabilities (N, classes) of the clips, or None if they do not belong to the predicted classes."""
-    if not set(clip_ids) <= set(said):
+    if not set(clip_ids) <= set(probabilities):
         return None
-    said_NK = np.array([np.pad(said[clip_id], (0, classes - len(said[clip_id]))) for clip_id in clip_ids])
-    return said_NK if (said_NK.argmax(1) == predicted_N).all() else None
+    given = [probabilities[clip_id] for clip_id in clip_ids]
+    probabilities_NK = np.array([np.pad(given_K, (0, classes - len(given_K))) for given_K in given])
+    return probabilities_NK if (probabilities_NK.argmax(1) == predicted_N).all() else None
 
 
 def _column(table: pd.DataFrame, path: Path, wanted: Sequence[str]) -> str:

@@ -57,8 +57,8 @@ class Windows:
         """These windows with the predictions of some more of them, given by their numbers, and new sentences."""
         scored_N, probabilities_NK = self.scored_N.copy(), self.probabilities_NK.copy()
         scored_N[rows], probabilities_NK[rows] = True, np.round(probabilities_MK, DIGITS)
-        said = tuple(dict.fromkeys((*self.sentences, *sentences)))
-        return replace(self, scored_N=scored_N, probabilities_NK=probabilities_NK, sentences=said)
+        together = tuple(dict.fromkeys((*self.sentences, *sentences)))
+        return replace(self, scored_N=scored_N, probabilities_NK=probabilities_NK, sentences=together)
 
 
 def digest_of(recogniser: Path, recording: Path, keypoints: Path | None, fps: float, pose: bool | None) -> str:

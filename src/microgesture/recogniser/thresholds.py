@@ -24,9 +24,9 @@ def fitted(clips: Clips, held_out: Mapping[str, Prediction]) -> Finding:
     known = clips.usable[clips.usable.label.notna() & clips.usable.clip_id.isin(held_out)]
     right = []
     for clip_id, label in zip(known.clip_id, known.label, strict=True):
-        said_K = held_out[clip_id].probabilities_K
-        if said_K.argmax() == label:
-            right.append(float(said_K.max()))
+        probabilities_K = held_out[clip_id].probabilities_K
+        if probabilities_K.argmax() == label:
+            right.append(float(probabilities_K.max()))
     if len(right) < FEWEST:
         return Finding(threshold=THRESHOLD, clips=0, overlap=_overlap(clips))
     return Finding(threshold=round(float(np.quantile(right, MISSED)), 2), clips=len(right), overlap=_overlap(clips))

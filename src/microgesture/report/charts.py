@@ -29,11 +29,11 @@ def reliability_chart(name: str, before: pd.DataFrame, after: pd.DataFrame) -> M
 
     parts = [_frame(SIDE, SIDE, ("confidence", "1"), ("accuracy", "1")), _line([place(0, 0), place(1, 1)], "guide")]
     most = max(before.clips.max(), after.clips.max())
-    for found, kind, said in ((before, "before", "uncalibrated"), (after, "after", "calibrated")):
+    for found, kind, text in ((before, "before", "uncalibrated"), (after, "after", "calibrated")):
         places = [place(line.promised, line.kept) for line in found.itertuples()]
         parts.append(_line(places, kind))
         for (x, y), line in zip(places, found.itertuples(), strict=True):
-            shown = f"{said}: {line.clips} clips, confidence {line.promised:.1%}, accuracy {line.kept:.1%}"
+            shown = f"{text}: {line.clips} clips, confidence {line.promised:.1%}, accuracy {line.kept:.1%}"
             parts.append(_dot(x, y, 2 + (DOT - 2) * np.sqrt(line.clips / most), kind, shown))
     return _svg(MARGIN + SIDE + ABOVE, ABOVE + SIDE + BELOW, f"Reliability diagram of {name}", parts)
 
@@ -56,11 +56,11 @@ def interval_chart(table: pd.DataFrame, metric: str, chance: float) -> Markup:
     for number, line in enumerate(table.to_dict("records")):
         y, kind = ABOVE + height * (number + 0.5), "after" if number == len(table) - 1 else "before"
         value, low, high = (line[f"{metric}{end}"] for end in ("", "_low", "_high"))
-        said = f"{line['name']}: {value:.3f}"
+        text = f"{line['name']}: {value:.3f}"
         if not np.isnan(low):
-            said += f", {low:.3f} to {high:.3f}"
+            text += f", {low:.3f} to {high:.3f}"
             parts.append(_line([(beside + low * width, y), (beside + high * width, y)], f"{kind} whole"))
-        parts.append(_dot(beside + value * width, y, 4.5, kind, said))
+        parts.append(_dot(beside + value * width, y, 4.5, kind, text))
         name = Markup('<text x="{}" y="{}" text-anchor="end">{}</text>')
         parts.append(name.format(beside - DOT - 2, y + 3.5, line["name"]))
     return _svg(beside + width + 2 * DOT, below + BELOW, f"{metric.replace('_', ' ')} with intervals", parts)
@@ -147,6 +147,6 @@ def _line(places: Sequence[tuple[float, float]], kind: str) -> Markup:
     return Markup('<polyline class="{}" points="{}"/>').format(kind, points)
 
 
-def _dot(x: float, y: float, radius: float, kind: str, said: str) -> Markup:
+def _dot(x: float, y: float, radius: float, kind: str, text: str) -> Markup:
     shape = Markup('<circle class="{}" cx="{:.1f}" cy="{:.1f}" r="{:.1f}"><title>{}</title></circle>')
-    return shape.format(kind, x, y, radius, said)
+    return shape.format(kind, x, y, radius, text)

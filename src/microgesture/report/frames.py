@@ -35,5 +35,5 @@ def _strip(shard: Shard, clip_id: str) -> Markup:
     small = [cv2.resize(frame, size, interpolation=cv2.INTER_AREA) for frame in shard.read(clip_id, moments)]
     bgr_HWC = cv2.cvtColor(np.hstack(small), cv2.COLOR_RGB2BGR)
     jpeg = cv2.imencode(".jpg", bgr_HWC, (cv2.IMWRITE_JPEG_QUALITY, QUALITY))[1].tobytes()
-    said = Markup('<img alt="{} frames of clip {}" width="{}" height="{}" src="data:image/jpeg;base64,{}">')
-    return said.format(MOMENTS, clip_id, size[0] * MOMENTS, HEIGHT, b64encode(jpeg).decode())
+    image = Markup('<img alt="{} frames of clip {}" width="{}" height="{}" src="data:image/jpeg;base64,{}">')
+    return image.format(MOMENTS, clip_id, size[0] * MOMENTS, HEIGHT, b64encode(jpeg).decode())

@@ -21,14 +21,14 @@ from .tables import Column, make_table
 
 def streams(measured: Sequence[Measured]) -> Section:
     """The measures of each stream and of the ensemble beside those of trivial classifiers, with intervals."""
-    said = [
+    texts = [
         "A stream is a network with one kind of input. The ensemble is the weighted mean of the streams' calibrated "
         "probabilities. Balanced accuracy and macro F1 give each class the same weight, however rare it is. In "
         "brackets: 95% intervals."
     ]
     if any("f1_mean" in each.table for each in measured):
-        said.append("The probability of a group of classes is the sum of the probabilities of its classes.")
-    return Section("streams", "Streams and ensemble", [_streams(each) for each in measured], said)
+        texts.append("The probability of a group of classes is the sum of the probabilities of its classes.")
+    return Section("streams", "Streams and ensemble", [_streams(each) for each in measured], texts)
 
 
 def _streams(measured: Measured) -> Part:
@@ -69,9 +69,9 @@ def fusion_weights(measured: Sequence[Measured], step_streams: Sequence[str], re
         own = pd.DataFrame({"stream": each.streams, "without": each.without_S, "gain": whole - each.without_S})
         # Streams that were also trained on val have the weights of others, in their order.
         own = own.assign(weight=table.weight.to_numpy(), temperature=table.temperature.to_numpy())
-        said = f"The accuracy of the whole ensemble is {whole:.3f}. {each.trivial}"
+        text = f"The accuracy of the whole ensemble is {whole:.3f}. {each.trivial}"
         tables = [("", "", make_table(own, [*columns, *contributions]))]
-        parts.append(Part(each.kind, each.described, [said], tables))
+        parts.append(Part(each.kind, each.described, [text], tables))
     return Section("weights", "Fusion weights", parts or [Part(tables=[("", "", make_table(table, columns))])])
 
 
@@ -80,8 +80,8 @@ def class_scores(measured: Sequence[Measured], results: Results) -> Section:
     clips = results.clips
     train = clips.usable[(clips.usable.split == "train") & clips.usable.label.notna()]
     counts = class_counts(train.label, len(clips.classes))
-    said = "The classes that occur, sorted by their number of training clips."
-    return Section("classes", "Results by class", [_class_scores(each, clips, counts) for each in measured], [said])
+    text = "The classes that occur, sorted by their number of training clips."
+    return Section("classes", "Results by class", [_class_scores(each, clips, counts) for each in measured], [text])
 
 
 def _class_scores(measured: Measured, clips: Clips, counts: Sequence[int]) -> Part:
@@ -96,55 +96,56 @@ def _class_scores(measured: Measured, clips: Clips, counts: Sequence[int]) -> Pa
         Column("precision", "precision", SCORE, "fraction of the clips predicted as the class that belong to it"),
         Column("recall", "recall", SCORE, "fraction of the class's clips that are predicted as the class"),
     ]
-    said = [f"{len(table)} of {len(clips.classes)} classes occur."]
+    texts = [f"{len(table)} of {len(clips.classes)} classes occur."]
     lacking = table.name[(table.train > 0) & (table.clips == 0)]
     if len(lacking):
-        said.append(f"{len(lacking)} of them have none of these clips, so their F1 and recall are unknown.")
-    return Part(measured.kind, measured.described, said, [("", "", make_table(table, columns))])
+        texts.append(f"{len(lacking)} of them have none of these clips, so their F1 and recall are unknown.")
+    return Part(measured.kind, measured.described, texts, [("", "", make_table(table, columns))])
 
 
 def confusion(measured: Sequence[Measured], results: Results) -> Section:
     """The confusion matrices, and the most frequent confusions."""
-    said = "Rows are true classes, columns are the ensemble's predictions. Correct predictions lie on the diagonal."
+    text = "Rows are true classes, columns are the ensemble's predictions. Correct predictions lie on the diagonal."
     parts = [_confusion(each, results.clips.classes) for each in measured]
-    return Section("confusion", "Confusion matrix", parts, [said])
+    return Section("confusion", "Confusion matrix", parts, [text])
 
 
 def _confusion(measured: Measured, classes: Sequence[str]) -> Part:
     pairs = confused_pairs(measured.confusion_KK)
     shown = pairs.head(MOST_ROWS).assign(
         true=[classes[number] for number in pairs.true[:MOST_ROWS]],
-        said=[classes[number] for number in pairs.said[:MOST_ROWS]],
+        predicted=[classes[number] for number in pairs.predicted[:MOST_ROWS]],
     )
     columns = [
         Column("true", "true class"),
-        Column("said", "predicted class"),
+        Column("predicted", "predicted class"),
         Column("clips", "clips", COUNT),
         Column("share", "fraction of the true class", SHARE, bar=1),
     ]
-    said = [] if len(pairs) else ["Every clip is predicted correctly."]
+    texts = [] if len(pairs) else ["Every clip is predicted correctly."]
     tables = [("pairs", "Most frequent confusions", make_table(shown, columns))] if len(shown) else []
     matrix = make_matrix(measured.confusion_KK, classes)
-    return Part(measured.kind, measured.described, said, tables, matrix=matrix)
+    return Part(measured.kind, measured.described, texts, tables, matrix=matrix)
 
 
 def calibration(measured: Sequence[Measured]) -> Section:
     """Confidence against accuracy of each stream, before and after calibration."""
-    said = (
+    text = (
         "Confidence of each stream against its accuracy. Dashed: uncalibrated. Solid: calibrated with the fitted "
         "temperature. The dashed line of the ensemble is the unweighted mean of the uncalibrated streams. Points below "
         "the diagonal are overconfident. Larger dots stand for more clips. The error is the expected calibration error."
     )
-    return Section("calibration", "Calibration", [_calibration(each) for each in measured], [said])
+    return Section("calibration", "Calibration", [_calibration(each) for each in measured], [text])
 
 
 def _calibration(measured: Measured) -> Part:
     before = [*measured.plain_SNK, measured.plain_SNK.mean(0)]
     after = [*measured.calibrated_SNK, measured.fused_NK]
     charts = []
-    for name, plain_NK, said_NK in zip([*measured.streams, measured.ensemble], before, after, strict=True):
-        errors = [expected_calibration_error(said, measured.labels_N) for said in (plain_NK, said_NK)]
-        drawing = reliability_chart(name, *(reliability(said, measured.labels_N) for said in (plain_NK, said_NK)))
+    for name, plain_NK, calibrated_NK in zip([*measured.streams, measured.ensemble], before, after, strict=True):
+        both = plain_NK, calibrated_NK
+        errors = [expected_calibration_error(each_NK, measured.labels_N) for each_NK in both]
+        drawing = reliability_chart(name, *(reliability(each_NK, measured.labels_N) for each_NK in both))
         charts.append(Chart(f"{name}: error {errors[0]:.3f}, calibrated {errors[1]:.3f}", {name: drawing}))
     return Part(measured.kind, measured.described, charts=charts)
 
@@ -159,16 +160,16 @@ def _missed_clips(measured: Measured, results: Results, root: str | None) -> Par
     places = missed_by_all(measured.labels_N, measured.calibrated_SNK)
     if not len(places):
         return None
-    said = [f"{len(places):,} of {counted(len(measured.labels_N), 'clip')}, most confident predictions first."]
+    texts = [f"{len(places):,} of {counted(len(measured.labels_N), 'clip')}, most confident predictions first."]
     if len(places) > MOST_ROWS:
-        said.append(f"The first {MOST_ROWS} are listed.")
+        texts.append(f"The first {MOST_ROWS} are listed.")
     classes, shown = results.clips.classes, places[:MOST_ROWS]
     charts = _frames(measured, results, shown)
     if charts:
-        said.append(f"The pictures show frames of {counted(len(charts), 'clip')}, in order from left to right.")
+        texts.append(f"The pictures show frames of {counted(len(charts), 'clip')}, in order from left to right.")
     frame = pd.DataFrame({"clip_id": measured.clip_ids[shown], "person": measured.person_N[shown]})
     if root:
-        said.append("The name of a clip leads to its video on the machine of this run.")
+        texts.append("The name of a clip leads to its video on the machine of this run.")
         frame["video"] = frame.clip_id.map(_addresses(results.clips, Path(root)))
     frame["true"] = [classes[label] for label in measured.labels_N[shown]]
     frame["ensemble"] = [classes[label] for label in measured.fused_NK[shown].argmax(1)]
@@ -179,7 +180,7 @@ def _missed_clips(measured: Measured, results: Results, root: str | None) -> Par
     for number, stream in enumerate(measured.streams):
         frame[f"stream {stream}"] = [classes[label] for label in measured.plain_SNK[number][shown].argmax(1)]
         columns.append(Column(f"stream {stream}", stream))
-    return Part(measured.kind, measured.described, said, [("", "", make_table(frame, columns))], charts)
+    return Part(measured.kind, measured.described, texts, [("", "", make_table(frame, columns))], charts)
 
 
 def _addresses(clips: Clips, root: Path) -> Callable[[str], str | None]:
@@ -206,8 +207,8 @@ def _frames(measured: Measured, results: Results, places: np.ndarray) -> list[Ch
     charts = []
     for place, clip_id in zip(places, clip_ids, strict=True):
         if clip_id in pictures:
-            true, said = classes[measured.labels_N[place]], classes[measured.fused_NK[place].argmax()]
-            charts.append(Chart(f"{clip_id}: {true}, predicted {said}", {"": pictures[clip_id]}))
+            true, predicted = classes[measured.labels_N[place]], classes[measured.fused_NK[place].argmax()]
+            charts.append(Chart(f"{clip_id}: {true}, predicted {predicted}", {"": pictures[clip_id]}))
     return charts
 
 
@@ -217,9 +218,9 @@ def people(measured: Sequence[Measured]) -> Section:
 
 
 def _people(measured: Measured) -> Part:
-    table = by_person(measured.person_N, measured.labels_N, measured.said)
+    table = by_person(measured.person_N, measured.labels_N, measured.probabilities)
     columns = [Column("person", "person"), Column("clips", "clips", COUNT)]
     columns.append(Column(measured.ensemble, measured.ensemble, SCORE, bar=1))
     columns += [Column(stream, stream, SCORE) for stream in measured.streams]
-    said = f"People are sorted by the accuracy of {measured.ensemble}, lowest first. {measured.trivial}"
-    return Part(measured.kind, measured.described, [said], [("", "", make_table(table, columns))])
+    text = f"People are sorted by the accuracy of {measured.ensemble}, lowest first. {measured.trivial}"
+    return Part(measured.kind, measured.described, [text], [("", "", make_table(table, columns))])

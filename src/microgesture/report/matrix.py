@@ -45,7 +45,10 @@ def make_matrix(confusion_KK: np.ndarray, classes: Sequence[str]) -> Matrix:
     rows = []
     for true in numbers:
         total = int(confusion_KK[true].sum())
-        cells = [(said, _cell(int(confusion_KK[true, said]), total, true, said, classes)) for said in numbers]
+        cells = [
+            (predicted, _cell(int(confusion_KK[true, predicted]), total, true, predicted, classes))
+            for predicted in numbers
+        ]
         rows.append((true, classes[true], cells))
     ways = orders(confusion_KK, numbers)
     names = [classes[k] for k in numbers]
@@ -54,9 +57,9 @@ def make_matrix(confusion_KK: np.ndarray, classes: Sequence[str]) -> Matrix:
     return Matrix(list(zip(numbers, names, strict=True)), rows, listed, frame)
 
 
-def _cell(clips: int, total: int, true: int, said: int, classes: Sequence[str]) -> MatrixCell | None:
+def _cell(clips: int, total: int, true: int, predicted: int, classes: Sequence[str]) -> MatrixCell | None:
     if not clips:
         return None
-    verdict = "correctly" if true == said else f"as “{classes[said]}”"
+    verdict = "correctly" if true == predicted else f"as “{classes[predicted]}”"
     title = f"{clips} of {total} clips of “{classes[true]}” are predicted {verdict} ({clips / total:.1%})"
-    return MatrixCell(clips, round(clips / total, 3), "right" if true == said else "wrong", title)
+    return MatrixCell(clips, round(clips / total, 3), "right" if true == predicted else "wrong", title)

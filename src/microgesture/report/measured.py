@@ -48,7 +48,7 @@ class Measured:
     shared: int
 
     @property
-    def said(self) -> dict[str, np.ndarray]:
+    def probabilities(self) -> dict[str, np.ndarray]:
         """The uncalibrated probabilities (N, K) of each stream, then those of the ensemble, by name."""
         return dict(zip(self.streams, self.plain_SNK, strict=True)) | {self.ensemble: self.fused_NK}
 
@@ -104,7 +104,7 @@ def _measure(
     plain_SNK = softmax(held_out.logits_SNK[:, common_N], axis=2)
     fused_NK = held_out.fused()[common_N]
     without_S = [_accuracy(held_out.fused(left_out)[common_N], labels_N) for left_out in range(len(streams))]
-    said = dict(zip(streams, plain_SNK, strict=True)) | {ensemble: fused_NK}
+    probabilities = dict(zip(streams, plain_SNK, strict=True)) | {ensemble: fused_NK}
     group_K = group_of_classes(step.groups, results.clips.classes)
     known = set(shared_people(results.clips.table, [TEST], TRAINED)) if kind == TEST else set()
     return Measured(
@@ -120,12 +120,12 @@ def _measure(
         fused_NK=fused_NK,
         without_S=np.array(without_S),
         confusion_KK=count_confusion(labels_N, fused_NK.argmax(1), fused_NK.shape[1]),
-        table=make_ablation(dict.fromkeys(said), said, labels_N, person_N, group_K=group_K),
+        table=make_ablation(dict.fromkeys(probabilities), probabilities, labels_N, person_N, group_K=group_K),
         shared=len(set(person_N) & known),
     )
 
 
-def _accuracy(said_NK: np.ndarray, labels_N: np.ndarray) -> float:
-    if not len(labels_N) or np.isnan(said_NK).any():
+def _accuracy(probabilities_NK: np.ndarray, labels_N: np.ndarray) -> float:
+    if not len(labels_N) or np.isnan(probabilities_NK).any():
         return np.nan
-    return float((said_NK.argmax(1) == labels_N).mean())
+    return float((probabilities_NK.argmax(1) == labels_N).mean())

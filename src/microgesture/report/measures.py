@@ -21,7 +21,7 @@ def class_table(confusion_KK: np.ndarray, classes: Sequence[str], train_counts_K
     The columns are ``number, name, train, clips, precision, recall, f1``. The measures are in [0, 1]. Precision is NaN
     if no clip is predicted as the class; recall and f1 are NaN if the class has no held-out clip.
     """
-    right_K, clips_K, said_K = np.diag(confusion_KK), confusion_KK.sum(1), confusion_KK.sum(0)
+    right_K, clips_K, predicted_K = np.diag(confusion_KK), confusion_KK.sum(1), confusion_KK.sum(0)
     with np.errstate(invalid="ignore", divide="ignore"):
         table = pd.DataFrame(
             {
@@ -29,26 +29,27 @@ def class_table(confusion_KK: np.ndarray, classes: Sequence[str], train_counts_K
                 "name": list(classes),
                 "train": np.array(train_counts_K, int),
                 "clips": clips_K,
-                "precision": right_K / said_K,
+                "precision": right_K / predicted_K,
                 "recall": right_K / clips_K,
-                "f1": np.where(clips_K > 0, 2 * right_K / (clips_K + said_K), np.nan),
+                "f1": np.where(clips_K > 0, 2 * right_K / (clips_K + predicted_K), np.nan),
             }
         )
-    occurs = (table.train > 0) | (table.clips > 0) | (said_K > 0)
+    occurs = (table.train > 0) | (table.clips > 0) | (predicted_K > 0)
     return table[occurs].sort_values(["train", "clips", "number"], ascending=[False, False, True], ignore_index=True)
 
 
 def confused_pairs(confusion_KK: np.ndarray) -> pd.DataFrame:
     """The confused pairs of classes, most frequent first.
 
-    The columns are ``true``, ``said`` (predicted), ``clips``, and ``share``, their fraction of the true class.
+    The columns are ``true``, ``predicted``, ``clips``, and ``share``, their fraction of the true class.
     """
     wrong_KK = confusion_KK * (1 - np.eye(len(confusion_KK), dtype=int))
-    true, said = np.nonzero(wrong_KK)
-    clips = wrong_KK[true, said]
-    table = pd.DataFrame({"true": true, "said": said, "clips": clips, "share": clips / confusion_KK.sum(1)[true]})
+    true, predicted = np.nonzero(wrong_KK)
+    clips = wrong_KK[true, predicted]
+    share = clips / confusion_KK.sum(1)[true]
+    table = pd.DataFrame({"true": true, "predicted": predicted, "clips": clips, "share": share})
     return table.sort_values(
-        ["clips", "share", "true", "said"], ascending=[False, False, True, True], ignore_index=True
+        ["clips", "share", "true", "predicted"], ascending=[False, False, True, True], ignore_index=True
     )
 
 
@@ -91,21 +92,22 @@ def reliability(probabilities_NK: np.ndarray, labels_N: np.ndarray) -> pd.DataFr
     return found.mean().assign(clips=found.size())[["clips", "promised", "kept"]].reset_index(drop=True)
 
 
-def by_person(person_N: np.ndarray, labels_N: np.ndarray, said: Mapping[str, np.ndarray]) -> pd.DataFrame:
-    """One row for each person: ``person``, ``clips``, and the accuracy of each of the probabilities ``said`` (N, K).
+def by_person(person_N: np.ndarray, labels_N: np.ndarray, probabilities: Mapping[str, np.ndarray]) -> pd.DataFrame:
+    """One row for each person: ``person``, ``clips``, and the accuracy of each of the ``probabilities`` (N, K).
 
-    The rows are sorted by the accuracy of the last of ``said``, lowest first.
+    The rows are sorted by the last of these accuracies, lowest first.
     """
-    right = pd.DataFrame({name: said_NK.argmax(1) == labels_N for name, said_NK in said.items()}, dtype=float)
+    right = {name: each_NK.argmax(1) == labels_N for name, each_NK in probabilities.items()}
+    right = pd.DataFrame(right, dtype=float)
     found = right.groupby(pd.Series(person_N, name="person"))
     table = found.mean()
     table.insert(0, "clips", found.size())
-    return table.reset_index().sort_values([list(said)[-1], "person"], ignore_index=True)
+    return table.reset_index().sort_values([list(probabilities)[-1], "person"], ignore_index=True)
 
 
-def missed_by_all(labels_N: np.ndarray, said_SNK: np.ndarray) -> np.ndarray:
+def missed_by_all(labels_N: np.ndarray, probabilities_SNK: np.ndarray) -> np.ndarray:
     """The indices of the clips that every stream predicts wrongly, sorted by mean confidence, highest first."""
-    predicted_SN = said_SNK.argmax(2)
+    predicted_SN = probabilities_SNK.argmax(2)
     missed_M = np.flatnonzero((predicted_SN != labels_N).all(0))
-    sure_M = said_SNK[:, missed_M].max(2).mean(0)
+    sure_M = probabilities_SNK[:, missed_M].max(2).mean(0)
     return missed_M[np.lexsort((missed_M, -sure_M))]

@@ -57,15 +57,15 @@ def _networks(step: ReportStep, results: Results) -> str:
             named.append(f"{stream} ({about[1] if about else network} on {inputs})")
         else:
             named.append(stream)
-    said = f"{'One network was' if len(streams) == 1 else f'{len(streams)} networks were'} trained: {_listed(named)}."
+    text = f"{'One network was' if len(streams) == 1 else f'{len(streams)} networks were'} trained: {_listed(named)}."
     if len(streams) == 1:
-        return said
+        return text
     fusion = results.fusion
     rule, weights = FUSION_RULES.get(fusion.get("rule")), fusion.get("weights", {}).values()
     how = [f"{rule.name}: {rule.description}"] if rule else []
     how += [f"{stream} {weight:.2f}" for stream, weight in zip(streams, weights, strict=False)]
     calibrated = f"{CALIBRATED} and " if any(each != 1 for each in fusion["temperatures"].values()) else ""
-    return f"{said} Their probabilities were {calibrated}fused ({', '.join(how)})."
+    return f"{text} Their probabilities were {calibrated}fused ({', '.join(how)})."
 
 
 def _result(step: ReportStep, measured: Measured) -> str:
@@ -79,16 +79,16 @@ def _result(step: ReportStep, measured: Measured) -> str:
         kind = "Wilson interval, one person" if people == 1 else f"bootstrap over {_people(people)}"
         interval = f" (95% interval {line['accuracy_low']:.1%} to {line['accuracy_high']:.1%}; {kind})"
     chance, most_frequent = measured.baselines.accuracy
-    said = (
+    text = (
         f"On {len(measured.labels_N):,} {where} of {_people(people)}, top-1 accuracy was {line['accuracy']:.1%}"
         f"{interval}, balanced accuracy {line['balanced_accuracy']:.1%} and macro F1 {line['macro_f1']:.3f}; guessing "
         f"a class gives {chance:.1%}, and always the most frequent class {most_frequent:.1%}."
     )
     if measured.kind == TEST:
-        return f"{said} {shared_in_words(measured.shared, people) or 'None of these people was in another split.'}"
+        return f"{text} {shared_in_words(measured.shared, people) or 'None of these people was in another split.'}"
     if not step.folds:
-        said += " Epochs, temperatures and weights were chosen on these clips."
-    return said
+        text += " Epochs, temperatures and weights were chosen on these clips."
+    return text
 
 
 def _software(results: Results) -> str:

@@ -120,22 +120,22 @@ def _figures(measured: list[Measured]) -> list[tuple[str, str, str, str, list[st
 
 def _told(step: ReportStep, results: Results, measured: list[Measured]) -> list[str]:
     """The clips on which the ensemble was measured, and how far the result applies to other people."""
-    said = []
+    texts = []
     if step.measured != step.submitted:
-        said.append(
+        texts.append(
             f"The streams of {step.submitted} were also trained on the validation clips. For held-out clips, this page "
             f"shows {step.measured} instead; {step.submitted} uses its temperatures and weights."
         )
     if not measured:
-        return [*said, "There are no held-out clips with labels, so there is no accuracy."]
+        return [*texts, "There are no held-out clips with labels, so there is no accuracy."]
     first, *others = measured
-    said.append(f"The figures above: {first.described}. {_applies(step, first)} {_intervals(first)}")
+    texts.append(f"The figures above: {first.described}. {_applies(step, first)} {_intervals(first)}")
     for other in others:
         accuracy = other.table.accuracy.iloc[-1]
-        said.append(f"{other.described}: accuracy {accuracy:.1%}. {_applies(step, other)}")
+        texts.append(f"{other.described}: accuracy {accuracy:.1%}. {_applies(step, other)}")
     if all(each.kind != HELD_OUT for each in measured):
-        said.append("There are no held-out clips with labels in train or val.")
-    return said
+        texts.append("There are no held-out clips with labels in train or val.")
+    return texts
 
 
 def _applies(step: ReportStep, measured: Measured) -> str:
@@ -154,7 +154,7 @@ def _intervals(measured: Measured) -> str:
             f"The ranges are 95% binomial intervals (Wilson); all clips are of {people}, so they show the variation "
             "between clips, not between people."
         )
-    said = f"The ranges are 95% bootstrap intervals over the {people} (1000 resamples)."
+    text = f"The ranges are 95% bootstrap intervals over the {people} (1000 resamples)."
     if (measured.fused_NK.argmax(1) == measured.labels_N).all():
-        said += " Every clip is predicted correctly, so the ranges do not show how much other clips may differ."
-    return said
+        text += " Every clip is predicted correctly, so the ranges do not show how much other clips may differ."
+    return text

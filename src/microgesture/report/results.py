@@ -73,7 +73,7 @@ def read_results(
     files. Raises ``InputError`` if the scores of a stream are missing or if files do not match each other.
     """
     by_place = {(path.parent.name, path.name): path for path in files}
-    table, said = read_clips(clips), read_json(fusion)
+    table, fitted = read_clips(clips), read_json(fusion)
 
     def scores(streams: Iterable[str], splits: Iterable[str]) -> dict[str, list[Path]]:
         try:
@@ -95,9 +95,9 @@ def read_results(
 
     return Results(
         clips=table,
-        held_out=_held_out(table, held_out, said, bool(step.folds)),
+        held_out=_held_out(table, held_out, fitted, bool(step.folds)),
         on_test=on_test,
-        fusion=said,
+        fusion=fitted,
         cards=cards,
         ablation=pd.read_csv(ablation),
         quarantine=pd.read_csv(quarantine, dtype=str, keep_default_na=False),
@@ -114,13 +114,13 @@ def read_results(
     )
 
 
-def _held_out(clips: Clips, files: Mapping[str, Sequence[Path]], said: Mapping[str, Any], folded: bool) -> HeldOut:
+def _held_out(clips: Clips, files: Mapping[str, Sequence[Path]], fitted: Mapping[str, Any], folded: bool) -> HeldOut:
     """The labelled clips on which the ensemble was measured, with its fusions; empty if there are none."""
     read = {stream: read_folds(paths) if folded else (read_scores(paths[0]), {}) for stream, paths in files.items()}
     scores: dict[str, Scores] = {stream: scores for stream, (scores, _) in read.items()}
     fold = next(iter(read.values()))[1]
     known = clips.usable[clips.usable.label.notna() & clips.usable.split.isin(["train", "val"] if folded else ["val"])]
-    if not said["fitted_on"]["clips"]:
+    if not fitted["fitted_on"]["clips"]:
         known = known.iloc[:0]
     labels = dict(zip(known.clip_id, known.label.astype(int), strict=True))
     clip_ids = tuple(sorted(labels, key=natural_key))
@@ -129,11 +129,13 @@ def _held_out(clips: Clips, files: Mapping[str, Sequence[Path]], said: Mapping[s
         np.array([labels[clip_id] for clip_id in clip_ids], int),
         stack(scores, clip_ids, len(clips.classes)),
         np.array([fold.get(clip_id, 0) for clip_id in clip_ids], int),
-        [Fusion.from_json(each, list(files)) for each in (said["without_fold"] if folded else [said])],
+        [Fusion.from_json(each, list(files)) for each in (fitted["without_fold"] if folded else [fitted])],
     )
 
 
-def _on_test(clips: Clips, files: Mapping[str, Sequence[Path]], said: Mapping[str, Any], truth: GroundTruth) -> HeldOut:
+def _on_test(
+    clips: Clips, files: Mapping[str, Sequence[Path]], fitted: Mapping[str, Any], truth: GroundTruth
+) -> HeldOut:
     """The usable test clips whose labels are known, with the fusion of the submitted ensemble."""
     labels = read_ground_truth(Path(truth.file), truth.id_column, truth.label_column, clips)
     clip_ids = tuple(sorted(set(clips.usable.clip_id) & set(labels), key=natural_key))
@@ -143,7 +145,7 @@ def _on_test(clips: Clips, files: Mapping[str, Sequence[Path]], said: Mapping[st
         np.array([labels[clip_id] for clip_id in clip_ids], int),
         stack(scores, clip_ids, len(clips.classes)),
         np.zeros(len(clip_ids), int),
-        [Fusion.from_json(said, list(files))],
+        [Fusion.from_json(fitted, list(files))],
     )
 
 

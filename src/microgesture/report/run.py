@@ -30,12 +30,12 @@ def ablation(measured: Sequence[Measured], results: Results) -> Section:
         if table is None or not len(table) or (table.versus.isna().all() and list(table.name) == shown.get(kind)):
             continue
         heading += f" ({table.clips.iloc[0]:,}){_shared(table)}"
-        said = [in_words(table.chance.iloc[0], table.most_frequent.iloc[0])] if "chance" in table else []
+        texts = [in_words(table.chance.iloc[0], table.most_frequent.iloc[0])] if "chance" in table else []
         columns = [Column("name", "row"), *shown_measures(table)]
-        parts.append(Part(kind, heading, said, [("", "", compared(table, columns, "accuracy"))]))
-    said = "The comparisons of the configuration. All rows of a table are measured on the same clips. "
-    said += "Bold: the 95% interval of the difference in accuracy excludes 0."
-    return Section("ablation", "Ablation", parts, [said])
+        parts.append(Part(kind, heading, texts, [("", "", compared(table, columns, "accuracy"))]))
+    text = "The comparisons of the configuration. All rows of a table are measured on the same clips. "
+    text += "Bold: the 95% interval of the difference in accuracy excludes 0."
+    return Section("ablation", "Ablation", parts, [text])
 
 
 def _shared(table: pd.DataFrame) -> str:
@@ -76,13 +76,13 @@ def learning_curves(results: Results) -> Section:
         Column("parameters", "parameters", COUNT),
         Column("epochs", "epochs", COUNT),
     ]
-    said = "Top: training loss (dashed) and validation loss (solid). " if "val_loss" in drawn else "Training loss. "
+    text = "Top: training loss (dashed) and validation loss (solid). " if "val_loss" in drawn else "Training loss. "
     if "val_accuracy" in drawn:
-        said += "Bottom: accuracy (dashed) and balanced accuracy (solid) on the validation split. "
-    said += "The dotted vertical line marks the epoch whose weights are kept."
+        text += "Bottom: accuracy (dashed) and balanced accuracy (solid) on the validation split. "
+    text += "The dotted vertical line marks the epoch whose weights are kept."
     tables = [("trainings", "", make_table(pd.DataFrame(lines), columns))] if lines else []
     parts = [Part(tables=tables, charts=charts)] if lines else []
-    return Section("learning", "Learning curves", parts, [said])
+    return Section("learning", "Learning curves", parts, [text])
 
 
 def quarantine(results: Results) -> Section:
@@ -91,15 +91,15 @@ def quarantine(results: Results) -> Section:
     if table.empty:
         return Section("quarantine", title, [])
     clips = table.clip_id.nunique()
-    said = [f"{counted(clips, 'clip')} could not be used in some stage. The run continued without."]
+    texts = [f"{counted(clips, 'clip')} could not be used in some stage. The run continued without."]
     if len(table) > MOST_ROWS:
-        said.append(f"The first {MOST_ROWS} are listed; results/quarantine.csv lists all.")
+        texts.append(f"The first {MOST_ROWS} are listed; results/quarantine.csv lists all.")
     by_stage = table.groupby(["corpus", "stage"]).size().rename("clips").reset_index()
     counts = [Column("corpus", "corpus"), Column("stage", "stage"), Column("clips", "clips", COUNT)]
     columns = [Column(name, name.replace("clip_id", "clip")) for name in ("corpus", "stage", "clip_id", "reason")]
     tables = [("stages", "By stage", make_table(by_stage, counts))]
     tables.append(("clips", "", make_table(table.head(MOST_ROWS), columns)))
-    return Section("quarantine", title, [Part(tables=tables)], said)
+    return Section("quarantine", title, [Part(tables=tables)], texts)
 
 
 def keypoints(results: Results) -> Section:
@@ -128,8 +128,8 @@ def keypoints(results: Results) -> Section:
         listed = [Column("corpus", "corpus"), Column("clip_id", "clip"), Column("people", "people", COUNT)]
         listed += [Column("person", "person that was chosen")]
         tables.append(("close", "Close choices", make_table(table[table.close].head(MOST_ROWS), listed)))
-    said = "results/keypoints.csv lists all clips. A contact sheet (microgesture view) shows everybody in a clip."
-    return Section("keypoints", title, [Part(tables=tables)], [said])
+    text = "results/keypoints.csv lists all clips. A contact sheet (microgesture view) shows everybody in a clip."
+    return Section("keypoints", title, [Part(tables=tables)], [text])
 
 
 def pseudo_labels(results: Results) -> Section:
@@ -154,11 +154,11 @@ def pseudo_labels(results: Results) -> Section:
         ]
         heading = f"Test clips that {ensemble} labels with and without its calibration"
         tables.append((f"{ensemble}_counts", heading, make_table(counts, columns)))
-    said = (
+    text = (
         "Test clips that an ensemble predicted with enough confidence to train other streams on. Their true labels are "
         "not used."
     )
-    return Section("pseudo-labels", "Pseudo-labels", [Part(tables=tables)] if tables else [], [said])
+    return Section("pseudo-labels", "Pseudo-labels", [Part(tables=tables)] if tables else [], [text])
 
 
 def emotion(results: Results) -> Section:
@@ -175,13 +175,13 @@ def emotion(results: Results) -> Section:
         if table is not None and len(table):
             heading += f" ({table.videos.iloc[0]:,}){_shared(table)}"
             parts.append(Part(kind, heading, tables=[("", "", compared(table, columns, "balanced accuracy"))]))
-    said = (
+    text = (
         "Predictions of whether the person in a video has won or lost, from the face, from a stream's features of the "
         "whole video (context), from its features of the gestures, and from combinations of these sources. Held-out "
         "videos were predicted by networks trained without their people. Bold: the 95% interval of the difference "
         "excludes 0. Guessing has a balanced accuracy of 0.5."
     )
-    return Section("emotion", "Emotion", parts, [said])
+    return Section("emotion", "Emotion", parts, [text])
 
 
 def time_and_memory(results: Results) -> Section:
@@ -197,9 +197,9 @@ def time_and_memory(results: Results) -> Section:
     found = jobs.groupby(["stage", "of"], sort=True)
     table = pd.DataFrame({"jobs": found.size(), "seconds": found.seconds.sum(), "megabytes": found.megabytes.max()})
     columns[3] = replace(columns[3], bar=table.seconds.max())
-    said = f"All jobs together took {jobs.seconds.sum() / 60:,.1f} minutes."
+    text = f"All jobs together took {jobs.seconds.sum() / 60:,.1f} minutes."
     parts = [Part(tables=[("", "", make_table(table.reset_index(), columns))])] if len(table) else []
-    return Section("time", "Time and memory", parts, [said])
+    return Section("time", "Time and memory", parts, [text])
 
 
 def versions_and_settings(results: Results, configuration: dict[str, Any]) -> Section:

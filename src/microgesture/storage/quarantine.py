@@ -31,10 +31,10 @@ def list_quarantine(files: Sequence[Path], output: Path) -> None:
 
 
 def list_keypoints(files: Sequence[Path], output: Path) -> None:
-    """Write what the notes of shards of keypoints tell about each clip; clips without a note are left out.
+    """Write the notes of shards of keypoints about each clip; clips without a note are left out.
 
-    The columns are ``corpus``, ``clip_id``, ``people``, the number of people in the clip, ``person``, the one that is
-    meant, ``close``, whether another was nearly chosen, and ``filled``, the share of its points that were filled.
+    The columns are ``corpus``, ``clip_id``, ``people``, the number of people in the clip, ``person``, the chosen one,
+    ``close``, whether another was nearly chosen, and ``filled``, the share of its points that were filled.
     """
     rows = []
     for path in files:

@@ -104,13 +104,13 @@ def _predictions(table: pa.Table) -> dict[str, Prediction]:
     return {row["clip_id"]: Prediction(np.array(row["probabilities"], np.float32), row["streams"]) for row in rows}
 
 
-def read_said(path: Path | str) -> dict[str, np.ndarray]:
+def read_probabilities(path: Path | str) -> dict[str, np.ndarray]:
     """The probabilities (K,) of each clip, from the scores of a stream or the predictions of an ensemble.
 
     Raises ``InputError`` if the file is neither.
     """
     table = read_parquet(path)
     if not _holds_predictions(table):
-        said = _scores(table, path).log_probabilities
-        return {clip_id: softmax(logs_K.astype(float)) for clip_id, logs_K in said.items()}
-    return {clip_id: said.probabilities_K for clip_id, said in _predictions(table).items()}
+        found = _scores(table, path).log_probabilities
+        return {clip_id: softmax(logs_K.astype(float)) for clip_id, logs_K in found.items()}
+    return {clip_id: found.probabilities_K for clip_id, found in _predictions(table).items()}

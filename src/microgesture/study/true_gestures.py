@@ -25,14 +25,15 @@ def read_true_gestures(
     """
     recordings = list(times)
     names = clip_names([FoundClip((), name, PurePosixPath(f"{name}.mp4")) for name in recordings])
-    gestures, people, said = [], {}, []
+    gestures, people, sentences = [], {}, []
     for table in read_tables(path.parent, PurePosixPath(path.name), names):
         if table.unused:
-            said.append(f"{table.name}: {table.unused}")
-        said += [f"{table.name}: {note.text.format(*note.counts)}" for note in table.notes]
+            sentences.append(f"{table.name}: {table.unused}")
+        sentences += [f"{table.name}: {note.text.format(*note.counts)}" for note in table.notes]
         placed = [(recordings[clip], entry) for clip, entry in table.placed() if entry.unit]
         if left := len(table.annotations) - len(placed):
-            said.append(f"{table.name}: {left} annotations are of other recordings, or of whole ones, and are not used")
+            where = "of other recordings, or of whole ones, and are not used"
+            sentences.append(f"{table.name}: {left} annotations are {where}")
         for name, entry in placed:
             label = entry.tier if entry.label not in classes and entry.tier in classes else entry.label
             gestures.append(Gesture(name, label, *_seconds(entry, times[name], path)))
@@ -41,11 +42,11 @@ def read_true_gestures(
     if not gestures:
         raise InputError(
             f"{path} has no annotation of {', '.join(recordings[:3])}, with a start and an end"
-            + "".join(f"; {sentence}" for sentence in said)
+            + "".join(f"; {sentence}" for sentence in sentences)
         )
     if unknown := sorted({one.label for one in gestures} - set(classes)):
-        said.append(f"{path.name}: the recogniser has no class {', '.join(map(repr, unknown[:5]))}")
-    return gestures, people, said
+        sentences.append(f"{path.name}: the recogniser has no class {', '.join(map(repr, unknown[:5]))}")
+    return gestures, people, sentences
 
 
 def _seconds(entry: Annotation, times: FrameTimes, path: Path) -> tuple[float, float]:

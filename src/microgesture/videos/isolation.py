@@ -215,7 +215,7 @@ def _limit(memory: int | None) -> None:
 
 
 def _allocated() -> int | None:
-    """Return the bytes of writable memory of this process, or None if the system does not tell, as on macOS.
+    """Return the bytes of writable memory of this process, or None if the system does not report them, as on macOS.
 
     Those of libraries depend on the number of cores.
     """

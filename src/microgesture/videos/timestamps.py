@@ -21,7 +21,7 @@ from ..terminal import counted
 EXACT = 0.001  # seconds; Matroska and others store times in whole milliseconds
 EVEN = 0.25  # of a frame; below a half, times and the mean rate give the same frames
 RESET = 0.5  # seconds; a later packet that is so much earlier begins a part with a clock of its own
-LATEST = 5  # intervals whose median is the duration of the last frame, which few files tell
+LATEST = 5  # intervals whose median is the duration of the last frame, which few files store
 
 
 @dataclass(frozen=True, eq=False)

@@ -93,7 +93,7 @@ def write_views(
     clips: Clips, shards: Mapping[str, list[Path]], predictions: Iterable[Path], step: ViewStep, folder: Path
 ) -> None:
     """Write a sheet and a video of some clips of every class, and ``views.csv``, which lists them."""
-    said = read_all_predictions(predictions)
+    predicted = read_all_predictions(predictions)
     opened = {kind: {int(path.stem): Shard(path) for path in paths} for kind, paths in shards.items()}
     rows = clips.table.set_index("clip_id")
     written = []
@@ -101,7 +101,7 @@ def write_views(
         clip = rows.loc[clip_id]
         held = {kind: numbered[clip.shard] for kind, numbered in opened.items() if clip.shard in numbered}
         sheet, video = (folder / f"{file_name(clip_id)}.{kind}" for kind in ("png", "mp4"))
-        write_view(Source(clips, held, said), clip_id, step, sheet, video)
+        write_view(Source(clips, held, predicted), clip_id, step, sheet, video)
         named = {"clip_id": clip_id, "class": clips.classes[int(clip.label)], "split": clip.split}
         written.append({**named, "sheet": sheet.name, "video": video.name})
     listed = pd.DataFrame(written, columns=["clip_id", "class", "split", "sheet", "video"])

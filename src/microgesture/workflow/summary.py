@@ -50,10 +50,10 @@ def print_summary(
     if len(rows):
         others = [card for card in trained if card["stream"] not in set(rows.name)]
         console.print(_table(rows, read_json(fusion)["fitted_on"], others))
-    elif (said := read_json(fusion))["fitted_on"]["split"] is None:
+    elif (fitted := read_json(fusion))["fitted_on"]["split"] is None:
         calibration_from = (
-            f"; see that of {said['calibration_from']}, whose weights they use, in its summary.csv"
-            if "calibration_from" in said
+            f"; see that of {fitted['calibration_from']}, whose weights they use, in its summary.csv"
+            if "calibration_from" in fitted
             else ""
         )
         console.print(
