@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from fixtures.keypoint_files import deeplabcut_csv
 from fixtures.release_files import (
     keypoints,
     numbered_frames,
@@ -28,6 +29,7 @@ from microgesture.config.whole import load_config
 from microgesture.corpora import list_clips
 from microgesture.demo.corpus import make_demo
 from microgesture.errors import InputError
+from microgesture.skeletons.layouts import layout_named
 from microgesture.study.names import read_folders
 from microgesture.study.start import next_commands, plan_study, start_study
 from microgesture.workflow.read_plan import read_plan
@@ -153,6 +155,17 @@ def test_videos_and_keypoints_of_one_name_are_one_clip(folder):
     assert set(rows) == {f"{label}{i}" for label in ("wave", "nod") for i in range(3)}
     assert plan.config.streams.keys() == {"skeleton", "bone"}
     assert plan.config.keypoints.selection == "68"
+
+
+def test_files_of_deeplabcut_belong_to_the_video_in_their_name(folder):
+    names = [f"{label}/{label}{number}" for label in ("wave", "nod") for number in (1, 2, 3)]
+    root = folder(*(f"{name}.mp4" for name in names))
+    for name in names:
+        path = root / f"{name}DLC_resnet50_micegestureOct30shuffle1_50000.csv"
+        deeplabcut_csv(path, keypoints(10, 25), layout_named("body_25"))
+    said, rows, _ = started(root)
+    assert said.found[0].startswith("6 clips: 6 with video, 6 with keypoints")
+    assert all("DLC" in row["keypoints"] and "DLC" not in clip_id for clip_id, row in rows.items())
 
 
 def test_keypoints_of_few_clips_are_left_out(folder):

@@ -1,5 +1,6 @@
 """The clips in a folder: its files, and which video and keypoints belong together."""
 
+import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -20,6 +21,7 @@ _KIND_FOLDERS = {
     *("video", "videos", "clip", "clips", "rgb", "data", "files"),
     *("keypoint", "keypoints", "skeleton", "skeletons", "pose", "poses", "openpose"),
 }
+_DEEPLABCUT = re.compile(r"(.+?)DLC_.+")  # DeepLabCut adds its network and training to the name of the video
 _KIND_ENDINGS = ("_openpose", "_keypoints", "_skeleton", "_pose", "_rgb", "_video")
 
 
@@ -83,7 +85,7 @@ def find_clips(
 
     ``keypoints`` are the paths of keypoints among them that are not known by their suffix; see ``keypoint_files``.
     A video and a file of keypoints with the same name belong together if their folders differ only in names for the
-    kind of file: ``videos/train/a.mp4`` and ``keypoints/train/a_openpose.xlsx``.
+    kind of file: ``videos/train/a.mp4`` and ``keypoints/train/a_openpose.xlsx``, or ``aDLC_resnet50_shuffle1_100.csv``.
     """
     kinds: dict[str, dict[tuple[str, ...], PurePosixPath]] = {"video": {}, "keypoints": {}}
     notes = []
@@ -94,7 +96,7 @@ def find_clips(
         if not str(path).isprintable():
             notes.append(f"{str(path)!r} has a character that cannot be printed; rename the file to use it.")
             continue
-        key = _key(path, whole=path in keypoints and not path.suffix)
+        key = _key(path, kind, whole=path in keypoints and not path.suffix)
         if first := kinds[kind].get(key):
             notes.append(f"{path} is left out, because {first} has the same name; rename one of them to use both.")
         else:
@@ -139,8 +141,10 @@ def _kind(path: PurePosixPath) -> str | None:
     return "keypoints" if path.suffix in KEYPOINTS else None
 
 
-def _key(path: PurePosixPath, whole: bool = False) -> tuple[str, ...]:
+def _key(path: PurePosixPath, kind: str, whole: bool = False) -> tuple[str, ...]:
     name = path.name if whole else path.stem
+    if kind == "keypoints" and (of_video := _DEEPLABCUT.fullmatch(name)):
+        name = of_video[1]
     for ending in _KIND_ENDINGS:
         if name.lower().endswith(ending):
             name = name[: -len(ending)] or name
