@@ -14,11 +14,12 @@ from microgesture.machine.resources import Resources
 from microgesture.networks import build
 from microgesture.storage.scores import read_scores
 from microgesture.storage.shards import Shard, write_shard
-from microgesture.streams.encode import PREFIX, FeatureFiles, make_features, sources_of_features
+from microgesture.streams.encode import FeatureFiles, make_features, sources_of_features
 from microgesture.streams.fused_samples import open_dataset
 from microgesture.streams.predict import predict
 from microgesture.streams.train import train
-from microgesture.streams.weights import About, load_weights, save_weights
+from microgesture.streams.weights import load_weights, save_weights
+from microgesture.streams.weights import save_encoder as save_encoder_file
 
 CPU = Resources("cpu")
 
@@ -30,8 +31,7 @@ def saved(tmp_path_factory):
     network = save_encoder(folder)
     encoder, state = read_encoder(EncoderStep(model=str(folder)))
     weights = folder / "encoder.safetensors"
-    save_weights(weights, {PREFIX + name: tensor for name, tensor in state.items()}, About("tiny", (), ()))
-    return folder, network, encoder, weights
+    return folder, network, save_encoder_file(weights, encoder, state), weights
 
 
 def stream_of(saved, **network) -> Stream:

@@ -18,11 +18,11 @@ from microgesture.machine.resources import Resources
 from microgesture.networks import build
 from microgesture.storage.scores import read_scores
 from microgesture.storage.shards import write_shard
-from microgesture.streams.encode import PREFIX
 from microgesture.streams.predict import predict
 from microgesture.streams.preemption import Stopped, StopRequest
 from microgesture.streams.train import train
-from microgesture.streams.weights import About, load_weights, save_weights
+from microgesture.streams.weights import ENCODER, load_weights
+from microgesture.streams.weights import save_encoder as save_encoder_file
 
 CPU = Resources("cpu")
 RECIPE = Recipe(num_clips=1, epochs=3, batch_size=4, optimizer="adamw", learning_rate=0.01, layer_decay=0.75)
@@ -36,7 +36,7 @@ def tuning(request, tmp_path_factory):
     save_encoder(folder / "encoder", request.param)
     encoder, state = read_encoder(EncoderStep(model=str(folder / "encoder")))
     weights = folder / "encoder.safetensors"
-    save_weights(weights, {PREFIX + name: tensor for name, tensor in state.items()}, About("tiny", (), ()))
+    encoder = save_encoder_file(weights, encoder, state)
     clips = make_clips(["train"] * 8 + ["val"] * 2, [0, 1] * 5, n_frames=FRAMES)
     videos = [
         (f"c{row}", np.clip(noise(seed=row) // 3 + 120 * (row % 2), 0, 255).astype(np.uint8)) for row in range(10)
@@ -64,7 +64,7 @@ def trained(tuning, folder, step, **options):
 def test_full_starts_from_the_encoder_and_changes_all_of_it(tuning, tmp_path):
     model = trained(tuning, tmp_path, tuning[3](tune="full"))
     before, after = load_weights(tuning[2])[0], load_weights(model)[0]
-    assert set(before) == {name for name in after if name.startswith(PREFIX)}
+    assert set(before) == {name for name in after if name.startswith(ENCODER)}
     assert not any(torch.equal(before[name], after[name]) for name in before)
     card = json.loads((tmp_path / "card.json").read_text())
     assert sorted(card["init"]["loaded"]) == sorted(before)

@@ -4,6 +4,8 @@ import copy
 import json
 import re
 import shutil
+import subprocess
+import sys
 
 import pandas as pd
 import pytest
@@ -51,6 +53,18 @@ def test_clips_become_a_submission_and_features_are_computed_once(finished):
         *("head.0.norm.weight", "head.0.norm.bias"),
         *("head.2.weight", "head.2.bias"),
     }
+
+
+def test_the_exported_probes_find_gestures_in_a_video(finished, tmp_path):
+    video = next((finished.folder / "results/demo/imigue").rglob("*.mp4"))
+    shutil.copy(video, tmp_path / "new.mp4")
+    for command in (
+        ["export", "--output", str(tmp_path / "model")],
+        ["predict-videos", str(tmp_path / "model"), str(tmp_path / "new.mp4"), "--output", str(tmp_path / "found")],
+    ):
+        call = [sys.executable, "-m", "microgesture", *command]
+        subprocess.run(call, cwd=finished.folder, env=finished.environment(), check=True, capture_output=True)
+    assert {"start", "end"} <= {name.partition("_")[0] for name in pd.read_csv(tmp_path / "found/new.csv").columns}
 
 
 def planned(project) -> dict[str, int]:

@@ -60,6 +60,11 @@ if plan.config.predictions.recogniser is None:
                 "results/streams/{stream}/card.json",
                 stream=plan.config.ensembles[exported].streams,
             ),
+            encoders=[
+                encoder_files(stream)[1]
+                for stream in plan.config.ensembles[exported].streams
+                if plan.config.streams[stream].network.sees_features
+            ],
         output:
             directory("results/recogniser"),
         log:
@@ -72,7 +77,7 @@ if plan.config.predictions.recogniser is None:
         shell:
             "microgesture --log {log:q} recogniser --settings {params.settings:q} --clips {input.clips:q}"
             " --fusion {input.fusion:q} --summary {input.summary:q} --held-out {input.held_out:q}"
-            " --output {output:q} {input.models:q}"
+            " --encoders results/encoders --output {output:q} {input.models:q}"
 
 
 rule find_gestures:

@@ -35,13 +35,10 @@ def encoder(settings: SettingsText, output: Output, weights: Output) -> None:
     """Read a pretrained video encoder, from a folder or from the Hugging Face hub, and store it as safetensors."""
     from ..checkpoints.encoders import read_encoder
     from ..storage.files import write_text
-    from ..streams.encode import PREFIX
-    from ..streams.weights import About, save_weights
+    from ..streams.weights import save_encoder
 
-    step = parse_step(EncoderStep, settings)
-    found, state = read_encoder(step)
-    save_weights(weights, {PREFIX + name: tensor for name, tensor in state.items()}, About(found.model, (), ()))
-    write_text(output, found.model_dump_json(indent=2) + "\n")
+    found, state = read_encoder(parse_step(EncoderStep, settings))
+    write_text(output, save_encoder(weights, found, state).model_dump_json(indent=2) + "\n")
 
 
 @stage("features", TrainStep)

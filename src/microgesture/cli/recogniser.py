@@ -38,12 +38,20 @@ def export(
 
 @stage("recogniser", RecogniserStep)
 def recogniser(
-    settings: SettingsText, clips: File, fusion: File, summary: File, held_out: File, models: Files, output: Output
+    settings: SettingsText,
+    clips: File,
+    fusion: File,
+    summary: File,
+    held_out: File,
+    models: Files,
+    output: Output,
+    encoders: Annotated[Path, typer.Option(help="folder with the weights of pretrained encoders")] = Path("encoders"),
 ) -> None:
     """Write the same folder as export does, from the weights of the streams."""
     from ..recogniser.export import Sources, export_recogniser
 
-    sources = Sources(clips, fusion, summary, held_out, {model.parent.name: model.parent for model in models})
+    streams = {model.parent.name: model.parent for model in models}
+    sources = Sources(clips, fusion, summary, held_out, streams, encoders=encoders)
     export_recogniser(parse_step(RecogniserStep, settings), sources, output)
 
 

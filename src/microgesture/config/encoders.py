@@ -49,6 +49,7 @@ class Encoder(Settings):
     size: int = Field(ge=8, le=4096, description="side of its input in pixels")
     mean: tuple[float, float, float] = Field(description="mean of each channel (0 to 255), subtracted from images")
     std: tuple[float, float, float] = Field(description="number (0 to 255) by which each channel is divided")
+    checksum: str = Field("", description="checksum of the file of its weights, once that is written")
     stored: bool = Field(
         False, description="a stage of its own has computed its tokens, and the network sees these, not videos"
     )

@@ -37,6 +37,12 @@ class Member(Settings):
             raise ValueError("a fused stream has two branches and an input for each")
         if (step.selection is not None) != any(name in (*HEATMAPS, *SKELETONS) for name in step.inputs):
             raise ValueError("selection is for streams with keypoints, and for no others")
+        if (step.encoder is None) == step.network.has_encoder:
+            raise ValueError(f"network {step.network.name} needs encoder, and no other network has one")
+        if step.encoder is not None and (
+            step.encoder.stored or (step.encoder.frames, step.encoder.size) != (step.recipe.frames, step.recipe.size)
+        ):
+            raise ValueError("the encoder of a recogniser sees videos with the frames and the size of the recipe")
         parts = step.parts or (step,)
         for part in parts:
             Stream(corpus="any", input=part.inputs, network=part.network, recipe="any")

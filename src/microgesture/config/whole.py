@@ -245,6 +245,9 @@ class _Config(Settings):
                 _require(stream, self.streams, f"emotion.{source}")
                 if self.streams[stream].corpus != self.emotion.corpus:
                     raise ValueError(f"emotion.{source} names '{stream}', which is not on emotion.corpus")
+                if self.streams[stream].network.has_encoder:
+                    network = self.streams[stream].network.name
+                    raise ValueError(f"emotion.{source} names '{stream}', whose network {network} it cannot use")
 
     def modality(self, name: str) -> ModalitySettings:
         """The settings of a modality."""

@@ -17,7 +17,7 @@ from ..errors import InputError
 from ..storage.clips import read_clips
 from ..storage.files import read_json, write_json, write_text
 from ..storage.scores import read_predictions
-from ..streams.weights import load_weights, save_weights
+from ..streams.weights import load_weights, refuse_other_encoder, save_weights
 from .card import card_text
 from .thresholds import fitted
 
@@ -29,7 +29,8 @@ USUAL_FPS = 25.0  # if the rate of a clip is unknown
 class Sources:
     """The files from which an ensemble is exported: results, and each stream's folder with its weights and card.
 
-    ``test`` is the table of results on test clips, which exists if their labels are known.
+    ``test`` is the table of results on test clips, which exists if their labels are known. ``encoders`` is the folder
+    with the weights of pretrained encoders, which streams on stored features need.
     """
 
     clips: Path
@@ -38,6 +39,7 @@ class Sources:
     held_out: Path
     streams: Mapping[str, Path]
     test: Path | None = None
+    encoders: Path = Path("encoders")
 
 
 def results_of(results: Path, step: RecogniserStep, streams: Iterable[str]) -> Sources:
@@ -47,7 +49,7 @@ def results_of(results: Path, step: RecogniserStep, streams: Iterable[str]) -> S
     clips = results / "clips" / f"{step.corpus}.parquet"
     files = ensemble / "fusion.json", ensemble / "summary.csv", ensemble / "held_out.parquet"
     test = results / "cross_subject" / "ablation.csv"
-    return Sources(clips, *files, folders, test if test.is_file() else None)
+    return Sources(clips, *files, folders, test if test.is_file() else None, results / "encoders")
 
 
 def export_recogniser(step: RecogniserStep, sources: Sources, output: Path) -> Recogniser:
@@ -55,11 +57,13 @@ def export_recogniser(step: RecogniserStep, sources: Sources, output: Path) -> R
 
     The folder has the weights of each stream (safetensors), ``recogniser.json`` with the settings, classes,
     temperatures and fusion weights, a card for readers (``README.md``) and ``SHA256SUMS``, which ``sha256sum -c`` can
-    check. Raises ``InputError`` if the run is not finished, or if the folder has other files.
+    check. A stream that was trained on stored features gets the weights of its encoder too. Raises ``InputError`` if
+    the run is not finished, or if the folder has other files.
     """
     clips = read_clips(_found(sources.clips))
     fusion = read_json(_found(sources.fusion))
     members = tuple(_member(stream, sources.streams[stream], step) for stream in fusion["streams"])
+    encoders = {stream: _encoder_file(stream, sources) for stream in fusion["streams"]}
     content = {
         **step.model_dump(exclude={"testing"}),
         "format": FORMAT,
@@ -79,7 +83,8 @@ def export_recogniser(step: RecogniserStep, sources: Sources, output: Path) -> R
         state, about = load_weights(_found(sources.streams[member.step.stream] / "model.safetensors"))
         if about is None or about.classes != recogniser.classes or about.inputs != member.step.inputs:
             raise InputError(f"stream '{member.step.stream}' was trained for other classes or inputs; run it again")
-        save_weights(output / member.file, state, about)
+        encoder = encoders[member.step.stream]
+        save_weights(output / member.file, (load_weights(encoder)[0] if encoder else {}) | state, about)
     write_json(output / MANIFEST, recogniser.model_dump(mode="json", exclude={"testing"}))
     test = pd.read_csv(sources.test) if sources.test else None
     write_text(output / CARD, card_text(recogniser, clips, fusion["fitted_on"], summary, test))
@@ -95,12 +100,30 @@ def sha256(path: Path) -> str:
 
 
 def _member(stream: str, folder: Path, exported: RecogniserStep) -> Member:
-    card = read_json(_found(folder / "card.json"))
-    # The card has the settings of the training; the configuration may have changed since.
-    step = TrainStep.model_validate({key: card[key] for key in TrainStep.model_fields if key in card})
+    step = _trained_with(folder)
+    if step.encoder is not None:  # its weights are in the folder; the model's own folder is not
+        network = step.network.model_copy(update={"model": step.encoder.model})
+        encoder = step.encoder.model_copy(update={"stored": False})
+        step = step.model_copy(update={"network": network, "encoder": encoder})
     if stream in exported.testing:
         step = step.model_copy(update={"recipe": step.recipe.tested(exported.testing[stream])})
     return Member(step=step, file=f"{stream}.safetensors")
+
+
+def _trained_with(folder: Path) -> TrainStep:
+    """The settings of a training from its card; the configuration may have changed since."""
+    card = read_json(_found(folder / "card.json"))
+    return TrainStep.model_validate({key: card[key] for key in TrainStep.model_fields if key in card})
+
+
+def _encoder_file(stream: str, sources: Sources) -> Path | None:
+    """The weights of the encoder of a stream that was trained on stored features; None for other streams."""
+    step = _trained_with(sources.streams[stream])
+    if step.encoder is None or not step.encoder.stored:
+        return None
+    file = _found(sources.encoders / f"{step.network.encoder.file_name}.safetensors")
+    refuse_other_encoder(file, step.encoder)
+    return file
 
 
 def _lengths(table: pd.DataFrame) -> Lengths:

@@ -21,10 +21,9 @@ from ..storage.shards import Made, Noted, Shard, build_shard, each_clip
 from .augment import step_input
 from .features import KIND, sides
 from .samples import ClipDataset, Sample
-from .weights import load_weights
+from .weights import ENCODER, load_weights, refuse_other_encoder
 
 VIEWS = 8  # of a clip at a time
-PREFIX = "encoder."  # of the names of the encoder's tensors in its file and in a stream's network
 
 
 @dataclass(frozen=True)
@@ -46,8 +45,9 @@ def make_features(step: TrainStep, files: FeatureFiles, device: str = "auto", th
     """
     step = step.model_copy(update={"encoder": step.encoder.model_copy(update={"stored": False})})
     network = VideoEncoder(step.encoder, step.network.grid)
+    refuse_other_encoder(files.weights, step.encoder)
     state, _ = load_weights(files.weights)
-    network.load_state_dict({name.removeprefix(PREFIX): tensor for name, tensor in state.items()})
+    network.load_state_dict({name.removeprefix(ENCODER): tensor for name, tensor in state.items()})
     network.eval().to(on := device_named(device, threads))
     frames, batches = Shard(files.frames), Batches(VIEWS, "view")
 

@@ -13,13 +13,15 @@ from torch import nn
 
 from ..checkpoints.layouts import DERIVED, adapt, translate
 from ..checkpoints.reading import read_state_dict
+from ..config.encoders import Encoder
 from ..errors import InputError
-from ..storage.checksums import OPEN, refuse_damaged, seal
+from ..storage.checksums import OPEN, refuse_damaged, seal, sealed_checksum
 from ..storage.files import replacing
 from ..storage.strict import strict_json
 
 # What a network may have beside published weights: the first convolution over other joints, and counts of steps.
 OWN_INPUT = ("stem.conv.weight", "num_batches_tracked")
+ENCODER = "encoder."  # what precedes the names of an encoder's tensors in its file and in a stream's network
 LONGEST_HEADER = 16 << 20  # bytes; that of a network of 1000 tensors takes 0.1 MB
 
 
@@ -99,6 +101,19 @@ def load_weights(path: Path | str) -> tuple[dict[str, torch.Tensor], About | Non
             return {name: stored.get_tensor(name) for name in header.shapes}, header.about
     except SafetensorError as error:
         raise InputError(f"{path} is not a safetensors file, or it is damaged ({error}); get it again") from None
+
+
+def save_encoder(path: Path | str, encoder: Encoder, state: Mapping[str, torch.Tensor]) -> Encoder:
+    """Write the tensors of a pretrained encoder, by their names in ``networks``; return it with their checksum."""
+    named = {ENCODER + name: tensor for name, tensor in state.items()}
+    save_weights(path, named, About(encoder.model, (), ()))
+    return encoder.model_copy(update={"checksum": sealed_checksum(path)})
+
+
+def refuse_other_encoder(path: Path | str, encoder: Encoder) -> None:
+    """Raise ``InputError`` if a file does not have the weights of the encoder that is described."""
+    if sealed_checksum(path) != encoder.checksum:
+        raise InputError(f"{path} has other weights than those of {encoder.model} that were used before; run again")
 
 
 def read_header(path: Path | str) -> Header:
