@@ -1,9 +1,11 @@
+import re
+
 import pytest
 import yaml
 
 from microgesture.config.whole import load_config
 from microgesture.skeletons.layouts import layout_named
-from microgesture.study.proposal import Data, propose
+from microgesture.study.proposal import ENCODER_MB, Data, propose
 from microgesture.study.settings import settings_text
 
 
@@ -51,3 +53,32 @@ def test_every_proposal_is_a_valid_configuration(tmp_path, given, gpu):
     last = {recipe.keep_checkpoint == "last" for recipe in config.recipes.values()}
     assert last == {len(given.val) < 30}
     assert not any(recipe.flip for recipe in config.recipes.values())
+
+
+@pytest.mark.parametrize(
+    ("given", "seen"),
+    [
+        (data(FEW, FEW[:8]), "rgb_person"),
+        (data(FEW, FEW[:8], keypoints=False), "rgb"),
+        (data(FEW, FEW[:8], video=False), None),
+        (data(labels(10, 49), labels(10, 1)), None),  # 500 labelled clips
+        (data(labels(10, 49), labels(9, 1)), "rgb_person"),
+    ],
+)
+@pytest.mark.parametrize("clips", [["left"], ["nod"]])
+def test_a_pretrained_encoder_is_a_comment_that_becomes_a_stream(tmp_path, given, seen, clips):
+    layout = layout_named("openpose_137") if given.keypoints else None
+    text = settings_text(tmp_path, given, layout, 300, set(clips), False, False, False, None)
+    before = load_config(yaml.safe_load(text))
+    assert "probe" not in before.streams
+    added, count = re.subn(r"^( *)# ((- )?probe)", r"\1\2", text, flags=re.MULTILINE)
+    assert count == (3 if seen else 0)
+    after = load_config(yaml.safe_load(added))
+    if seen is None:
+        assert after == before
+        return
+    assert after.ensembles["final"].streams == (*before.ensembles["final"].streams, "probe")
+    assert after.streams["probe"].inputs == (seen,)
+    assert after.streams["probe"].network.tune == "probe"
+    assert after.recipes["probe"].flip == (clips == ["nod"])
+    assert f"about {ENCODER_MB} MB" in text

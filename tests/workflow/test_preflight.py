@@ -108,3 +108,18 @@ def test_without_a_list_of_clips_nothing_can_be_said(plan, tmp_path):
     (tmp_path / "results/clips/imigue.parquet").unlink()
     with pytest.raises(InputError, match=r"clips/imigue\.parquet does not exist.*target clips"):
         estimate_run(plan)
+
+
+def test_features_are_estimated_by_the_frames_of_their_corpus(plan, tmp_path):
+    config = yaml.safe_load((tmp_path / "config.yaml").read_text())
+    network = {"name": "pretrained_video", "model": "owner/model"}
+    config["streams"]["flow"] = {"corpus": "imigue", "input": "rgb", "network": network, "recipe": "probe"}
+    config["recipes"]["probe"] = {"epochs": 1}
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
+    plan = read_plan(tmp_path / "config.yaml")
+    (name,) = [estimate.name for estimate in estimate_run(plan) if estimate.stage == "features"]
+    path = tmp_path / f"results/features/{name}/0000.arrow"
+    assert f"results/features/{name}/0001.arrow" in first_shards(plan, estimate_run(plan))
+    path.parent.mkdir(parents=True)
+    path.write_bytes(bytes(200))
+    assert estimates(plan)["features"].bytes_to_come == pytest.approx(1800)

@@ -14,6 +14,9 @@ ENOUGH_HELD_OUT = 30  # labelled clips from which temperatures and weights can b
 ENOUGH_CLIPS, ENOUGH_PER_CLASS = 200, 20  # of train, for networks that learn shapes and appearance from scratch
 SKELETONS = ("skeleton", "bone")  # the network inputs that need the fewest clips
 MOTION = ("taylor", "flow")  # the videos that show motion alone
+FEW_CLIPS = 500  # labelled clips, below which a network that others have trained is offered
+# A ViT-B: 86 million weights of 32 bits.
+ENCODER, ENCODER_MB = "MCG-NJU/videomae-base-finetuned-kinetics", 350
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,11 @@ class Data:
         return len(self.train) >= max(ENOUGH_CLIPS, ENOUGH_PER_CLASS * len(set(self.train)))
 
     @property
+    def is_small(self) -> bool:
+        """Whether there are so few labelled clips that a head on a pretrained encoder is offered."""
+        return len(self.train) + len(self.val) < FEW_CLIPS
+
+    @property
     def folds(self) -> int:
         """The folds of train and val on which weights are fitted; 0 if val suffices, or if no folds are possible."""
         labels = [*self.train, *self.val]
@@ -52,13 +60,18 @@ class Data:
 
 @dataclass(frozen=True)
 class Proposal:
-    """The proposed streams by family, in the order of the configuration, and the number of folds."""
+    """The proposed streams by family, in the order of the configuration, and the number of folds.
+
+    ``probe`` is the input of a stream with a pretrained encoder, which the configuration has as a comment, because it
+    needs a download and an extra; None: there is no such stream.
+    """
 
     skeletons: tuple[str, ...]
     heatmaps: tuple[str, ...]
     videos: tuple[str, ...]
     folds: int
     weighs: bool
+    probe: str | None = None
 
     @property
     def streams(self) -> tuple[str, ...]:
@@ -77,6 +90,16 @@ class Proposal:
             return ""
         return "Weights: too few labelled clips can be held out, so all streams have equal weights."
 
+    @property
+    def offered(self) -> str:
+        """What the configuration has as a comment, as a sentence; empty if there is nothing."""
+        if self.probe is None:
+            return ""
+        return (
+            f"Few clips: fewer than {FEW_CLIPS} have a label, so config.yaml has a pretrained video encoder, as a "
+            f"comment. With it, the first run downloads about {ENCODER_MB} MB."
+        )
+
 
 def propose(data: Data) -> Proposal:
     """The streams of a first configuration.
@@ -94,4 +117,5 @@ def propose(data: Data) -> Proposal:
         videos=tuple(name for name in usable if mixed and (data.is_large or name in MOTION)),
         folds=data.folds,
         weighs=data.can_weigh,
+        probe=("rgb_person" if data.keypoints else "rgb") if data.video and data.is_small else None,
     )

@@ -12,7 +12,7 @@ from ..config.modalities import MODALITIES
 from ..config.pose import PoseMethod
 from ..skeletons.layouts import OWN, Layout
 from ..skeletons.selections import fitting_selections
-from .proposal import Data, propose
+from .proposal import ENCODER, ENCODER_MB, Data, propose
 
 CORPUS = "mine"
 MOST_THREADS = 4  # of a training; networks of this size do not use more
@@ -82,6 +82,8 @@ def settings_text(
         layout=layout and layout.title,
         selection=layout and _selection(layout, SELECTIONS[1:] if proposed.heatmaps else SELECTIONS),
         videos={name: MODALITIES[name].first_recipe for name in proposed.videos},
+        encoder=ENCODER,
+        encoder_mb=ENCODER_MB,
         shared=shared,
         pose=pose,
         ground_truth=_quoted(root / "clips.csv") if ground_truth else None,

@@ -121,12 +121,12 @@ def plan_study(study: Path, folder: Path, gpu: bool, pose: str | None = None, ti
         pose=POSE_METHODS[pose] if pose else None,
         cores=own_cores(),
     )
-    weighed = [sentence] if (sentence := propose(data).weighed) else []
+    sentences = [sentence for sentence in (propose(data).weighed, propose(data).offered) if sentence]
     return Study(
         _manifest(clips, study, folder, video, keypoints),
         text,
         tuple(found),
-        (*kinds, *proposed, *_missing(clips, people, pose), *weighed),
+        (*kinds, *proposed, *_missing(clips, people, pose), *sentences),
         can_start=len(set(learnt)) > 1 and len(learnt) >= ENOUGH * len(training),
     )
 

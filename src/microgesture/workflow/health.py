@@ -31,6 +31,7 @@ from ..storage.disk import free_bytes, nearest
 from ..terminal import counted
 from .across_corpora import check_across_corpora
 from .claims import largest_shard
+from .encoder_health import encoders_found
 from .findings import Finding
 from .given_files import check_given_files
 from .keypoint_health import keypoint_health
@@ -65,6 +66,7 @@ def examine(configfile: Path, changes: Sequence[str], results: Path) -> Iterator
     yield from modules(plan.config)
     yield from devices(plan.config)
     yield from needed_files(plan.config)
+    yield from (Finding(*found) for found in encoders_found(plan.config, results))
     yield from parts_of_the_frame(plan)
     yield from recordings(plan.config)
     yield from stored_listings(plan.config, results)

@@ -14,6 +14,7 @@ from ..storage.clips import read_clips
 from ..storage.disk import free_bytes
 from ..storage.files import read_json
 from ..terminal import PlainConsole
+from .encoder_stages import all_features
 from .plan import Plan
 
 UNKNOWN = "?"
@@ -24,7 +25,7 @@ TRAININGS = ("train", "pretrain")
 class Job:
     """One shard or one training: the files that it makes, and its amount of work (frames, or epochs).
 
-    ``name`` is the corpus of a shard, or the kind of a training: its network.
+    ``name`` is the corpus of a shard, the folder of a shard of features, or the kind of a training: its network.
     """
 
     stage: str
@@ -63,6 +64,9 @@ def shards_and_trainings(plan: Plan) -> Iterator[Job]:
         for kind in [*(["skeletons"] if {"keypoints", "face"} & set(kinds) else []), *kinds]:
             for shard, work in frames.items():
                 yield Job(kind, corpus, (results / kind / corpus / f"{shard}.arrow",), work)
+    for name, stream in all_features(plan.config).items():
+        for shard, work in shard_frames(plan, plan.config.streams[stream].corpus).items():
+            yield Job("features", name, (results / "features" / name / f"{shard}.arrow",), work)
     for stream, settings in plan.config.streams.items():
         epochs = plan.config.recipes[settings.recipe].epochs
         for part in (".", *(f"fold{fold}" for fold in plan.folds if stream in plan.folded)):
@@ -143,10 +147,11 @@ def measured_seconds(job: Job) -> float | None:
 
 def first_shards(plan: Plan, estimates: Sequence[Estimate]) -> list[str]:
     """For each kind of shard that does not exist yet, a shard of median size to make first, as Snakemake's target."""
-    first = []
+    first, using = [], all_features(plan.config)
     for estimate in estimates:
         if estimate.stage not in TRAININGS and not estimate.done and estimate.to_do:
-            frames = shard_frames(plan, estimate.name)
+            corpus = plan.config.streams[using[estimate.name]].corpus if estimate.name in using else estimate.name
+            frames = shard_frames(plan, corpus)
             ordered = sorted((shard for shard in frames if frames[shard]), key=frames.__getitem__)
             if ordered:
                 first.append(f"results/{estimate.stage}/{estimate.name}/{ordered[len(ordered) // 2]}.arrow")
