@@ -96,9 +96,10 @@ def test_r2plus1d_of_mmaction2(tmp_path):
     assert start.loaded == list(own.state_dict())
     assert start.new == start.left_out == start.reshaped == []
     compare(own, module, torch.rand(1, 3, 4, 32, 32))
-    for state, variant in ((module.state_dict(), "torchvision"), (own.state_dict(), "mmaction2")):
+    torch.save(own.state_dict(), tmp_path / "our.pth")
+    for file, variant in (("their.pth", "torchvision"), ("our.pth", "mmaction2")):
         with pytest.raises(InputError, match="would compute something else"):
-            load(tmp_path, module, network((3,), name="r2plus1d", variant=variant), state)
+            start_from_file(network((3,), name="r2plus1d", variant=variant), tmp_path / file, CLASSES)
 
 
 @pytest.mark.parametrize(

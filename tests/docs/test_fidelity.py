@@ -1,6 +1,5 @@
 """The page that compares this project with the publications, row by row."""
 
-import ast
 import re
 from pathlib import Path
 
@@ -13,8 +12,8 @@ ROWS = [
 
 
 def test_every_row_names_tests_that_exist_or_says_read():
-    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in (ROOT / "tests").rglob("test_*.py")]
-    known = {node.name for tree in trees for node in tree.body if isinstance(node, ast.FunctionDef)}
+    texts = [path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("test_*.py")]
+    known = {name for text in texts for name in re.findall(r"^def (test_\w+)", text, re.MULTILINE)}
     assert len(ROWS) > 50
     for component, _, ours, same, checked in ROWS:
         named = re.findall(r"`(test_\w+)`", checked)

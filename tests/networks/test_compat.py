@@ -10,6 +10,7 @@ def run(code: str) -> str:
     return subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
 
 
+@pytest.mark.slow
 def test_every_part_of_torchvision_and_pytorchvideo_in_use_imports_after_preparing():
     code = (
         "from microgesture.networks.compat import prepare_torchvision\n"

@@ -58,13 +58,31 @@ def configuration(root):
     }
 
 
-def with_the_extension(code, *given):
-    """What a program prints as JSON that runs where the extension is installed."""
-    command = [sys.executable, "-c", f"import json, sys\n{code}", *map(str, given)]
-    environment = with_extension(dict(os.environ))
-    ran = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    assert ran.returncode == 0, ran.stderr
-    return json.loads(ran.stdout)
+# Runs program after program, so that all import the package once; what one prints is a line of JSON.
+INTERPRETER = """
+import json, sys
+for line in sys.stdin:
+    code, sys.argv[1:] = json.loads(line)
+    exec(code)
+    sys.stdout.flush()
+"""
+
+
+@pytest.fixture(scope="module")
+def with_the_extension():
+    """Runs a program where the extension is installed; returns what it prints as JSON."""
+    command, environment = [sys.executable, "-c", INTERPRETER], with_extension(dict(os.environ))
+    with subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as ran:
+
+        def run(code, *given):
+            ran.stdin.write(json.dumps([code, list(map(str, given))]) + "\n")
+            ran.stdin.flush()
+            answer = ran.stdout.readline()
+            assert answer, f"exit status {ran.wait()}"
+            return json.loads(answer)
+
+        yield run
+        ran.stdin.close()
 
 
 PLAN = """
@@ -77,7 +95,7 @@ print(json.dumps([sorted(before.provides("mine")), steps]))
 """
 
 
-def test_all_are_part_of_the_plan(corpus):
+def test_all_are_part_of_the_plan(corpus, with_the_extension):
     before, after = configuration(corpus), configuration(corpus)
     after["recipes"]["hinge"]["losses"] = [LOSSES[0], LOSSES[1] | {"margin": 3}]
     provided, same = with_the_extension(PLAN, json.dumps(before), json.dumps(after))
@@ -97,7 +115,7 @@ print(clips.table[["clip_id", "split", "subject", "label", "end"]].to_json(orien
 """
 
 
-def test_a_corpus_format_lists_its_clips(corpus):
+def test_a_corpus_format_lists_its_clips(corpus, with_the_extension):
     rows = with_the_extension(LIST, corpus)
     assert len(rows) == 16
     assert rows[1] == {"clip_id": "train1", "split": "train", "subject": "train1", "label": 1, "end": 5}
@@ -111,7 +129,7 @@ print(json.dumps([read.keypoints_TVC.tolist(), skeleton_length(sys.argv[1]), rea
 """
 
 
-def test_a_skeleton_format_is_read(corpus):
+def test_a_skeleton_format_is_read(corpus, with_the_extension):
     read_TVC, length, layout = with_the_extension(SKELETON, corpus / "val2.points")
     np.testing.assert_allclose(np.array(read_TVC).reshape(6, -1), np.loadtxt(corpus / "val2.points"), atol=1e-4)
     assert (length, layout) == (6, "light_hand")
@@ -129,7 +147,7 @@ print(json.dumps([part(logits_BK, label_B).item(), (part(logits_BK[:1], label_B[
 """  # noqa: E501
 
 
-def test_a_loss_is_added_to_others_and_to_itself_over_micro_batches():
+def test_a_loss_is_added_to_others_and_to_itself_over_micro_batches(with_the_extension):
     whole, in_two = with_the_extension(LOSS, json.dumps(LOSSES))
     apart_B = np.array([1, -0.5, 4])  # by how much the logit of the true class is above the other
     hinge = np.maximum(0, 2 - apart_B).sum() / 2 / 3  # PyTorch divides by the number of classes
@@ -149,7 +167,7 @@ print(json.dumps([stored, fuse(logits_SNK, Fusion.from_json(stored, ["a", "b"]))
 """
 
 
-def test_a_fusion_rule_is_stored_and_applied():
+def test_a_fusion_rule_is_stored_and_applied(with_the_extension):
     logits_SNK = np.array([[[2.0, 0.0, 1.0], [0.0, 1.0, 0.0]], [[1.0, 1.0, 0.0], [3.0, 0.0, 0.0]]])
     stored, fused_NK = with_the_extension(FUSE, json.dumps(logits_SNK.tolist()))
     temperatures = {"temperatures": {"a": 2.0, "b": 2.0}, "temperature": 1.0}
