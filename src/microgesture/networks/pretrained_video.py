@@ -1,9 +1,9 @@
 """A pretrained video encoder and a head: probing, low-rank adapters (LoRA, arXiv 2106.09685), or full training.
 
-The encoder knows the world already, so that a few hundred clips suffice to train a head. Its tokens are averaged over
-the picture, or over the cells of a coarse grid, and kept apart in time, because micro-gestures differ in their course
-and a head needs little more. So a view of a clip is stored as T x N x D numbers: 8 x 1 x 768 for VideoMAE, 12 kB
-as float16, where all of its 1568 tokens would take 2.4 MB.
+The encoder was trained on millions of videos, so a few hundred clips suffice to train a head. Its tokens are averaged
+over the picture, or over the cells of a coarse grid, but not over time, because micro-gestures differ in their course.
+So a view of a clip is stored as T x N x D numbers: 8 x 1 x 768 for VideoMAE, 12 kB as float16. All of its 1568 tokens
+would take 2.4 MB.
 """
 
 import re
