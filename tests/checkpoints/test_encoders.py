@@ -1,4 +1,5 @@
 import json
+import sys
 
 import pytest
 import torch
@@ -27,6 +28,45 @@ def test_an_encoder_is_read_with_the_frames_the_side_and_the_normalisation_of_it
     own = getattr(network, network.base_model_prefix, network).state_dict()
     assert all(torch.equal(tensor, own[name.removeprefix("model.")]) for name, tensor in state.items())
     assert not any("predictor" in name or "pooler" in name or "classifier" in name for name in state)
+
+
+IMAGENET = {"image_mean": [0.485, 0.456, 0.406], "image_std": [0.229, 0.224, 0.225]}
+# As their publishers wrote them, when transformers had processors of pictures here; with smaller sides.
+PUBLISHED = {
+    "videomae": {**IMAGENET, "crop_size": 32, "size": 32, "feature_extractor_type": "VideoMAEFeatureExtractor"},
+    "timesformer": {
+        **{"image_mean": [0.45] * 3, "image_std": [0.225] * 3, "rescale_factor": 1 / 255},
+        **{"crop_size": {"height": 32, "width": 32}, "size": {"shortest_edge": 32}},
+        "image_processor_type": "VideoMAEImageProcessor",
+    },
+    "vivit": {
+        **{"image_mean": [0.5] * 3, "image_std": [0.5] * 3, "rescale_factor": 1 / 127.5, "offset": True},
+        **{"crop_size": {"height": 32, "width": 32}, "size": {"shortest_edge": 36}},
+        "image_processor_type": "VivitImageProcessor",
+    },
+}
+PREPARED = {"videomae": ([123.675, 116.28, 103.53], [58.395, 57.12, 57.375])}
+PREPARED |= {"timesformer": ([114.75] * 3, [57.375] * 3), "vivit": ([191.25] * 3, [63.75] * 3)}
+
+
+@pytest.mark.parametrize("kind", PUBLISHED)
+def test_processors_in_the_files_of_earlier_years_are_read(tmp_path, kind):
+    save_encoder(tmp_path, kind)
+    for path in tmp_path.glob("*processor_config.json"):
+        path.unlink()
+    usual = {"do_resize": True, "do_center_crop": True, "do_normalize": True, "resample": 2}
+    (tmp_path / "preprocessor_config.json").write_text(json.dumps(usual | PUBLISHED[kind]))
+    encoder, _ = read(tmp_path)
+    assert encoder.size == SIDE
+    assert (list(encoder.mean), list(encoder.std)) == tuple(map(pytest.approx, PREPARED[kind]))
+
+
+def test_without_the_package_one_sentence_says_what_to_install(tmp_path, monkeypatch):
+    save_encoder(tmp_path)
+    monkeypatch.setitem(sys.modules, "transformers", None)
+    with pytest.raises(InputError, match=r"pip install \"\.\[pretrained\]\"") as caught:
+        read(tmp_path)
+    assert "\n" not in str(caught.value)
 
 
 def test_weights_that_would_be_unpickled_are_not_read(tmp_path):

@@ -1,4 +1,5 @@
 import math
+import sys
 
 import pytest
 import torch
@@ -89,6 +90,12 @@ def test_rates_decay_from_the_head_to_the_embeddings(encoder):
 def test_heads_that_do_not_divide_the_channels_are_refused(encoder):
     with pytest.raises(InputError, match=f"{WIDTH} channels, not a multiple of heads, 3"):
         network(encoder, head="attentive", heads=3)
+
+
+def test_adapters_without_their_package_are_refused(encoder, monkeypatch):
+    monkeypatch.setitem(sys.modules, "peft", None)
+    with pytest.raises(InputError, match=r"pip install \"\.\[pretrained\]\""):
+        network(encoder, tune="lora")
 
 
 def test_a_network_without_the_description_of_its_encoder_is_refused():

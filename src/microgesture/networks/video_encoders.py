@@ -17,11 +17,11 @@ MOST_TOKENS, WIDEST, DEEPEST = 1 << 17, 8192, 200  # of encoders that anybody ha
 class Family(NamedTuple):
     """How the encoders of one kind are called, and what their tokens are.
 
-    ``pixels`` is the name of the argument with the video, (B, T, C, H, W). ``patch`` returns the frames, rows and
-    columns of a token. ``side`` and ``frames`` are the keys of the size for which it was trained. ``class_tokens``
-    come first. With ``time_last``, the tokens of one place follow each other, otherwise those of one time step.
-    ``resized`` says how the encoder accepts a video of another size: "settings", if its places are computed from the
-    settings; "itself", if it adapts by itself; "never", if its table of places has that size alone.
+    ``pixels`` is the name of the argument with the video, (B, T, C, H, W). ``frames`` and ``side`` are the settings
+    with the size for which it was trained. ``class_tokens`` come first. With ``time_last``, the tokens of one place
+    follow each other, otherwise those of one time step. ``resized`` says how it accepts a video of another size:
+    "settings", if it rotates queries and keys by places that it computes from its settings; "itself", if it stretches
+    its table of places; "never", if it cannot.
     """
 
     pixels: str
@@ -34,7 +34,7 @@ class Family(NamedTuple):
 
 # By the ``model_type`` of transformers.
 FAMILIES = {
-    "videomae": Family("pixel_values", "num_frames", "image_size", 0, False, "settings"),
+    "videomae": Family("pixel_values", "num_frames", "image_size", 0, False, "never"),
     "vjepa2": Family("pixel_values_videos", "frames_per_clip", "crop_size", 0, False, "settings"),
     "timesformer": Family("pixel_values", "num_frames", "image_size", 1, True, "itself"),
     "vivit": Family("pixel_values", "num_frames", "image_size", 1, False, "never"),
