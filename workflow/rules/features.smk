@@ -44,7 +44,7 @@ rule make_features:
     resources:
         gpu=gpus(),
         mem_mb=memory(8000),
-        runtime=minutes(60),
+        runtime=minutes(120),
     params:
         settings=settings("features", "features"),
         stamp=stamp("features", "features"),

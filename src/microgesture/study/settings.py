@@ -29,11 +29,13 @@ _SMALL = {
     "why": "no GPU was found, so the networks are small enough for CPUs, as in the demo",
     "stored": 96, "side": 64, "frames": 8, "heatmap_side": 24, "heatmap_frames": 12, "workers": 0,
     "swin": "width: 24, depths: [1, 1, 2, 1]", "pose_width": 8, "batch_size": 8, "steps": 600, "longest": 100,
+    "probe_views": 1,  # each takes a core 4 seconds
 }  # fmt: skip
 _LARGE = {
     "why": "a GPU was found, so networks and frames have a medium size",
     "stored": 128, "side": 112, "frames": 16, "heatmap_side": 48, "heatmap_frames": 32, "workers": 4,
     "swin": "width: 48, depths: [2, 2, 6, 2]", "pose_width": 32, "batch_size": 16, "steps": 6000, "longest": 120,
+    "probe_views": 3,
 }  # fmt: skip
 
 
