@@ -14,7 +14,7 @@ from typing import Any
 from ..config.base import Settings
 from ..config.declarations import LAYOUTS
 from ..config.ensembles import EnsembleStep, PseudoLabelStep, SubmissionStep
-from ..config.measures import AblationRow, AblationStep, CrossSubjectStep
+from ..config.measures import AblationRow
 from ..config.modalities import HEATMAPS, MODALITIES, SKELETONS, store, with_sources
 from ..config.pose import POSE_METHODS
 from ..config.streams import Branch, Stream, TrainStep
@@ -26,6 +26,7 @@ from .corpus_stages import REGISTRY, corpus_stages, selection_text, sources
 from .emotion_stages import emotion_stages, refuse_missing_shards
 from .encoder_stages import encoder_above, encoder_stages
 from .listings import clip_videos_version, listing_digests
+from .measure_stages import ablation_stage, cross_subject_stage
 from .missing_inputs import refuse_missing_inputs
 from .prediction_stages import prediction_stages
 from .pretraining_stages import pretraining_stage
@@ -78,8 +79,7 @@ class Plan:
             self._plan_stream(stream)
         for ensemble in self.config.ensembles:
             self._plan_ensemble(ensemble)
-        self._plan_ablation()
-        self._plan_cross_subject()
+        self._plan_measures()
         self._plan_submission()
         self._plan_emotion()
         self._plan_report()
@@ -328,22 +328,14 @@ class Plan:
         modules = ["microgesture.ensembles.pseudo_labels", ensemble.rule.module]
         self._add("pseudo_labels", name, label, modules, [("ensemble", name)])
 
-    def _plan_ablation(self) -> None:
-        rows, stage = self.held_out, "predict_fold" if self.config.folds else "predict"
-        left_out = tuple(row.name for row in self.ablation if row.name not in {row.name for row in rows})
-        made = [("ensemble" if row.name in self.config.ensembles else stage, row.name) for row in rows]
-        clips = ("clips", self.corpus_of(rows[0].name))
-        step = AblationStep(rows=rows, left_out=left_out, folds=self.config.folds, groups=self.groups_of(rows[0].name))
-        self._add("ablation", "ablation", step, ["microgesture.measures.ablation"], [clips, *made])
-
-    def _plan_cross_subject(self) -> None:
-        if self.config.ground_truth is None:
-            return
-        rows = self.ablation
-        made = [("ensemble" if row.name in self.config.ensembles else "predict", row.name) for row in rows]
-        step = CrossSubjectStep(**self.config.ground_truth.model_dump(), rows=rows, groups=self.groups_of(rows[0].name))
-        clips = ("clips", self.corpus_of(rows[0].name))
-        self._add("cross_subject", "cross_subject", step, ["microgesture.measures.cross_subject"], [clips, *made])
+    def _plan_measures(self) -> None:
+        """Plan the tables of the ablation, whose rows are all on one corpus."""
+        rows, held_out = self.ablation, self.held_out
+        left_out = tuple(row.name for row in rows if row.name not in {row.name for row in held_out})
+        about = self.corpus_of(rows[0].name), self.groups_of(rows[0].name)
+        self._add(*ablation_stage(self.config, held_out, left_out, *about))
+        if self.config.ground_truth is not None:
+            self._add(*cross_subject_stage(self.config, rows, *about))
 
     def _plan_submission(self) -> None:
         submission = self.config.submission
