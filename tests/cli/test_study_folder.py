@@ -1,5 +1,7 @@
 """The commands of a study: paths in its configuration start at its folder, from wherever a command is called."""
 
+import shutil
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -18,17 +20,23 @@ def run(*arguments):
         return end.code
 
 
-@pytest.fixture
-def study(tmp_path, monkeypatch):
-    """A finished run whose configuration has relative paths; the current folder is another one."""
-    folder = tmp_path / "study"
-    folder.mkdir()
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A finished run whose configuration has relative paths."""
+    folder = tmp_path_factory.mktemp("finished")
     file = finished_run(folder)
     (folder / "labels.csv").write_text("clip_id,label\nd,nod\n")
     config = yaml.safe_load(file.read_text())
     config |= {"corpora": {"mine": {"format": "manifest", "root": "corpus"}}, "ground_truth": {"file": "labels.csv"}}
     file.write_text(yaml.safe_dump(config))
     (folder / "results/submission.csv").write_text("Id,Target\nd,wave\n")
+    return folder
+
+
+@pytest.fixture
+def study(finished, tmp_path, monkeypatch):
+    """A copy of the finished run; the current folder is another one."""
+    folder = shutil.copytree(finished, tmp_path / "study")
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     monkeypatch.chdir(elsewhere)

@@ -1,4 +1,5 @@
 import re
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -21,9 +22,15 @@ from microgesture.errors import InputError
 from microgesture.storage.clips import read_clips, write_clips
 
 
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    return write_miga(tmp_path_factory.mktemp("release"), MIGA_LABELS)
+
+
 @pytest.fixture
-def release(tmp_path):
-    return write_miga(tmp_path / "imigue", MIGA_LABELS)
+def release(written, tmp_path):
+    """A copy of the release, to be changed."""
+    return shutil.copytree(written, tmp_path / "imigue")
 
 
 def table(root, **options):

@@ -49,6 +49,12 @@ def test_what_is_calibrated_stays_exactly_as_it_is():
     assert fit_pool_temperature(np.exp(logits_NK[:2]), np.array([0, 0])) == 1
 
 
+def test_where_no_temperature_is_better_than_another_it_is_one():
+    labels_N = np.array([0, 1, 2, 0])
+    assert fit_temperature(np.full((4, 3), 2.0), labels_N) == 1
+    assert fit_pool_temperature(np.full((4, 3), 1 / 3), labels_N) == 1
+
+
 def test_a_fixed_temperature_is_the_same_for_all_streams_and_needs_no_labels():
     logits_SNK = np.array([made_up_stream(seed)[0] for seed in (0, 1)])
     labels_N = made_up_stream(0)[1]
@@ -74,6 +80,14 @@ def test_the_grid_is_as_fine_as_its_number_of_points_allows(streams, steps):
     places = steps * np.array(found)
     np.testing.assert_allclose(places, places.round(), atol=1e-9)
     assert (places.round() % 2 == 1).any()  # no coarser grid has them all
+
+
+def test_of_very_many_streams_the_best_one_or_two_are_found():
+    labels_N = np.array([0, 0, 1, 1])
+    probabilities_SNK = np.full((100, 4, 2), 0.5)
+    probabilities_SNK[7] = np.eye(2)[labels_N] * 0.8 + 0.1
+    weights_S = grid_weights(probabilities_SNK, labels_N)
+    assert weights_S.tolist() == [float(stream == 7) for stream in range(100)]
 
 
 @given(st.integers(0, 10_000), st.lists(st.floats(-0.5, 3), min_size=1, max_size=9))

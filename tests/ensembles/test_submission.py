@@ -4,7 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from microgesture.ensembles.submission import follow_sample, submission_table, write_ranked, write_submission
+from microgesture.ensembles.submission import (
+    check_sample,
+    follow_sample,
+    submission_table,
+    write_ranked,
+    write_submission,
+)
 from microgesture.errors import InputError
 from microgesture.measures.evaluate import evaluate
 from microgesture.storage.clips import Clips
@@ -68,12 +74,29 @@ def test_the_sample_gives_order_and_names(tmp_path):
     assert followed.to_dict("list") == {"clip": ["b", "a"], "class": ["1", "0"]}
 
 
-@pytest.mark.parametrize(("ids", "named"), [(["a", "c"], "c"), (["a"], "b"), (["a", "b", "b"], "twice")])
+@pytest.mark.parametrize(
+    ("ids", "named"),
+    [
+        (["a", "c"], "2 ids differ .*first is b"),
+        (["a"], "1 ids differ .*first is b"),
+        (["a", "b", "b"], "b occurs twice"),
+    ],
+)
 def test_a_sample_with_other_ids_is_refused(tmp_path, ids, named):
     table = pd.DataFrame({"Id": ["a", "b"], "Target": ["0", "1"]})
     sample = pd.DataFrame({"Id": ids, "Target": "0"})
     with pytest.raises(InputError, match=named):
         follow_sample(table, sample, tmp_path / "sample.csv")
+    sample.to_csv(tmp_path / "sample.csv", index=False)
+    with pytest.raises(InputError, match=rf"sample\.csv.*{named}"):
+        check_sample(["a", "b"], tmp_path / "sample.csv")
+
+
+def test_a_sample_may_write_ids_in_its_own_way(tmp_path):
+    (tmp_path / "sample.csv").write_text("clip,class\nB,0\nA,0\n")
+    check_sample(["a", "b"], tmp_path / "sample.csv", str.lower)
+    with pytest.raises(InputError, match="ids differ"):
+        check_sample(["a", "b"], tmp_path / "sample.csv")
 
 
 def test_evaluation_against_true_labels(tmp_path):

@@ -75,3 +75,14 @@ def test_the_table_has_a_row_for_all_for_each_class_and_for_each_person():
     assert rows.f1.tolist() == pytest.approx([2 / 3, 0.5, 1, 1, 0], abs=1e-4)
     assert rows.kappa[("person", "ann")] == 1
     assert rows.kappa[("person", "bob")] < 0
+
+
+def test_the_table_tells_hits_one_to_one_and_by_the_organisers_rule():
+    found, true = [gesture(0, 10)], [gesture(0, 5), gesture(5, 10), gesture(20, 30)]
+    first = detection_table(found, true, {"talk": 40.0}, {}).iloc[0].to_dict()
+    kappa = first.pop("kappa")
+    assert first == {
+        **{"of": "all", "name": "", "found": 1, "true": 3, "hits": 1, "precision": 1, "recall": 0.3333, "f1": 0.5},
+        **{"miga_precision": 2, "miga_recall": 0.6667, "miga_f1": 1},
+    }
+    assert kappa == pytest.approx(0.5)  # 3 of 4 moments agree, 1 of 2 by chance

@@ -5,7 +5,7 @@ import re
 import pandas as pd
 import pytest
 
-from microgesture.measures.warnings import class_warnings
+from microgesture.measures.warnings import MOST_NAMED, class_warnings, unseen_in_words, warn_of_alike
 from microgesture.storage.clips import Clips
 
 CLASSES = ("wave", "nod", "shrug", "point")
@@ -43,3 +43,12 @@ def test_nothing_is_said_of_clips_that_are_all_right(train, val):
 def test_each_doubt_is_said_once(train, val, said):
     (sentence,) = warned(train, val)
     assert re.search(said, sentence)
+
+
+@pytest.mark.parametrize("more", [0, 1, 2])
+def test_only_so_many_are_named_and_the_others_are_counted(more):
+    names = [f"class {letter}" for letter in "abcdefg"[: MOST_NAMED + more]]
+    (alike,) = warn_of_alike([*names, *map(str.upper, names)])
+    for sentence in (alike, unseen_in_words("val", names)):
+        assert [name in sentence for name in names] == [True] * MOST_NAMED + [False] * more
+        assert re.findall(r"(\d+) more", sentence) == [str(more)] * (more > 0)

@@ -19,11 +19,12 @@ def select(starts_N, ends_N, probabilities_NK, threshold, overlap=False):
     return find_segments(candidates(starts_N, ends_N, probabilities_NK, threshold, overlap), threshold, overlap)
 
 
-@given(st.lists(SPAN, min_size=1, max_size=9), st.integers(0, 90))
-def test_no_other_choice_of_windows_has_more_evidence(spans, percent):
+@given(st.lists(st.tuples(SPAN, st.integers(0, 2)), min_size=1, max_size=9), st.integers(0, 90))
+def test_no_other_choice_of_windows_has_more_evidence(labelled_spans, percent):
+    spans, labels_N = zip(*labelled_spans, strict=True)
     starts_N, sizes_N, peaks_N = map(np.array, zip(*spans, strict=True))
     ends_N, peak_N, threshold = starts_N + sizes_N - 1, peaks_N / 100, percent / 100
-    probabilities_NK = np.stack((peak_N, (1 - peak_N) * 0), 1)
+    probabilities_NK = np.eye(3)[list(labels_N)] * peak_N[:, None]
 
     def evidence(size, peak, threshold=threshold):
         return size * (peak - threshold)
@@ -81,6 +82,15 @@ def test_pieces_of_one_gesture_are_joined_across_short_gaps_alone():
     assert joined(pieces, 1.9, second) == pieces
     assert [segment[:3] for segment in joined(pieces, 8, second)] == [(0, 49, 1), (50, 59, 0)]
     assert joined([], 5, second) == []
+
+
+def test_what_is_found_is_joined_within_its_class():
+    found = [Segment(0, 3, 0, 0.9), Segment(0, 9, 1, 0.9), Segment(6, 9, 0, 0.9), Segment(12, 15, 1, 0.9)]
+    second = FrameTimes.constant(1, 16)
+    whole = find_segments(found, 0.5, overlap=True, join=(2, second))
+    assert [segment[:3] for segment in whole] == [(0, 9, 0), (0, 15, 1)]
+    apart = find_segments(found, 0.5, overlap=False, join=(2, second))
+    assert [segment[:3] for segment in apart] == [(0, 15, 1)]  # the two longest windows
 
 
 def test_a_timeline_ends_with_the_last_frame(tmp_path):
