@@ -10,7 +10,6 @@ import pytest
 import typer
 import yaml
 from pydantic import TypeAdapter
-from snakemake.cli import get_argument_parser
 
 from fixtures.rules import rule_texts
 from microgesture.cli import app
@@ -137,6 +136,8 @@ def test_commands_that_pages_show_are_real():
 
 
 def test_targets_and_options_of_snakemake_that_pages_show_are_real():
+    from snakemake.cli import get_argument_parser  # slow to import, and only one test needs it
+
     parser = get_argument_parser()
     rules = set(rule_texts())
     shown = list(commands_of("snakemake"))

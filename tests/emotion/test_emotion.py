@@ -3,6 +3,7 @@
 import json
 import math
 from dataclasses import replace
+from importlib.metadata import version
 
 import numpy as np
 import pandas as pd
@@ -42,6 +43,8 @@ def test_what_can_be_told_is_learnt_and_told_of_new_people(tmp_path):
     assert share_right(held_out) == share_right(test) == 1
     assert card["held_out_balanced_accuracy"] == 1
     assert (card["videos"], card["people"], card["subjects_known"]) == ({"win": 6, "lose": 6}, 6, True)
+    assert 0 < card["seconds"] < 1000
+    assert card["libraries"]["torch"] == version("torch")
     assert np.shape(card["train_loss"]) == (3, 1, 12)  # folds, members, epochs
     assert card["train_loss"][0][0][-1] < card["train_loss"][0][0][0]
     network = new_network(a_corpus()[1], a_step())

@@ -1,4 +1,5 @@
 import logging
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -7,10 +8,16 @@ import pytest
 from fixtures.skeletons import layout_with, named
 from microgesture.errors import InputError, UnusableClip
 from microgesture.modalities.keypoints import select_keypoints
-from microgesture.skeletons.keypoints import clean, cut_clip, hands_swapped, present, swap_hands
+from microgesture.skeletons.keypoints import VIEW, clean, cut_clip, from_space, hands_swapped, present, swap_hands
 from microgesture.skeletons.layouts import mirrored_name
 from microgesture.skeletons.person import noted
-from microgesture.skeletons.selections import SELECTIONS, complete_layouts, selection_named
+from microgesture.skeletons.selections import (
+    SELECTIONS,
+    complete_layouts,
+    hand_in_order,
+    selection_named,
+    usual_limbs,
+)
 from microgesture.storage.clips import SCHEMA, Clips
 from microgesture.storage.shards import Shard, write_shard
 
@@ -213,3 +220,45 @@ def test_the_stage_cuts_each_clip_and_says_why_one_has_none(tmp_path, caplog):
     assert "two.xlsx: the left and right hand are swapped" in caplog.text
     assert "one.xlsx" not in caplog.text
     assert written.reasons == {"c": "bad.xlsx is empty", "d": "d has no keypoints"}
+
+
+def test_a_hand_in_order_goes_up_one_finger_and_down_the_next():
+    order = hand_in_order("left")
+    assert len(order) == len(set(order)) == 21
+    assert order[:2] == ["left hand wrist", "left thumb 1"]
+    for finger, other, end in (("thumb", "index", "tip"), ("index", "middle", 1), ("middle", "ring", "tip")):
+        place = order.index(f"left {finger} {end}")
+        assert order[place + 1] == f"left {other} {end}"
+    assert order[-1] == "left little tip"
+
+
+def test_the_usual_limbs_are_those_of_the_body_and_join_it_to_the_hands():
+    arm = ["neck", "right shoulder", "right elbow", "right wrist"]
+    hand = ["right hand wrist", "right index 1", "right index 2", "left index 1"]
+    limbs = {frozenset(limb) for limb in usual_limbs(arm + hand)}
+    joined = [*pairwise(arm), *pairwise(hand[:3])]
+    assert limbs == {frozenset(limb) for limb in (*joined, ("right wrist", "right hand wrist"))}
+    assert len(usual_limbs(arm + hand)) == len(limbs)  # each once, though several parts have it
+    assert usual_limbs(["neck", "right elbow"]) == []
+
+
+@pytest.mark.parametrize(
+    ("up", "axes", "signs"), [("y", (0, 1, 2), (1, -1, 1)), ("-y", (0, 1, 2), (1, 1, 1)), ("z", (0, 2, 1), (1, -1, 1))]
+)
+def test_points_in_space_are_turned_and_seen_from_the_front(up, axes, signs):
+    space_TVC = np.random.default_rng(0).uniform(-1, 1, (3, 4, 4)).astype(np.float32)
+    space_TVC[..., 3] = 0.5
+    space_TVC[0, 1, 3] = 0
+    space_TVC[1, 2, 0] = np.nan
+    keypoints_TVC = from_space(space_TVC, up)
+    found_TV = present(keypoints_TVC)
+    assert np.argwhere(~found_TV).tolist() == [[0, 1], [1, 2]]
+    assert not keypoints_TVC[~found_TV].any()
+    placed_N3 = space_TVC[found_TV][:, axes] * np.array(signs, np.float32)
+    np.testing.assert_array_equal(keypoints_TVC[found_TV][:, 3:], placed_N3)
+    assert (keypoints_TVC[found_TV][:, 2] == 0.5).all()
+    low_2, whole = placed_N3[:, :2].min(0), np.ptp(placed_N3[:, :2], axis=0).max()
+    np.testing.assert_allclose(keypoints_TVC[found_TV][:, :2], 1 + VIEW * (placed_N3[:, :2] - low_2) / whole, rtol=1e-5)
+    same_TVC = np.tile(np.float32([0, 0, 0, 1]), (2, 1, 1))  # one joint that stays: no length to divide by
+    assert from_space(same_TVC, up)[..., :3].tolist() == [[[1, 1, 1]]] * 2
+    assert not from_space(np.zeros((2, 3, 4), np.float32), up).any()

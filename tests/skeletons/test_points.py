@@ -230,3 +230,17 @@ def test_the_same_seed_varies_alike():
     first, second, other = (vary(points_TVC, augmentation, np.random.default_rng(seed)) for seed in (3, 3, 4))
     np.testing.assert_array_equal(first, second)
     assert not np.array_equal(first, other)
+
+
+def test_noise_is_normal_with_a_size_between_nothing_and_twice_the_setting():
+    points_TVC = np.full((20, 50, 3), 0.5, np.float32)
+    sizes = []
+    for seed in range(200):
+        varied_TVC = vary(points_TVC, Augmentation(noise=0.1), np.random.default_rng(seed))
+        assert (varied_TVC[..., 2] == 0.5).all()
+        noise_N = (varied_TVC - points_TVC)[..., :2].ravel()
+        sizes.append(noise_N.std())
+        assert np.mean(np.abs(noise_N) < sizes[-1]) == pytest.approx(0.683, abs=0.05)
+    assert max(sizes) < 0.21
+    assert np.mean(sizes) == pytest.approx(0.1, abs=0.01)
+    assert np.std(sizes) == pytest.approx(0.2 / np.sqrt(12), abs=0.01)

@@ -168,6 +168,19 @@ def test_files_of_deeplabcut_belong_to_the_video_in_their_name(folder):
     assert all("DLC" in row["keypoints"] and "DLC" not in clip_id for clip_id, row in rows.items())
 
 
+def test_keypoints_with_names_of_their_own_are_chosen_by_these_names(folder):
+    root = folder()
+    names = [f"mark {letter}" for letter in "abcd"]
+    for label in ("wave", "nod"):
+        points_TVC = keypoints(10, len(names))
+        rows = [["scorer", *["net"] * 12], ["bodyparts", *(name for name in names for _ in range(3))]]
+        rows.append(["coords", *("x", "y", "likelihood") * len(names)])
+        rows += [[t, *frame_VC.ravel().tolist()] for t, frame_VC in enumerate(points_TVC)]
+        write_lines(root / label / f"{label}1.csv", [",".join(map(str, row)) for row in rows])
+    _, _, plan = started(root)
+    assert list(plan.config.keypoints.selection.joints) == names
+
+
 def test_keypoints_of_few_clips_are_left_out(folder):
     said, rows, plan = started(folder("a.mp4", "b.mp4", "c.mp4", "a.npz"))
     assert set(rows) == {"a", "b", "c"}
@@ -290,6 +303,19 @@ def test_a_published_release_is_no_folder_of_loose_clips(tmp_path, layout, setti
     ((corpus, given),) = json.loads(command[3].removeprefix("corpora=")).items()
     assert config["corpora"][corpus]["format"] == layout
     assert Path(given["root"]).samefile(root)
+
+
+@pytest.mark.parametrize("splits", [("train",), ("train", "val"), ("train", "val", "test")])
+def test_each_split_without_clips_is_told_of(folder, splits):
+    names = [
+        f"{split}/{label}/{split}{label}{n}.mp4" for split in splits for label in ("wave", "nod") for n in range(2)
+    ]
+    said, rows, _ = started(folder(*names))
+    assert {row["split"] for row in rows.values()} == set(splits)
+    told_of = [line for line in said.missing if line.startswith("Splits: there are no clips")]
+    assert len(told_of) == 3 - len(splits)
+    assert all(said.found)
+    assert all(said.missing)
 
 
 def test_few_people_are_split_into_parts_of_about_a_fifth(folder):

@@ -1,5 +1,7 @@
 """Tables that are not used, units that are doubted, and the sheets of workbooks."""
 
+from pathlib import PurePosixPath
+
 import pytest
 import xlsxwriter
 
@@ -10,6 +12,7 @@ from fixtures.annotation_files import (
 )
 from fixtures.release_files import keypoints as made_points
 from fixtures.release_files import write_lines, write_npz, write_sheets, write_xlsx
+from microgesture.study.sheets import read_sheets
 from microgesture.study.start import plan_study
 
 
@@ -120,6 +123,14 @@ def test_every_sheet_of_a_workbook_is_read(folder):
     assert parts == [("a.mp4", "wave", "P01"), ("b.mp4", "nod", "P02")]
     assert "labels.xlsx (sheet people): the subject of 2 clips" in told
     assert "labels.xlsx (sheet about): not used, because it names no clip" in told
+
+
+@pytest.mark.parametrize("sheets", [1, 2])
+def test_a_sheet_is_named_where_there_are_several(tmp_path, sheets):
+    rows = [["file", "label"], ["a", "wave"]]
+    write_sheets(tmp_path / "labels.xlsx", {**{f"part {n}": rows for n in range(sheets)}, "empty": []})
+    named = [sheet.name for sheet in read_sheets(tmp_path, PurePosixPath("labels.xlsx"))]
+    assert named == (["labels.xlsx"] if sheets == 1 else ["labels.xlsx (sheet part 0)", "labels.xlsx (sheet part 1)"])
 
 
 def test_a_sheet_for_each_recording(folder):

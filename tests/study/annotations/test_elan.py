@@ -70,6 +70,25 @@ def test_time_slots_without_a_value_share_the_time_between_their_neighbours(tmp_
     ]
 
 
+def test_a_chain_ends_at_the_next_slot_with_a_time(tmp_path):
+    parts = [aligned(n, *ends, "part") for n, ends in enumerate([(1, 2), (2, 9), (9, 3), (3, 4)])]
+    found = eaf.read(write(tmp_path / "a.eaf", media("a.mp4"), tier("phase", *parts)))
+    assert [span[2:] for span in rows(found)] == [
+        ("1000", "1150"),
+        ("1150", "1300"),
+        ("1300", "2650"),
+        ("2650", "4000"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("counts", "sentence"),
+    [((1,), "1 row has no time, and is not used"), ((2,), "2 rows have no time, and are not used")],
+)
+def test_a_sentence_agrees_with_its_count(counts, sentence):
+    assert Note("{} rows have no time, and are not used", counts).sentence() == sentence
+
+
 def test_annotations_that_refer_to_others_have_their_times(tmp_path):
     tiers = tier("speech", aligned(1, 1, 4, "well")) + tier(
         "gesture", referring(2, 1, "wave"), attributes='PARENT_REF="speech"'
