@@ -85,6 +85,11 @@ def test_an_unused_kind_is_not_made():
     assert Plan(DEMO).kinds("ma52") == ["rgb"]
 
 
+def test_contact_sheets_show_everybody_where_there_are_keypoints():
+    assert Plan(DEMO).shown("imigue") == ["skeletons", "keypoints", "rgb", "taylor", "flow", "depth"]
+    assert Plan(DEMO).shown("ma52") == ["rgb"]
+
+
 FACE = {"corpus": "imigue", "input": "face", "network": {"name": "swinface", "width": 8}, "recipe": "rgb"}
 
 
