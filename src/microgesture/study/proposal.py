@@ -104,8 +104,7 @@ class Proposal:
 def propose(data: Data) -> Proposal:
     """The streams of a first configuration.
 
-    Streams of several families are mixed only if their weights can be fitted on held-out clips. Pretrained networks,
-    which need few clips too, are to be proposed here beside ``SKELETONS``.
+    Streams of several families are mixed only if their weights can be fitted on held-out clips.
     """
     there = {kind for kind, has in (("video", data.video), ("keypoints", data.keypoints)) if has}
     usable = [name for name in VIDEOS if data.video and MODALITIES[name].first_recipe is not None]
