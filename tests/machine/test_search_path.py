@@ -132,7 +132,7 @@ def test_nor_does_its_module(donated):
 
 def demo(folder: Path) -> list[object]:
     settings = {**TINY["corpora"]["imigue"]["demo"], "layout": "miga"}
-    settings["clips"] = {"train": 2, "val": 1, "test": 1}
+    settings["clips"] = {"train": 3, "val": 1, "test": 1}
     settings["frame"] = [64, 64]
     files = {"root": "corpus", "truth": "truth.csv", "emotion-truth": "emotions.csv", "output": "files.json"}
     paths = [part for name, path in files.items() for part in (f"--{name}", folder / path)]
