@@ -177,8 +177,9 @@ def test_keypoints_with_names_of_their_own_are_chosen_by_these_names(folder):
         rows.append(["coords", *("x", "y", "likelihood") * len(names)])
         rows += [[t, *frame_VC.ravel().tolist()] for t, frame_VC in enumerate(points_TVC)]
         write_lines(root / label / f"{label}1.csv", [",".join(map(str, row)) for row in rows])
-    _, _, plan = started(root)
+    said, _, plan = started(root)
     assert list(plan.config.keypoints.selection.joints) == names
+    assert all((*said.found, *said.missing)), "no encoder is offered without videos, and nothing is said of it"
 
 
 def test_keypoints_of_few_clips_are_left_out(folder):
