@@ -4,11 +4,14 @@ import re
 
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+|[^\W\d_a-zA-Z]+")
 _SIDES = {"l": "left", "r": "right", "left": "left", "right": "right"}
-_SAME = {
+_MIDLINE = {
     "hip center": "mid hip", "center hip": "mid hip", "pelvis": "mid hip", "midhip": "mid hip",
     "spine base": "mid hip", "shoulder center": "neck", "spine shoulder": "neck", "spine": "mid spine",
-    "spine mid": "mid spine", "sternum": "neck", "bigtoe": "big toe", "smalltoe": "small toe", "hand": "hand palm",
-    "hand tip": "middle tip", "foot index": "big toe", "mouth": "lip corner",
+    "spine mid": "mid spine", "sternum": "neck",
+}  # fmt: skip
+_PAIRED = {
+    "bigtoe": "big toe", "smalltoe": "small toe", "hand": "hand palm", "hand tip": "middle tip",
+    "foot index": "big toe", "mouth": "lip corner",
 }  # fmt: skip
 _FINGERS = {"pinky": "little", "pinkie": "little"}
 
@@ -23,5 +26,6 @@ def spelled(name: str) -> str:
         words = [words[0][0], words[0][1:]]
     sides = [word for word in words if word in _SIDES]
     rest = " ".join(_FINGERS.get(word, word) for word in words if word not in _SIDES)
-    rest = _SAME.get(rest, rest)
-    return f"{_SIDES[sides[0]]} {rest}".strip() if len(sides) == 1 else " ".join(words)
+    if len(sides) == 1:
+        return f"{_SIDES[sides[0]]} {_PAIRED.get(rest, rest)}".strip()
+    return " ".join(words) if sides else _MIDLINE.get(rest, rest)
