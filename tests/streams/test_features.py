@@ -11,10 +11,11 @@ from microgesture.config.recipes import Recipe
 from microgesture.config.streams import Stream, TrainStep, features_step
 from microgesture.errors import InputError, UnusableClip
 from microgesture.machine.resources import Resources
+from microgesture.modalities.sources import sources_of_features
 from microgesture.networks import build
 from microgesture.storage.scores import read_scores
 from microgesture.storage.shards import Shard, write_shard
-from microgesture.streams.encode import FeatureFiles, make_features, sources_of_features
+from microgesture.streams.encode import FeatureFiles, make_features
 from microgesture.streams.fused_samples import open_dataset
 from microgesture.streams.predict import predict
 from microgesture.streams.train import train
@@ -103,12 +104,11 @@ def test_features_do_not_depend_on_the_head_or_on_training_but_on_the_views(save
 
 def test_clips_are_taken_over_while_encoder_and_frames_are_the_same(saved, tmp_path):
     frames = tmp_path / "frames"
-    files = FeatureFiles(frames, saved[3], tmp_path / "out", tmp_path / "scratch")
     write_shard(frames, [("a", noise()), ("b", noise(seed=1))], "raw")
-    before = sources_of_features(files, "stamp")
+    before = sources_of_features(frames, saved[3], "stamp")
     write_shard(frames, [("a", noise(seed=2)), ("b", noise(seed=1))], "raw")
-    after = sources_of_features(files, "stamp")
-    assert after["b"] == before["b"] != sources_of_features(files, "other")["b"]
+    after = sources_of_features(frames, saved[3], "stamp")
+    assert after["b"] == before["b"] != sources_of_features(frames, saved[3], "other")["b"]
     assert after["a"] != before["a"]
 
 

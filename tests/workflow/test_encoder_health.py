@@ -48,24 +48,24 @@ def test_a_download_is_announced_and_a_missing_folder_stops(tmp_path, monkeypatc
     save_encoder(tmp_path / "tiny")
     config = config_of(tmp_path / "tiny", "owner/model", tmp_path / "nowhere", "owner/model")
     folder, hub, nowhere = encoders_found(config, tmp_path)
-    assert (folder[0], folder[2]) == ("model of probe0", False)
-    assert hub[0] == "model of probe1, probe3"
-    assert "owner/model will be downloaded" in hub[1]
-    assert (hub[2], nowhere[2]) == (False, True)
+    assert (folder.about, folder.stops) == ("model of probe0", False)
+    assert hub.about == "model of probe1, probe3"
+    assert "owner/model will be downloaded" in hub.text
+    assert (hub.stops, nowhere.stops) == (False, True)
     for name in encoders(config):
         (tmp_path / "encoders").mkdir(exist_ok=True)
         for suffix in ("json", "safetensors"):
             (tmp_path / "encoders" / f"{name}.{suffix}").touch()
-    assert not any("downloaded" in text or stops for _, text, stops in encoders_found(config, tmp_path))
+    assert not any("downloaded" in found.text or found.stops for found in encoders_found(config, tmp_path))
 
 
 def test_missing_packages_are_named_with_the_extra(installed, tmp_path):
     installed.discard("peft")
-    assert not any(stops for _, _, stops in encoders_found(config_of("owner/model"), tmp_path))
-    (key, text, stops), _ = encoders_found(config_of("owner/model", tune="lora"), tmp_path)
-    assert (key, stops) == ("streams.probe0", True)
-    assert "(peft)" in text
-    assert "pretrained" in text
+    assert not any(found.stops for found in encoders_found(config_of("owner/model"), tmp_path))
+    missing, _ = encoders_found(config_of("owner/model", tune="lora"), tmp_path)
+    assert (missing.about, missing.stops) == ("streams.probe0", True)
+    assert "(peft)" in missing.text
+    assert "pretrained" in missing.text
     installed.clear()
-    (_, text, _), _ = encoders_found(config_of("owner/model"), tmp_path)
-    assert "(transformers)" in text
+    missing, _ = encoders_found(config_of("owner/model"), tmp_path)
+    assert "(transformers)" in missing.text

@@ -89,7 +89,7 @@ def _on_hub(step: EncoderStep) -> tuple[Path, str]:
 def _preparation(step: EncoderStep, folder: Path) -> tuple[int, tuple[float, ...], tuple[float, ...]]:
     """The side of the input in pixels, and the mean and the deviation by which the processor normalises channels.
 
-    Its crop is not used: a picture is resized as a whole, so that nobody is cut off.
+    The crop of the processor is not used. Frames are resized as a whole, so no part of a person is cut off.
     """
     transformers = imported()
     try:

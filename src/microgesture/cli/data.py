@@ -1,8 +1,6 @@
 """Subcommands that make the shards of a corpus."""
 
 import logging
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -27,6 +25,8 @@ from .options import (
     Stamp,
     Threads,
     by_kind,
+    own_device,
+    reusing_earlier,
     scratch_folder,
     stage,
 )
@@ -137,7 +137,7 @@ def skeletons(settings: SettingsText, clips: File, shard: ShardNumber, output: O
     table = read_clips(clips)
     rules = Rules.of(step, step.files)
     sources = partial(sources_of_recordings, table, shard, stamp)
-    with scratch_folder(output, stamp) as scratch, _reusing(output, scratch, stamp, sources):
+    with scratch_folder(output, stamp) as scratch, reusing_earlier(output, scratch, stamp, sources):
         read_skeletons(table, shard, Path(step.root), output, scratch, rules)
 
 
@@ -154,7 +154,7 @@ def pose(settings: SettingsText, clips: File, shard: ShardNumber, output: Output
     table, method = read_clips(clips), Pose(step.pose or "mediapipe", step.pose_weights)
     digests = map(file_digest, weight_files(step.pose_weights))
     sources = partial(sources_of_recordings, table, shard, " ".join([stamp, *digests]))
-    with scratch_folder(output, stamp) as scratch, _reusing(output, scratch, stamp, sources):
+    with scratch_folder(output, stamp) as scratch, reusing_earlier(output, scratch, stamp, sources):
         make_pose(table, shard, Path(step.root), output, scratch, method)
 
 
@@ -182,7 +182,7 @@ def _add(modality: Modality) -> None:
             raise typer.BadParameter("this stage reads the clips table; give its path", param_hint="--clips")
         by_name = {name: getattr(step, name) for name in (modality.name, *modality.uses)}
         learned = by_name[modality.name].is_learned
-        with _own_device(device, learned) as device, scratch_folder(output, stamp) as scratch:
+        with own_device(device, learned) as device, scratch_folder(output, stamp) as scratch:
             work = Work(
                 settings=by_name,
                 output=output,
@@ -196,7 +196,7 @@ def _add(modality: Modality) -> None:
                 device=device,
                 threads=threads,
             )
-            with _reusing(output, scratch, stamp, partial(sources_of_clips, modality, work, stamp)):
+            with reusing_earlier(output, scratch, stamp, partial(sources_of_clips, modality, work, stamp)):
                 make_modality(modality, work)
 
     make.__doc__ = f"Make {modality.label} for one shard of a corpus."
@@ -205,24 +205,3 @@ def _add(modality: Modality) -> None:
 
 for _modality in MODALITIES.values():
     _add(_modality)
-
-
-def _reusing(
-    output: Path, scratch: Path, stamp: str, sources: Callable[[], dict[str, str]]
-) -> AbstractContextManager[None]:
-    """``storage.earlier.reusing`` for a job of the workflow; a command by hand takes over no clips and keeps none."""
-    from ..storage.earlier import reusing
-
-    return reusing(output, scratch, sources() if stamp != BY_HAND else {})
-
-
-@contextmanager
-def _own_device(device: str, runs_network: bool) -> Iterator[str]:
-    """The device; for a network on a GPU, the number of a GPU that no other job uses meanwhile."""
-    if not runs_network:
-        yield device
-        return
-    from ..machine.gpus import held_gpus
-
-    with held_gpus(device) as gpus:
-        yield f"cuda:{gpus[0]}" if gpus else device

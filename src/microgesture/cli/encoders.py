@@ -1,5 +1,6 @@
 """Subcommands that read pretrained video encoders and compute their features."""
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -16,6 +17,8 @@ from .options import (
     SettingsText,
     Stamp,
     Threads,
+    own_device,
+    reusing_earlier,
     scratch_folder,
     stage,
 )
@@ -53,12 +56,14 @@ def features(
     threads: Threads = 1,
 ) -> None:
     """Compute the features of a pretrained video encoder for each view of the clips of a shard."""
-    from ..machine.gpus import held_gpus
-    from ..storage.earlier import reusing
-    from ..streams.encode import FeatureFiles, make_features, sources_of_features
+    from ..modalities.sources import sources_of_features
+    from ..streams.encode import FeatureFiles, make_features
 
     step = with_encoder(parse_step(TrainStep, settings), encoder)
-    with held_gpus(device) as gpus, scratch_folder(output, stamp) as scratch:
-        files, chosen = FeatureFiles(frames, weights, output, scratch), f"cuda:{gpus[0]}" if gpus else device
-        with reusing(output, scratch, sources_of_features(files, stamp) if stamp != BY_HAND else {}):
-            make_features(step, files, chosen, threads)
+    sources = partial(sources_of_features, frames, weights, stamp)
+    with (
+        own_device(device) as own,
+        scratch_folder(output, stamp) as scratch,
+        reusing_earlier(output, scratch, stamp, sources),
+    ):
+        make_features(step, FeatureFiles(frames, weights, output, scratch), own, threads)

@@ -3,7 +3,7 @@
 import logging
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -72,6 +72,27 @@ def scratch_folder(output: Path, stamp: str) -> Iterator[Path]:
             shutil.rmtree(other)
     yield folder / stamp
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def reusing_earlier(
+    output: Path, scratch: Path, stamp: str, sources: Callable[[], dict[str, str]]
+) -> AbstractContextManager[None]:
+    """``storage.earlier.reusing`` for a job of the workflow; a command by hand takes over no clips and keeps none."""
+    from ..storage.earlier import reusing
+
+    return reusing(output, scratch, sources() if stamp != BY_HAND else {})
+
+
+@contextmanager
+def own_device(device: str, runs_network: bool = True) -> Iterator[str]:
+    """The device; for a network on a GPU, the number of a GPU that no other job uses meanwhile."""
+    if not runs_network:
+        yield device
+        return
+    from ..machine.gpus import held_gpus
+
+    with held_gpus(device) as gpus:
+        yield f"cuda:{gpus[0]}" if gpus else device
 
 
 def say(text: str) -> None:

@@ -1,7 +1,7 @@
 """What each clip of a shard is made from, as a digest, so that unchanged clips need not be made again."""
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +9,7 @@ import pandas as pd
 
 from ..config.declarations import Modality
 from ..corpora.versions import file_digest
+from ..storage.checksums import sealed_checksum
 from ..storage.clips import Clips
 from ..storage.shards import Shard
 from .work import Work
@@ -29,8 +30,7 @@ def sources_of_clips(modality: Modality, work: Work, stamp: str) -> dict[str, st
     shards = {kind: Shard(path) for kind, path in work.shards.items()}
     common = [stamp, *map(file_digest, named)]
     if work.clips is None:
-        ids = next(iter(shards.values())).clip_ids if shards else []
-        return {clip_id: _digest([*common, *(shard.content(clip_id) for shard in shards.values())]) for clip_id in ids}
+        return _of_stored(list(shards.values()), common)
     found = {}
     for row in _rows(work.clips, work.shard).to_dict("records"):
         if (files := _contents(row, work.clips.digests)) is not None:
@@ -38,6 +38,11 @@ def sources_of_clips(modality: Modality, work: Work, stamp: str) -> dict[str, st
                       for kind, shard in shards.items()]  # fmt: skip
             found[row["clip_id"]] = _digest([*common, *row.values(), *files, *stored])
     return found
+
+
+def sources_of_features(frames: Path, weights: Path, stamp: str) -> dict[str, str]:
+    """Return a digest of the stage's ``stamp``, of an encoder's weights and of the frames of each clip of a shard."""
+    return _of_stored([Shard(frames)], [stamp, sealed_checksum(weights)])
 
 
 def sources_of_recordings(clips: Clips, shard: int, stamp: str) -> dict[str, str]:
@@ -60,6 +65,12 @@ def _rows(clips: Clips, shard: int) -> pd.DataFrame:
 def _contents(row: Mapping[str, object], digests: Mapping[str, str]) -> list[str] | None:
     paths = [row[kind] for kind in ("video", "skeleton") if row[kind]]
     return [digests[path] for path in paths] if all(path in digests for path in paths) else None
+
+
+def _of_stored(shards: Sequence[Shard], common: Sequence[str]) -> dict[str, str]:
+    """Digests of ``common`` and of the content of each clip of the first shard in all ``shards``."""
+    ids = shards[0].clip_ids if shards else []
+    return {clip_id: _digest([*common, *(shard.content(clip_id) for shard in shards)]) for clip_id in ids}
 
 
 def _stored(shard: Shard, name: str | None) -> str:

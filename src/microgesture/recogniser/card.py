@@ -69,11 +69,10 @@ def _accuracy(fitted_on: Mapping[str, Any], summary: pd.DataFrame) -> str:
         return "Not measured: no clips with labels were held out.\n"
     measured = fitted_on.get("split") or f"{fitted_on.get('folds', 0)} folds by person"
     trivial = [summary[column].iloc[0] for column in ("chance", "most_frequent") if column in summary]
-    columns = [column for column in ("name", *MEASURES) if column in summary]
     return f"""On {measured} ({fitted_on.get("clips", 0)} cut clips, each with one gesture). In a long video the
 gestures have to be found first, so expect lower values there.{f" {in_words(*trivial)}" if len(trivial) == 2 else ""}
 
-{markdown_table(columns, summary[columns].astype(str).to_numpy().tolist())}"""
+{_measured(summary)}"""
 
 
 def _on_test(recogniser: Recogniser, table: pd.DataFrame | None) -> str:
@@ -84,9 +83,14 @@ def _on_test(recogniser: Recogniser, table: pd.DataFrame | None) -> str:
         return ""
     first = rows.iloc[0]
     shared = f", {first.people_in_training} of whom are also in train or val" if first.people_in_training else ""
-    columns = [column for column in ("name", *MEASURES) if column in rows]
     return f"""On test ({first.clips} cut clips of {first.people} people{shared}), whose labels no stage has learned
 from. {in_words(first.chance, first.most_frequent)}
 
-{markdown_table(columns, rows[columns].astype(str).to_numpy().tolist())}
+{_measured(rows)}
 """
+
+
+def _measured(table: pd.DataFrame) -> str:
+    """The columns of a table that the card shows, in Markdown."""
+    columns = [column for column in ("name", *MEASURES) if column in table]
+    return markdown_table(columns, table[columns].astype(str).to_numpy().tolist())

@@ -36,8 +36,8 @@ def network_input(
     Clips whose ``mirror`` is True are mirrored. For joint and limb the channels are heatmaps in [0, 1], with side
     ``heatmap_size`` if there are several inputs. As in pyskl, training mirrors the keypoints and testing mirrors the
     heatmaps; the two are one pixel apart. For vectors the channels are u, v and speed, divided by ``flow_bound`` and
-    clipped to [-1, 1]. All other inputs are normalised images. Flow as a colour wheel is drawn after mirroring and then
-    normalised like an image.
+    clipped to [-1, 1]. All other inputs are normalised images. With the colour wheel, flow is mirrored,
+    converted to a picture and normalised like an image.
     """
     size = recipe.heatmap_size or recipe.size if len(inputs) > 1 else recipe.size
 

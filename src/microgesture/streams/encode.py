@@ -1,6 +1,5 @@
 """The stage that computes the features of a pretrained video encoder, once for each test view of a clip."""
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,6 @@ from ..machine.precision import autocast
 from ..modalities.inference import Batches, device_named
 from ..networks.video_encoders import VideoEncoder
 from ..progress import progress
-from ..storage.checksums import sealed_checksum
 from ..storage.shards import Made, Noted, Shard, build_shard, each_clip
 from .augment import step_input
 from .features import KIND, sides
@@ -73,13 +71,6 @@ def make_features(step: TrainStep, files: FeatureFiles, device: str = "auto", th
         return each_clip(progress(clip_ids, title, total=len(clip_ids)), features_of)
 
     build_shard(files.output, files.scratch, frames.clip_ids, produce, "raw")
-
-
-def sources_of_features(files: FeatureFiles, stamp: str) -> dict[str, str]:
-    """A digest of the stage's ``stamp``, the encoder's weights and the frames of each clip of a shard."""
-    frames, common = Shard(files.frames), [stamp, sealed_checksum(files.weights)]
-    contents = {clip_id: repr([*common, frames.content(clip_id)]) for clip_id in frames.clip_ids}
-    return {clip_id: hashlib.sha256(content.encode()).hexdigest()[:32] for clip_id, content in contents.items()}
 
 
 @torch.no_grad()

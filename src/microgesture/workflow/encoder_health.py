@@ -7,24 +7,22 @@ from pathlib import Path
 from ..config.encoders import EncoderStep
 from ..config.whole import Config
 from ..machine.extras import install_hint
+from .findings import Finding
 
 
-def encoders_found(config: Config, results: Path) -> Iterator[tuple[str, str, bool]]:
-    """What to say of each encoder and its packages: the key, a text, and whether it would stop a run.
-
-    Nothing is downloaded.
-    """
+def encoders_found(config: Config, results: Path) -> Iterator[Finding]:
+    """Check each encoder and its packages; nothing is downloaded."""
     for name, stream in config.streams.items():
         packages, extra = stream.network.package or ((), "")
         absent = [package for package in packages if importlib.util.find_spec(package) is None]
         if absent:
             needed = f"needs packages that are not installed ({', '.join(absent)}): {install_hint(extra)}"
-            yield f"streams.{name}", needed, True
+            yield Finding(f"streams.{name}", needed, True)
     own = {name: stream.network.encoder for name, stream in config.streams.items() if stream.network.has_encoder}
     for encoder in dict.fromkeys(own.values()):
         users = ", ".join(name for name, used in own.items() if used == encoder)
         files = [results / "encoders" / f"{encoder.file_name}.{suffix}" for suffix in ("json", "safetensors")]
-        yield f"model of {users}", *_state(encoder, all(file.exists() for file in files))
+        yield Finding(f"model of {users}", *_state(encoder, all(file.exists() for file in files)))
 
 
 def _state(encoder: EncoderStep, made: bool) -> tuple[str, bool]:

@@ -66,7 +66,7 @@ def examine(configfile: Path, changes: Sequence[str], results: Path) -> Iterator
     yield from modules(plan.config)
     yield from devices(plan.config)
     yield from needed_files(plan.config)
-    yield from (Finding(*found) for found in encoders_found(plan.config, results))
+    yield from encoders_found(plan.config, results)
     yield from parts_of_the_frame(plan)
     yield from recordings(plan.config)
     yield from stored_listings(plan.config, results)
